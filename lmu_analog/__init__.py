@@ -1,0 +1,94 @@
+"""Analog-hardware co-design for the Legendre Memory Unit: derive, build, simulate, and see what mismatch costs.
+
+Names are loaded when first used, so that importing the package is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lmu_analog.version import __version__
+
+if TYPE_CHECKING:
+    from lmu_analog.circuits.circuit import Circuit, OpAmpModel
+    from lmu_analog.circuits.extract import extract
+    from lmu_analog.design import Design, build
+    from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
+    from lmu_analog.ensembles.montecarlo import monte_carlo
+    from lmu_analog.ensembles.sweep import sweep
+    from lmu_analog.errors import (
+        CircuitError,
+        DesignError,
+        LmuAnalogError,
+        SimulationError,
+        SimulatorMissing,
+        StoreError,
+    )
+    from lmu_analog.memory.legendre import legendre
+    from lmu_analog.memory.realizations import Realization, realize
+    from lmu_analog.memory.statespace import StateSpace
+    from lmu_analog.memory.symbolic import derive
+    from lmu_analog.simulation import simulate
+    from lmu_analog.spice.netlist import netlist
+
+_HOMES = {
+    "Circuit": "circuits.circuit",
+    "CircuitError": "errors",
+    "Design": "design",
+    "DesignError": "errors",
+    "LmuAnalogError": "errors",
+    "Mismatch": "ensembles.mismatch",
+    "OpAmpModel": "circuits.circuit",
+    "Realization": "memory.realizations",
+    "SimulationError": "errors",
+    "SimulatorMissing": "errors",
+    "StateSpace": "memory.statespace",
+    "StoreError": "errors",
+    "build": "design",
+    "derive": "memory.symbolic",
+    "draw": "ensembles.mismatch",
+    "extract": "circuits.extract",
+    "legendre": "memory.legendre",
+    "monte_carlo": "ensembles.montecarlo",
+    "netlist": "spice.netlist",
+    "realize": "memory.realizations",
+    "sample": "ensembles.mismatch",
+    "simulate": "simulation",
+    "sweep": "ensembles.sweep",
+}
+
+__all__ = [
+    "Circuit",
+    "CircuitError",
+    "Design",
+    "DesignError",
+    "LmuAnalogError",
+    "Mismatch",
+    "OpAmpModel",
+    "Realization",
+    "SimulationError",
+    "SimulatorMissing",
+    "StateSpace",
+    "StoreError",
+    "__version__",
+    "build",
+    "derive",
+    "draw",
+    "extract",
+    "legendre",
+    "monte_carlo",
+    "netlist",
+    "realize",
+    "sample",
+    "simulate",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lmu_analog' has no attribute {name!r}")
+    return getattr(import_module(f"lmu_analog.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Circuits as data: components, families, and nodal analysis back to a state space."""

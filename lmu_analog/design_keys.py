@@ -1,0 +1,175 @@
+"""Every key of the design file: where it stands, and how its value is read and checked."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.tolerance import CLASSES, Tolerance, read_tolerance
+from lmu_analog.errors import DesignError
+from lmu_analog.memory.legendre import check_order, check_theta
+from lmu_analog.memory.realizations import REALIZATIONS
+from lmu_analog.units import fraction, parse
+
+HIGHEST_VOLTAGE = 1e6
+SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
+LARGEST_FILE = 1_000_000  # bytes: a design is a page, not a data set
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key: its table and name in the file, and the reader of its value."""
+
+    table: str
+    name: str
+    read: Callable[[Any], Any]
+
+    @property
+    def label(self) -> str:
+        """How errors name it."""
+        return f"[{self.table}] {self.name}" if self.table != self.name else f"[{self.table}]"
+
+
+def _quantity(unit: str, low: float, high: float) -> Callable[[Any], float]:
+    def reader(given: Any) -> float:
+        value = parse(given, unit)
+        if not low <= value <= high:
+            raise DesignError(f"{value:g} {unit} is outside {low:g} to {high:g} {unit}")
+        return value
+
+    return reader
+
+
+def _share(low: float, high: float) -> Callable[[Any], float]:
+    def reader(given: Any) -> float:
+        value = fraction(given)
+        if not low <= value <= high:
+            raise DesignError(f"{100 * value:g} % is outside {100 * low:g} to {100 * high:g} %")
+        return value
+
+    return reader
+
+
+def _choice(*known: str) -> Callable[[Any], str]:
+    def reader(given: Any) -> str:
+        if not isinstance(given, str) or given not in known:
+            shown = given[:40] if isinstance(given, str) else given
+            raise DesignError(f"unknown {shown!r}; known are {', '.join(k or repr(k) for k in known)}")
+        return given
+
+    return reader
+
+
+def _read_tones(given: Any) -> tuple[tuple[float, float, float], ...]:
+    if not isinstance(given, list | tuple) or not given:
+        raise DesignError("tones are a list of [frequency, cosine amplitude, sine amplitude]")
+    volts = _quantity("V", -HIGHEST_VOLTAGE, HIGHEST_VOLTAGE)
+    read_tones = []
+    for tone in given:
+        row = [tone.get(k, 0.0) for k in ("frequency", "cosine", "sine")] if isinstance(tone, dict) else tone
+        if not isinstance(row, list | tuple) or len(row) != 3:
+            raise DesignError(
+                f"a tone is [frequency, cosine amplitude, sine amplitude], not {str(tone)[:60]}"
+            )
+        read_tones.append((parse(row[0], "Hz"), volts(row[1]), volts(row[2])))
+    return tuple(read_tones)
+
+
+def _read_mismatch(given: Any) -> dict[str, Tolerance]:
+    if not isinstance(given, dict):
+        raise DesignError("mismatch is a table of classes, for example resistor = '1 %'")
+    if unknown := sorted(set(given) - set(CLASSES)):
+        raise DesignError(f"unknown class {unknown[0]!r}; known are {', '.join(CLASSES)}")
+    return {k: labelled(k, read_tolerance, v) for k, v in given.items()}
+
+
+def _read_file(given: Any) -> Path:
+    if not isinstance(given, str | Path):
+        raise DesignError(f"a file name is text, not {given!r}")
+    return Path(given)
+
+
+KEYS: dict[str, Key] = {
+    "order": Key("memory", "order", check_order),
+    "theta": Key("memory", "theta", lambda given: check_theta(parse(given, "s"))),
+    "error": Key("memory", "error", _share(1e-9, 10.0)),
+    "bandwidth": Key("signal", "bandwidth", _quantity("Hz", 1e-9, 1e15)),
+    "amplitude": Key("signal", "amplitude", _quantity("V", 1e-9, HIGHEST_VOLTAGE)),
+    "signal": Key("signal", "kind", _choice(*SIGNALS)),
+    "tones": Key("signal", "tones", _read_tones),
+    "file": Key("signal", "file", _read_file),
+    "family": Key("circuit", "family", _choice(*FAMILIES)),
+    "realization": Key("circuit", "realization", _choice(*REALIZATIONS)),
+    "capacitance": Key("circuit", "capacitance", _quantity("F", 1e-18, 1.0)),
+    "opamp": Key("circuit", "opamp", lambda given: given),
+    "supply": Key("circuit", "supply", _quantity("V", 1e-3, HIGHEST_VOLTAGE)),
+    "headroom": Key("circuit", "headroom", _share(0.0, 0.99)),
+    "tau": Key("circuit", "tau", _quantity("s", 1e-15, 1e6)),
+    "level": Key("circuit", "level", _choice("behavioural", "transistor")),
+    "variant": Key("circuit", "variant", _choice("", "gyrator")),
+    "mismatch": Key("mismatch", "mismatch", _read_mismatch),
+    "nrmse": Key("spec", "nrmse", _share(1e-9, 10.0)),
+}
+
+
+def labelled(label: str, read: Callable[..., Any], *given: Any) -> Any:
+    """Call a reader and put the label before what it complains about."""
+    try:
+        return read(*given)
+    except DesignError as error:
+        raise DesignError(f"{label}: {error}") from None
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a design file into the fields of a design; a recording is found beside the file.
+
+    Raises
+    ------
+    DesignError
+        If the file is missing, malformed, or has an unknown table or key.
+    """
+    fields = _fields(_tables(path))
+    if isinstance(fields.get("file"), str):
+        fields["file"] = path.parent / fields["file"]
+    return fields
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise DesignError(f"the file has more than {LARGEST_FILE} bytes; a design file is a page of TOML")
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise DesignError("no such file; write one with: lmu-analog new -o design.toml") from None
+    except OSError as error:
+        raise DesignError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DesignError("is not UTF-8 text; a design file is TOML") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise DesignError(f"is not valid TOML: {error}") from None
+
+
+def _fields(tables: dict[str, Any]) -> dict[str, Any]:
+    known: dict[str, dict[str, str]] = {}
+    for field, key in KEYS.items():
+        known.setdefault(key.table, {})[key.name] = field
+    fields: dict[str, Any] = {}
+    for table, content in tables.items():
+        if table not in known:
+            raise DesignError(f"unknown table [{table[:40]}]; known tables are {', '.join(known)}")
+        if not isinstance(content, dict):
+            raise DesignError(f"[{table}] must be a table, not {content!r:.40}")
+        if table == "mismatch":
+            fields["mismatch"] = content
+            continue
+        for name, value in content.items():
+            if name not in known[table]:
+                raise DesignError(
+                    f"unknown key {name[:40]!r} in [{table}]; known keys are {', '.join(sorted(known[table]))}"
+                )
+            fields[known[table][name]] = value
+    if {"order", "error"} <= set(fields):
+        raise DesignError("[memory] has both order and error; give one of them")
+    return fields

@@ -1,0 +1,1 @@
+"""Many circuits at once: draws, runs in both engines, stores, statistics."""

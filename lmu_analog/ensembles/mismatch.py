@@ -1,0 +1,190 @@
+"""Mismatch: the law apart from the draws.
+
+A draw is a function of (seed, sample, name): every component has its own Philox stream (Salmon et al.,
+SC 2011) and sample k is its k-th number. Two designs, and both engines, meet the same numbers, and any
+sample can be replayed alone.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtr, ndtri
+
+from lmu_analog.circuits.circuit import Circuit, OpAmp, with_values
+from lmu_analog.circuits.tolerance import Distribution, Tolerance
+from lmu_analog.design import Design, build
+from lmu_analog.errors import DesignError
+
+HIGHEST_SEED = 2**63 - 1
+BLOCK = 4  # 64-bit words that one step of a Philox counter gives
+TRUNCATION = 3.0  # sigma, of gauss3
+EXACT = Tolerance(0.0)
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The law: a tolerance for every class; a class left out is exact."""
+
+    classes: dict[str, Tolerance]
+
+    @classmethod
+    def of(cls, design: Design) -> "Mismatch":
+        """Read the law off a design."""
+        return cls(design.mismatch)
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Names of the draws of a circuit, and where each acts.
+
+    A local draw belongs to one parameter and one class; after them comes one lot draw a class.
+    """
+
+    names: tuple[str, ...]
+    parameter: np.ndarray
+    classes: tuple[str, ...]
+    lots: tuple[str, ...]
+
+
+def columns(circuit: Circuit, mismatch: Mismatch) -> tuple[str, ...]:
+    """Name the draws of a circuit, the columns of z: parameter and class, then lot and class."""
+    return _columns(circuit, mismatch).names
+
+
+def _columns(circuit: Circuit, mismatch: Mismatch) -> _Columns:
+    pairs = [
+        (k, p.name, c) for k, p in enumerate(circuit.parameters) for c in p.classes if c in mismatch.classes
+    ]
+    lots = tuple(sorted(mismatch.classes))
+    names = [f"{name}|{c}" for _, name, c in pairs] + [f"lot|{c}" for c in lots]
+    return _Columns(tuple(names), np.array([k for k, _, _ in pairs], int), tuple(c for *_, c in pairs), lots)
+
+
+def check_seed(seed: int) -> int:
+    """Refuse a seed that is no whole number from 0 to 2^63 - 1."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= HIGHEST_SEED:
+        raise DesignError(f"seed {str(seed)[:40]} is no whole number from 0 to 2^63 - 1")
+    return int(seed)
+
+
+def draw(circuit: Circuit, mismatch: Mismatch, *, seed: int, samples: range) -> Float[np.ndarray, "s z"]:
+    """Draw standard normals for a stretch of samples.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    mismatch : Mismatch
+        Only says which draws are needed, never what they are.
+    seed : int
+    samples : range
+        Consecutive sample numbers, counted from 0.
+
+    Returns
+    -------
+    (s, z) array
+        Columns as in ``columns``.
+    """
+    seed = check_seed(seed)
+    names = columns(circuit, mismatch)
+    z = np.empty((len(samples), len(names)))
+    for k, name in enumerate(names):
+        z[:, k] = _stream(seed, name, samples)
+    return z
+
+
+def _stream(seed: int, name: str, samples: range) -> np.ndarray:
+    first = samples.start // BLOCK
+    skip = samples.start - BLOCK * first
+    generator = np.random.Philox(key=np.array([seed, _key(name)], np.uint64), counter=first)
+    words = generator.random_raw(skip + len(samples))[skip:]
+    # 53 bits, centred: never 0 or 1, so the inverse normal is finite.
+    return ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53)
+
+
+@cache
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+
+
+def sample(circuit: Circuit, mismatch: Mismatch, z: Float[np.ndarray, "*s z"]) -> Float[np.ndarray, "*s m"]:
+    """Apply the law to draws.
+
+    p = p_nominal (1 + lot of the class) (1 + local) for every class of a parameter; random offsets of
+    op-amps, sigma a third of their largest, are added (both only where class ``opamp`` is named).
+
+    Parameters
+    ----------
+    circuit : Circuit
+    mismatch : Mismatch
+    z : (..., z) array
+        Standard normals, columns as in ``columns``.
+
+    Returns
+    -------
+    (..., m) array
+        Values of ``circuit.parameters``, SI units.
+    """
+    where = _columns(circuit, mismatch)
+    values = np.broadcast_to(circuit.values, (*z.shape[:-1], len(circuit.values))).copy()
+    lot_at = {c: len(where.classes) + k for k, c in enumerate(where.lots)}
+    spans = _offset_spans(circuit)
+    kinds = np.array(where.classes)
+    is_offset = np.array([spans[k] is not None for k in where.parameter], bool)
+    for c, tolerance in mismatch.classes.items():
+        lot = factor(z[..., lot_at[c], None], tolerance.lot, tolerance.distribution)
+        scaling = np.flatnonzero((kinds == c) & ~is_offset)
+        local = factor(z[..., scaling], tolerance.tolerance, tolerance.distribution)
+        # A parameter meets a class at most once, so no index repeats here.
+        values[..., where.parameter[scaling]] *= local * lot
+    for k in np.flatnonzero(is_offset):
+        if mismatch.classes["opamp"] != EXACT:
+            values[..., where.parameter[k]] += spans[where.parameter[k]] / TRUNCATION * truncated(z[..., k])
+    return values
+
+
+def sample_circuit(design: Design, *, seed: int, index: int) -> Circuit:
+    """Build the circuit of one mismatch sample."""
+    if isinstance(index, bool) or not isinstance(index, int) or index < 0:
+        raise DesignError(f"sample {index!r} is no whole number from 0 up")
+    circuit, law = build(design), Mismatch.of(design)
+    z = draw(circuit, law, seed=seed, samples=range(index, index + 1))
+    return with_values(circuit, sample(circuit, law, z)[0])
+
+
+def is_sound(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> np.ndarray:
+    """Tell which samples are circuits: all values but offset voltages are positive; (...,) bool."""
+    positive = np.array([not p.name.endswith(".offset") for p in circuit.parameters], bool)
+    return (values[..., positive] > 0.0).all(axis=-1)
+
+
+def factor(z: np.ndarray, spread: float, distribution: Distribution) -> np.ndarray:
+    """Turn standard normals into factors around 1; ``spread`` as in ``Tolerance``."""
+    if spread == 0.0:
+        return np.ones_like(z)
+    match distribution:
+        case "gauss3":
+            return 1.0 + spread / TRUNCATION * truncated(z)
+        case "gauss":
+            return 1.0 + spread * z
+        case "uniform":
+            return 1.0 + spread * (2.0 * ndtr(z) - 1.0)
+        case "lognormal":
+            sigma = np.sqrt(np.log1p(spread**2))
+            return np.exp(sigma * z - 0.5 * sigma**2)
+
+
+def truncated(z: np.ndarray) -> np.ndarray:
+    """Map standard normals to normals truncated at +-3, through their distribution functions."""
+    tail = ndtr(-TRUNCATION)
+    return ndtri(tail + (1.0 - 2.0 * tail) * ndtr(z))
+
+
+def _offset_spans(circuit: Circuit) -> list[float | None]:
+    """Give, for every parameter, the largest random offset if it is an offset voltage, else None."""
+    models = {c.name: c.model for c in circuit.components if isinstance(c, OpAmp)}
+    return [
+        models[p.component].offset_max if p.name.endswith(".offset") else None for p in circuit.parameters
+    ]

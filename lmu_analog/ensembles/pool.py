@@ -1,0 +1,119 @@
+"""Persistent worker processes, each with one task at a time, so that a crash has one culprit."""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from lmu_analog.errors import LmuAnalogError, SimulationError
+from lmu_analog.spice.worker import START_TIMEOUT, Worker
+
+Outcome = tuple[int, Any]
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_tasks(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    *,
+    workers: int,
+    timeout: float,
+) -> Iterator[Outcome]:
+    """Call a function on every task in worker processes; yield (number of the task, result) as they end.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that a worker can import it.
+    tasks : sequence of tuple
+        Arguments of every call.
+    workers : int
+        Number of processes.
+    timeout : float, s
+        For one call. A worker that crashes is replaced and its task tried once more; one that hangs is
+        replaced and its task not repeated.
+
+    Yields
+    ------
+    (int, result)
+        The result is the ``SimulationError`` itself where a task failed.
+    """
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(len(tasks)):
+        waiting.put(number)
+    finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    crew = [_Crew(function, tasks, waiting, finished, timeout) for _ in range(min(workers, len(tasks)))]
+    for member in crew:
+        member.start()
+    try:
+        for _ in tasks:
+            number, result = finished.get()
+            if isinstance(result, BaseException) and not isinstance(result, SimulationError):
+                raise result
+            yield number, result
+    finally:
+        for member in crew:
+            member.stop()
+        for member in crew:
+            member.join()
+
+
+class _Crew(threading.Thread):
+    """A thread that feeds one worker process, and replaces it when it dies."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        waiting: "queue.SimpleQueue[int]",
+        finished: "queue.SimpleQueue[Outcome]",
+        timeout: float,
+    ) -> None:
+        super().__init__(daemon=True)
+        self._function, self._tasks, self._timeout = function, tasks, timeout
+        self._waiting, self._finished = waiting, finished
+        self._worker: Worker | None = None
+        self._stopped = False
+
+    def run(self) -> None:
+        """Take tasks until none is left."""
+        while not self._stopped:
+            try:
+                number = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            try:
+                outcome: Any = self._attempt(number)
+            except (LmuAnalogError, OSError) as error:
+                outcome = error
+            self._finished.put((number, outcome))
+        if self._worker is not None:
+            self._worker.close()
+
+    def stop(self) -> None:
+        """End the worker, even in the middle of a task."""
+        self._stopped = True
+        if self._worker is not None:
+            self._worker.close()
+
+    def _attempt(self, number: int) -> Any:
+        for last in (False, True):
+            worker = self._ready()
+            try:
+                return worker.call(self._function, self._tasks[number], timeout=self._timeout)
+            except SimulationError:
+                crashed = not worker.alive and not worker.timed_out
+                if last or not crashed or self._stopped:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _ready(self) -> Worker:
+        if self._worker is None or not self._worker.alive:
+            self._worker = Worker()
+            self._worker.call(os.getpid, (), timeout=START_TIMEOUT)
+        return self._worker

@@ -1,0 +1,45 @@
+"""What can go wrong, said once: every error names what was given, what is wanted and what to do."""
+
+
+class LmuAnalogError(Exception):
+    """Base of all errors that the package raises on purpose."""
+
+
+class DesignError(LmuAnalogError, ValueError):
+    """A design, an option, a unit or an input file is wrong (exit status 2)."""
+
+
+class CircuitError(LmuAnalogError, ValueError):
+    """A circuit breaks an electrical rule, or has no state space."""
+
+
+class StoreError(LmuAnalogError, ValueError):
+    """A results folder cannot be used: it exists, belongs to another run, or is damaged."""
+
+
+class SimulationError(LmuAnalogError, RuntimeError):
+    """The simulator is missing, failed or gave a result that cannot be trusted (exit status 1).
+
+    Attributes
+    ----------
+    deck : str
+        The netlist that was run, empty if none was.
+    log : str
+        What the simulator printed.
+    """
+
+    def __init__(self, message: str, *, deck: str = "", log: str = "") -> None:
+        super().__init__(message)
+        self.deck = deck
+        self.log = log
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), str(self), self.deck, self.log)
+
+
+class SimulatorMissing(SimulationError):
+    """ngspice or its shared library is not installed."""
+
+
+def _rebuild(kind: type[SimulationError], message: str, deck: str, log: str) -> SimulationError:
+    return kind(message, deck=deck, log=log)

@@ -1,0 +1,1 @@
+"""The mathematics of the Legendre memory: no circuit and no SPICE in this room."""

@@ -1,0 +1,161 @@
+"""Linear time-invariant systems, one or thousands at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float
+from scipy import linalg, signal
+
+
+@dataclass(frozen=True, eq=False)
+class StateSpace:
+    """The single-input system x' = A x + B u, y = C x + D u + offset.
+
+    With ``dt`` it is a sampled system, x[k] = A x[k-1] + B u[k]. Leading axes mean many of these.
+
+    Attributes
+    ----------
+    A : (..., n, n) array, 1/s
+    B : (..., n, 1) array, 1/s
+    C : (..., p, n) array
+    D : (..., p, 1) array
+    dt : float or None, s
+        Sampling interval, None in continuous time.
+    offset : (..., p) array or None
+        What the outputs show at rest (u = 0), in the unit of y: op-amp offsets, seen at the outputs.
+    """
+
+    A: Float[np.ndarray, "*#s n n"]
+    B: Float[np.ndarray, "*#s n 1"]
+    C: Float[np.ndarray, "*#s p n"]
+    D: Float[np.ndarray, "*#s p 1"]
+    dt: float | None = None
+    offset: Float[np.ndarray, "*#s p"] | None = None
+
+    @property
+    def order(self) -> int:
+        """Number of states n."""
+        return self.A.shape[-1]
+
+    @property
+    def poles(self) -> Complex[np.ndarray, "*s n"]:
+        """Eigenvalues of A, (..., n), 1/s."""
+        return np.linalg.eigvals(self.A).astype(complex)
+
+
+def transform(system: StateSpace, T: Float[np.ndarray, "n n"]) -> StateSpace:
+    """Change coordinates to z = T x; the input-output map stays the same."""
+    inverse = np.linalg.inv(T)
+    return StateSpace(
+        T @ system.A @ inverse, T @ system.B, system.C @ inverse, system.D, system.dt, system.offset
+    )
+
+
+def growth(system: StateSpace) -> Float[np.ndarray, "*s"]:
+    """Give the largest real part of the poles, (...,), 1/s; the system is unstable where it is positive."""
+    return np.asarray(system.poles.real.max(axis=-1))
+
+
+def frequency_response(
+    system: StateSpace, frequency: Float[np.ndarray, " f"]
+) -> Complex[np.ndarray, "*s f p"]:
+    """Evaluate C (jw - A)^-1 B + D.
+
+    Parameters
+    ----------
+    system : StateSpace
+        Continuous, (...,); for a sampled one z (z - A)^-1 B is used, because u[k] acts on x[k] itself.
+    frequency : (f,) array, Hz
+
+    Returns
+    -------
+    (..., f, p) complex array
+    """
+    identity = np.eye(system.order)
+    responses = []
+    for f in frequency:
+        s = 2j * np.pi * f
+        if system.dt is None:
+            state = np.linalg.solve(s * identity - system.A, system.B)
+        else:
+            state = np.linalg.solve(identity - np.exp(-s * system.dt) * system.A, system.B)
+        responses.append((system.C @ state + system.D)[..., 0])
+    return np.stack(responses, axis=-2)
+
+
+def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[np.ndarray, "*s t p"]:
+    """Propagate a piecewise-linear input from rest, without a step error.
+
+    First-order hold is exact for an input that is linear between samples (Franklin, Powell and Workman,
+    Digital Control of Dynamic Systems, 1998, section 6.3.2). The impulse response is doubled in length
+    until it has died out, then convolved with the input.
+
+    Parameters
+    ----------
+    system : StateSpace
+        Continuous, (...,).
+    u : (t,) array, V
+        Input at 0, dt, 2 dt, ...; zero before.
+    dt : float, s
+
+    Returns
+    -------
+    (..., t, p) array
+        Output at the same instants, the offset included.
+    """
+    phi, gamma0, gamma1 = _first_order_hold(system, dt)
+    start = phi @ gamma1 + gamma0
+    impulse = impulse_response(phi, start, len(u))
+    drive = signal.oaconvolve(np.broadcast_to(u[:-1], impulse.shape[:-1] + u[:-1].shape), impulse, axes=-1)
+    state = np.zeros((*impulse.shape[:-1], len(u)))
+    state[..., 1:] = drive[..., : len(u) - 1]
+    # The convolution carries x[k] - gamma1 u[k]; at the first sample u has jumped but x has not.
+    state[..., 1:] += gamma1 * u[1:]
+    state[..., 1:] -= _first_sample_correction(phi, gamma1, u[0], len(u))
+    output = system.C @ state + system.D * u
+    if system.offset is not None:
+        output = output + system.offset[..., None]
+    return np.swapaxes(output, -1, -2)
+
+
+def _first_order_hold(system: StateSpace, dt: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n = system.order
+    block = np.zeros((*system.A.shape[:-2], n + 2, n + 2))
+    block[..., :n, :n] = system.A * dt
+    block[..., :n, n : n + 1] = system.B * dt
+    block[..., n, n + 1] = 1.0
+    exponential = linalg.expm(block)
+    phi = exponential[..., :n, :n]
+    gamma1 = exponential[..., :n, n + 1 :]
+    return phi, exponential[..., :n, n : n + 1] - gamma1, gamma1
+
+
+def impulse_response(phi: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
+    """Stack start, phi start, phi^2 start, ... along the last axis until it has died out.
+
+    Parameters
+    ----------
+    phi : (..., n, n) array
+        One step of the system.
+    start : (..., n, 1) array
+    length : int
+        At most length - 1 columns come back; fewer where the rest is below rounding.
+    """
+    response, power = start, phi
+    scale = np.abs(start).max()
+    while response.shape[-1] < length - 1:
+        tail = power @ response
+        response = np.concatenate([response, tail], axis=-1)
+        # 1e-17 of the start: what is left adds less than rounding to any later output.
+        if np.abs(tail).max() < 1e-17 * scale:
+            break
+        power = power @ power
+    return response[..., : length - 1]
+
+
+def _first_sample_correction(phi: np.ndarray, gamma1: np.ndarray, first: float, length: int) -> np.ndarray:
+    """Remove the ramp into the first sample, which the convolution has assumed."""
+    decay = impulse_response(phi, phi @ gamma1, length) * first
+    padded = np.zeros((*decay.shape[:-1], length - 1))
+    padded[..., : decay.shape[-1]] = decay
+    return padded

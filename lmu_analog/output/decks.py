@@ -1,0 +1,76 @@
+"""Decks written to disk, nominal or of mismatch samples."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.extract import extract
+from lmu_analog.design import Design, build
+from lmu_analog.ensembles.mismatch import check_seed, sample_circuit
+from lmu_analog.errors import DesignError
+from lmu_analog.output.files import write_text
+from lmu_analog.simulation import settling
+from lmu_analog.spice.deck import deck, transient
+from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
+
+MOST_DECKS = 100_000
+
+
+def deck_text(design: Design, *, sample: int | None = None, seed: int = 0) -> str:
+    """Write the deck of a design, or of one of its mismatch samples.
+
+    Raises
+    ------
+    SimulationError
+        If the circuit is unstable, so that no simulated time would be enough.
+    """
+    check_seed(seed)
+    circuit = build(design) if sample is None else sample_circuit(design, seed=seed, index=sample)
+    notes = () if sample is None else (f"seed = {seed}", f"sample = {sample}")
+    return _deck(design, circuit, notes)
+
+
+def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> str:
+    settle = settling(extract(circuit), design.theta)
+    return deck(circuit, transient(circuit, design.stimulus, settle=settle), design.stimulus, notes=notes)
+
+
+def write_deck(design: Design, path: Path, *, sample: int | None = None, seed: int = 0) -> list[Path]:
+    """Write one deck, and beside it the recording if that is too long to stand in it; give the files."""
+    written = [write_text(path, deck_text(design, sample=sample, seed=seed))]
+    return written + _write_recording(design, path.parent)
+
+
+def write_decks(design: Design, folder: Path, *, samples: range, seed: int = 0) -> list[Path]:
+    """Write a deck for every sample into a new folder; give the files.
+
+    Raises
+    ------
+    DesignError
+        If the folder exists and is not empty, or there are too many samples.
+    """
+    if len(samples) > MOST_DECKS:
+        raise DesignError(f"{len(samples)} decks are more than {MOST_DECKS}; give a shorter range")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DesignError(f"{folder} exists and is no empty folder; give another name")
+    texts = {k: deck_text(design, sample=k, seed=seed) for k in samples}
+    folder.mkdir(parents=True, exist_ok=True)
+    width = max(4, len(str(samples.stop)))
+    written = [write_text(folder / f"sample-{k:0{width}d}.cir", text) for k, text in texts.items()]
+    return written + _write_recording(design, folder)
+
+
+def _write_recording(design: Design, folder: Path) -> list[Path]:
+    if not needs_file(design.stimulus):
+        return []
+    lines = [f"{t!r} {v!r}" for t, v in np.asarray(recording_points(design.stimulus)).tolist()]
+    return [write_text(folder / RECORDING_FILE, "\n".join(lines) + "\n")]
+
+
+def sample_range(text: str) -> range:
+    """Read ``A:B``, samples A to B-1."""
+    first, colon, last = text.partition(":")
+    if not colon or not first.isdecimal() or not last.isdecimal() or int(first) >= int(last):
+        raise DesignError(f"--samples {text[:40]!r}: two rising numbers A:B are wanted, for example 0:100")
+    return range(int(first), int(last))

@@ -1,0 +1,171 @@
+"""Numbers as text: the tables of the report."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import xarray as xr
+
+from lmu_analog.circuits.circuit import LETTERS, Circuit, OpAmp, OpAmpModel
+from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.design import Design
+from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
+from lmu_analog.units import write
+
+UNITS = {"R": "Ohm", "C": "F", "L": "H", "G": "S"}
+LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "PySpice")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a caption; the first cell of a row names it.
+
+    Attributes
+    ----------
+    caption : str
+    columns : tuple of str
+    rows : tuple of tuple of str
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def percent(value: float | None) -> str:
+    """Write a fraction in percent, three digits."""
+    if value is None or np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "∞"
+    return f"{100.0 * value:.0f} %" if abs(value) >= 9.995 else f"{100.0 * value:#.3g}".rstrip(".") + " %"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Write a quantity for reading, four digits."""
+    return write(float(f"{value:.4g}"), unit).replace("Ohm", "Ω").replace(" u", " µ")
+
+
+def interval(found: Yield) -> str:
+    """Write the interval of a yield."""
+    return f"95 % interval {percent(found.low)} to {percent(found.high)}"
+
+
+def specification(results: Mapping[str, xr.Dataset], run: xr.Dataset | None, limit: float | None) -> Table:
+    """Compare every window NRMSE with the limit, a fraction or none."""
+    values: dict[str, float | None] = {
+        f"nominal, {k} engine": float(r.window_nrmse) for k, r in results.items()
+    }
+    if run is not None:
+        spread = percentiles(run)
+        values |= {f"with mismatch, {name}": spread[name] for name in ("median", "p95")}
+    allowed = "none" if limit is None else f"≤ {100.0 * limit:.3g} %"
+    rows = [
+        (f"Window NRMSE, {k}", percent(value), allowed, _mark(value, limit)) for k, value in values.items()
+    ]
+    return Table("Window NRMSE against its limit", ("figure", "result", "limit", "verdict"), tuple(rows))
+
+
+def _mark(value: float | None, limit: float | None) -> str:
+    if value is None or limit is None:
+        return "–"
+    return "✓ pass" if value <= limit else "✗ fail"
+
+
+def accuracy(results: Mapping[str, xr.Dataset]) -> Table:
+    """List the figures of every engine."""
+    figures = ("window_nrmse", "truncation_nrmse", "reference_nrmse")
+    rows = tuple(
+        (name, *(percent(float(result[key])) for key in figures), quantity(float(result.seconds), "s"))
+        for name, result in results.items()
+    )
+    columns = ("engine", "window NRMSE", "truncation NRMSE", "distance to NumPy LMU", "time")
+    return Table("Errors as fractions of rms(u), for every engine that was run", columns, rows)
+
+
+def ensemble(run: xr.Dataset, design: Design) -> Table:
+    """List counts, percentiles and yield of a run, and its law."""
+    rows = [(name, str(number)) for name, number in counts(run).items()]
+    rows += [(f"{name} window NRMSE", percent(value)) for name, value in percentiles(run).items()]
+    if design.nrmse is not None:
+        found = yield_within(run, design.nrmse)
+        rows.append((f"yield within {100.0 * design.nrmse:.3g} %", percent(found.value)))
+        rows.append(("its 95 % interval (Clopper-Pearson)", f"{percent(found.low)} to {percent(found.high)}"))
+    rows += [(f"tolerance of {name}", _spread(t)) for name, t in design.mismatch.items()]
+    rows += [(key, str(run.attrs[key])) for key in ("engine", "seed") if key in run.attrs]
+    caption = "Percentiles over the finite samples; only finite ones can be good"
+    return Table(caption, ("figure", "value"), tuple(rows))
+
+
+def _spread(tolerance: Tolerance) -> str:
+    lot = f", lot {100.0 * tolerance.lot:.3g} %" if tolerance.lot else ""
+    return f"{100.0 * tolerance.tolerance:.3g} % ({tolerance.distribution}){lot}"
+
+
+def circuit(of: Circuit) -> Iterator[Table]:
+    """Count the components with their ranges, and give the op-amps' figures."""
+    columns = ("kind", "count", "smallest", "largest", "ratio", "total")
+    kinds = dict.fromkeys(type(c) for c in of.components)
+    yield Table("Components", columns, tuple(_range(of, kind) for kind in kinds))
+    models = dict.fromkeys(c.model for c in of.components if isinstance(c, OpAmp))
+    if models:
+        columns = ("op-amp", "gain", "GBW", "slew rate", "offset", "largest random offset", "rails")
+        yield Table("Operational amplifiers", columns, tuple(_opamp(model) for model in models))
+
+
+def _range(of: Circuit, kind: type) -> tuple[str, ...]:
+    parts = [c for c in of.components if type(c) is kind]
+    unit = UNITS.get(LETTERS.get(kind, ""))
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).capitalize()
+    values = np.array([getattr(c, "value", np.nan) for c in parts])
+    if unit is None or not np.isfinite(values).all():
+        return (name, str(len(parts)), "", "", "", "")
+    low, high, total = float(values.min()), float(values.max()), float(values.sum())
+    ranged = (
+        quantity(low, unit),
+        quantity(high, unit),
+        f"{high / low:.3g}" if high < 1000.0 * low else f"{high / low:.0f}",
+        quantity(total, unit),
+    )
+    return (name, str(len(parts)), *ranged)
+
+
+def _opamp(model: OpAmpModel) -> tuple[str, ...]:
+    def finite(value: float, unit: str) -> str:
+        return quantity(value, unit) if np.isfinite(value) else "∞"
+
+    return (
+        model.name,
+        f"{20.0 * np.log10(model.gain):.4g} dB" if np.isfinite(model.gain) else "∞",
+        finite(model.gbw, "Hz"),
+        f"{model.slew / 1e6:.4g} V/µs" if np.isfinite(model.slew) else "∞",
+        finite(model.offset, "V"),
+        finite(model.offset_max, "V"),
+        f"±{quantity(model.rail, 'V')}" if np.isfinite(model.rail) else "∞",
+    )
+
+
+def nominal_values(of: Circuit) -> dict[str, str]:
+    """Write the nominal value of every component that has one, by name."""
+    letters = {c.name: LETTERS.get(type(c), "") for c in of.components}
+    units = {p.name: UNITS.get(letters[p.component]) for p in of.parameters}
+    return {p.name: quantity(p.nominal, unit) for p in of.parameters if (unit := units[p.name])}
+
+
+def provenance(design: Design, run: xr.Dataset | None, *, written: str) -> Table:
+    """List digest, seed and versions; ``written`` says when, if at all."""
+    rows = [("lmu_analog", str(design.provenance["version"])), ("design digest (SHA-256)", design.digest)]
+    if run is not None:
+        known = [key for key in ("seed", "engine", "version") if key in run.attrs]
+        rows += [(f"ensemble, {key}", str(run.attrs[key])) for key in known]
+    if design.file is not None:
+        rows.append(("recording", design.file.name))
+    rows += [("Python", platform.python_version()), *((name, version(name)) for name in LIBRARIES)]
+    if written:
+        rows.append(("written", written))
+    return Table("What made these figures", ("what", "value"), tuple(rows))

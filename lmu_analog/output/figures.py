@@ -1,0 +1,235 @@
+"""Figures of the report: a plot as inline SVG, what it shows in words, and its numbers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from markupsafe import Markup
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.extract import extract
+from lmu_analog.ensembles.yields import percentiles
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.memory.window import readout
+from lmu_analog.output import plots
+from lmu_analog.output.facts import Table, percent, quantity
+from lmu_analog.output.style import LOWEST_DB
+from lmu_analog.output.svg import draw, svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+TAPS = np.array([0.0, 0.5, 1.0])  # theta
+POINTS_A_DECADE = 60
+MOST_ROWS = 64  # of a table below a figure; a longer one is thinned evenly
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing, what it shows, and its numbers.
+
+    Attributes
+    ----------
+    key : str
+        Prefix of all ids in the drawing.
+    title, caption : str
+    svg : Markup
+        An ``<svg>`` element that needs nothing outside it but the page's colours.
+    table : Table
+    """
+
+    key: str
+    title: str
+    caption: str
+    svg: Markup
+    table: Table
+
+
+def bode(circuit: Circuit, *, bandwidth: float) -> xr.Dataset:
+    """Evaluate what ``plots.plot_bode`` draws: states and window taps of a circuit and of the ideal memory.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Linear, or linear between its sampling instants.
+    bandwidth : float, Hz
+        Highest input frequency, kept in the attributes.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``state_magnitude`` (dB) and ``state_phase`` (degrees) over (frequency, state), ``tap_magnitude`` and
+        ``tap_phase`` over (frequency, delay), and the same with ``ideal_`` before it. Phases are continuous
+        and NaN where the ideal magnitude is below -100 dB.
+    """
+    unit = max(bandwidth, 1.0 / circuit.theta)
+    low, high = 0.01 * min(bandwidth, 1.0 / circuit.theta), 10.0 * unit
+    frequency = np.geomspace(low, high, int(POINTS_A_DECADE * np.log10(high / low)))
+    rows = readout(circuit.order, TAPS)
+    ideal = frequency_response(legendre(circuit.order, circuit.theta), frequency)
+    actual = frequency_response(extract(circuit), frequency)
+    variables: dict[str, tuple[tuple[str, str], np.ndarray, dict[str, str]]] = {}
+    pairs = {"state": (actual, ideal), "tap": (actual @ rows.T, ideal @ rows.T)}
+    for name, (a, b) in pairs.items():
+        over = ("frequency", "state" if name == "state" else "delay")
+        phase = _continuous(b, np.angle(b))
+        # The circuit's phase follows the ideal one, so the two never lie whole turns apart.
+        phases = {"": (a, phase + _continuous(b, np.angle(a / b))), "ideal_": (b, phase)}
+        for prefix, (response, angle) in phases.items():
+            decibel = 20.0 * np.log10(np.maximum(np.abs(response), 1e-30))
+            variables[f"{prefix}{name}_magnitude"] = over, decibel, {"units": "dB"}
+            variables[f"{prefix}{name}_phase"] = over, np.rad2deg(angle), {"units": "degree"}
+    coords = {
+        "frequency": ("frequency", frequency, {"units": "Hz"}),
+        "state": np.arange(circuit.order),
+        "delay": ("delay", TAPS, {"units": "theta"}),
+    }
+    return xr.Dataset(variables, coords, {"bandwidth": bandwidth, "theta": circuit.theta})
+
+
+def _continuous(response: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Unwrap every column of angles over the stretch where the response is above the floor."""
+    unwrapped = np.full(angle.shape, np.nan)
+    for column in range(angle.shape[1]):
+        heard = np.abs(response[:, column]) > 10.0 ** (LOWEST_DB / 20.0)
+        unwrapped[heard, column] = np.unwrap(angle[heard, column])
+    return unwrapped
+
+
+def window_figure(result: xr.Dataset) -> Figure:
+    """Show the window at its loudest instant."""
+    now = result.isel(time=plots.loudest(result))
+    drawn = draw(lambda canvas: plots.plot_window(result, canvas.subplots()), height=3.3)
+    caption = (
+        f"What the sliding window holds at t = {quantity(float(now.time), 's')}, the instant of its largest "
+        "energy, against what the circuit's states give back."
+    )
+    columns = {"r (θ)": now.delay, "ideal (V)": now.window, "circuit (V)": now.estimate}
+    table = _columns("Window at one instant", columns)
+    return _figure("window", "Window reconstruction", caption, drawn, table)
+
+
+def traces_figure(result: xr.Dataset) -> Figure:
+    """Show three delays over time."""
+    drawn = draw(lambda canvas: plots.plot_traces(result, canvas.subplots()), height=3.9)
+    caption = "The input at the newest, middle and oldest place of the window, and the circuit's estimates."
+    columns: dict[str, Any] = {"time (s)": result.time}
+    for delay in TAPS:
+        here = result.sel(delay=delay, method="nearest")
+        columns |= {f"ideal, r = {delay:g} (V)": here.window, f"circuit, r = {delay:g} (V)": here.estimate}
+    return _figure("traces", "Delayed inputs over time", caption, drawn, _columns("Traces", columns))
+
+
+def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) -> Figure:
+    """Show the error over the window, of every engine and of the ensemble."""
+    shown = {**results, **({"mismatch": run} if run is not None else {})}
+    drawn = draw(lambda canvas: plots.plot_profile(shown, canvas.subplots()), height=3.3)
+    caption = "Error of every place in the window. Pale: what the ideal memory of this order already lacks."
+    first = next(iter(shown.values()))
+    columns: dict[str, Any] = {"r (θ)": first.delay}
+    columns |= {f"{name} (%)": 100.0 * result.profile for name, result in results.items()}
+    if run is not None and len(finite := run.profile.values[np.isfinite(run.window_nrmse.values)]):
+        for q in (5, 50, 95):
+            columns[f"mismatch p{q:02} (%)"] = 100.0 * np.percentile(finite, q, axis=0)
+    table = _columns("NRMSE over the window", columns)
+    return _figure("profile", "NRMSE over r", caption, drawn, table)
+
+
+def histogram_figure(run: xr.Dataset, *, limit: float | None, nominal: float | None) -> Figure:
+    """Show the errors of an ensemble."""
+    drawn = draw(lambda c: plots.plot_histogram(run, c.subplots(), limit, nominal=nominal), height=3.2)
+    errors = run.window_nrmse.values[np.isfinite(run.window_nrmse.values)]
+    rows: list[tuple[str, str]] = []
+    if len(errors):
+        edges = plots.histogram_edges(errors, limit)
+        count, _ = np.histogram(errors, edges)
+        for low, high, number in zip(edges[:-1], edges[1:], count, strict=True):
+            rows.append((f"{100.0 * low:.4g} to {100.0 * high:.4g}", str(number)))
+    table = Table("Circuits in every interval", ("Window NRMSE (%)", "circuits"), tuple(rows))
+    spread = percentiles(run)
+    middle, high = percent(spread["median"]), percent(spread["p95"])
+    hatched = "" if limit is None else " Hatched: beyond the limit."
+    caption = f"Window NRMSE of every circuit: median {middle}, p95 {high}.{hatched}"
+    return _figure("histogram", "Spread", caption, drawn, table)
+
+
+def bode_figure(response: xr.Dataset) -> Figure:
+    """Show the frequency responses of states and taps."""
+
+    def panels(canvas: Canvas) -> None:
+        grid = canvas.subplots(2, 2, sharex=True)
+        for row, quantity_ in zip(grid, ("magnitude", "phase"), strict=True):
+            for ax, of in zip(row, ("state", "tap"), strict=True):
+                plots.plot_bode(response, ax, of=of, quantity=quantity_)
+                if quantity_ == "phase":
+                    ax.get_legend().remove()
+                else:
+                    ax.set_xlabel("")
+
+    caption = (
+        "Left: the Legendre states; right: the estimate û of u(t − rθ). Pale: the ideal memory. "
+        f"Shaded: the signal band, up to {quantity(response.attrs['bandwidth'], 'Hz')}."
+    )
+    return _figure("bode", "Bode plots", caption, draw(panels, height=5.6), _bode_table(response))
+
+
+def _bode_table(response: xr.Dataset) -> Table:
+    part = response.isel(frequency=_thin(response.sizes["frequency"], 24))
+    columns: dict[str, Any] = {"frequency": [quantity(f, "Hz") for f in part.frequency.values]}
+    taps, states = [f"r = {r:g}" for r in TAPS], [f"m{i}" for i in response.state.values]
+    for of, places in (("tap", taps), ("state", states)):
+        for k, name in enumerate(places):
+            decibels, angles = part[f"{of}_magnitude"].values[:, k], part[f"{of}_phase"].values[:, k]
+            columns[name] = [_polar(*pair) for pair in zip(decibels, angles, strict=True)]
+    return _columns("Circuit: magnitude and phase", columns)
+
+
+def _polar(decibel: float, angle: float) -> str:
+    return f"{decibel:.2f} dB ∠ {angle:.1f}°" if np.isfinite(angle) else f"{decibel:.2f} dB"
+
+
+def elements_figure(sensitivity: xr.Dataset, *, values: Mapping[str, str]) -> Figure:
+    """Show which elements matter; ``values`` writes their nominal values by name."""
+    count = min(12, sensitivity.sizes["element"])
+    height = 1.0 + 0.25 * (count + 1)
+    drawn = draw(lambda canvas: plots.plot_elements(sensitivity, canvas.subplots(), count), height=height)
+    top = sensitivity.isel(element=slice(MOST_ROWS))
+    rows = zip(
+        (str(name) for name in top.element.values),
+        (values.get(str(name), "–") for name in top.element.values),
+        (percent(share) for share in top.share.values),
+        (percent(total) for total in np.cumsum(top.share.values)),
+        (percent(excess) for excess in top.excess.values),
+        strict=True,
+    )
+    columns = ("element", "nominal", "share of variance", "cumulated", "NRMSE alone")
+    caption = (
+        "First-order theory: what each element's mismatch alone adds, by its share of the variance. "
+        f"All together predict {percent(sensitivity.attrs.get('predicted_rms'))} of rms(u)."
+    )
+    title = f"The first {top.sizes['element']} of {sensitivity.sizes['element']} elements"
+    table = Table(title, columns, tuple(rows))
+    return _figure("elements", "Elements by effect", caption, drawn, table)
+
+
+def _figure(key: str, title: str, caption: str, drawn: Canvas, table: Table) -> Figure:
+    return Figure(key, title, caption, svg(drawn, key=key, title=title, about=caption), table)
+
+
+def _columns(caption: str, columns: Mapping[str, Iterable[Any]]) -> Table:
+    """Make a table of columns of equal length, thinned where it is long."""
+    lists = [list(c.values if isinstance(c, xr.DataArray) else c) for c in columns.values()]
+    kept = _thin(len(lists[0]), MOST_ROWS)
+    if len(kept) < len(lists[0]):
+        caption = f"{caption} ({len(kept)} of {len(lists[0])} rows)"
+    cells = [[v if isinstance(v, str) else f"{v:.5g}" for v in (column[k] for k in kept)] for column in lists]
+    return Table(caption, tuple(columns), tuple(zip(*cells, strict=True)))
+
+
+def _thin(length: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(int))

@@ -1,0 +1,151 @@
+"""The main job: from a design to decks, simulations, a mismatch ensemble and the report, in one folder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lmu_analog.design import Design, build
+from lmu_analog.ensembles.mismatch import check_seed
+from lmu_analog.ensembles.sensitivity import elements
+from lmu_analog.ensembles.store import open_run
+from lmu_analog.errors import DesignError
+from lmu_analog.memory.symbolic import derive
+from lmu_analog.output import derivation, summary
+from lmu_analog.output.decks import write_deck
+from lmu_analog.output.design_text import commented
+from lmu_analog.output.files import write_text
+from lmu_analog.output.jobs import stored_ensemble
+from lmu_analog.output.report import ReportContent, report, write_report
+from lmu_analog.simulation import ENGINES, simulate
+from lmu_analog.spice import ngspice
+
+MARK = "lmu-analog.json"  # says whose folder it is, so that a second run may go on in it
+STEP = 20  # what one of the other steps counts on the progress bar, in samples
+
+
+def steps(samples: int) -> int:
+    """Length of the progress bar: the samples and five other steps."""
+    return samples + 5 * STEP
+
+
+def run(
+    design: Design,
+    folder: Path,
+    *,
+    samples: int = 200,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Do the main job.
+
+    Leaves ``design.toml``, ``derivation.txt``, ``circuit.cir``, ``run.zarr``, ``result.json`` and
+    ``report.html`` (and a copy of a recording). A folder of the same design and seed is taken over with
+    the samples that are complete.
+
+    Parameters
+    ----------
+    design : Design
+    folder : Path
+        New, empty, or of an earlier run of the same design and seed.
+    samples : int
+        Mismatch samples in the exact engine.
+    seed : int
+    workers : int, optional
+    progress : callable, optional
+
+    Returns
+    -------
+    dict
+        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``files``.
+
+    Raises
+    ------
+    DesignError
+        If the folder holds anything else.
+    SimulatorMissing
+        Without ngspice, before anything is written.
+    """
+    advance = progress or (lambda _: None)
+    ngspice.require()
+    circuit = build(design)
+    _claim(folder, {"design": design.digest, "seed": check_seed(seed)})
+    files = _write_design(design, folder)
+    advance(STEP)
+    files += [write_text(folder / "derivation.txt", derivation.as_text(derive(design.order)))]
+    files += write_deck(design, folder / "circuit.cir")
+    advance(STEP)
+    results = {}
+    for engine in ENGINES:
+        results[engine] = simulate(design, engine=engine)
+        advance(STEP)
+    store = folder / "run.zarr"
+    ensemble = stored_ensemble(
+        design,
+        store,
+        samples=samples,
+        seed=seed,
+        engine="exact",
+        workers=workers,
+        resumed=store.exists(),
+        progress=advance,
+    )
+    content = {
+        "design": design.provenance,
+        "simulate": {engine: summary.simulation(result) for engine, result in results.items()},
+        "montecarlo": ensemble,
+    }
+    sensitivity = elements(design) if design.mismatch else None
+    page = report(ReportContent(design, results, open_run(store), sensitivity, circuit))
+    write_report(folder / "report.html", page)
+    write_text(folder / "result.json", summary.dumps(content) + "\n")
+    advance(STEP)
+    files += [store, folder / "result.json", folder / "report.html"]
+    return {**content, "files": [str(path) for path in files]}
+
+
+def write_design_report(design: Design, path: Path, *, run_path: Path | None = None) -> Path:
+    """Write the report of a design: the exact engine, ngspice where it is installed, and a run if given.
+
+    Raises
+    ------
+    DesignError
+        If the run is of another design.
+    """
+    ensemble = None
+    if run_path is not None:
+        ensemble = open_run(run_path)
+        if ensemble.attrs["design"] != design.digest:
+            raise DesignError(f"--run {run_path} is of another design; give its own, or run it again")
+    engines = ENGINES if ngspice.library_path() else ENGINES[:1]
+    results = {engine: simulate(design, engine=engine) for engine in engines}
+    sensitivity = elements(design) if design.mismatch else None
+    write_report(path, report(ReportContent(design, results, ensemble, sensitivity, build(design))))
+    return path
+
+
+def _claim(folder: Path, owner: dict[str, Any]) -> None:
+    """Take a folder that is new, empty, or ours already."""
+    mark = folder / MARK
+    try:
+        if mark.is_file():
+            if json.loads(mark.read_text("utf-8")) == owner:
+                return
+            raise DesignError(f"{folder} holds a run of another design or seed; give another folder")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise DesignError(f"{folder} exists and is no empty folder; give another name")
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, json.JSONDecodeError) as error:
+        raise DesignError(f"{folder} cannot be used: {error}") from error
+    write_text(mark, json.dumps(owner))
+
+
+def _write_design(design: Design, folder: Path) -> list[Path]:
+    written = [write_text(folder / "design.toml", commented(design))]
+    if design.file is not None:
+        copy = folder / design.file.name
+        if copy.resolve() != design.file.resolve():
+            copy.write_bytes(design.file.read_bytes())
+        written.append(copy)
+    return written

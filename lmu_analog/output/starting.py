@@ -1,0 +1,56 @@
+"""A first design file, from a few figures or from a recording."""
+
+from pathlib import Path
+
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.output.design_text import commented
+from lmu_analog.output.files import write_text
+from lmu_analog.recording import read
+from lmu_analog.stimulus import occupied_bandwidth
+
+OCCUPIED = 0.999  # of a recording's power lies below its bandwidth: the rest is an error of 3 %
+FIRST_ORDER = 6
+FIRST_MISMATCH = {"resistor": "1 %", "capacitor": "1 %", "transconductor": "1 %", "tau": "1 %"}
+FIRST_LIMIT = "10 %"
+
+
+def new_design(asked: dict[str, object], path: Path, *, recording: Path | None = None) -> Design:
+    """Write a commented design file.
+
+    Parameters
+    ----------
+    asked : dict
+        Fields of the design that are given.
+    path : Path
+        File to write; it must not exist.
+    recording : Path, optional
+        A recording that becomes the signal; its occupied bandwidth and peak are measured unless given.
+
+    Raises
+    ------
+    DesignError
+        If a figure is wrong, or the file exists or cannot be written.
+    """
+    if path.exists():
+        raise DesignError(f"{path} exists; give another name, or remove it first")
+    fields = {"mismatch": FIRST_MISMATCH, "nrmse": FIRST_LIMIT, **asked}
+    if recording is not None:
+        heard = read(recording, amplitude=float(Design(order=1).amplitude))
+        measured = {
+            "file": recording,
+            "amplitude": heard.peak,
+            "bandwidth": occupied_bandwidth(heard, OCCUPIED),
+        }
+        if not measured["bandwidth"]:
+            raise DesignError(f"{recording} is constant, so it has no bandwidth; give --bandwidth")
+        fields = {**measured, **fields}
+    if "error" in fields and "order" in fields:
+        raise DesignError("both --order and --error are given; the error chooses the order, give one of them")
+    if "error" not in fields:
+        fields = {"order": FIRST_ORDER, **fields}
+    design = Design(**fields)  # type: ignore[arg-type]
+    if recording is not None and recording.resolve().parent != path.resolve().parent:
+        raise DesignError(f"{recording} must lie in the folder of {path}, which names it; copy it there")
+    write_text(path, commented(design))
+    return design

@@ -1,0 +1,223 @@
+"""One circuit, two engines: exact propagation, or ngspice; the same question, the same answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
+
+import numpy as np
+import xarray as xr
+from scipy.interpolate import CubicSpline
+
+from lmu_analog.circuits.extract import extract
+from lmu_analog.design import Design, build
+from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.memory import window
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.reference import filtered, midpoints, numpy_memory
+from lmu_analog.memory.statespace import StateSpace, frequency_response, growth, respond
+from lmu_analog.spice import ngspice
+from lmu_analog.spice.deck import Transient, deck, transient, vector
+from lmu_analog.spice.netlist import lead, needs_file, recording_points
+from lmu_analog.stimulus import Recording, Stimulus, Tones
+
+if TYPE_CHECKING:
+    from lmu_analog.circuits.circuit import Circuit
+
+Engine = Literal["exact", "ngspice"]
+ENGINES: tuple[Engine, ...] = ("exact", "ngspice")
+
+REFERENCE_STEPS = 1000  # of the NumPy memory in one theta
+POINTS_A_CYCLE = 16  # of the highest tone; 4 would do for exact mean squares, 16 draw well
+FEWEST_POINTS = 512
+POINTS_A_WINDOW = 50  # of a recording, in one theta
+SETTLED = 16.0  # time constants of the slowest pole: what is left is 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where a run is looked at: times (t,), s, and the input on them, (t,), V."""
+
+    stimulus: Stimulus
+    time: np.ndarray
+    values: np.ndarray
+
+    @property
+    def rms(self) -> float:
+        """rms(u) on the grid, V."""
+        return float(np.sqrt(np.mean(self.values**2)))
+
+
+def grid(stimulus: Stimulus, theta: float) -> Grid:
+    """Choose times: one period of tones, all of a recording (finer where it is coarse beside theta)."""
+    match stimulus:
+        case Tones():
+            turns = float(stimulus.frequency.max()) * stimulus.period
+            count = max(FEWEST_POINTS, round(POINTS_A_CYCLE * turns))
+            times = stimulus.period * np.arange(count) / count
+            return Grid(stimulus, times, stimulus(times))
+        case Recording():
+            fine = stimulus.refined(theta / POINTS_A_WINDOW)
+            return Grid(fine, fine.time, fine.values)
+
+
+def exact_states(system: StateSpace, looked_at: Grid) -> np.ndarray:
+    """Propagate without a step error: the steady state of tones, or a recording from rest; (..., t, p), V."""
+    match looked_at.stimulus:
+        case Tones() as tones:
+            phasor = frequency_response(system, tones.frequency) * tones.phasor[:, None]
+            states = _waveform(phasor, tones, looked_at.time)
+            return states if system.offset is None else states + system.offset[..., None, :]
+        case Recording() as recording:
+            return respond(system, recording.values, recording.dt)
+
+
+def ngspice_states(circuit: Circuit, looked_at: Grid, *, settle: float) -> np.ndarray:
+    """Let ngspice run the circuit; (t, d), V."""
+    analysis, text, recording = ngspice_task(circuit, looked_at.stimulus, settle=settle)
+    vectors = ngspice.run(text, analysis, recording=recording)
+    return read_states(vectors, circuit, looked_at, analysis=analysis)
+
+
+def ngspice_task(
+    circuit: Circuit, stimulus: Stimulus, *, settle: float
+) -> tuple[Transient, str, np.ndarray | None]:
+    """Give analysis, deck and recording (or none) that ``ngspice.run`` needs."""
+    analysis = transient(circuit, stimulus, settle=settle)
+    recording = recording_points(stimulus) if needs_file(stimulus) else None
+    return analysis, deck(circuit, analysis, stimulus), recording
+
+
+def read_states(
+    vectors: dict[str, np.ndarray], circuit: Circuit, looked_at: Grid, *, analysis: Transient
+) -> np.ndarray:
+    """Read the Legendre states off ngspice's vectors at the times of the grid; (t, d), V."""
+    states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
+    match looked_at.stimulus:
+        case Tones() as tones:
+            begin = analysis.stop - tones.period
+            times = begin + np.mod(looked_at.time - begin, tones.period)
+        case Recording() as recording:
+            times = looked_at.time + lead(recording)
+    # ngspice writes uneven times; a cubic keeps its error below that of the integration rule.
+    fresh = np.concatenate([[True], np.diff(vectors["time"]) > 0.0])
+    return CubicSpline(vectors["time"][fresh], states[fresh])(times)
+
+
+def settling(system: StateSpace, theta: float) -> float:
+    """Time, s, after which the transient has died out.
+
+    Raises
+    ------
+    SimulationError
+        If it never does, because the circuit is unstable.
+    """
+    rate = -float(growth(system))
+    if rate <= 0.0:
+        raise SimulationError(
+            f"the circuit is unstable: a pole has the real part {-rate * theta:.3g}/theta; "
+            "it has no steady state to measure"
+        )
+    return min(SETTLED / rate, 200.0 * theta)
+
+
+def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | None = None) -> xr.Dataset:
+    """Run a design's circuit and compare it with the ideal sliding window and the NumPy memory.
+
+    Parameters
+    ----------
+    design : Design
+    engine : {"exact", "ngspice"}
+    circuit : Circuit, optional
+        To run in place of the nominal one, for example a mismatch sample of the same design.
+
+    Returns
+    -------
+    xarray.Dataset
+        Scalars ``window_nrmse``, ``truncation_nrmse``, ``reference_nrmse`` (fractions of rms(u)) and
+        ``seconds``; ``profile`` (delay); ``input`` (time), ``states``, ``ideal_states``, ``reference_states``
+        (time, state), ``window`` and ``estimate`` (time, delay), V.
+
+    Raises
+    ------
+    SimulationError
+        If the circuit is unstable, or ngspice is missing or fails.
+    """
+    if engine not in ENGINES:
+        raise DesignError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
+    circuit = build(design) if circuit is None else circuit
+    looked_at = grid(design.stimulus, design.theta)
+    system = extract(circuit)
+    settle = settling(system, design.theta)
+    start = time.perf_counter()
+    match engine:
+        case "exact":
+            states = exact_states(system, looked_at)
+        case "ngspice":
+            states = ngspice_states(circuit, looked_at, settle=settle)
+        case _:
+            assert_never(engine)
+    seconds = time.perf_counter() - start
+    return _dataset(design, looked_at, states, engine=engine, seconds=seconds)
+
+
+def ideal_window(looked_at: Grid, theta: float) -> np.ndarray:
+    """Give what the window truly holds, u(t - r theta), at the quadrature points; (t, q), V."""
+    return looked_at.stimulus(looked_at.time[:, None] - theta * window.QUADRATURE.r)
+
+
+def reference_states(looked_at: Grid, order: int, theta: float) -> np.ndarray:
+    """Run the NumPy memory (ZOH, dt = theta/1000, half sample corrected) to the grid; (t, d), V."""
+    dt = theta / REFERENCE_STEPS
+    memory = numpy_memory(order, theta, dt=dt)
+    match looked_at.stimulus:
+        case Tones() as tones:
+            half_sample = np.exp(-1j * np.pi * tones.frequency * dt)
+            phasor = frequency_response(memory, tones.frequency) * (tones.phasor * half_sample)[:, None]
+            return _waveform(phasor, tones, looked_at.time)
+        case Recording() as recording:
+            count = int(np.ceil(recording.duration / dt)) + 2
+            states = filtered(memory, midpoints(recording, dt, count))
+            return CubicSpline(dt * np.arange(count), states)(looked_at.time)
+
+
+def _waveform(phasor: np.ndarray, tones: Tones, times: np.ndarray) -> np.ndarray:
+    turning = np.exp(2j * np.pi * np.outer(times, tones.frequency))
+    return (turning @ phasor).real
+
+
+def _dataset(
+    design: Design, looked_at: Grid, states: np.ndarray, *, engine: Engine, seconds: float
+) -> xr.Dataset:
+    theta, rms = design.theta, looked_at.rms
+    ideal = exact_states(legendre(design.order, theta), looked_at)
+    reference = reference_states(looked_at, design.order, theta)
+    truth = ideal_window(looked_at, theta)
+    rows = window.readout(design.order, window.QUADRATURE.r)
+    profile = window.time_profile(states, truth, rms)
+    volts, share = {"units": "V"}, {"units": "1"}
+    figures = {
+        "window_nrmse": window.window_nrmse(profile),
+        "truncation_nrmse": window.window_nrmse(window.time_profile(ideal, truth, rms)),
+        "reference_nrmse": window.window_nrmse(window.time_profile(states, reference @ rows.T, rms)),
+    }
+    return xr.Dataset(
+        {
+            **{name: ((), float(value), share) for name, value in figures.items()},
+            "seconds": ((), seconds, {"units": "s"}),
+            "profile": ("delay", profile, share),
+            "input": ("time", looked_at.values, volts),
+            "states": (("time", "state"), states, volts),
+            "ideal_states": (("time", "state"), ideal, volts),
+            "reference_states": (("time", "state"), reference, volts),
+            "window": (("time", "delay"), truth, volts),
+            "estimate": (("time", "delay"), states @ rows.T, volts),
+        },
+        coords={
+            "time": ("time", looked_at.time, {"units": "s"}),
+            "state": np.arange(design.order),
+            "delay": ("delay", window.QUADRATURE.r, {"units": "theta"}),
+        },
+        attrs={"engine": engine, **design.provenance},
+    )

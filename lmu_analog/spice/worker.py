@@ -1,0 +1,136 @@
+"""One child process that runs functions for us, with a timeout, and may crash without harm.
+
+The child is started as ``python -m lmu_analog.spice.worker``, not forked and not re-importing the user's
+script, so scripts and notebooks need no ``if __name__ == "__main__"``.
+"""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any
+
+from lmu_analog.errors import LmuAnalogError, SimulationError
+
+START_TIMEOUT = 60.0  # s; importing NumPy on a cold disk takes a few
+LARGEST_FILE = 2_000_000_000  # bytes a child may write to one file
+LOG_TAIL = 4000  # bytes of a dead child's output that are kept
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
+
+
+class Worker:
+    """A child process that calls functions given to it by name; a context manager."""
+
+    def __init__(self) -> None:
+        self.timed_out = False
+        self._tail = ""
+        self._closing = threading.Lock()
+        self._log = tempfile.TemporaryFile()
+        self._connection, child = Pipe()
+        command = [sys.executable, "-m", "lmu_analog.spice.worker", str(child.fileno())]
+        paths = os.pathsep.join(p for p in sys.path if p)
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[child.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
+        )
+        child.close()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the child can take another call."""
+        return self._process.poll() is None and not self._connection.closed
+
+    @property
+    def pid(self) -> int:
+        """Process number of the child."""
+        return self._process.pid
+
+    def call(self, function: Callable[..., Any], arguments: tuple[Any, ...], *, timeout: float) -> Any:
+        """Call a module-level function in the child.
+
+        Parameters
+        ----------
+        function : callable
+        arguments : tuple
+        timeout : float, s
+
+        Raises
+        ------
+        SimulationError
+            If the child crashed or did not answer in time; it is then dead, and a new one must be made.
+        LmuAnalogError
+            What the function itself raised.
+        """
+        try:
+            self._connection.send((function, arguments))
+            if not self._connection.poll(timeout):
+                self.timed_out = True
+                self.close()
+                raise SimulationError(f"no answer within {timeout:g} s; the worker was stopped")
+            kind, result = self._connection.recv()
+        except (EOFError, ConnectionError):
+            status = self._process.wait()
+            self.close()
+            raise SimulationError(f"the worker process died ({_reason(status)})", log=self._tail) from None
+        if kind == "error":
+            raise result
+        return result
+
+    def close(self) -> None:
+        """Stop the child at once; a second call, from any thread, does nothing."""
+        with self._closing:
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait()
+            if not self._connection.closed:
+                self._connection.close()
+            if not self._log.closed:
+                self._log.seek(0)
+                self._tail = self._log.read()[-LOG_TAIL:].decode(errors="replace")
+                self._log.close()
+
+
+def _reason(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+def main(descriptor: int) -> None:
+    """Serve calls until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = LARGEST_FILE if hard == resource.RLIM_INFINITY else min(LARGEST_FILE, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    connection = Connection(descriptor)
+    while True:
+        try:
+            function, arguments = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer = ("result", function(*arguments))
+        except LmuAnalogError as error:
+            answer = ("error", error)
+        connection.send(answer)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

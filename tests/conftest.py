@@ -1,0 +1,72 @@
+"""What all tests share: options for ngspice and golden decks, hypothesis' profile, one BLAS thread."""
+
+import contextlib
+import ctypes.util
+import os
+import shutil
+from pathlib import Path
+
+# The number of threads can change the last bits. The variables reach the BLAS libraries that are loaded from
+# here on, also in worker processes; NumPy's was loaded by jaxtyping's plugin before, and is limited below.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_variable] = "1"
+os.environ["MPLBACKEND"] = "Agg"
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+
+with contextlib.suppress(ModuleNotFoundError):  # a bare environment runs the tests too, with more threads
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(limits=1)
+
+# A slow machine is no error, hence no deadline; CI runs the same examples each time.
+hypothesis.settings.register_profile(
+    "lmu_analog", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=25
+)
+hypothesis.settings.load_profile("lmu_analog")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("lmu_analog")
+    group.addoption(
+        "--ngspice",
+        choices=("required", "auto", "off"),
+        default="auto",
+        help="tests marked ngspice: without it fail at once, without it skip them (default), or skip them",
+    )
+    group.addoption("--update-golden", action="store_true", help="write the golden decks of netlists/ anew")
+
+
+def missing_ngspice() -> list[str]:
+    """Name the parts of ngspice that are not installed."""
+    named = os.environ.get("NGSPICE_LIBRARY_PATH")
+    library = Path(named).is_file() if named else ctypes.util.find_library("ngspice") is not None
+    found = {"the program ngspice": shutil.which("ngspice") is not None, "its shared library": library}
+    return [part for part, is_there in found.items() if not is_there]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--ngspice") == "required" and (missing := missing_ngspice()):
+        raise pytest.UsageError(
+            f"--ngspice=required, but {' and '.join(missing)} cannot be found: "
+            "run .ci/setup, or use --ngspice=auto"
+        )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--ngspice") == "off":
+        reason = "--ngspice=off"
+    elif missing := missing_ngspice():
+        reason = f"{' and '.join(missing)} cannot be found"
+    else:
+        return
+    for item in items:
+        if item.get_closest_marker("ngspice"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Tell whether the golden decks are to be written anew."""
+    return bool(request.config.getoption("--update-golden"))

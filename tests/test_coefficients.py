@@ -1,0 +1,42 @@
+"""Mismatch of coefficients: the published rows, within their statistical error."""
+
+import numpy as np
+import pytest
+
+from lmu_analog.ensembles.coefficients import excess_error
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.realizations import realize
+
+# theory.md section 4: w_m theta at which the ideal memory is 1 % wrong.
+BAND = {3: 1.76, 6: 6.46, 12: 17.3, 24: 40.2}
+# circuits.md section 3: rms excess window error in % per 1 % error of every element.
+ROWS = {
+    "legendre": {3: 1.3, 6: 2.4, 12: 5.8, 24: 13.7},
+    "orthonormal": {3: 1.3, 6: 2.4, 12: 5.8, 24: 13.7},
+    "cap-feedforward": {3: 1.7, 6: 2.3, 12: 3.9, 24: 6.5},
+    "unit-weight": {3: 1.3, 6: 2.6, 12: 5.9, 24: 13.5},
+    "principle3": {6: 4.4, 12: 6.4, 24: 13.6},
+}
+
+
+@pytest.mark.parametrize(("name", "order"), [(n, d) for n, row in ROWS.items() for d in row])
+def test_excess_errors_are_the_published_ones(name, order):
+    errors = excess_error(
+        realize(legendre(order), name), bandwidth=BAND[order] / (2 * np.pi), sigma=0.01, samples=600
+    )
+    # 2-3 % is the uncertainty of an rms of 500 samples on either side, plus half a digit of the table.
+    assert 100 * np.sqrt(np.mean(errors**2)) == pytest.approx(ROWS[name][order], rel=0.06, abs=0.05)
+
+
+def test_the_error_is_linear_in_small_mismatch():
+    def rms(sigma: float) -> float:
+        errors = excess_error(realize(legendre(6), "legendre"), bandwidth=1.0, sigma=sigma, samples=50)
+        return float(np.sqrt(np.mean(errors**2)))
+
+    # The same draws: only the second order is left, which is sigma times the first.
+    assert rms(1e-4) / rms(1e-5) == pytest.approx(10.0, rel=1e-2)
+
+
+def test_exact_coefficients_have_no_excess():
+    errors = excess_error(realize(legendre(4), "cap-feedforward"), bandwidth=0.5, sigma=0.0, samples=3)
+    np.testing.assert_allclose(errors, 0.0, atol=1e-12)

@@ -1,0 +1,80 @@
+"""The decks of netlists/ are what the code writes, and ngspice runs them as a user would."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmu_analog.design import Design
+from lmu_analog.memory import window
+from lmu_analog.output.decks import deck_text
+from lmu_analog.simulation import simulate
+from lmu_analog.spice.ngspice import named
+from lmu_analog.spice.rawfile import read_raw
+
+FOLDER = Path(__file__).resolve().parents[1] / "netlists"
+DESIGNS = sorted(path.stem for path in FOLDER.glob("*.toml"))
+SAMPLED = "active-rc-cap-feedforward-6"
+DECKS = [*((name, None, 0) for name in DESIGNS), (SAMPLED, 17, 1)]
+
+
+def deck_path(name: str, sample: int | None) -> Path:
+    return FOLDER / (f"{name}.cir" if sample is None else f"{name}-sample-{sample}.cir")
+
+
+@pytest.mark.parametrize(("name", "sample", "seed"), DECKS)
+def test_golden_decks_are_what_the_code_writes(name, sample, seed, update_golden):
+    text = deck_text(Design.load(FOLDER / f"{name}.toml"), sample=sample, seed=seed)
+    path = deck_path(name, sample)
+    if update_golden:
+        path.write_text(text, "utf-8")
+    wanted, written = path.read_text("utf-8").splitlines(), text.splitlines()
+    assert len(wanted) == len(written)
+    for line, again in zip(wanted, written, strict=True):
+        # Words to the letter, numbers to 1e-9: the last digits of eigenvalues and sines differ between machines.
+        assert re.sub(NUMBER, "#", line) == re.sub(NUMBER, "#", again)
+        numbers = [[float(n) for n in re.findall(NUMBER, text)] for text in (line, again)]
+        np.testing.assert_allclose(numbers[1], numbers[0], rtol=1e-9)
+
+
+NUMBER = r"(?<![A-Za-z_0-9])-?\d+\.?\d*(?:e[+-]?\d+)?"
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("name", "sample", "seed"), DECKS)
+def test_golden_decks_run_by_hand_and_measure_the_window(name, sample, seed, tmp_path):
+    """Run the program, and work out the window error from the deck's own comments and the raw file alone."""
+    shutil.copy(deck_path(name, sample), tmp_path / "deck.cir")
+    subprocess.run(
+        ["ngspice", "-b", "-r", "out.raw", "deck.cir"], cwd=tmp_path, check=True, capture_output=True
+    )
+    text = (tmp_path / "deck.cir").read_text()
+    vectors = named(read_raw(tmp_path / "out.raw"))
+    theta = float(re.search(r"^\* theta = (.*)$", text, re.MULTILINE)[1])
+    probes = re.findall(r"^\* probe m\d+ = (.*)$", text, re.MULTILINE)
+    states = np.stack(
+        [sum(float(f) * vectors[v] for f, v in re.findall(TERM, p.replace("- ", "-"))) for p in probes]
+    )
+    error = measured(vectors["time"], vectors["v(u)"], states, theta, Design.load(FOLDER / f"{name}.toml"))
+    if sample is None:
+        expected = float(simulate(Design.load(FOLDER / f"{name}.toml")).window_nrmse)
+        # ngspice's step error (1e-4), and 2e-4 for linear interpolation of u between its steps.
+        assert error == pytest.approx(expected, abs=5e-4)
+    else:
+        assert 0.0 < error < 0.5
+
+
+TERM = r"(-?[0-9.e+-]+)\*([vi]\(\w+\))"
+
+
+def measured(time: np.ndarray, u: np.ndarray, states: np.ndarray, theta: float, design: Design) -> float:
+    """Window NRMSE over the last period, from time series alone."""
+    period = design.stimulus.period
+    at = time[-1] - period + period * np.arange(2000) / 2000
+    estimate = np.stack([np.interp(at, time, m) for m in states], axis=-1)
+    truth = np.interp(at[:, None] - theta * window.QUADRATURE.r, time, u)
+    rms = np.sqrt(np.mean(np.interp(at, time, u) ** 2))
+    return float(window.window_nrmse(window.time_profile(estimate, truth, rms)))

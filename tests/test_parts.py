@@ -1,0 +1,121 @@
+"""Op-amps: a catalogue that makes sense, tables of figures, and what is refused."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmu_analog.circuits.circuit import IDEAL
+from lmu_analog.circuits.parts import catalogue, opamp
+from lmu_analog.errors import DesignError
+
+# Orders of magnitude between which parts of their kind lie; a slip of units falls outside.
+SANE = {
+    "gain": (80, 160), "gbw": (1e5, 1e8), "slew": (1e5, 1e8), "offset_max": (1e-6, 2e-2),
+    "noise": (5e-10, 1e-7), "bias": (1e-13, 1e-6), "current": (1e-5, 1e-2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", catalogue())
+def test_the_figures_of_a_part_are_complete_and_of_the_right_size(part):
+    figures = dict(catalogue()[part])
+    assert set(SANE) <= set(figures)
+    for name, (low, high) in SANE.items():
+        assert low <= figures[name] <= high, name
+    low, high = figures["supply"]
+    assert 1.0 < low < high < 60.0
+    assert figures.get("offset_typical", 0.0) < figures["offset_max"]
+    assert figures["confidence"] in ("data sheet", "memory")
+
+
+def test_the_catalogue_has_the_parts_of_the_documentation():
+    # circuits.md section 7
+    wanted = {"TL072", "LM358", "OPA2134", "OPA2192", "MCP6004", "ADA4528-2", "LT1013", "OPA1612"}
+    assert set(catalogue()) == wanted
+    assert {p for p, f in catalogue().items() if f["confidence"] == "data sheet"} == {"TL072", "OPA2192"}
+
+
+@pytest.mark.parametrize("part", catalogue())
+@given(share=st.floats(0.0, 1.0))
+def test_a_part_runs_inside_its_supply_range_and_saturates_there(part, share):
+    low, high = catalogue()[part]["supply"]
+    supply = min(max(0.5 * (low + share * (high - low)), 0.5 * low), 0.5 * high)
+    model = opamp(part, supply=supply)
+    assert model.name == part
+    assert model.rail == supply
+    assert 20 * math.log10(model.gain) == pytest.approx(catalogue()[part]["gain"], abs=1e-9)  # one logarithm
+    assert (model.gbw, model.slew) == (catalogue()[part]["gbw"], catalogue()[part]["slew"])
+    assert (model.offset, model.offset_max) == (0.0, catalogue()[part]["offset_max"])
+
+
+@pytest.mark.parametrize("part", catalogue())
+def test_a_supply_outside_the_range_is_refused(part):
+    low, high = catalogue()[part]["supply"]
+    for total in (0.98 * low, 1.02 * high):
+        with pytest.raises(
+            DesignError, match=rf"^{part} runs from {low:g} to {high:g} V in total; a supply of"
+        ):
+            opamp(part, supply=total / 2)
+
+
+def test_an_unknown_part_is_refused_with_the_known_ones():
+    with pytest.raises(
+        DesignError, match=r"^unknown op-amp 'uA741'; known are ideal, ADA4528-2, .*or a table"
+    ):
+        opamp("uA741", supply=5.0)
+
+
+def test_the_ideal_opamp_knows_no_supply():
+    assert opamp("ideal", supply=1e-3) is IDEAL
+
+
+def test_a_table_of_figures_is_read_with_units():
+    table = {"gain": "100 dB", "gbw": "10 MHz", "slew": "20 V/us", "offset": "-1 mV", "offset_max": "2 mV"}
+    model = opamp({**table, "rail": "4.5 V", "name": "my-part"}, supply=5.0)
+    assert (model.name, model.gbw, model.slew, model.rail) == ("my-part", 1e7, 2e7, 4.5)
+    assert (model.gain, model.offset, model.offset_max) == (pytest.approx(1e5, rel=1e-14), -1e-3, 2e-3)
+
+
+def test_a_short_table_takes_the_supply_as_rail_and_no_offset():
+    model = opamp({"gain": 1e5, "gbw": 1e6}, supply=3.3)
+    assert (model.name, model.rail, model.offset, model.offset_max) == ("opamp", 3.3, 0.0, 0.0)
+    assert math.isinf(model.slew)
+    assert not model.ideal
+
+
+BARE = {"gain": "100 dB", "gbw": "1 MHz"}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            {**BARE, "slewrate": 1},
+            r"^unknown op-amp figure 'slewrate'; known are name, gain, gbw, slew, offset, offse",
+        ),
+        ({"gbw": "1 MHz"}, r"^an op-amp table needs gain and gbw; gain is missing$"),
+        ({"gain": 1e5}, r"^an op-amp table needs gain and gbw; gbw is missing$"),
+        ({}, r"^an op-amp table needs gain and gbw; gain is missing$"),
+        (
+            {**BARE, "name": "a b"},
+            r"^op-amp name 'a b' may hold letters, digits and _ \. - only, at most 31$",
+        ),
+        ({**BARE, "name": "x" * 32}, r"may hold letters, digits"),
+        ({**BARE, "name": "x\n.control"}, r"^op-amp name 'x\\n\.control' may hold letters"),
+        ({**BARE, "name": 741}, r"^op-amp name '741' may hold letters"),
+        ({**BARE, "gain": 0}, r"^op-amp gain = 0; it must be positive$"),
+        ({**BARE, "gain": -5}, r"^op-amp gain = -5; it must be positive$"),
+        ({**BARE, "gbw": "0 Hz"}, r"^op-amp gbw = 0; it must be positive$"),
+        ({**BARE, "slew": "-1 V/us"}, r"^op-amp slew = -1e\+06; it must be positive$"),
+        ({**BARE, "rail": 0}, r"^op-amp rail = 0; it must be positive$"),
+        ({**BARE, "offset_max": "-1 mV"}, r"^op-amp offset_max = -0\.001; it must be positive$"),
+        ({**BARE, "gbw": "1 MV"}, r"^'1 MV' is in V; write a number in Hz"),
+        ({**BARE, "gain": "inf"}, r"'inf' is not a quantity; write a gain"),
+        ({**BARE, "offset": math.nan}, r"^nan is not finite; write a number in V"),
+        ({**BARE, "slew": True}, r"^True is not a quantity; write a number in V/s"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_the_figure(table, message):
+    with pytest.raises(DesignError, match=message):
+        opamp(table, supply=5.0)

@@ -1,0 +1,146 @@
+"""Text to SI floats and back; the oracle is exact rational arithmetic."""
+
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmu_analog.errors import DesignError
+from lmu_analog.units import UNITS, fraction, gain, parse, write
+
+POWERS = {"f": -15, "p": -12, "n": -9, "u": -6, "\u00b5": -6, "\u03bc": -6, "m": -3, "": 0}
+POWERS |= {"k": 3, "M": 6, "G": 9, "T": 12}
+prefixes = st.sampled_from(sorted(POWERS))
+decimals = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=8)
+
+
+@given(number=decimals, prefix=prefixes, unit=st.sampled_from(UNITS), space=st.sampled_from(["", " ", "  "]))
+def test_every_prefix_gives_the_float_nearest_to_the_exact_rational(number, prefix, unit, space):
+    exact = Fraction(number) * Fraction(10) ** POWERS[prefix]
+    assert parse(f"{number:f}{space}{prefix}{unit}", unit) == float(exact)  # equal, not close: one rounding
+
+
+@given(number=decimals, over=prefixes, under=prefixes)
+def test_a_slope_takes_a_prefix_on_either_side(number, over, under):
+    exact = Fraction(number) * Fraction(10) ** (POWERS[over] - POWERS[under])
+    assert parse(f"{number:f} {over}V/{under}s", "V/s") == float(exact)
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False), unit=st.sampled_from(UNITS))
+def test_what_is_written_reads_back(value, unit):
+    # Six significant digits: half a unit of the sixth is 5e-6. Near 5e-324 floats are sparser than that.
+    assert math.isclose(parse(write(value, unit), unit), value, rel_tol=1e-5, abs_tol=5e-324)
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_a_bare_number_or_its_text_is_si(value):
+    assert parse(value, "V") == parse(repr(value), "V") == fraction(value) == gain(repr(value)) == value
+
+
+@given(text=st.text(), unit=st.sampled_from(UNITS))
+def test_any_text_gives_a_finite_number_or_one_short_line(text, unit):
+    try:
+        value, message = parse(text, unit), "none"
+    except DesignError as error:
+        value, message = 0.0, str(error)
+    assert math.isfinite(value)
+    assert len(message.splitlines()) == 1
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("10 pF", "F", 1e-11),
+        ("4.7 nF", "F", 4.7e-9),
+        ("1 kHz", "Hz", 1e3),
+        ("1ms", "s", 1e-3),
+        ("-5 V", "V", -5.0),
+        ("1 MOhm", "Ohm", 1e6),
+        ("20 V/us", "V/s", 2e7),
+        (" 1e-9 F ", "F", 1e-9),
+        ("1 mHz", "Hz", 1e-3),
+        (2, "A", 2.0),
+    ],
+)
+def test_common_quantities_read_exactly(text, unit, value):
+    assert parse(text, unit) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1e-11, "F", "10 pF"),
+        (999999.6, "Hz", "1 MHz"),
+        (0.0, "V", "0 V"),
+        (-1.5e3, "Ohm", "-1.5 kOhm"),
+        (2e7, "V/s", "20 MV/s"),
+        (1e-30, "A", "1e-30 A"),
+        (1 / 3, "s", "333.333 ms"),
+        (math.inf, "V", "inf V"),
+    ],
+)
+def test_numbers_are_written_in_engineering_notation(value, unit, text):
+    assert write(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "message"),
+    [
+        ("1 kHz", "s", r"'1 kHz' is in Hz; write a number in s such as '1.5 s'"),
+        ("100ppm", "V", r"'100ppm' is in ppm; write a number in V"),
+        ("1 %", "V", r"'1 %' is in %; write a number in V"),
+        ("10 p", "F", r"'10 p' has no known unit \('p'\); write a number in F"),
+        ("1,5 V", "V", r"'1,5 V' has no known unit \(',5'\)|'1,5 V' is not a quantity; write"),
+        ("1 mhz", "Hz", r"'1 mhz' has no known unit"),
+        ("", "V", r"'' is not a quantity"),
+        ("p", "F", r"'p' is not a quantity"),
+        ("nan V", "V", r"'nan V' is not a quantity"),
+        ("inf", "V", r"'inf' is not a quantity"),
+        ("1e999 V", "V", r"'1e999 V' is not finite"),
+        ("1e99999 V", "V", r"is not a quantity|no known unit"),
+        ("1_000 V", "V", r"is not a quantity|no known unit"),
+        ("1 k V", "V", r"'1 k V' is not a quantity"),
+        (math.nan, "V", r"nan is not finite"),
+        (-math.inf, "V", r"-inf is not finite"),
+        (True, "V", r"True is not a quantity"),
+        (["1 V"], "V", r"\['1 V'\] is not a quantity"),
+        (None, "V", r"None is not a quantity"),
+    ],
+)
+def test_what_is_not_a_quantity_is_refused_with_what_was_given_and_wanted(text, unit, message):
+    with pytest.raises(DesignError, match=message):
+        parse(text, unit)
+
+
+def test_huge_input_is_refused_in_few_words():
+    with pytest.raises(DesignError, match=r"^'9{35}\.\.\.' has no known unit \('x'\); write"):
+        parse("9" * 10**5 + "x", "V")
+    with pytest.raises(DesignError, match=r"^a whole number beyond the range of floats; write a number in V"):
+        parse(10**5000, "V")
+
+
+@given(number=decimals)
+def test_a_fraction_in_percent_or_ppm_is_correctly_rounded(number):
+    assert fraction(f"{number:f} %") == float(Fraction(number) / 100)
+    assert fraction(f"{number:f}ppm") == float(Fraction(number) / 10**6)
+
+
+@pytest.mark.parametrize("text", ["1 V", "1 dB", "1 m", "%", "1 %%"])
+def test_a_fraction_in_anything_else_is_refused(text):
+    with pytest.raises(DesignError, match=r"write a fraction such as '1 %', '500 ppm' or 0.01"):
+        fraction(text)
+
+
+@given(decibels=st.floats(-300, 300))
+def test_a_gain_in_decibels_is_twenty_logarithms(decibels):
+    # Both sides round once or twice in 1e-16 of at most 300 dB; 1e-12 dB leaves room for that.
+    assert math.isclose(20 * math.log10(gain(f"{decibels!r} dB")), decibels, rel_tol=1e-12, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["1 V", "1e4 dB", "dB", "1 kdB", "inf", "1 %", ""])
+def test_a_gain_in_anything_else_is_refused(text):
+    with pytest.raises(DesignError, match=r"write a gain such as '106 dB' or 2e5"):
+        gain(text)
