@@ -37,6 +37,7 @@ def new_design(asked: dict[str, object], path: Path, *, recording: Path | None =
     fields = {"mismatch": FIRST_MISMATCH, "nrmse": FIRST_LIMIT, **asked}
     if recording is not None:
         heard = read(recording, amplitude=float(Design(order=1).amplitude))
+        band = occupied_bandwidth(heard, OCCUPIED)
         measured = {
             "file": recording,
             "amplitude": heard.peak,
