@@ -32,11 +32,11 @@ OPAMPS = {"ideal": "ideal", "one pole": {"gain": "120 dB", "gbw": "100 MHz", "ra
 
 def measure(design: Design, samples: int, worker: Worker) -> dict[str, float]:
     """Time both engines on samples 0, 1, ... of a design; seconds a sample, and the largest difference."""
-    exact_chunk(design, SEED, 0, CHUNK)
+    exact_chunk(design, SEED, range(CHUNK))
     exact_times = []
     for _ in range(REPEATS):
         start = time.perf_counter()
-        results = exact_chunk(design, SEED, 0, CHUNK)
+        results = exact_chunk(design, SEED, range(CHUNK))
         exact_times.append((time.perf_counter() - start) / CHUNK)
     worker.call(ngspice_sample, (design, SEED, 0), timeout=600.0)
     ngspice_times, differences = [], []

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lmu_analog.version import __version__
 
 if TYPE_CHECKING:
-    from lmu_analog.circuits.circuit import Circuit, OpAmpModel
+    from lmu_analog.circuits.circuit import Circuit
     from lmu_analog.circuits.extract import extract
+    from lmu_analog.circuits.models import OpAmpModel
     from lmu_analog.design import Design, build
     from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
     from lmu_analog.ensembles.montecarlo import monte_carlo
@@ -37,7 +38,7 @@ _HOMES = {
     "DesignError": "errors",
     "LmuAnalogError": "errors",
     "Mismatch": "ensembles.mismatch",
-    "OpAmpModel": "circuits.circuit",
+    "OpAmpModel": "circuits.models",
     "Realization": "memory.realizations",
     "SimulationError": "errors",
     "SimulatorMissing": "errors",

@@ -1,24 +1,25 @@
 """The command line: one command, one call. Heavy modules load inside the commands."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
-from lmu_analog.errors import LmuAnalogError, SimulationError
+from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable
 from lmu_analog.version import __version__
 
 app = typer.Typer(
     name="lmu-analog",
-    help="Analog circuits for the Legendre Memory Unit: derive, build, simulate, and see what mismatch costs.",
+    help="Analog circuits for the Legendre Memory Unit: derive, build, simulate, see what mismatch costs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 
 class EngineName(StrEnum):
@@ -50,11 +51,13 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command and give its exit status; errors go to stderr in one line."""
-    usage_error = typer.BadParameter.__mro__[2]  # the base of all usage errors, wherever typer keeps it
+    # The base of all usage errors, wherever typer keeps it.
+    usage_error = cast("type[Exception]", typer.BadParameter.__mro__[2])
     try:
-        status = app(arguments, standalone_mode=False)
+        status = app(arguments, prog_name="lmu-analog", standalone_mode=False)
     except usage_error as error:
-        _complain(f"{error.format_message()} (see lmu-analog --help)")  # type: ignore[attr-defined]
+        if said := error.format_message():  # type: ignore[attr-defined]  # nothing where the help was shown
+            _complain(f"{said} (see lmu-analog --help)")
         return 2
     except SimulationError as error:
         _complain(str(error))
@@ -66,6 +69,12 @@ def run_command(arguments: list[str]) -> int:
         _complain("interrupted")
         return 1
     except BrokenPipeError:
+        return 1
+    except OSError as error:  # stdout on a full disk: files are guarded where they are written
+        _complain(f"cannot write: {error.strerror or error}")
+        return 1
+    if status == INTERRUPTED:
+        _complain("interrupted")
         return 1
     return status if isinstance(status, int) else 0
 
@@ -80,6 +89,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command()
 def new(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Design file to write.")],
+    *,
     order: Annotated[int | None, typer.Option(help="Number of states, 1 to 64.")] = None,
     theta: Annotated[str, typer.Option(help="Window length, for example '1 ms'.")] = "1 ms",
     bandwidth: Annotated[
@@ -118,6 +128,8 @@ def derive(
     from lmu_analog.output import derivation
     from lmu_analog.output.summary import dumps
 
+    if as_json and latex:
+        raise DesignError("both --json and --latex are given; give one of them")
     result = derived(order)
     if as_json:
         typer.echo(dumps(derivation.as_json(result)))
@@ -143,6 +155,7 @@ def families(as_json: AsJson = False) -> None:
 @app.command()
 def netlist(
     design: DesignFile,
+    *,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Deck, or folder for --samples.")
     ] = None,
@@ -156,6 +169,9 @@ def netlist(
     from lmu_analog.output.decks import deck_text, sample_range, write_deck, write_decks
 
     loaded = Design.load(design)
+    _keep(design, output)
+    if sample is not None and samples is not None:
+        raise DesignError("both --sample and --samples are given; give one of them")
     if samples is not None:
         written = write_decks(loaded, output or Path("decks"), samples=sample_range(samples), seed=seed)
     elif output is None:
@@ -169,6 +185,7 @@ def netlist(
 @app.command()
 def simulate(
     design: DesignFile,
+    *,
     engine: EngineOption = EngineName.exact,
     input: Recording = None,
     sample: Sample = None,
@@ -180,9 +197,10 @@ def simulate(
     from lmu_analog.design import Design
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import simulate_one
+    from lmu_analog.output.progress import progress
 
     loaded = Design.load(design)
-    with _progress("simulating"):
+    with progress("simulating"):
         result = simulate_one(loaded, engine.value, recording=input, sample=sample, seed=seed, plot=plot)
     content = summary.simulation(result)
     typer.echo(summary.dumps(content) if as_json else tables.simulation(content))
@@ -191,6 +209,7 @@ def simulate(
 @app.command()
 def montecarlo(
     design: DesignFile,
+    *,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="RUN.zarr", help="Where the run is stored.")
     ],
@@ -205,8 +224,9 @@ def montecarlo(
     from lmu_analog.design import Design
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import stored_ensemble
+    from lmu_analog.output.progress import progress
 
-    with _progress("mismatch samples", samples) as advance:
+    with progress("mismatch samples", samples) as advance:
         content = stored_ensemble(
             Design.load(design),
             output,
@@ -218,6 +238,8 @@ def montecarlo(
             progress=advance,
         )
     typer.echo(summary.dumps(content) if as_json else tables.ensemble(content))
+    if content["failed"] == content["samples"]:
+        raise SimulationError(f"{output}: all samples failed: impossible values, or a fault of ngspice")
 
 
 @app.command()
@@ -231,8 +253,10 @@ def report(
     """Write the design report, one self-contained HTML page."""
     from lmu_analog.design import Design
     from lmu_analog.output.mainjob import write_design_report
+    from lmu_analog.output.progress import progress
 
-    with _progress("report"):
+    _keep(design, output)
+    with progress("report"):
         write_design_report(Design.load(design), output, run_path=run)
     _say(f"wrote {output}")
 
@@ -240,6 +264,7 @@ def report(
 @app.command()
 def run(
     design: DesignFile,
+    *,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for all results.")],
     samples: Annotated[int, typer.Option("-n", "--samples", help="Number of mismatch samples.")] = 200,
     seed: Seed = 0,
@@ -249,32 +274,18 @@ def run(
     """Do the main job: derive, netlist, simulate in both engines, Monte Carlo, report."""
     from lmu_analog.design import Design
     from lmu_analog.output import mainjob, summary, tables
+    from lmu_analog.output.progress import progress
 
     loaded = Design.load(design)
-    with _progress("run", mainjob.steps(samples)) as advance:
+    with progress("run", mainjob.steps(samples)) as advance:
         content = mainjob.run(loaded, output, samples=samples, seed=seed, workers=workers, progress=advance)
     typer.echo(summary.dumps(content) if as_json else tables.main_job(content))
 
 
-@contextmanager
-def _progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on stderr while a terminal looks; hand out the function that moves it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(label, total=total)
-        yield lambda amount: bar.advance(task, amount)
+def _keep(design: Path, output: Path | None) -> None:
+    """Refuse to write onto the design itself."""
+    if output is not None and output.exists() and output.resolve() == design.resolve():
+        raise DesignError(f"-o {output} is the design file itself; give another name")
 
 
 def _say(text: str) -> None:
@@ -282,8 +293,7 @@ def _say(text: str) -> None:
 
 
 def _complain(text: str) -> None:
-    lines = [line for line in text.splitlines() if line.strip()][:3]
-    typer.echo("lmu-analog: " + "\n".join(lines), err=True)
+    typer.echo(f"lmu-analog: {readable(text)}", err=True)
 
 
 if __name__ == "__main__":

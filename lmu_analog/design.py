@@ -5,14 +5,18 @@ import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, OpAmpModel
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.crossbar import cell_model
 from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.parts import opamp
-from lmu_analog.circuits.scaling import peak_scale
+from lmu_analog.circuits.models import CellModel, OpAmpModel, OtaModel
+from lmu_analog.circuits.options import Level, Options, Predistort
+from lmu_analog.circuits.parts import opamp, ota, read_parts
+from lmu_analog.circuits.rounding import choose_common
+from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError
@@ -23,10 +27,13 @@ from lmu_analog.stimulus import Stimulus, Tones, chirp, multitone, noise, sine, 
 from lmu_analog.version import __version__
 
 if TYPE_CHECKING:
-    Whole, Quantity, Word, File = int, float, str, Path
-    Tones3 = tuple[tuple[float, float, float], ...]
-    Part = str | dict[str, Any]
-    Tolerances = dict[str, Tolerance]
+    Whole: TypeAlias = int
+    Quantity: TypeAlias = float
+    Word: TypeAlias = str
+    File: TypeAlias = Path
+    Tones3: TypeAlias = tuple[tuple[float, float, float], ...]
+    Part: TypeAlias = str | dict[str, Any]
+    Tolerances: TypeAlias = dict[str, Tolerance]
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
     Whole = Quantity = Word = File = Tones3 = Part = Tolerances = object
 
@@ -61,12 +68,23 @@ class Design:
         Impedance level: the integrating capacitor.
     opamp : str or dict
         "ideal", a part, or a table of figures.
+    parts : Path, optional
+        A file of op-amps of one's own.
     supply : float, V
         The circuit runs from +-supply.
     headroom : float
         Fraction of the supply that the worst sine of the band leaves free.
-    tau : float or None, s
-        Time constant of ``principle3``.
+    scaling, predistort, values : str
+        Law of the scaling to the rails; "gbw" for resistors that make up for slow op-amps; the series
+        of standard values.
+    tau, second_tau : float or None, s
+        Time constants of ``principle3`` and its two-pole form.
+    transconductor : dict or None
+        Figures of the transconductors: gain, parasitic, pole, limit; ideal without it.
+    crossbar : dict or None
+        Figures of the cells of a crossbar: on, ratio, wire.
+    clock : float or None, Hz
+        Of switched-capacitor circuits; 200 ticks in theta without it.
     level, variant : str
         Settings of single families.
     mismatch : dict
@@ -87,17 +105,27 @@ class Design:
     realization: Word = None  # type: ignore[assignment]  # always a name once made
     capacitance: Quantity = 1e-9
     opamp: Part = "ideal"
+    parts: File | None = None
     supply: Quantity = 5.0
     headroom: Quantity = 0.3
+    scaling: Word = "peak"
+    predistort: Word = "none"
+    values: Word = "exact"
     tau: Quantity | None = None
+    second_tau: Quantity | None = None
+    transconductor: Part | None = None
+    crossbar: Part | None = None
+    clock: Quantity | None = None
     level: Word = "behavioural"
     variant: Word = ""
     mismatch: Tolerances = field(default_factory=dict)
     nrmse: Quantity | None = None
 
     def __post_init__(self) -> None:
+        may_be_none = {f.name for f in fields(self) if f.default is None}
         for name, key in KEYS.items():
-            if (given := getattr(self, name)) is not None:
+            given = getattr(self, name)
+            if given is not None or name not in may_be_none:
                 object.__setattr__(self, name, labelled(key.label, key.read, given))
         if self.realization is None and self.family in FAMILIES:
             object.__setattr__(self, "realization", FAMILIES[self.family].realizations[0])
@@ -105,6 +133,8 @@ class Design:
         self._choose_order_and_band()
 
     def _choose_order_and_band(self) -> None:
+        if self.order is not None and self.error is not None:
+            raise DesignError("[memory] has both order and error; give one of them")
         if self.bandwidth is None and self.tones:
             object.__setattr__(self, "bandwidth", max(f for f, _, _ in self.tones))
         if self.error is not None and self.bandwidth is not None:
@@ -118,13 +148,15 @@ class Design:
             object.__setattr__(self, "bandwidth", usable_band(self.order) / self.theta)
 
     def replace(self, **changes: Any) -> "Design":
-        """Give the same design with other fields; an order replaces an error that chose it, and vice versa."""
+        """Give the same design with other fields; an order replaces an error, and an error an order."""
         if unknown := sorted(set(changes) - {f.name for f in fields(self)}):
             raise DesignError(
-                f"unknown field {unknown[0]!r}; known are {', '.join(f.name for f in fields(self))}"
+                f"unknown field {unknown[0]!r:.40}; known are {', '.join(f.name for f in fields(self))}"
             )
         if "order" in changes:
             changes = {"error": None, **changes}
+        elif changes.get("error", self.error) is not None:
+            changes = {"order": None, **changes}
         if "family" in changes and "realization" not in changes:
             known = FAMILIES[changes["family"]].realizations if changes["family"] in FAMILIES else ()
             changes = {"realization": self.realization if self.realization in known else None, **changes}
@@ -155,7 +187,12 @@ class Design:
     @property
     def opamp_model(self) -> OpAmpModel:
         """The op-amp, with this supply."""
-        return opamp(self.opamp, supply=self.supply)
+        return opamp(self.opamp, supply=self.supply, parts=self.own_parts)
+
+    @cached_property
+    def own_parts(self) -> dict[str, dict[str, Any]]:
+        """Op-amps of one's own, by name."""
+        return {} if self.parts is None else read_parts(self.parts)
 
     @property
     def provenance(self) -> dict[str, str | int | float]:
@@ -173,24 +210,54 @@ class Design:
     @property
     def digest(self) -> str:
         """SHA-256 over every field and the recording's bytes: equal designs, equal digests."""
-        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "file"}
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
         content["mismatch"] = {k: asdict(v) for k, v in sorted(self.mismatch.items())}
+        content["parts"] = self.own_parts
         content["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def realization(design: Design) -> Realization:
     """Give the memory of a design its physical structure."""
-    return realize(legendre(design.order, design.theta), design.realization, tau=design.tau)
+    return realize(
+        legendre(design.order, design.theta),
+        design.realization,
+        tau=design.tau,
+        second_tau=design.second_tau,
+        variant=design.variant,
+    )
 
 
 def build(design: Design) -> Circuit:
-    """Build the circuit of a design, its states scaled to the rails and its electrical rules checked."""
+    """Build the circuit of a design: states scaled to the rails, values standard if asked, rules checked."""
     realized = realization(design)
     swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
-    scale = peak_scale(realized.structure, design.bandwidth, amplitude=design.full_scale, swing=swing)
-    return FAMILIES[design.family].build(
-        realized, scale, capacitance=design.capacitance, opamp=design.opamp_model
+    scale = state_scale(
+        realized.structure,
+        design.bandwidth,
+        amplitude=design.full_scale,
+        swing=swing,
+        scaling=cast("Scaling", design.scaling),
+    )
+    circuit = FAMILIES[design.family].build(realized, scale, options(design))
+    if design.values == "exact":
+        return circuit
+    return choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values).circuit
+
+
+def options(design: Design) -> Options:
+    """Give what a family is told beside the realization."""
+    return Options(
+        capacitance=design.capacitance,
+        opamp=design.opamp_model,
+        transconductor=OtaModel() if design.transconductor is None else ota(design.transconductor),
+        supply=design.supply,
+        amplitude=design.full_scale,
+        clock=design.clock,
+        level=cast("Level", design.level),
+        predistort=cast("Predistort", design.predistort),
+        variant=design.variant,
+        cells=CellModel() if design.crossbar is None else cell_model(design.crossbar),
     )
 
 
@@ -203,19 +270,22 @@ def _check_circuit(design: Design) -> None:
         )
     if not isinstance(design.opamp, str | dict):
         raise DesignError(
-            f"[circuit] opamp: a part's name or a table of figures is wanted, not {design.opamp!r}"
+            f"[circuit] opamp: a part's name or a table of figures is wanted, not {design.opamp!r:.40}"
         )
+    labelled("[circuit] parts", lambda: design.own_parts)
     labelled("[circuit] opamp", lambda: design.opamp_model)
+    if design.transconductor is not None:
+        labelled("[circuit] transconductor", ota, design.transconductor)
+    if design.crossbar is not None:
+        labelled("[circuit] crossbar", cell_model, design.crossbar)
 
 
 def _stimulus(design: Design) -> Stimulus:
-    band, amplitude = design.bandwidth, design.amplitude
-    if design.file is not None:
-        return labelled("[signal] file", lambda: read(design.file, amplitude=amplitude))
-    if design.tones:
-        return labelled(
-            "[signal] tones", lambda: Tones(*(np.array(column) for column in zip(*design.tones, strict=True)))
-        )
+    band, amplitude, file, tones = design.bandwidth, design.amplitude, design.file, design.tones
+    if file is not None:
+        return labelled("[signal] file", lambda: read(file, amplitude=amplitude))
+    if tones:
+        return labelled("[signal] tones", lambda: Tones(*np.array(tones).T))
     match design.signal:
         case "multitone":
             return multitone(band, amplitude)

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.circuits.tolerance import CLASSES, Tolerance, read_tolerance
+from lmu_analog.circuits.values import SERIES
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import check_order, check_theta
 from lmu_analog.memory.realizations import REALIZATIONS
 from lmu_analog.units import fraction, parse
 
 HIGHEST_VOLTAGE = 1e6
+BAND = (1e-9, 1e15)  # Hz
 SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
 LARGEST_FILE = 1_000_000  # bytes: a design is a page, not a data set
 
@@ -55,8 +58,7 @@ def _share(low: float, high: float) -> Callable[[Any], float]:
 def _choice(*known: str) -> Callable[[Any], str]:
     def reader(given: Any) -> str:
         if not isinstance(given, str) or given not in known:
-            shown = given[:40] if isinstance(given, str) else given
-            raise DesignError(f"unknown {shown!r}; known are {', '.join(k or repr(k) for k in known)}")
+            raise DesignError(f"unknown {given!r:.40}; known are {', '.join(k or repr(k) for k in known)}")
         return given
 
     return reader
@@ -65,15 +67,15 @@ def _choice(*known: str) -> Callable[[Any], str]:
 def _read_tones(given: Any) -> tuple[tuple[float, float, float], ...]:
     if not isinstance(given, list | tuple) or not given:
         raise DesignError("tones are a list of [frequency, cosine amplitude, sine amplitude]")
-    volts = _quantity("V", -HIGHEST_VOLTAGE, HIGHEST_VOLTAGE)
+    hertz, volts = _quantity("Hz", *BAND), _quantity("V", -HIGHEST_VOLTAGE, HIGHEST_VOLTAGE)
     read_tones = []
     for tone in given:
         row = [tone.get(k, 0.0) for k in ("frequency", "cosine", "sine")] if isinstance(tone, dict) else tone
         if not isinstance(row, list | tuple) or len(row) != 3:
-            raise DesignError(
-                f"a tone is [frequency, cosine amplitude, sine amplitude], not {str(tone)[:60]}"
-            )
-        read_tones.append((parse(row[0], "Hz"), volts(row[1]), volts(row[2])))
+            raise DesignError(f"a tone is [frequency, cosine amplitude, sine amplitude], not {tone!r:.60}")
+        read_tones.append((hertz(row[0]), volts(row[1]), volts(row[2])))
+    if not any(cosine or sine for _, cosine, sine in read_tones):
+        raise DesignError("all amplitudes are zero; an error relative to zero has no meaning")
     return tuple(read_tones)
 
 
@@ -81,13 +83,13 @@ def _read_mismatch(given: Any) -> dict[str, Tolerance]:
     if not isinstance(given, dict):
         raise DesignError("mismatch is a table of classes, for example resistor = '1 %'")
     if unknown := sorted(set(given) - set(CLASSES)):
-        raise DesignError(f"unknown class {unknown[0]!r}; known are {', '.join(CLASSES)}")
+        raise DesignError(f"unknown class {unknown[0]!r:.40}; known are {', '.join(CLASSES)}")
     return {k: labelled(k, read_tolerance, v) for k, v in given.items()}
 
 
 def _read_file(given: Any) -> Path:
     if not isinstance(given, str | Path):
-        raise DesignError(f"a file name is text, not {given!r}")
+        raise DesignError(f"a file name is text, not {given!r:.40}")
     return Path(given)
 
 
@@ -95,7 +97,7 @@ KEYS: dict[str, Key] = {
     "order": Key("memory", "order", check_order),
     "theta": Key("memory", "theta", lambda given: check_theta(parse(given, "s"))),
     "error": Key("memory", "error", _share(1e-9, 10.0)),
-    "bandwidth": Key("signal", "bandwidth", _quantity("Hz", 1e-9, 1e15)),
+    "bandwidth": Key("signal", "bandwidth", _quantity("Hz", *BAND)),
     "amplitude": Key("signal", "amplitude", _quantity("V", 1e-9, HIGHEST_VOLTAGE)),
     "signal": Key("signal", "kind", _choice(*SIGNALS)),
     "tones": Key("signal", "tones", _read_tones),
@@ -104,11 +106,19 @@ KEYS: dict[str, Key] = {
     "realization": Key("circuit", "realization", _choice(*REALIZATIONS)),
     "capacitance": Key("circuit", "capacitance", _quantity("F", 1e-18, 1.0)),
     "opamp": Key("circuit", "opamp", lambda given: given),
+    "parts": Key("circuit", "parts", _read_file),
     "supply": Key("circuit", "supply", _quantity("V", 1e-3, HIGHEST_VOLTAGE)),
     "headroom": Key("circuit", "headroom", _share(0.0, 0.99)),
+    "scaling": Key("circuit", "scaling", _choice(*SCALINGS)),
+    "predistort": Key("circuit", "predistort", _choice("none", "gbw")),
+    "values": Key("circuit", "values", _choice("exact", *SERIES)),
     "tau": Key("circuit", "tau", _quantity("s", 1e-15, 1e6)),
+    "second_tau": Key("circuit", "second_tau", _quantity("s", 1e-15, 1e6)),
+    "transconductor": Key("circuit", "transconductor", lambda given: given),
+    "crossbar": Key("circuit", "crossbar", lambda given: given),
+    "clock": Key("circuit", "clock", _quantity("Hz", *BAND)),
     "level": Key("circuit", "level", _choice("behavioural", "transistor")),
-    "variant": Key("circuit", "variant", _choice("", "gyrator")),
+    "variant": Key("circuit", "variant", _choice("", "gyrator", "no-derivative")),
     "mismatch": Key("mismatch", "mismatch", _read_mismatch),
     "nrmse": Key("spec", "nrmse", _share(1e-9, 10.0)),
 }
@@ -123,7 +133,7 @@ def labelled(label: str, read: Callable[..., Any], *given: Any) -> Any:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a design file into the fields of a design; a recording is found beside the file.
+    """Read a design file into the fields of a design; a recording and parts are found beside the file.
 
     Raises
     ------
@@ -131,24 +141,33 @@ def load(path: Path) -> dict[str, Any]:
         If the file is missing, malformed, or has an unknown table or key.
     """
     fields = _fields(_tables(path))
-    if isinstance(fields.get("file"), str):
-        fields["file"] = path.parent / fields["file"]
+    for name in ("file", "parts"):
+        if isinstance(fields.get(name), str):
+            fields[name] = path.parent / fields[name]
     return fields
 
 
 def _tables(path: Path) -> dict[str, Any]:
+    text = _text(path)
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, or an integer too long to read
+        raise DesignError(f"is not valid TOML: {str(error).split('; use sys.')[0]}") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:  # at most: /dev/zero has no end
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
             raise DesignError(f"the file has more than {LARGEST_FILE} bytes; a design file is a page of TOML")
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise DesignError("no such file; write one with: lmu-analog new -o design.toml") from None
     except OSError as error:
         raise DesignError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise DesignError("is not UTF-8 text; a design file is TOML") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DesignError(f"is not valid TOML: {error}") from None
 
 
 def _fields(tables: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +177,7 @@ def _fields(tables: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for table, content in tables.items():
         if table not in known:
-            raise DesignError(f"unknown table [{table[:40]}]; known tables are {', '.join(known)}")
+            raise DesignError(f"unknown table {table!r:.40}; known tables are {', '.join(known)}")
         if not isinstance(content, dict):
             raise DesignError(f"[{table}] must be a table, not {content!r:.40}")
         if table == "mismatch":
@@ -167,7 +186,7 @@ def _fields(tables: dict[str, Any]) -> dict[str, Any]:
         for name, value in content.items():
             if name not in known[table]:
                 raise DesignError(
-                    f"unknown key {name[:40]!r} in [{table}]; known keys are {', '.join(sorted(known[table]))}"
+                    f"unknown key {name!r:.40} in [{table}]; known keys are {', '.join(sorted(known[table]))}"
                 )
             fields[known[table][name]] = value
     if {"order", "error"} <= set(fields):

@@ -1,5 +1,7 @@
 """What can go wrong, said once: every error names what was given, what is wanted and what to do."""
 
+LONGEST_LINE = 400  # a file's name may have thousands of characters
+
 
 class LmuAnalogError(Exception):
     """Base of all errors that the package raises on purpose."""
@@ -43,3 +45,10 @@ class SimulatorMissing(SimulationError):
 
 def _rebuild(kind: type[SimulationError], message: str, deck: str, log: str) -> SimulationError:
     return kind(message, deck=deck, log=log)
+
+
+def readable(text: str) -> str:
+    """Give at most three lines of printable text, each cut in the middle where it is endless."""
+    lines = [line for line in text.splitlines() if line.strip()][:3]
+    shown = ["".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines]
+    return "\n".join(s if len(s) <= LONGEST_LINE else f"{s[:200]} ... {s[-150:]}" for s in shown)

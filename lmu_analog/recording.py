@@ -45,9 +45,10 @@ def read(path: Path | str, *, amplitude: float) -> Recording:
     readers = {".csv": lambda: _even(*_columns(path)), ".wav": lambda: _wav(path, amplitude)}
     if path.suffix.lower() not in readers:
         raise DesignError(f"{path}: unknown kind of file {path.suffix!r}; .csv and .wav are accepted")
-    if not path.is_file():
-        raise DesignError(f"{path}: {'not a file' if path.exists() else 'no such file'}; give a .csv or .wav")
     try:
+        if not path.is_file():
+            what = "not a file" if path.exists() else "no such file"
+            raise DesignError(f"{path}: {what}; give a .csv or .wav")
         recording = readers[path.suffix.lower()]()
     except OSError as error:
         raise DesignError(f"{path}: cannot be read ({error.strerror}); give a readable file") from None

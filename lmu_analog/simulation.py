@@ -11,14 +11,16 @@ import xarray as xr
 from scipy.interpolate import CubicSpline
 
 from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design, build
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.reference import filtered, midpoints, numpy_memory
+from lmu_analog.memory.sampled import ringing_time, sampled_run, steady_response
 from lmu_analog.memory.statespace import StateSpace, frequency_response, growth, respond
 from lmu_analog.spice import ngspice
-from lmu_analog.spice.deck import Transient, deck, transient, vector
+from lmu_analog.spice.deck import SPARE_TICKS, Transient, deck, transient, vector
 from lmu_analog.spice.netlist import lead, needs_file, recording_points
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 
@@ -32,6 +34,9 @@ REFERENCE_STEPS = 1000  # of the NumPy memory in one theta
 POINTS_A_CYCLE = 16  # of the highest tone; 4 would do for exact mean squares, 16 draw well
 FEWEST_POINTS = 512
 POINTS_A_WINDOW = 50  # of a recording, in one theta
+TONES_AT_ONCE = 64
+MOST_VALUES = 150_000_000  # points in time times numbers kept at each: 1.2 GB, and twice that on the way
+LONGEST_WAIT = 200.0  # theta
 SETTLED = 16.0  # time constants of the slowest pole: what is left is 1e-7
 
 
@@ -63,12 +68,17 @@ def grid(stimulus: Stimulus, theta: float) -> Grid:
 
 
 def exact_states(system: StateSpace, looked_at: Grid) -> np.ndarray:
-    """Propagate without a step error: the steady state of tones, or a recording from rest; (..., t, p), V."""
+    """Propagate without a step error: the steady state of tones, or a recording from rest; (..., t, p), V.
+
+    The states of a sampled system are those at its own instants, and smooth between them.
+    """
     match looked_at.stimulus:
         case Tones() as tones:
-            phasor = frequency_response(system, tones.frequency) * tones.phasor[:, None]
+            phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
             states = _waveform(phasor, tones, looked_at.time)
             return states if system.offset is None else states + system.offset[..., None, :]
+        case Recording() as recording if system.dt is not None:
+            return sampled_run(system, recording, looked_at.time)
         case Recording() as recording:
             return respond(system, recording.values, recording.dt)
 
@@ -96,13 +106,20 @@ def read_states(
     states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
     match looked_at.stimulus:
         case Tones() as tones:
-            begin = analysis.stop - tones.period
+            spare = 0.0 if circuit.clock is None else SPARE_TICKS / circuit.clock
+            begin = analysis.stop - tones.period - spare
             times = begin + np.mod(looked_at.time - begin, tones.period)
         case Recording() as recording:
             times = looked_at.time + lead(recording)
     # ngspice writes uneven times; a cubic keeps its error below that of the integration rule.
     fresh = np.concatenate([[True], np.diff(vectors["time"]) > 0.0])
-    return CubicSpline(vectors["time"][fresh], states[fresh])(times)
+    written, states = vectors["time"][fresh], states[fresh]
+    if circuit.clock is not None:
+        # Sampled states are valid when phase 2 ends; what lies between is neither wanted nor settled.
+        count = int((written[-1] - lead(looked_at.stimulus)) * circuit.clock * (1.0 + 1e-9)) + 1
+        ticks = lead(looked_at.stimulus) + np.arange(count) / circuit.clock
+        written, states = ticks, np.stack([np.interp(ticks, written, m) for m in states.T], axis=-1)
+    return CubicSpline(written, states)(times)
 
 
 def settling(system: StateSpace, theta: float) -> float:
@@ -119,7 +136,8 @@ def settling(system: StateSpace, theta: float) -> float:
             f"the circuit is unstable: a pole has the real part {-rate * theta:.3g}/theta; "
             "it has no steady state to measure"
         )
-    return min(SETTLED / rate, 200.0 * theta)
+    longest = LONGEST_WAIT * theta
+    return min(SETTLED / rate, longest) if system.dt is None else ringing_time(system, longest=longest)
 
 
 def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | None = None) -> xr.Dataset:
@@ -137,7 +155,9 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
     xarray.Dataset
         Scalars ``window_nrmse``, ``truncation_nrmse``, ``reference_nrmse`` (fractions of rms(u)) and
         ``seconds``; ``profile`` (delay); ``input`` (time), ``states``, ``ideal_states``, ``reference_states``
-        (time, state), ``window`` and ``estimate`` (time, delay), V.
+        (time, state), ``window`` and ``estimate`` (time, delay), V. Attribute ``warnings``: what is
+        impractical about the circuit, lines of text; ``model`` is "small-signal" where the exact engine ran
+        the linear twin of a nonlinear circuit.
 
     Raises
     ------
@@ -148,18 +168,42 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
         raise DesignError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
     circuit = build(design) if circuit is None else circuit
     looked_at = grid(design.stimulus, design.theta)
+    _check_length(looked_at, design)
     system = extract(circuit)
     settle = settling(system, design.theta)
     start = time.perf_counter()
     match engine:
         case "exact":
-            states = exact_states(system, looked_at)
+            with np.errstate(over="ignore", invalid="ignore"):
+                states = exact_states(system, looked_at)
         case "ngspice":
             states = ngspice_states(circuit, looked_at, settle=settle)
         case _:
             assert_never(engine)
     seconds = time.perf_counter() - start
-    return _dataset(design, looked_at, states, engine=engine, seconds=seconds)
+    if not np.isfinite(states).all():
+        raise SimulationError(
+            f"the {engine} engine gave values that are not finite: element values lie too far apart; "
+            "bring [signal] bandwidth closer to 1/theta"
+        )
+    result = _dataset(design, looked_at, states, engine=engine, seconds=seconds)
+    if engine == "exact" and circuit.twin is not None:
+        result.attrs["model"] = "small-signal"
+    return result.assign_attrs(warnings=list(warnings(circuit)))
+
+
+def _check_length(looked_at: Grid, design: Design) -> None:
+    """Refuse a recording that would not fit into memory, on its grid or on the NumPy memory's."""
+    if isinstance(looked_at.stimulus, Tones):
+        return
+    windows = looked_at.stimulus.duration / design.theta
+    most = MOST_VALUES / (2 * REFERENCE_STEPS * design.order)
+    points = MOST_VALUES // (5 * window.POINTS + 6 * design.order)
+    if windows > most or len(looked_at.time) > points:
+        raise DesignError(
+            f"[signal] too long: {windows:.3g} windows of theta, {len(looked_at.time)} points; at order "
+            f"{design.order} at most {most:.2g} windows and {points} points are accepted: cut or thin it"
+        )
 
 
 def ideal_window(looked_at: Grid, theta: float) -> np.ndarray:
@@ -183,8 +227,12 @@ def reference_states(looked_at: Grid, order: int, theta: float) -> np.ndarray:
 
 
 def _waveform(phasor: np.ndarray, tones: Tones, times: np.ndarray) -> np.ndarray:
-    turning = np.exp(2j * np.pi * np.outer(times, tones.frequency))
-    return (turning @ phasor).real
+    total = 0.0
+    for k in range(0, len(tones.frequency), TONES_AT_ONCE):  # bounds the memory
+        cut = slice(k, k + TONES_AT_ONCE)
+        turning = np.exp(2j * np.pi * np.outer(times, tones.frequency[cut]))
+        total = total + np.real(turning @ phasor[..., cut, :])
+    return np.asarray(total)
 
 
 def _dataset(

@@ -13,7 +13,8 @@ from lmu_analog.errors import DesignError
 
 MOST_POINTS = 400_000
 _MOST_LOWEST_PERIODS = 1000
-_MOST_HARMONIC = 200_000
+_MOST_HARMONIC = 20_000
+_MOST_TONES = 1000
 _GRID = 64  # points in a period of the highest tone, where the search for the peak starts
 
 
@@ -39,6 +40,8 @@ class Tones:
         shapes = {self.frequency.shape, self.cosine.shape, self.sine.shape}
         if len(shapes) > 1 or not self.frequency.size:
             raise DesignError(f"tones need one cosine and one sine each, got {sorted(shapes)} numbers")
+        if self.frequency.size > _MOST_TONES:
+            raise DesignError(f"{self.frequency.size} tones; at most {_MOST_TONES} are accepted")
         if min(self.frequency) <= 0 or len(set(self.frequency.tolist())) < self.frequency.size:
             raise DesignError(f"tones need positive, distinct frequencies, got {self._listed} Hz")
 

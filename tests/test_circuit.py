@@ -8,20 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.circuit import (
-    IDEAL,
+from lmu_analog.circuits.circuit import Circuit, Term, with_values
+from lmu_analog.circuits.components import (
     Capacitor,
-    Circuit,
     Inductor,
     OpAmp,
-    OpAmpModel,
     Resistor,
-    Term,
     Transconductor,
     identifier,
     terminals,
-    with_values,
 )
+from lmu_analog.circuits.models import IDEAL, OpAmpModel
 from lmu_analog.errors import CircuitError
 
 REAL = OpAmpModel("part", gain=1e5, gbw=1e6, offset=1e-3, offset_max=5e-3, rail=5.0)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from lmu_analog.circuits.circuit import OpAmpModel
+from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.design import Design, build
 from lmu_analog.ensembles.mismatch import sample_circuit
-from lmu_analog.spice.netlist import lead, needs_file, netlist, opamp_subcircuit, recording_points
+from lmu_analog.spice.elements import opamp_subcircuit
+from lmu_analog.spice.netlist import lead, needs_file, netlist, recording_points
 from lmu_analog.stimulus import Recording, multitone
 
 

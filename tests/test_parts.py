@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.circuit import IDEAL
+from lmu_analog.circuits.models import IDEAL
 from lmu_analog.circuits.parts import catalogue, opamp
 from lmu_analog.errors import DesignError
 
@@ -47,6 +47,7 @@ def test_a_part_runs_inside_its_supply_range_and_saturates_there(part, share):
     assert 20 * math.log10(model.gain) == pytest.approx(catalogue()[part]["gain"], abs=1e-9)  # one logarithm
     assert (model.gbw, model.slew) == (catalogue()[part]["gbw"], catalogue()[part]["slew"])
     assert (model.offset, model.offset_max) == (0.0, catalogue()[part]["offset_max"])
+    assert model.bias == catalogue()[part]["bias"]
 
 
 @pytest.mark.parametrize("part", catalogue())
@@ -75,6 +76,9 @@ def test_a_table_of_figures_is_read_with_units():
     model = opamp({**table, "rail": "4.5 V", "name": "my-part"}, supply=5.0)
     assert (model.name, model.gbw, model.slew, model.rail) == ("my-part", 1e7, 2e7, 4.5)
     assert (model.gain, model.offset, model.offset_max) == (pytest.approx(1e5, rel=1e-14), -1e-3, 2e-3)
+    more = {"output_resistance": "50 Ohm", "bias": "-20 nA", "input_capacitance": "5 pF"}
+    model = opamp({**table, **more}, supply=5.0)
+    assert (model.output_resistance, model.bias, model.input_capacitance) == (50.0, -20e-9, 5e-12)
 
 
 def test_a_short_table_takes_the_supply_as_rail_and_no_offset():
@@ -113,6 +117,9 @@ BARE = {"gain": "100 dB", "gbw": "1 MHz"}
         ({**BARE, "gbw": "1 MV"}, r"^'1 MV' is in V; write a number in Hz"),
         ({**BARE, "gain": "inf"}, r"'inf' is not a quantity; write a gain"),
         ({**BARE, "offset": math.nan}, r"^nan is not finite; write a number in V"),
+        ({**BARE, "output_resistance": "-1 Ohm"}, r"^op-amp output_resistance = -1; it must be positive$"),
+        ({**BARE, "bias": 2}, r"^op-amp bias = 2; at most 1 is accepted$"),
+        ({**BARE, "input_capacitance": "5 pV"}, r"^'5 pV' is in V; write a number in F"),
         ({**BARE, "slew": True}, r"^True is not a quantity; write a number in V/s"),
     ],
 )

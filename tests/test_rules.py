@@ -5,21 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.circuit import (
-    IDEAL,
-    Capacitor,
-    Circuit,
-    Inductor,
-    OpAmp,
-    OpAmpModel,
-    Resistor,
-    Term,
-    Transconductor,
-)
+from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import Capacitor, Inductor, OpAmp, Resistor, Transconductor
 from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.models import IDEAL, OpAmpModel
+from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.rules import check, graph
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre
@@ -163,10 +156,13 @@ def test_the_repair_of_a_broken_rule_passes(repaired):
 
 
 @pytest.mark.parametrize(("family", "name"), [(f, r) for f, t in FAMILIES.items() for r in t.realizations])
+@settings(max_examples=8)  # for each of many pairs
 @given(order=st.integers(1, 16), c=st.floats(1e-15, 1e-3))
 def test_every_family_writes_circuits_that_obey_the_rules(family, name, order, c):
     made = realize(legendre(order, 1e-3), name)
-    built = FAMILIES[family].build(made, np.ones(made.structure.variables), capacitance=c, opamp=IDEAL)
+    built = FAMILIES[family].build(
+        made, np.ones(made.structure.variables), Options(capacitance=c, opamp=IDEAL)
+    )
     assert check(replace(built)) == built
 
 
@@ -193,7 +189,7 @@ def test_the_graph_has_nets_and_active_parts_as_nodes_and_passive_parts_as_edges
 
 def test_the_graph_of_a_memory_holds_every_component_and_net_once():
     made = realize(legendre(4, 1e-3), "cap-feedforward")
-    built = FAMILIES["active-rc"].build(made, np.ones(5), capacitance=1e-9, opamp=IDEAL)
+    built = FAMILIES["active-rc"].build(made, np.ones(5), Options(capacitance=1e-9, opamp=IDEAL))
     drawn = graph(built)
     active = [c for c in built.components if isinstance(c, OpAmp)]
     assert drawn.number_of_nodes() == len(built.nets) + 1 + len(active)

@@ -118,7 +118,7 @@ def test_a_store_that_cannot_be_made_says_why(tmp_path):
 
 def test_a_full_disk_is_an_error_that_keeps_what_was_done(tmp_path, monkeypatch):
     store = create(tmp_path / "run.zarr", manifest(DESIGN, seed=0, engine="exact"), 3)
-    results = montecarlo.exact_chunk(DESIGN, 0, 0, 2)
+    results = montecarlo.exact_chunk(DESIGN, 0, range(2))
     store.write(results)
 
     def full(*_):
@@ -126,6 +126,6 @@ def test_a_full_disk_is_an_error_that_keeps_what_was_done(tmp_path, monkeypatch)
 
     monkeypatch.setattr(zarr.Array, "__setitem__", full)
     with pytest.raises(SimulationError, match="No space left on device.*the samples before are kept"):
-        store.write(montecarlo.exact_chunk(DESIGN, 0, 2, 3))
+        store.write(montecarlo.exact_chunk(DESIGN, 0, range(2, 3)))
     monkeypatch.undo()
     assert store.done.tolist() == [True, True, False]

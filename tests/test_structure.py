@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmu_analog.memory.legendre import legendre
@@ -24,7 +24,7 @@ F = np.array([0.0, 0.05, 0.4, 3.0])  # Hz, for systems with rates of about one
 
 
 def random_structure(seed, dynamic=3, algebraic=2):
-    """Draw a structure with fixed parts, algebraic variables that feed each other, and elements everywhere."""
+    """Draw fixed parts, algebraic variables that feed each other, and elements everywhere."""
     rng = np.random.default_rng(seed)
     v = dynamic + algebraic
     E, fixed, G = np.zeros((v, v)), np.zeros((v, v)), np.zeros((v, 1))
@@ -112,6 +112,7 @@ def test_other_units_of_measure_never_change_the_map(seed, sign):
 
 
 @pytest.mark.parametrize("name", REALIZATIONS)
+@settings(max_examples=10)  # for each of many realizations
 @given(order=st.integers(1, 24), seed=seeds)
 def test_scaling_a_realization_changes_coordinates_by_a_diagonal(name, order, seed):
     structure = realize(legendre(order), name).structure

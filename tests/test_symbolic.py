@@ -283,7 +283,7 @@ def test_eigenvalues_on_the_imaginary_axis_or_beyond_are_not_hurwitz(A: list[lis
 
 @pytest.mark.parametrize("order", [-1, 0, 65, 10**30])
 def test_an_order_out_of_range_is_refused(order: int):
-    with pytest.raises(DesignError, match=f"order {str(order)[:20]}.* 1 to 64"):
+    with pytest.raises(DesignError, match="order .* is outside 1 to 64"):
         symbolic.derive(order)
 
 

@@ -2,21 +2,23 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.circuit import IDEAL, Capacitor, Resistor, Transconductor
+from lmu_analog.circuits.components import Capacitor, Resistor, Transconductor
 from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.models import IDEAL
+from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.circuits.synapse import rc_synapse
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 
-NAMES = FAMILIES["rc-synapse"].realizations
+NAMES = ("unit-weight", "principle3")  # one filter a state; tests/test_two_pole.py has two
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=12)  # for each realization
 @given(
     order=st.integers(1, 24),
     theta=st.floats(1e-9, 1e6),
@@ -26,7 +28,7 @@ NAMES = FAMILIES["rc-synapse"].realizations
 def test_a_mapped_memory_reads_back_as_the_memory(name, order, theta, capacitance, amplitude):
     made = realize(legendre(order, theta), name)
     scale = peak_scale(made.structure, order / (8 * theta), amplitude=amplitude, swing=3.5)
-    back = extract(rc_synapse(made, scale, capacitance=capacitance, opamp=IDEAL))
+    back = extract(rc_synapse(made, scale, Options(capacitance=capacitance, opamp=IDEAL)))
     ideal = legendre(order, theta)
     A = np.linalg.solve(back.C.T, (back.C @ back.A).T).T
     np.testing.assert_allclose(
@@ -39,7 +41,7 @@ def test_a_mapped_memory_reads_back_as_the_memory(name, order, theta, capacitanc
 @given(order=st.integers(1, 16), theta=st.floats(1e-6, 1e3), capacitance=st.floats(1e-13, 1e-6))
 def test_every_synapse_is_one_filter_with_unit_weights(order, theta, capacitance):
     made = realize(legendre(order, theta), "unit-weight")
-    circuit = rc_synapse(made, np.ones(order), capacitance=capacitance, opamp=IDEAL)
+    circuit = rc_synapse(made, np.ones(order), Options(capacitance=capacitance, opamp=IDEAL))
     parts = {
         kind: [c for c in circuit.components if isinstance(c, kind)]
         for kind in (Resistor, Capacitor, Transconductor)
@@ -56,7 +58,7 @@ def test_every_synapse_is_one_filter_with_unit_weights(order, theta, capacitance
 def test_a_negative_weight_swaps_the_inputs_and_every_value_stays_positive(order):
     made = realize(legendre(order), "unit-weight")
     weights = {c.name: c.value for c in made.structure.coefficients}
-    circuit = rc_synapse(made, np.ones(order), capacitance=1e-9, opamp=IDEAL)
+    circuit = rc_synapse(made, np.ones(order), Options(capacitance=1e-9, opamp=IDEAL))
     for g in (c for c in circuit.components if isinstance(c, Transconductor)):
         assert g.value > 0
         assert (g.minus if weights[g.role] > 0 else g.plus) == "0"
@@ -65,7 +67,7 @@ def test_a_negative_weight_swaps_the_inputs_and_every_value_stays_positive(order
 
 def test_a_time_constant_scatters_through_its_capacitor_and_the_weights_do_not():
     made = realize(legendre(4, 1e-3), "unit-weight")
-    circuit = rc_synapse(made, np.ones(4), capacitance=1e-9, opamp=IDEAL)
+    circuit = rc_synapse(made, np.ones(4), Options(capacitance=1e-9, opamp=IDEAL))
     classes = {c.name: c.classes for c in circuit.components}
     assert {n for n, c in classes.items() if "tau" in c} == {f"Ctau_{i}" for i in range(4)}
     assert {c for n, c in classes.items() if n[0] == "G"} == {("transconductor",)}

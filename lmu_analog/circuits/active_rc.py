@@ -9,18 +9,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import (
+from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
     Capacitor,
-    Circuit,
     Component,
     OpAmp,
-    OpAmpModel,
     Resistor,
-    Term,
     identifier,
 )
+from lmu_analog.circuits.models import OpAmpModel
+from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.predistortion import predistorted
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient, Structure, matrices, scaled
@@ -28,9 +29,7 @@ from lmu_analog.memory.structure import Coefficient, Structure, matrices, scaled
 CAPACITOR_PENALTY = 3  # an inverter in a capacitor path adds its phase to the noise gain: worth three others
 
 
-def active_rc(
-    realization: Realization, scale: np.ndarray, *, capacitance: float, opamp: OpAmpModel
-) -> Circuit:
+def active_rc(realization: Realization, scale: np.ndarray, options: Options) -> Circuit:
     """Map a structure of integrators and summers onto single-ended op-amps.
 
     Parameters
@@ -39,9 +38,8 @@ def active_rc(
         With unit diagonal in E: every dynamic variable is an integrator.
     scale : (v,) array
         Volts at the output for one unit of every variable, positive.
-    capacitance : float, F
-        Integrating capacitor, the same everywhere.
-    opamp : OpAmpModel
+    options : Options
+        Integrating capacitor, the same everywhere, and op-amp.
 
     Returns
     -------
@@ -49,15 +47,15 @@ def active_rc(
         Nets ``x0``, ``x1``, ... are the integrators' outputs, ``y0``, ... the summers'.
     """
     signs = choose_signs(realization.structure)
-    structure = scaled(realization.structure, signs * scale)
-    board = _Board(structure, capacitance, opamp)
+    structure = predistorted(scaled(realization.structure, signs * scale), options)
+    board = _Board(structure, options.capacitance, options.opamp)
     components: list[Component] = []
     for i in range(structure.dynamic):
         components += board.integrator(i)
     for i in range(structure.dynamic, structure.variables):
         components += board.summer(i)
     components += board.inverters(components)
-    readout = np.linalg.inv(realization.transform) / (signs * scale)[: structure.dynamic]
+    readout = realization.readout / (signs * scale)
     probes = tuple(
         tuple(Term("v", board.net(int(j)), float(row[j])) for j in np.flatnonzero(row)) for row in readout
     )

@@ -1,131 +1,24 @@
-"""A circuit as data: components between named nets, and probes that read the Legendre states.
+"""A circuit as data: components between named nets, and probes that read the Legendre states."""
 
-Reference designators start with the letter of their kind (R, C, L, G, U) and are unique; "0" is ground.
-"""
-
-import math
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from lmu_analog.circuits.components import (
+    GROUND,
+    INPUT,
+    Ammeter,
+    Component,
+    DifferentialOpAmp,
+    Follower,
+    MismatchClass,
+    OpAmp,
+    terminals,
+)
 from lmu_analog.errors import CircuitError
-
-GROUND = "0"
-INPUT = "u"
-
-MismatchClass = Literal["resistor", "capacitor", "inductor", "transconductor", "tau", "opamp"]
-
-
-@dataclass(frozen=True)
-class OpAmpModel:
-    """What an op-amp does: ideal, or one pole with offset, rails and slew limit.
-
-    Attributes
-    ----------
-    name : str
-        Part or model name, letters, digits and ``_ - .``.
-    gain : float, V/V
-        DC open-loop gain A0.
-    gbw : float, Hz
-        Gain-bandwidth product.
-    slew : float, V/s
-        Largest rate of the output.
-    offset : float, V
-        Systematic input offset voltage; nominal circuits have it.
-    offset_max : float, V
-        Largest random offset; mismatch samples draw it with sigma = max/3.
-    rail : float, V
-        Output saturates at +-rail.
-    """
-
-    name: str = "ideal"
-    gain: float = math.inf
-    gbw: float = math.inf
-    slew: float = math.inf
-    offset: float = 0.0
-    offset_max: float = 0.0
-    rail: float = math.inf
-
-    @property
-    def ideal(self) -> bool:
-        """Whether the output simply forces the inputs together."""
-        return math.isinf(self.gain) and math.isinf(self.gbw)
-
-
-IDEAL = OpAmpModel()
-
-
-@dataclass(frozen=True)
-class Resistor:
-    """R between two nets, Ohm."""
-
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ("resistor",)
-
-
-@dataclass(frozen=True)
-class Capacitor:
-    """C between two nets, F."""
-
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ("capacitor",)
-
-
-@dataclass(frozen=True)
-class Inductor:
-    """L between two nets, H."""
-
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ("inductor",)
-
-
-@dataclass(frozen=True)
-class Transconductor:
-    """A current value * (v(plus) - v(minus)), S, that flows into the net ``out``.
-
-    A negative weight swaps the inputs, so the value stays positive.
-    """
-
-    name: str
-    out: str
-    plus: str
-    minus: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ("transconductor",)
-
-
-@dataclass(frozen=True)
-class OpAmp:
-    """An operational amplifier with a single-ended output."""
-
-    name: str
-    plus: str
-    minus: str
-    out: str
-    model: OpAmpModel
-    role: str
-    classes: tuple[MismatchClass, ...] = ("opamp",)
-
-
-Component = Resistor | Capacitor | Inductor | Transconductor | OpAmp
-LETTERS: dict[type, str] = {Resistor: "R", Capacitor: "C", Inductor: "L", Transconductor: "G", OpAmp: "U"}
 
 
 @dataclass(frozen=True)
@@ -174,6 +67,13 @@ class Circuit:
         For every Legendre state m_i the linear expression, in V, that gives it.
     source : str
         Net of the input u.
+    twin : Circuit or None
+        For a nonlinear circuit the linear one that it is at small signal. Its parameters follow those of
+        the same name, and a transconductor ``G..`` the transistor ``M..``, in proportion.
+    clock : float or None, Hz
+        Of the switches, if there are any.
+    rest : tuple of (net, V)
+        Voltages near the operating point, where there is more than one or it is hard to find.
     """
 
     family: str
@@ -181,7 +81,10 @@ class Circuit:
     theta: float
     components: tuple[Component, ...]
     probes: tuple[tuple[Term, ...], ...]
-    source: str = field(default=INPUT)
+    source: str = INPUT
+    twin: "Circuit | None" = None
+    clock: float | None = None
+    rest: tuple[tuple[str, float], ...] = ()
 
     @property
     def order(self) -> int:
@@ -205,30 +108,27 @@ class Circuit:
         return tuple(dict.fromkeys(net for net in names if net != GROUND))
 
 
-def terminals(component: Component) -> tuple[str, ...]:
-    """Nets that a component touches."""
+def width(component: Component) -> int:
+    """Give the number of parameters of a component: none for ideal amplifiers and ammeters."""
     match component:
-        case Resistor() | Capacitor() | Inductor():
-            return component.a, component.b
-        case Transconductor() | OpAmp():
-            return component.out, component.plus, component.minus
-
-
-def identifier(text: str) -> str:
-    """Turn a role such as ``a[2,3]`` into a name part, ``a_2_3``."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+        case OpAmp() | DifferentialOpAmp():
+            return 0 if component.model.ideal else 2
+        case Ammeter() | Follower():
+            return 0
+        case _:
+            return 1
 
 
 def _parameters(component: Component) -> tuple[Parameter, ...]:
-    if not isinstance(component, OpAmp):
-        return (Parameter(component.name, component.name, component.value, component.classes),)
-    model = component.model
-    if model.ideal:
-        return ()
-    return (
-        Parameter(f"{component.name}.gbw", component.name, model.gbw, component.classes),
-        Parameter(f"{component.name}.offset", component.name, model.offset, component.classes),
-    )
+    name, classes = component.name, component.classes
+    match component:
+        case Ammeter() | Follower():
+            return ()
+        case OpAmp() | DifferentialOpAmp():
+            pair = (("gbw", component.model.gbw), ("offset", component.model.offset))
+            return tuple(Parameter(f"{name}.{k}", name, v, classes) for k, v in pair[: width(component)])
+        case _:
+            return (Parameter(name, name, component.value, classes),)
 
 
 def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:
@@ -239,12 +139,34 @@ def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:
         )
     given = iter(values)
     components = tuple(_revalued(c, [float(next(given)) for _ in _parameters(c)]) for c in circuit.components)
-    return replace(circuit, components=components)
+    twin = circuit.twin and with_values(circuit.twin, twin_values(circuit, values))
+    return replace(circuit, components=components, twin=twin)
+
+
+def twin_values(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> Float[np.ndarray, "*s t"]:
+    """Give the values of the twin's parameters, (..., t), that go with values (..., m) of the circuit.
+
+    A parameter of the twin moves by the same factor as the circuit's of its name (or as ``M..`` for a
+    transconductor ``G..``); one without such a counterpart keeps its nominal value.
+    """
+    twin = circuit.twin
+    if twin is None:
+        raise CircuitError(f"a {circuit.family} circuit has no small-signal twin: it is linear itself")
+    column = {p.name: k for k, p in enumerate(circuit.parameters)}
+    followed = [column.get(p.name, column.get(f"M{p.name[1:]}")) for p in twin.parameters]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.where(circuit.values == 0.0, 1.0, np.asarray(values, float) / circuit.values)
+    given = [np.ones(factor.shape[:-1]) if k is None else factor[..., k] for k in followed]
+    return twin.values * np.stack(given, axis=-1)
 
 
 def _revalued(component: Component, values: list[float]) -> Component:
-    if not isinstance(component, OpAmp):
-        return replace(component, value=values[0])
-    if not values:
-        return component
-    return replace(component, model=replace(component.model, gbw=values[0], offset=values[1]))
+    match component:
+        case OpAmp() | DifferentialOpAmp():
+            if not values:
+                return component
+            return replace(component, model=replace(component.model, gbw=values[0], offset=values[1]))
+        case Ammeter() | Follower():
+            return component
+        case _:
+            return replace(component, value=values[0])

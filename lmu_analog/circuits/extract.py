@@ -6,8 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
-from lmu_analog.circuits.circuit import GROUND, Circuit
-from lmu_analog.circuits.nodal import Index, stamp, storage
+from lmu_analog.circuits.charge import extract_sampled
+from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.components import GROUND, DifferentialOpAmp
+from lmu_analog.circuits.nodal import stamp
+from lmu_analog.circuits.unknowns import Index, storage
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace
 
@@ -36,6 +39,10 @@ def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -
     CircuitError
         If the circuit has no state space: a floating part, or an op-amp without feedback.
     """
+    if circuit.twin is not None:
+        return extract(circuit.twin, None if values is None else twin_values(circuit, values))
+    if circuit.clock is not None:
+        return extract_sampled(circuit, values)
     values = circuit.values if values is None else np.asarray(values, float)
     flat = values.reshape(-1, values.shape[-1])
     plan = _plan(circuit)
@@ -73,9 +80,11 @@ class _Plan:
 def _plan(circuit: Circuit) -> _Plan:
     index = Index(circuit)
     nominal = stamp(circuit, index, circuit.values[None])
-    size = np.abs(nominal.F[0]).max(axis=1, initial=0.0)
+    unit = _units(index, nominal.F[0])
+    size = np.abs(nominal.F[0] * unit).max(axis=1, initial=0.0)
     scale = 1.0 / np.where(size > 0.0, size, np.abs(nominal.E[0]).max(axis=1, initial=1e-300))[:, None]
     left, right = storage(circuit, index)
+    right = _balanced(right, circuit, index)
     left = left * scale
     left = left / np.maximum(np.abs(left).max(axis=0, initial=0.0), 1e-300)
     independent = right[:, _independent_columns(right)]
@@ -86,10 +95,11 @@ def _plan(circuit: Circuit) -> _Plan:
             "an ideal op-amp holds a capacitor at both ends"
         )
     output, feedthrough = _probe_rows(circuit, index)
+    M, Z = _bases(independent, len(index.column))
     return _Plan(
         index,
-        linalg.pinv(independent.T),
-        linalg.null_space(independent.T),
+        M,
+        Z,
         rows,
         linalg.null_space(rows.T),
         scale,
@@ -98,13 +108,48 @@ def _plan(circuit: Circuit) -> _Plan:
     )
 
 
+def _units(index: Index, F: np.ndarray) -> np.ndarray:
+    """Give unknowns their size, to balance equations by: 1 V, and the largest conductance times it, (N,)."""
+    laws, voltages = list(index.law.values()), list(index.column.values())
+    conductance = np.abs(F[np.ix_(laws, voltages)]).max(initial=0.0)
+    unit = np.ones(index.size)
+    unit[list(index.current.values())] = conductance or 1.0
+    return unit
+
+
+def _bases(independent: np.ndarray, voltages: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give M with independent^T M = I and the complement Z; no column has both volts and amperes.
+
+    A basis that mixed them would add volts' rounding to microamperes.
+    """
+    size, states = independent.shape
+    M, Z = np.zeros((size, states)), np.zeros((size, 0))
+    for rows in (slice(0, voltages), slice(voltages, size)):
+        part = independent[rows]
+        mine = part.any(axis=0)
+        M[rows, mine] = linalg.pinv(part[:, mine].T) if mine.any() else 0.0
+        block = np.zeros((size, len(part) - int(mine.sum())))
+        block[rows] = linalg.null_space(part[:, mine].T) if mine.any() else np.eye(len(part))
+        Z = np.hstack([Z, block])
+    return M, Z
+
+
+def _balanced(right: np.ndarray, circuit: Circuit, index: Index) -> np.ndarray:
+    """Take out what ideal differential amplifiers hold at zero, the means of their outputs: nothing is stored."""
+    names = [c for c in circuit.components if isinstance(c, DifferentialOpAmp) and c.model.ideal]
+    means = np.zeros((len(right), len(names)))
+    for k, c in enumerate(names):
+        means[[index.column[c.out_plus], index.column[c.out_minus]], k] = np.sqrt(0.5)
+    return right - means @ (means.T @ right)
+
+
 def _independent_columns(M: np.ndarray) -> list[int]:
     """Keep every column that is no combination of those before it."""
     kept: list[int] = []
     basis = np.zeros((len(M), 0))
     for k, column in enumerate(M.T):
         rest = column - basis @ (basis.T @ column)
-        # Columns hold 0, 1 and -1, so a dependent one leaves rounding only.
+        # Columns hold 0, 1/2, 1 and their negatives, so a dependent one leaves rounding only.
         if (norm := np.linalg.norm(rest)) > 1e-9:
             kept.append(k)
             basis = np.column_stack([basis, rest / norm])
@@ -117,7 +162,9 @@ def _probe_rows(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]
         for term in probe:
             if term.kind == "i":
                 if term.of not in index.current:
-                    raise CircuitError(f"probe m{row}: the current through {term.of} is no inductor's")
+                    raise CircuitError(
+                        f"probe m{row}: no current is measured through {term.of}; add an ammeter"
+                    )
                 output[row, index.current[term.of]] += term.factor
             elif index.resolve(term.of) == index.source:
                 feedthrough[row] += term.factor

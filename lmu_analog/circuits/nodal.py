@@ -2,24 +2,32 @@
 
 Ideal op-amps are nullors: their input nets share one voltage, their output supplies any current
 (Carlin, IEEE Trans. Circuit Theory 11, 1964). A one-pole op-amp has the equation
-v_out' = w_t (v+ - v- + V_os) - (w_t/A0) v_out instead of its output's current law.
+v_out' = w_t (v+ - v- + V_os) - (w_t/A0) v_out instead of its output's current law; with an output resistance
+that equation is for the voltage before it, an unknown of its own.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import (
+from lmu_analog.circuits.circuit import Circuit, width
+from lmu_analog.circuits.components import (
     GROUND,
+    Ammeter,
+    Bias,
     Capacitor,
-    Circuit,
     Component,
+    DifferentialOpAmp,
+    Follower,
     Inductor,
     OpAmp,
     Resistor,
+    Supply,
     Transconductor,
+    outputs,
 )
-from lmu_analog.errors import CircuitError
+from lmu_analog.circuits.unknowns import Index
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,99 +46,14 @@ class Equations:
     drive: np.ndarray
 
 
-class Index:
-    """Numbers of unknowns and equations, fixed by the connections alone.
-
-    Attributes
-    ----------
-    column : dict
-        Net to unknown; nets merged by nullors share one.
-    law : dict
-        Net to its current law; nets that an op-amp or the input drives have none.
-    own : dict
-        One-pole op-amp or inductor to the equation that it brings.
-    size : int
-        Number N of unknowns.
-    """
-
-    def __init__(self, circuit: Circuit) -> None:
-        self.source = circuit.source
-        self._alias = _merged_inputs(circuit)
-        amplifiers = [c for c in circuit.components if isinstance(c, OpAmp)]
-        driven = {circuit.source, *(c.out for c in amplifiers)}
-        free = [n for n in circuit.nets if self.resolve(n) == n and n != circuit.source]
-        laws = [n for n in circuit.nets if n not in driven]
-        inductors = [c.name for c in circuit.components if isinstance(c, Inductor)]
-        owners = [c.name for c in amplifiers if not c.model.ideal] + inductors
-        self.column = {net: k for k, net in enumerate(free)}
-        self.current = {name: len(free) + k for k, name in enumerate(inductors)}
-        self.law = {net: k for k, net in enumerate(laws)}
-        self.own = {name: len(laws) + k for k, name in enumerate(owners)}
-        self.size = len(free) + len(inductors)
-        if len(laws) + len(owners) != self.size:
-            raise CircuitError(
-                f"{len(laws) + len(owners)} equations for {self.size} unknowns; "
-                "an ideal op-amp forces nets together that something else already drives"
-            )
-
-    def resolve(self, net: str) -> str:
-        """Give the net whose voltage this one shares."""
-        return self._alias.get(net, net)
-
-    def voltage(self, net: str) -> int | None:
-        """Give the unknown that is the voltage of a net, None for ground and the input."""
-        return self.column.get(self.resolve(net))
-
-
-def _merged_inputs(circuit: Circuit) -> dict[str, str]:
-    alias: dict[str, str] = {}
-    for c in circuit.components:
-        if isinstance(c, OpAmp) and c.model.ideal:
-            a, b = (alias.get(net, net) for net in (c.plus, c.minus))
-            keep, drop = (b, a) if b in (GROUND, circuit.source) else (a, b)
-            alias = {net: keep if root == drop else root for net, root in alias.items()}
-            alias[drop] = keep
-    return alias
-
-
 def stamp(circuit: Circuit, index: Index, values: np.ndarray) -> Equations:
     """Write the equations for values (s, m) of ``circuit.parameters``."""
     board = _Board(index, len(values))
     column = 0
     for component in circuit.components:
-        match component:
-            case OpAmp() if component.model.ideal:
-                width = 0
-            case OpAmp():
-                width = 2
-            case _:
-                width = 1
-        board.place(component, values[:, column : column + width])
-        column += width
+        board.place(component, values[:, column : column + width(component)])
+        column += width(component)
     return Equations(board.E, board.F, board.drive)
-
-
-def storage(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
-    """Give incidences (N, k), left and right, that span E whatever the values of its k storage elements."""
-    left, right = [], []
-    for c in circuit.components:
-        row, column = np.zeros(index.size), np.zeros(index.size)
-        match c:
-            case Capacitor():
-                for net, sign in ((c.a, 1.0), (c.b, -1.0)):
-                    if net in index.law:
-                        row[index.law[net]] = sign
-                    if (k := index.voltage(net)) is not None:
-                        column[k] += sign
-            case Inductor():
-                row[index.own[c.name]] = column[index.current[c.name]] = 1.0
-            case OpAmp() if not c.model.ideal:
-                row[index.own[c.name]] = column[index.column[c.out]] = 1.0
-            case _:
-                continue
-        left.append(row)
-        right.append(column)
-    return np.reshape(left, (-1, index.size)).T, np.reshape(right, (-1, index.size)).T
 
 
 class _Board:
@@ -138,6 +61,7 @@ class _Board:
 
     def __init__(self, index: Index, samples: int) -> None:
         self.index = index
+        self.one = np.ones(samples)
         self.E = np.zeros((samples, index.size, index.size))
         self.F = np.zeros_like(self.E)
         self.drive = np.zeros((samples, index.size, 3))
@@ -150,17 +74,31 @@ class _Board:
             case Capacitor():
                 self._branch(self.E, 1, (component.a, component.b), values[:, 0])
             case Inductor():
-                self._inductor(component, values[:, 0])
+                self._carried((component.a, component.b), component.name)
+                row, column = self._place_of(component)
+                self.E[:, row, column] = values[:, 0]
+                self._difference(row, (component.a, component.b), self.one)
+            case Ammeter() | Supply():
+                self._source(component, values)
+            case Bias():
+                self._constant((component.b, component.a), values[:, 0])
             case Transconductor():
-                row = self.index.law.get(component.out)
-                self._difference(row, (component.plus, component.minus), values[:, 0])
+                self._transconductor(component, values[:, 0])
+            case Follower():
+                row = self.index.own[component.name]
+                self._add(self.F, 0, (row, component.out), -self.one)
+                self._difference(row, (component.plus, component.minus), component.gain * self.one)
             case OpAmp() if not component.model.ideal:
                 self._amplifier(component, values)
-            case OpAmp():
+            case DifferentialOpAmp():
+                self._differential(component, values)
+            case _:
                 pass
 
-    def _add(self, target: np.ndarray, kind: int, at: tuple[int, str], amount: np.ndarray) -> None:
+    def _add(self, target: np.ndarray, kind: int, at: tuple[int | None, str], amount: np.ndarray) -> None:
         row, net = at
+        if row is None:
+            return
         if self.index.resolve(net) == self.index.source:
             self.drive[:, row, kind] += amount
         elif (column := self.index.voltage(net)) is not None:
@@ -168,27 +106,84 @@ class _Board:
 
     def _branch(self, target: np.ndarray, kind: int, nets: tuple[str, str], amount: np.ndarray) -> None:
         for here, there in (nets, nets[::-1]):
-            if (row := self.index.law.get(here)) is not None:
-                self._add(target, kind, (row, here), amount)
-                self._add(target, kind, (row, there), -amount)
+            row = self.index.law.get(here)
+            self._add(target, kind, (row, here), amount)
+            self._add(target, kind, (row, there), -amount)
 
     def _difference(self, row: int | None, nets: tuple[str, str], amount: np.ndarray) -> None:
-        if row is not None:
-            self._add(self.F, 0, (row, nets[0]), amount)
-            self._add(self.F, 0, (row, nets[1]), -amount)
+        self._add(self.F, 0, (row, nets[0]), amount)
+        self._add(self.F, 0, (row, nets[1]), -amount)
 
-    def _inductor(self, component: Inductor, values: np.ndarray) -> None:
-        row, column = self.index.own[component.name], self.index.current[component.name]
-        for net, sign in ((component.a, -1.0), (component.b, 1.0)):
+    def _place_of(self, component: Component) -> tuple[int, int]:
+        return self.index.own[component.name], self.index.current[component.name]
+
+    def _carried(self, nets: tuple[str, str], name: str) -> None:
+        """Let an unknown current leave the first net and enter the second."""
+        for net, sign in ((nets[0], -1.0), (nets[1], 1.0)):
             if net in self.index.law:
-                self.F[:, self.index.law[net], column] += sign
-        self.E[:, row, column] = values
-        self._difference(row, (component.a, component.b), np.ones(len(values)))
+                self.F[:, self.index.law[net], self.index.current[name]] += sign
+
+    def _constant(self, nets: tuple[str, str], amount: np.ndarray) -> None:
+        for net, sign in ((nets[0], 1.0), (nets[1], -1.0)):
+            if net in self.index.law:
+                self.drive[:, self.index.law[net], 2] += sign * amount
+
+    def _source(self, component: Ammeter | Supply, values: np.ndarray) -> None:
+        row, _ = self._place_of(component)
+        self._carried((component.a, component.b), component.name)
+        self._difference(row, (component.a, component.b), self.one)
+        if isinstance(component, Supply):
+            self.drive[:, row, 2] -= values[:, 0]
+
+    def _transconductor(self, component: Transconductor, g: np.ndarray) -> None:
+        """Stamp g (v+ - v-), behind the second pole if there is one, beside its output's R and C."""
+        inputs, model = (component.plus, component.minus), component.model
+        if math.isfinite(model.pole):
+            row, column = self._place_of(component)
+            rate = 2.0 * np.pi * model.pole
+            self._carried((GROUND, component.out), component.name)
+            self.E[:, row, column] = 1.0
+            self.F[:, row, column] -= rate
+            self._difference(row, inputs, rate * g)
+        else:
+            self._difference(self.index.law.get(component.out), inputs, g)
+        self._branch(self.F, 0, (component.out, GROUND), -g / model.gain)
+        self._branch(self.E, 1, (component.out, GROUND), model.parasitic * self.one)
 
     def _amplifier(self, component: OpAmp, values: np.ndarray) -> None:
-        row, column = self.index.own[component.name], self.index.column[component.out]
+        row, column = self.index.own[component.name], self.index.output(component.out)
         crossover = 2.0 * np.pi * values[:, 0]
         self.E[:, row, column] = 1.0
         self._difference(row, (component.plus, component.minus), crossover)
         self.F[:, row, column] -= crossover / component.model.gain
         self.drive[:, row, 2] = crossover * values[:, 1]
+        self._pins(component)
+
+    def _differential(self, component: DifferentialOpAmp, values: np.ndarray) -> None:
+        """Stamp the difference as an op-amp's output, and the mean that its feedback holds at zero."""
+        row = self.index.own[component.name]
+        plus, minus = self.index.output(component.out_plus), self.index.output(component.out_minus)
+        if component.model.ideal:
+            self.F[:, row, [plus, minus]] = -1.0
+            return
+        crossover = 2.0 * np.pi * values[:, 0]
+        self.E[:, row, plus], self.E[:, row, minus] = 1.0, -1.0
+        self._difference(row, (component.plus, component.minus), crossover)
+        self.F[:, row, plus] -= crossover / component.model.gain
+        self.F[:, row, minus] += crossover / component.model.gain
+        self.drive[:, row, 2] = crossover * values[:, 1]
+        self.E[:, row + 1, [plus, minus]] = 1.0
+        self.F[:, row + 1, [plus, minus]] = -crossover[:, None]
+        self._pins(component)
+
+    def _pins(self, component: OpAmp | DifferentialOpAmp) -> None:
+        """Stamp bias current and capacitance of the inputs, and the resistance of the outputs."""
+        model = component.model
+        for net in (component.plus, component.minus):
+            self._constant((GROUND, net), model.bias * self.one)
+            self._branch(self.E, 1, (net, GROUND), model.input_capacitance * self.one)
+        for net in outputs(component):
+            if net in self.index.inner:
+                conductance = self.one / model.output_resistance
+                self._add(self.F, 0, (self.index.law[net], net), -conductance)
+                self.F[:, self.index.law[net], self.index.inner[net]] += conductance

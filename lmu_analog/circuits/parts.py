@@ -1,16 +1,41 @@
-"""Op-amp models by part number, or from a table of figures."""
+"""Op-amp models by part number, from the catalogue or a file of one's own, or from a table of figures."""
 
 import math
 import re
 import tomllib
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
-from lmu_analog.circuits.circuit import IDEAL, OpAmpModel
+from lmu_analog.circuits.models import IDEAL, OpAmpModel, OtaModel
 from lmu_analog.errors import DesignError
 from lmu_analog.units import gain, parse
 
-FIGURES = ("name", "gain", "gbw", "slew", "offset", "offset_max", "rail")
+HIGHEST = {
+    "gain": 1e15,
+    "gbw": 1e15,
+    "offset": 1e6,
+    "offset_max": 1e6,
+    "rail": 1e6,
+    "output_resistance": 1e9,
+    "bias": 1.0,
+    "input_capacitance": 1.0,
+}  # beyond it lies nonsense
+UNITS = {
+    "slew": "V/s",
+    "offset": "V",
+    "offset_max": "V",
+    "rail": "V",
+    "output_resistance": "Ohm",
+    "bias": "A",
+    "input_capacitance": "F",
+}  # of the optional figures
+FIGURES = ("name", "gain", "gbw", *UNITS)
+SIGNED = ("offset", "bias")
+OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
+FOR_PEOPLE = ("offset_typical", "noise", "current", "confidence", "source")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
+LARGEST_FILE = 1_000_000  # bytes
 
 
 @cache
@@ -20,7 +45,70 @@ def catalogue() -> dict[str, dict[str, object]]:
     return tomllib.loads(text)
 
 
-def opamp(given: str | dict[str, object], *, supply: float) -> OpAmpModel:
+def read_parts(path: Path) -> dict[str, dict[str, object]]:
+    """Read a file of parts of one's own, in the form of the catalogue.
+
+    A table a part, named by its number: ``gain`` (dB), ``gbw`` (Hz), ``supply`` ([least, most] in total, V)
+    and optionally ``slew`` (V/s), ``offset_max`` (V), ``bias`` (A), ``output_resistance`` (Ohm) and
+    ``input_capacitance`` (F), as SI numbers or text with units; ``offset_typical``, ``noise``, ``current``,
+    ``confidence`` and ``source`` are for people.
+
+    Raises
+    ------
+    DesignError
+        If the file cannot be read, is no TOML, or a part lacks a figure, has an unknown or a wrong one.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise DesignError(
+                f"{path} has more than {LARGEST_FILE} bytes; a file of parts is a few pages of TOML"
+            )
+        tables = tomllib.loads(content.decode("utf-8-sig"))
+    except OSError as error:
+        raise DesignError(f"{str(path)[-80:]!r} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # TOML, UTF-8, or a name that no file can have
+        if isinstance(error, DesignError):
+            raise
+        raise DesignError(f"{str(path)[-80:]!r} is not valid TOML: {str(error)[:80]}") from None
+    for name, figures in tables.items():
+        try:
+            tables[name] = _part(name, figures)
+        except DesignError as error:
+            raise DesignError(f"{path.name}, [{name[:40]}]: {error}") from None
+    return tables
+
+
+def _part(name: str, figures: object) -> dict[str, object]:
+    """Check one table of a file of parts, and read its quantities."""
+    if not isinstance(figures, dict):
+        raise DesignError("a part is a table of figures")
+    if name == "ideal" or not NAME.fullmatch(name):
+        raise DesignError("a part's name holds letters, digits and _ . - only, at most 31, and is not ideal")
+    known = {"gain", "gbw", "supply", *OF_A_PART, *FOR_PEOPLE}
+    if extra := sorted(set(figures) - known):
+        raise DesignError(f"unknown figure {extra[0]!r:.40}; known are {', '.join(sorted(known))}")
+    if missing := [k for k in ("gain", "gbw", "supply") if k not in figures]:
+        raise DesignError(f"{missing[0]} is missing; a part needs gain, gbw and supply")
+    supply = figures["supply"]
+    if not isinstance(supply, list) or len(supply) != 2:
+        raise DesignError("supply is [least, most], V in total")
+    low, high = (parse(volts, "V") for volts in supply)
+    if not 0.0 <= low < high:
+        raise DesignError(
+            f"supply = [{low:g}, {high:g}]; the least must be below the most, and neither negative"
+        )
+    given = figures["gain"]
+    decibels = 20.0 * math.log10(max(gain(given), 1e-300)) if isinstance(given, str) else parse(given, "V")
+    read = {k: parse(figures[k], unit) for k, unit in {"gbw": "Hz", **UNITS}.items() if k in figures}
+    _check_figures({**read, "gain": 10.0 ** (min(decibels, 6000.0) / 20.0)})
+    return {**figures, **read, "gain": decibels, "supply": [low, high]}
+
+
+def opamp(
+    given: str | dict[str, object], *, supply: float, parts: dict[str, dict[str, object]] | None = None
+) -> OpAmpModel:
     """Find an op-amp.
 
     Parameters
@@ -28,9 +116,12 @@ def opamp(given: str | dict[str, object], *, supply: float) -> OpAmpModel:
     given : str or dict
         "ideal", a part of the catalogue, or a table of figures: ``gain`` ("106 dB" or V/V), ``gbw``
         ("10 MHz"), and optionally ``slew`` ("20 V/us"), ``offset`` and ``offset_max`` ("2 mV"), ``rail``
-        ("4.8 V") and ``name``.
+        ("4.8 V"), ``output_resistance`` ("50 Ohm"), ``bias`` ("20 nA"), ``input_capacitance`` ("5 pF") and
+        ``name``.
     supply : float, V
         The amplifier runs from +-supply, where real parts saturate unless ``rail`` says otherwise.
+    parts : dict, optional
+        Parts of one's own, from ``read_parts``; they come before those of the catalogue.
 
     Raises
     ------
@@ -41,46 +132,78 @@ def opamp(given: str | dict[str, object], *, supply: float) -> OpAmpModel:
         return _from_table(given, supply)
     if given == "ideal":
         return IDEAL
-    parts = catalogue()
+    parts = {**catalogue(), **(parts or {})}
     if given not in parts:
         raise DesignError(
-            f"unknown op-amp {given[:40]!r}; known are ideal, {', '.join(sorted(parts))}, or a table of figures"
+            f"unknown op-amp {given[:40]!r}; known are ideal, "
+            f"{', '.join(sorted(parts))}, or a table of figures"
         )
     part = parts[given]
     low, high = part["supply"]  # type: ignore[misc]
     if not low <= 2.0 * supply <= high:
         raise DesignError(
-            f"{given} runs from {low:g} to {high:g} V in total; a supply of +-{supply:g} V gives {2 * supply:g} V"
+            f"{given} runs from {low:g} to {high:g} V in total; "
+            f"a supply of +-{supply:g} V gives {2 * supply:g} V"
         )
     return OpAmpModel(
         given,
         gain=10.0 ** (part["gain"] / 20.0),  # type: ignore[operator]
         gbw=part["gbw"],  # type: ignore[arg-type]
-        slew=part["slew"],  # type: ignore[arg-type]
-        offset_max=part["offset_max"],  # type: ignore[arg-type]
         rail=supply,
+        **{key: part[key] for key in OF_A_PART if key in part},  # type: ignore[arg-type]
     )
 
 
 def _from_table(table: dict[str, object], supply: float) -> OpAmpModel:
     if extra := sorted(set(table) - set(FIGURES)):
-        raise DesignError(f"unknown op-amp figure {extra[0]!r}; known are {', '.join(FIGURES)}")
+        raise DesignError(f"unknown op-amp figure {extra[0]!r:.40}; known are {', '.join(FIGURES)}")
     if missing := [key for key in ("gain", "gbw") if key not in table]:
         raise DesignError(f"an op-amp table needs gain and gbw; {missing[0]} is missing")
     name = table.get("name", "opamp")
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,30}", name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DesignError(
             f"op-amp name {str(name)[:40]!r} may hold letters, digits and _ . - only, at most 31"
         )
-    volts = {k: parse(table[k], "V") for k in ("offset", "offset_max", "rail") if k in table}  # type: ignore[arg-type]
-    slew = parse(table["slew"], "V/s") if "slew" in table else math.inf  # type: ignore[arg-type]
     figures = {
         "gain": gain(table["gain"]),  # type: ignore[arg-type]
         "gbw": parse(table["gbw"], "Hz"),  # type: ignore[arg-type]
-        "slew": slew,
-        **volts,
+        **{key: parse(table[key], unit) for key, unit in UNITS.items() if key in table},
     }
-    for key, value in figures.items():
-        if key != "offset" and not value >= 0.0 or key in ("gain", "gbw", "slew", "rail") and value == 0.0:
-            raise DesignError(f"op-amp {key} = {value:g}; it must be positive")
+    _check_figures(figures)
     return OpAmpModel(name, **{"rail": supply, **figures})  # type: ignore[arg-type]
+
+
+def _check_figures(figures: dict[str, float]) -> None:
+    for key, value in figures.items():
+        if key not in SIGNED and not value >= 0.0 or key in ("gain", "gbw", "slew", "rail") and value == 0.0:
+            raise DesignError(f"op-amp {key} = {value:g}; it must be positive")
+        if key in HIGHEST and abs(value) > HIGHEST[key]:
+            raise DesignError(f"op-amp {key} = {value:g}; at most {HIGHEST[key]:g} is accepted")
+
+
+def ota(given: object) -> OtaModel:
+    """Read a transconductor's table of figures.
+
+    Parameters
+    ----------
+    given : dict
+        Any of ``gain`` ("60 dB" or V/V), ``parasitic`` ("50 fF"), ``pole`` ("1 GHz") and ``limit`` ("200 mV").
+
+    Raises
+    ------
+    DesignError
+        If it is no table, or a figure is unknown or not positive.
+    """
+    if not isinstance(given, dict):
+        raise DesignError(f"a table of figures is wanted, not {given!r:.40}")
+    if extra := sorted(set(given) - {"gain", "parasitic", "pole", "limit"}):
+        raise DesignError(f"unknown figure {extra[0]!r:.40}; known are gain, parasitic, pole, limit")
+    figures = {
+        k: parse(given[k], u) for k, u in (("parasitic", "F"), ("pole", "Hz"), ("limit", "V")) if k in given
+    }
+    if "gain" in given:
+        figures["gain"] = gain(given["gain"])
+    for key, value in figures.items():
+        if not value > 0.0:
+            raise DesignError(f"{key} = {value:g}; it must be positive")
+    return OtaModel("ota" if figures else "ideal", **figures)

@@ -5,22 +5,38 @@ from collections import Counter
 
 import networkx as nx
 
-from lmu_analog.circuits.circuit import (
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
     GROUND,
     LETTERS,
+    Ammeter,
+    Bias,
     Capacitor,
-    Circuit,
     Component,
+    DifferentialOpAmp,
+    Follower,
     Inductor,
+    Mosfet,
     OpAmp,
     Resistor,
+    Supply,
+    Switch,
     Transconductor,
+    outputs,
     terminals,
 )
 from lmu_analog.errors import CircuitError
 
+PINS: dict[type, tuple[str, ...]] = {
+    OpAmp: ("out", "plus", "minus"),
+    DifferentialOpAmp: ("out_plus", "out_minus", "plus", "minus"),
+    Follower: ("out", "plus", "minus"),
+    Transconductor: ("out", "plus", "minus"),
+    Mosfet: ("drain", "gate", "source", "bulk"),
+}
 
-def graph(circuit: Circuit) -> nx.MultiGraph:
+
+def graph(circuit: Circuit) -> "nx.MultiGraph[str]":
     """Draw the circuit as a graph: nets are nodes, components are edges with ``component`` data.
 
     A component with three terminals is a node of its own, joined to its nets by edges named ``pin``.
@@ -30,12 +46,12 @@ def graph(circuit: Circuit) -> nx.MultiGraph:
     for component in circuit.components:
         drawn.add_nodes_from(terminals(component), kind="net")
         match component:
-            case Resistor() | Capacitor() | Inductor():
-                drawn.add_edge(component.a, component.b, key=component.name, component=component)
-            case OpAmp() | Transconductor():
+            case OpAmp() | DifferentialOpAmp() | Follower() | Transconductor() | Mosfet():
                 drawn.add_node(component.name, kind="active", component=component)
-                for pin in ("out", "plus", "minus"):
+                for pin in PINS[type(component)]:
                     drawn.add_edge(component.name, getattr(component, pin), key=pin, pin=pin)
+            case _:
+                drawn.add_edge(component.a, component.b, key=component.name, component=component)
     return drawn
 
 
@@ -71,27 +87,53 @@ def _check_names(circuit: Circuit) -> None:
 
 
 def _check_value(component: Component) -> None:
-    if not isinstance(component, OpAmp):
-        if not (math.isfinite(component.value) and component.value > 0.0):
-            raise CircuitError(f"{component.name} = {component.value:g}; it must be positive and finite")
-        return
+    match component:
+        case Ammeter():
+            return
+        case OpAmp() | DifferentialOpAmp():
+            _check_model(component)
+        case Follower():
+            if not math.isfinite(component.gain):
+                raise CircuitError(f"{component.name}: gain = {component.gain:g}; it must be finite")
+        case Supply() | Bias():
+            if not math.isfinite(component.value):
+                raise CircuitError(f"{component.name} = {component.value:g}; it must be finite")
+        case _:
+            if not (math.isfinite(component.value) and component.value > 0.0):
+                raise CircuitError(f"{component.name} = {component.value:g}; it must be positive and finite")
+
+
+def _check_model(component: OpAmp | DifferentialOpAmp) -> None:
     model = component.model
     for quantity in ("gain", "gbw", "slew", "rail"):
         value = getattr(model, quantity)
         if not value > 0.0:
             raise CircuitError(f"{component.name}: {quantity} = {value:g}; it must be positive")
-    if not math.isfinite(model.offset):
-        raise CircuitError(f"{component.name}: offset = {model.offset:g}; it must be finite")
+    for quantity in ("offset", "bias"):
+        if not math.isfinite(value := getattr(model, quantity)):
+            raise CircuitError(f"{component.name}: {quantity} = {value:g}; it must be finite")
+    for quantity in ("output_resistance", "input_capacitance"):
+        if not 0.0 <= (value := getattr(model, quantity)) < math.inf:
+            raise CircuitError(
+                f"{component.name}: {quantity} = {value:g}; it must be finite and not negative"
+            )
+    if model.ideal and (model.output_resistance or model.bias or model.input_capacitance):
+        raise CircuitError(
+            f"{component.name}: an ideal op-amp has no bias, input capacitance or output resistance; "
+            "give gain and gbw"
+        )
     if not model.ideal and math.isinf(model.gbw):
         raise CircuitError(f"{component.name}: a finite gain needs a finite gbw; give both, or neither")
 
 
 def _check_shorts(component: Component) -> None:
     match component:
-        case Resistor() | Capacitor() | Inductor():
-            first, second = component.a, component.b
-        case OpAmp() | Transconductor():
+        case OpAmp() | DifferentialOpAmp() | Follower() | Transconductor():
             first, second = component.plus, component.minus
+        case Mosfet():
+            first, second = component.drain, component.source
+        case _:
+            first, second = component.a, component.b
     if first == second:
         raise CircuitError(f"{component.name} has both ends on net {first!r}")
 
@@ -99,13 +141,12 @@ def _check_shorts(component: Component) -> None:
 def _check_outputs(circuit: Circuit) -> None:
     driver = {GROUND: "ground", circuit.source: "the input"}
     for component in circuit.components:
-        if not isinstance(component, OpAmp):
-            continue
-        if component.out in driver:
-            raise CircuitError(
-                f"the output of {component.name} is shorted to {driver[component.out]} on net {component.out!r}"
-            )
-        driver[component.out] = component.name
+        for net in outputs(component):
+            if net in driver:
+                raise CircuitError(
+                    f"the output of {component.name} is shorted to {driver[net]} on net {net!r}"
+                )
+            driver[net] = component.name
 
 
 def _check_connections(circuit: Circuit) -> None:
@@ -115,20 +156,31 @@ def _check_connections(circuit: Circuit) -> None:
             raise CircuitError(f"net {net!r} has a single connection; connect it or remove the component")
     if touched[circuit.source] < 1:
         raise CircuitError(f"the input net {circuit.source!r} drives nothing")
-    conducting = nx.Graph()
-    conducting.add_edge(GROUND, circuit.source)
-    for component in circuit.components:
-        match component:
-            case Resistor() | Inductor():
-                conducting.add_edge(component.a, component.b)
-            case OpAmp():
-                conducting.add_edge(component.out, GROUND)
-            case Capacitor() | Transconductor():
-                pass
-    reached = nx.node_connected_component(conducting, GROUND)
+    reached = nx.node_connected_component(_conducting(circuit), GROUND)
     for net in circuit.nets:
         if net not in reached:
             raise CircuitError(f"net {net!r} floats: it has no DC path to ground; add a resistor")
+
+
+def _conducting(circuit: Circuit) -> "nx.Graph[str]":
+    """Join the nets between which a direct current can flow."""
+    joined: nx.Graph[str] = nx.Graph()
+    joined.add_edge(GROUND, circuit.source)
+    # A transconductor's current finds its level where another one senses the net, as in a gyrator.
+    active = [c for c in circuit.components if isinstance(c, Transconductor)]
+    sensed = {net for c in active for net in (c.plus, c.minus)}
+    joined.add_edges_from((c.out, GROUND) for c in active if c.out in sensed)
+    for component in circuit.components:
+        match component:
+            case Resistor() | Inductor() | Ammeter() | Supply() | Switch():
+                joined.add_edge(component.a, component.b)
+            case OpAmp() | DifferentialOpAmp() | Follower():
+                joined.add_edges_from((net, GROUND) for net in outputs(component))
+            case Mosfet():
+                joined.add_edge(component.drain, component.source)
+            case Capacitor() | Transconductor() | Bias():
+                pass
+    return joined
 
 
 def _check_probes(circuit: Circuit) -> None:

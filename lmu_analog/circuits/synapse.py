@@ -6,26 +6,23 @@ negative weight swaps the transconductor's inputs.
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import (
+from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
     Capacitor,
-    Circuit,
     Component,
-    OpAmpModel,
     Resistor,
-    Term,
     Transconductor,
     identifier,
 )
+from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import scaled
 
 
-def rc_synapse(
-    realization: Realization, scale: np.ndarray, *, capacitance: float, opamp: OpAmpModel
-) -> Circuit:
+def rc_synapse(realization: Realization, scale: np.ndarray, options: Options) -> Circuit:
     """Map a structure of first-order filters onto RC synapses.
 
     Parameters
@@ -34,10 +31,8 @@ def rc_synapse(
         ``unit-weight`` or ``principle3``.
     scale : (d,) array
         Volts on a synapse for one unit of its variable.
-    capacitance : float, F
-        Synapse capacitor, the same everywhere.
-    opamp : OpAmpModel
-        Without effect: there is none in this family.
+    options : Options
+        The synapse capacitor, the same everywhere; nothing else has an effect.
 
     Returns
     -------
@@ -47,6 +42,7 @@ def rc_synapse(
     """
     structure = scaled(realization.structure, scale)
     taus = {c.row: c.value for c in structure.coefficients if c.matrix == "E"}
+    capacitance = options.capacitance
     components: list[Component] = []
     for i, tau in taus.items():
         resistance = tau / capacitance
@@ -60,6 +56,6 @@ def rc_synapse(
                 pins = (signal, GROUND) if c.value > 0.0 else (GROUND, signal)
                 gm = abs(c.value) / resistance
                 components.append(Transconductor(f"G{identifier(c.name)}", f"x{i}", *pins, gm, c.name))
-    readout = np.linalg.inv(realization.transform) / scale
+    readout = realization.readout / scale
     probes = tuple(tuple(Term("v", f"x{j}", float(row[j])) for j in np.flatnonzero(row)) for row in readout)
     return check(Circuit("rc-synapse", realization.name, realization.theta, tuple(components), probes))

@@ -1,9 +1,9 @@
 """How far a class of components strays: tolerance, distribution, and the part that a lot shares."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
-from lmu_analog.circuits.circuit import MismatchClass
+from lmu_analog.circuits.components import MismatchClass
 from lmu_analog.errors import DesignError
 from lmu_analog.units import fraction
 
@@ -45,14 +45,14 @@ def read_tolerance(given: object) -> Tolerance:
         given = {"tolerance": given.tolerance, "distribution": given.distribution, "lot": given.lot}
     table = given if isinstance(given, dict) else {"tolerance": given}
     if extra := sorted(set(table) - {"tolerance", "distribution", "lot"}):
-        raise DesignError(f"unknown key {extra[0]!r}; known are tolerance, distribution, lot")
+        raise DesignError(f"unknown key {extra[0]!r:.40}; known are tolerance, distribution, lot")
     distribution = table.get("distribution", "gauss3")
     if distribution not in DISTRIBUTIONS:
-        raise DesignError(f"unknown distribution {distribution!r}; known are {', '.join(DISTRIBUTIONS)}")
+        raise DesignError(f"unknown distribution {distribution!r:.40}; known are {', '.join(DISTRIBUTIONS)}")
     if "tolerance" not in table and "lot" not in table:
         raise DesignError("a tolerance table needs tolerance, lot, or both")
     local, lot = (_spread(table.get(key, 0.0)) for key in ("tolerance", "lot"))
-    return Tolerance(local, distribution, lot)
+    return Tolerance(local, cast("Distribution", distribution), lot)
 
 
 def _spread(given: object) -> float:

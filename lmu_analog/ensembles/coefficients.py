@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.memory.realizations import Realization
-from lmu_analog.memory.statespace import StateSpace, frequency_response
-from lmu_analog.memory.structure import eliminate
+from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.memory.structure import eliminate, read_out
 from lmu_analog.memory.window import gauss_legendre
 
 NODES = 80  # frequencies; 48 are enough at order 12
@@ -40,13 +40,24 @@ def excess_error(
     rule = gauss_legendre(NODES)
     frequency = bandwidth * rule.r
     nominal = frequency_response(realization.system, frequency)
-    legendre_norm = 1.0 / (2.0 * np.arange(realization.system.order) + 1.0)
+    legendre_norm = 1.0 / (2.0 * np.arange(nominal.shape[-1]) + 1.0)
     random = np.random.default_rng(seed)
     errors = []
     for start in range(0, samples, BATCH):
         z = random.standard_normal((min(BATCH, samples - start), len(realization.structure.coefficients)))
-        A, B = eliminate(realization.structure, realization.structure.values * (1.0 + sigma * z))
-        perturbed = StateSpace(A, B, realization.system.C, realization.system.D)
+        values = realization.structure.values * (1.0 + sigma * z)
+        perturbed = read_out(realization.structure, realization.readout, values)
         power = np.abs(frequency_response(perturbed, frequency) - nominal) ** 2 @ legendre_norm
         errors.append(np.sqrt(power @ rule.weight))
     return np.concatenate(errors)
+
+
+def count_unstable(realization: Realization, *, sigma: float, samples: int, seed: int = 0) -> int:
+    """Count unstable circuits among ``samples`` whose coefficients stray as in ``excess_error``."""
+    random = np.random.default_rng(seed)
+    count = 0
+    for start in range(0, samples, BATCH):
+        z = random.standard_normal((min(BATCH, samples - start), len(realization.structure.coefficients)))
+        A, _ = eliminate(realization.structure, realization.structure.values * (1.0 + sigma * z))
+        count += int((np.linalg.eigvals(A).real.max(axis=-1) > 0.0).sum())
+    return count

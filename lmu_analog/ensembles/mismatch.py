@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 
-from lmu_analog.circuits.circuit import Circuit, OpAmp, with_values
+from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.tolerance import Distribution, Tolerance
 from lmu_analog.design import Design, build
 from lmu_analog.errors import DesignError
@@ -157,7 +158,7 @@ def sample_circuit(design: Design, *, seed: int, index: int) -> Circuit:
 def is_sound(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> np.ndarray:
     """Tell which samples are circuits: all values but offset voltages are positive; (...,) bool."""
     positive = np.array([not p.name.endswith(".offset") for p in circuit.parameters], bool)
-    return (values[..., positive] > 0.0).all(axis=-1)
+    return np.asarray((values[..., positive] > 0.0).all(axis=-1))
 
 
 def factor(z: np.ndarray, spread: float, distribution: Distribution) -> np.ndarray:
@@ -184,7 +185,8 @@ def truncated(z: np.ndarray) -> np.ndarray:
 
 def _offset_spans(circuit: Circuit) -> list[float | None]:
     """Give, for every parameter, the largest random offset if it is an offset voltage, else None."""
-    models = {c.name: c.model for c in circuit.components if isinstance(c, OpAmp)}
+    amplifiers = (c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp))
+    models = {c.name: c.model for c in amplifiers}
     return [
         models[p.component].offset_max if p.name.endswith(".offset") else None for p in circuit.parameters
     ]

@@ -17,9 +17,10 @@ from lmu_analog.design import Design, build
 from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw, is_sound, sample
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.ensembles.store import CHUNK, FAILED, GOOD, UNSTABLE, Results, Store, create, manifest, resume
-from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
 from lmu_analog.memory import window
-from lmu_analog.memory.statespace import StateSpace, frequency_response, growth
+from lmu_analog.memory.sampled import steady_response
+from lmu_analog.memory.statespace import StateSpace, growth
 from lmu_analog.simulation import (
     ENGINES,
     Engine,
@@ -39,7 +40,8 @@ SAMPLE_TIMEOUT = 600.0  # s for one ngspice sample; the slowest of spice-notes (
 CHUNK_TIMEOUT = 3600.0  # s for a chunk of the exact engine
 FLUSH_SECONDS = 1.0
 POOL_WORTH = 5.0  # s of work left that make starting processes (over a second) worth it
-RECORDING_BATCH = 16  # samples propagated at once through a recording: bounds the memory
+RECORDING_BATCH = 16  # samples propagated at once through a recording
+BATCH_VALUES = 20_000_000  # and fewer where the recording is long: bounds the memory to about 1 GB
 
 
 def monte_carlo(
@@ -83,7 +85,7 @@ def monte_carlo(
     SimulationError
         If ngspice is missing, or the store cannot be written.
     """
-    samples, workers = _checked(samples, workers)
+    samples, workers = check_numbers(samples, workers)
     if engine not in ENGINES:
         raise DesignError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
     if engine == "ngspice":
@@ -98,7 +100,8 @@ def monte_carlo(
     return _collect(run, samples, kept, described, progress)
 
 
-def _checked(samples: int, workers: int | None) -> tuple[int, int]:
+def check_numbers(samples: int, workers: int | None) -> tuple[int, int]:
+    """Refuse numbers of samples and workers beyond sense; no number of workers means all processors."""
     if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
         raise DesignError(f"{str(samples)[:40]} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
     if workers is None:
@@ -111,17 +114,19 @@ def _checked(samples: int, workers: int | None) -> tuple[int, int]:
 def _run(design: Design, seed: int, engine: Engine, todo: np.ndarray, workers: int) -> Iterator[Results]:
     if engine == "exact":
         stretches = [part for part in np.split(todo, _breaks(todo)) if len(part)]
-        tasks = [(design, seed, int(part[0]), int(part[-1]) + 1) for part in stretches]
+        tasks = [(design, seed, range(int(part[0]), int(part[-1]) + 1)) for part in stretches]
         yield from _run_exact(tasks, workers)
     else:
         tasks = [(design, seed, int(k)) for k in todo]
         for number, result in run_tasks(ngspice_sample, tasks, workers=workers, timeout=SAMPLE_TIMEOUT):
             index = tasks[number][2]
+            if isinstance(result, SimulatorMissing):  # no fault of the sample
+                raise result
             yield _failed(index, index + 1) if isinstance(result, SimulationError) else result
 
 
-def _run_exact(tasks: list[tuple[Design, int, int, int]], workers: int) -> Iterator[Results]:
-    """Run chunks here while that is quicker than starting processes; which way does not show in the results."""
+def _run_exact(tasks: list[tuple[Design, int, range]], workers: int) -> Iterator[Results]:
+    """Run chunks here while that is quicker than starting processes; the results do not show which way."""
     start = time.perf_counter()
     for number, task in enumerate(tasks):
         with threadpool_limits(1):
@@ -134,7 +139,8 @@ def _run_exact(tasks: list[tuple[Design, int, int, int]], workers: int) -> Itera
         return
     rest = tasks[number + 1 :]
     for k, result in run_tasks(exact_chunk, rest, workers=workers, timeout=CHUNK_TIMEOUT):
-        yield _failed(*rest[k][2:]) if isinstance(result, SimulationError) else result
+        failed = isinstance(result, SimulationError)
+        yield _failed(rest[k][2].start, rest[k][2].stop) if failed else result
 
 
 def _breaks(todo: np.ndarray) -> np.ndarray:
@@ -188,10 +194,10 @@ def _in_memory(gathered: list[Results], described: dict[str, str | int | float])
     )
 
 
-def exact_chunk(design: Design, seed: int, start: int, stop: int) -> Results:
-    """Run samples start .. stop-1 in the exact engine."""
+def exact_chunk(design: Design, seed: int, samples: range) -> Results:
+    """Run consecutive samples in the exact engine."""
     circuit, law = build(design), Mismatch.of(design)
-    values = sample(circuit, law, draw(circuit, law, seed=seed, samples=range(start, stop)))
+    values = sample(circuit, law, draw(circuit, law, seed=seed, samples=samples))
     looked_at = grid(design.stimulus, design.theta)
     # A value that is not positive is no circuit; such a sample has failed, and the nominal stands in.
     sound = is_sound(circuit, values)
@@ -200,28 +206,33 @@ def exact_chunk(design: Design, seed: int, start: int, stop: int) -> Results:
     profile = _profiles(system, looked_at, design.theta)
     profile[~stable], profile[~sound] = np.inf, np.nan
     status = np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8)
-    return Results(start, profile, window.window_nrmse(profile), status)
+    return Results(samples.start, profile, window.window_nrmse(profile), status)
 
 
 def _profiles(system: StateSpace, looked_at: Grid, theta: float) -> np.ndarray:
     match looked_at.stimulus:
         case Tones() as tones:
-            phasor = frequency_response(system, tones.frequency) * tones.phasor[:, None]
+            phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
             return window.tone_profile(phasor, (tones.frequency, tones.phasor), theta, offset=system.offset)
         case _:
             truth = ideal_window(looked_at, theta)
             parts = [
                 window.time_profile(exact_states(part, looked_at), truth, looked_at.rms)
-                for part in _batches(system, RECORDING_BATCH)
+                for part in _batches(system, _batch(system, looked_at))
             ]
             return np.concatenate(parts)
+
+
+def _batch(system: StateSpace, looked_at: Grid) -> int:
+    values = len(looked_at.time) * (system.order + window.POINTS)
+    return max(1, min(RECORDING_BATCH, BATCH_VALUES // values))
 
 
 def _batches(system: StateSpace, size: int) -> Iterator[StateSpace]:
     for k in range(0, len(system.A), size):
         cut = slice(k, k + size)
         offset = None if system.offset is None else system.offset[cut]
-        yield StateSpace(system.A[cut], system.B[cut], system.C[cut], system.D[cut], None, offset)
+        yield StateSpace(system.A[cut], system.B[cut], system.C[cut], system.D[cut], system.dt, offset)
 
 
 def ngspice_sample(design: Design, seed: int, index: int) -> Results:

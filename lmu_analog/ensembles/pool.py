@@ -13,7 +13,7 @@ Outcome = tuple[int, Any]
 
 
 def processors() -> int:
-    """Number of processors that this process may use."""
+    """Count the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -8,7 +8,7 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design, build
 from lmu_analog.ensembles.mismatch import Mismatch, columns, sample
 from lmu_analog.memory import window
-from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.memory.sampled import steady_response
 from lmu_analog.stimulus import multitone
 
 STEP = 1e-4  # of a standard normal: the quotient is then right to about 1e-6
@@ -60,7 +60,7 @@ def _slopes(circuit: Circuit, law: Mismatch, design: Design) -> np.ndarray:
     count = len(columns(circuit, law))
     z = np.concatenate([STEP * np.eye(count), -STEP * np.eye(count)])
     system = extract(circuit, sample(circuit, law, z))
-    states = frequency_response(system, tones.frequency) * tones.phasor[:, None]
+    states = steady_response(system, tones.frequency) * tones.phasor[:, None]
     rows = window.readout(design.order, window.QUADRATURE.r)
     slope = (states[:count] - states[count:]) @ rows.T / (2.0 * STEP)
     power = 0.5 * np.sum(np.abs(slope) ** 2, axis=1) @ window.QUADRATURE.weight

@@ -5,8 +5,10 @@ results it vouches for. Attributes hold no clock, so equal runs are equal byte f
 """
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -18,6 +20,7 @@ from lmu_analog.memory.window import QUADRATURE
 
 CHUNK = 64  # samples; a unit of work, the same whatever the number of samples or workers
 GOOD, UNSTABLE, FAILED = 0, 1, 2
+ARRAYS = ("window_nrmse", "profile", "status", "done", "sample", "delay")
 _FORMAT = 1
 
 
@@ -52,7 +55,7 @@ class Store:
     @property
     def done(self) -> np.ndarray:
         """Which samples are complete, (n,) bool."""
-        return np.asarray(self.group["done"][:], bool)
+        return np.asarray(_array(self.group, "done")[:], bool)
 
     def write(self, results: Results) -> None:
         """Write consecutive samples, then vouch for them.
@@ -64,10 +67,9 @@ class Store:
         """
         stretch = slice(results.start, results.start + len(results.status))
         try:
-            self.group["window_nrmse"][stretch] = results.window_nrmse
-            self.group["profile"][stretch] = results.profile
-            self.group["status"][stretch] = results.status
-            self.group["done"][stretch] = True
+            for name in ("window_nrmse", "profile", "status"):
+                _array(self.group, name)[stretch] = getattr(results, name)
+            _array(self.group, "done")[stretch] = True
         except OSError as error:
             raise SimulationError(
                 f"{self.path}: cannot be written ({error.strerror}); the samples before are kept"
@@ -98,9 +100,16 @@ def create(path: Path, described: dict[str, str | int | float], samples: int) ->
         group.attrs.update(described)
         _arrays(group, samples)
     except OSError as error:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         raise StoreError(f"{path} cannot be made: {error.strerror or error}") from error
     return Store(path, group)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder for good: zarr's other writers may still be at work when the first has failed."""
+    for _ in range(20):
+        shutil.rmtree(path, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def resume(path: Path, described: dict[str, str | int | float], samples: int) -> Store:
@@ -109,17 +118,19 @@ def resume(path: Path, described: dict[str, str | int | float], samples: int) ->
     Raises
     ------
     StoreError
-        If it is no run, or is of another design, seed, engine or version; the difference is named.
+        If it is no run, is damaged, or is of another design, seed, engine or version; the difference is
+        named.
     """
     group = _group(path, mode="r+")
     for key, wanted in described.items():
         if (found := group.attrs.get(key)) != wanted:
             raise StoreError(f"{path} is of another run: its {key} is {found!r}, not {wanted!r}")
-    if samples > group["status"].shape[0]:
+    open_run(path)  # a damaged store is refused before anything is computed
+    if samples > _array(group, "status").shape[0]:
         for name in ("sample", "window_nrmse", "profile", "status", "done"):
-            array = group[name]
+            array = _array(group, name)
             array.resize((samples, *array.shape[1:]))
-        group["sample"][:] = np.arange(samples)
+        _array(group, "sample")[:] = np.arange(samples)
     return Store(path, group)
 
 
@@ -132,8 +143,15 @@ def open_run(path: Path | str) -> xr.Dataset:
         If there is none.
     """
     _group(Path(path), mode="r")
-    with xr.open_zarr(path, consolidated=False) as lazy:
-        return lazy.load()
+    try:
+        with xr.open_zarr(path, consolidated=False) as lazy:
+            return lazy.load()
+    except (ValueError, OSError) as error:
+        raise _damaged(Path(path), str(error)) from None
+
+
+def _damaged(path: Path, how: str) -> StoreError:
+    return StoreError(f"{path} is damaged ({how[:80]}); remove it and run it again")
 
 
 def _group(path: Path, *, mode: str) -> zarr.Group:
@@ -141,10 +159,12 @@ def _group(path: Path, *, mode: str) -> zarr.Group:
         raise StoreError(f"{path} does not exist; make it with lmu-analog montecarlo")
     try:
         group = zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
-    except (FileNotFoundError, zarr.errors.GroupNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError):
         group = None
     if group is None or group.attrs.get("format") != _FORMAT or "done" not in group:
         raise StoreError(f"{path} is no Monte Carlo run of this program")
+    if missing := [name for name in ARRAYS if name not in group]:
+        raise _damaged(path, f"{missing[0]} is missing")
     return group
 
 
@@ -174,12 +194,16 @@ def _arrays(group: zarr.Group, samples: int) -> None:
         {"flag_values": [GOOD, UNSTABLE, FAILED], "flag_meanings": "good unstable failed"}
     )
     group["delay"].attrs["units"] = "theta"
-    group["sample"][:] = np.arange(samples)
-    group["delay"][:] = QUADRATURE.r
+    _array(group, "sample")[:] = np.arange(samples)
+    _array(group, "delay")[:] = QUADRATURE.r
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    return cast("zarr.Array[Any]", group[name])
 
 
 def finished(path: Path, samples: int) -> int:
     """Count the samples below ``samples`` that a store already has; 0 where there is none."""
     if not path.exists():
         return 0
-    return int(np.asarray(_group(path, mode="r")["done"][:samples], bool).sum())
+    return int(open_run(path).done[:samples].sum())

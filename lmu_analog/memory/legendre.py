@@ -13,7 +13,7 @@ THETA_RANGE = (1e-12, 1e6)
 def check_order(order: object) -> int:
     """Refuse an order that is not a whole number from 1 to 64."""
     if isinstance(order, bool) or not isinstance(order, int | np.integer):
-        raise DesignError(f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {order!r}")
+        raise DesignError(f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {order!r:.40}")
     if not 1 <= order <= HIGHEST_ORDER:
         # Python refuses to print integers of more than 4300 digits.
         shown = str(order) if abs(order) < 10**20 else "of more than 20 digits"

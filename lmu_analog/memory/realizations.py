@@ -5,19 +5,27 @@ All have the input-output map of the Legendre memory; they differ in cost and in
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy import linalg
 
 from lmu_analog.errors import DesignError
+from lmu_analog.memory.ladders import bus_ladder, ladder, rlc_ladder
 from lmu_analog.memory.legendre import window_length
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.structure import Coefficient, Structure, eliminate
+from lmu_analog.memory.structure import Coefficient, Structure, filters, integrators, read_out
+from lmu_analog.memory.synapses import two_pole, two_pole_without_derivative
 
 DEFAULT_TAU = (
     0.1  # of theta, for principle3: near theta/d for common orders, far from the disastrous tau << theta/d
 )
+# Of tau, for principle3-two-pole, but at most theta/d^2: a slower second pole lets the cascade's extra poles,
+# which no input should reach, magnify every error (at 1 % and d = 24 all of 200 circuits are unstable).
+SECOND_POLE = 0.2
+
+# T of z = T m; the structure; and how the variables give m, where that is not just T^-1 on the states.
+Built = tuple[np.ndarray, Structure, np.ndarray | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,22 +40,32 @@ class Realization:
         One of ``REALIZATIONS``.
     system : StateSpace
         States z, outputs the Legendre states m.
-    transform : (d, d) array
-        T of z = T m.
+    transform : (n, d) array
+        T of z = T m; square but for ``principle3-two-pole``, whose filters have two states each.
     structure : Structure
         The elements.
     theta : float, s
         Length of the window.
+    readout : (d, v) array
+        m from all variables of the structure, the algebraic ones included.
     """
 
     name: str
     system: StateSpace
-    transform: Float[np.ndarray, "d d"]
+    transform: Float[np.ndarray, "n d"]
     structure: Structure
     theta: float
+    readout: Float[np.ndarray, "d v"]
 
 
-def realize(system: StateSpace, name: str, *, tau: float | None = None) -> Realization:
+def realize(
+    system: StateSpace,
+    name: str,
+    *,
+    tau: float | None = None,
+    second_tau: float | None = None,
+    variant: str = "",
+) -> Realization:
     """Give the Legendre memory another physical structure.
 
     Parameters
@@ -57,67 +75,63 @@ def realize(system: StateSpace, name: str, *, tau: float | None = None) -> Reali
     name : str
         One of ``REALIZATIONS``.
     tau : float, s, optional
-        Time constant of the synapse filters of ``principle3``; a tenth of theta unless given.
+        Time constant of the synapse filters of ``principle3``, and the first of its two-pole form; a tenth
+        of theta unless given.
+    second_tau : float, s, optional
+        Second pole of ``principle3-two-pole``; a fifth of tau unless given, at most theta/d^2.
+    variant : str
+        ``no-derivative`` leaves the input's derivative out of ``principle3-two-pole``, which then has the
+        memory's map no longer. Other variants, and other realizations, are not touched.
 
     Raises
     ------
     DesignError
-        If the name is unknown, or tau is not a positive time.
+        If the name is unknown, or a time constant is not a positive time.
     """
     if name not in REALIZATIONS:
         raise DesignError(f"unknown realization {name!r}; known are {', '.join(REALIZATIONS)}")
     theta = window_length(system)
     tau = DEFAULT_TAU * theta if tau is None else tau
-    if not 0.0 < tau < np.inf:
-        raise DesignError(f"tau = {tau:g} s is not a positive time")
-    T, structure = REALIZATIONS[name](system, theta, tau)
-    A, B = eliminate(structure)
-    readout = StateSpace(A, B, np.linalg.inv(T), np.zeros((system.order, 1)))
-    return Realization(name, readout, T, structure, theta)
+    second = min(SECOND_POLE * tau, theta / system.order**2) if second_tau is None else second_tau
+    for label, value in (("tau", tau), ("second tau", second)):
+        if not 0.0 < value < np.inf:
+            raise DesignError(f"{label} = {value:g} s is not a positive time")
+    builder = VARIANTS.get((name, variant), REALIZATIONS[name])
+    T, structure, readout = builder(system, theta, (tau, second))
+    if readout is None:
+        readout = np.zeros((system.order, structure.variables))
+        readout[:, : structure.dynamic] = np.linalg.inv(T)
+    return Realization(name, read_out(structure, readout), T, structure, theta, readout)
 
 
-def _integrators(A: np.ndarray, B: np.ndarray) -> Structure:
-    """Integrators z_i' = sum_j a_ij z_j + b_i u, an element for every non-zero coefficient."""
-    n = len(A)
-    coefficients = [*_entries("a", "F", A), *_inputs("b", B)]
-    return Structure(np.eye(n), np.zeros((n, n)), np.zeros((n, 1)), tuple(coefficients), n)
+def _legendre(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+    return np.eye(system.order), integrators(system.A, system.B), None
 
 
-def _filters(A: np.ndarray, B: np.ndarray, tau: np.ndarray) -> Structure:
-    """First-order filters tau_i x_i' = -x_i + sum_j w_ij x_j + w_i u (NEF Principle 3).
-
-    W = diag(tau) A + I, b' = diag(tau) B (Voelker and Eliasmith, Neural Computation 30, 2018, eq. 3.3).
-    """
-    n = len(A)
-    W = tau[:, None] * A + np.eye(n)
-    # What cancels exactly on paper leaves rounding of a few ulp of the entries it came from.
-    W[np.abs(W) < 1e-13 * np.abs(tau[:, None] * A).max()] = 0.0
-    taus = [Coefficient(f"tau[{i}]", "E", i, i, float(t)) for i, t in enumerate(tau)]
-    coefficients = [*taus, *_entries("w", "F", W), *_inputs("b", tau[:, None] * B)]
-    return Structure(np.zeros((n, n)), -np.eye(n), np.zeros((n, 1)), tuple(coefficients), n)
-
-
-def _entries(letter: str, matrix: Literal["E", "F"], M: np.ndarray) -> list[Coefficient]:
-    return [
-        Coefficient(f"{letter}[{i},{j}]", matrix, int(i), int(j), float(M[i, j])) for i, j in np.argwhere(M)
-    ]
-
-
-def _inputs(letter: str, B: np.ndarray) -> list[Coefficient]:
-    return [Coefficient(f"{letter}[{i}]", "G", int(i), 0, float(B[i, 0])) for i in np.flatnonzero(B)]
-
-
-def _legendre(system: StateSpace, theta: float, tau: float) -> tuple[np.ndarray, Structure]:
-    return np.eye(system.order), _integrators(system.A, system.B)
-
-
-def _orthonormal(system: StateSpace, theta: float, tau: float) -> tuple[np.ndarray, Structure]:
+def _orthonormal(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
     """Use z_i = m_i / sqrt(2i+1), with alternating sign the LegT memory of HiPPO (Gu et al., NeurIPS 2020)."""
     t = 1.0 / np.sqrt(2.0 * np.arange(system.order) + 1.0)
-    return np.diag(t), _integrators(t[:, None] * system.A / t, t[:, None] * system.B)
+    return np.diag(t), integrators(t[:, None] * system.A / t, t[:, None] * system.B), None
 
 
-def _cap_feedforward(system: StateSpace, theta: float, tau: float) -> tuple[np.ndarray, Structure]:
+def _balanced(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+    """Make the controllability Gramian equal the observability Gramian of the whole window.
+
+    The taps' Gramian has C^T C = integral of c_r^T c_r dr = diag(1/(2i+1)), the identity in orthonormal
+    coordinates (square-root method, Laub et al., IEEE Trans. Automatic Control 32, 1987).
+    """
+    d = system.order
+    t = 1.0 / np.sqrt(2.0 * np.arange(d) + 1.0)
+    A, B = theta * t[:, None] * system.A / t, theta * t[:, None] * system.B
+    lower = linalg.cholesky(linalg.solve_continuous_lyapunov(A, -B @ B.T), lower=True)
+    taps = linalg.solve_continuous_lyapunov(A.T, -np.eye(d))
+    U, squared, _ = linalg.svd(lower.T @ taps @ lower)
+    T = np.sqrt(np.sqrt(squared))[:, None] * (U.T @ linalg.inv(lower))
+    inverse = lower @ U / np.sqrt(np.sqrt(squared))
+    return T * t, integrators(T @ A @ inverse / theta, T @ B / theta), None
+
+
+def _cap_feedforward(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
     """Feed each integrator from its two predecessors, one through a capacitor (derived here).
 
     x_i' = (2i+1)/(2i-3) x_{i-2}' + 2 (2i+1)/theta x_{i-1} for i >= 2; x_0 and x_1 take u and S = sum x_j.
@@ -141,22 +155,32 @@ def _cap_feedforward(system: StateSpace, theta: float, tau: float) -> tuple[np.n
         coefficients.append(Coefficient(f"a[{i},{i - 1}]", "F", i, i - 1, 2.0 * (2 * i + 1) / theta))
         coefficients.append(Coefficient(f"c[{i},{i - 2}]", "E", i, i - 2, -(2 * i + 1) / (2 * i - 3)))
     coefficients += [Coefficient(f"sum[{j}]", "F", sum_at, j, 1.0) for j in range(d)]
-    return np.eye(d), Structure(E, F, np.zeros((d + 1, 1)), tuple(coefficients), d)
+    return np.eye(d), Structure(E, F, np.zeros((d + 1, 1)), tuple(coefficients), d), None
 
 
-def _unit_weight(system: StateSpace, theta: float, tau: float) -> tuple[np.ndarray, Structure]:
+def _unit_weight(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
     """First-order filters tau_i = theta/(2i+1): weights +-1 and no self-weight (derived here)."""
-    return np.eye(system.order), _filters(system.A, system.B, theta / (2.0 * np.arange(system.order) + 1.0))
+    tau = theta / (2.0 * np.arange(system.order) + 1.0)
+    return np.eye(system.order), filters(system.A, system.B, tau), None
 
 
-def _principle3(system: StateSpace, theta: float, tau: float) -> tuple[np.ndarray, Structure]:
-    return np.eye(system.order), _filters(system.A, system.B, np.full(system.order, tau))
+def _principle3(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+    return np.eye(system.order), filters(system.A, system.B, np.full(system.order, taus[0])), None
 
 
-REALIZATIONS: dict[str, Callable[[StateSpace, float, float], tuple[np.ndarray, Structure]]] = {
+Builder = Callable[[StateSpace, float, tuple[float, float]], Built]
+REALIZATIONS: dict[str, Builder] = {
     "legendre": _legendre,
     "orthonormal": _orthonormal,
+    "balanced": _balanced,
     "cap-feedforward": _cap_feedforward,
+    "ladder": ladder,
+    "bus-ladder": bus_ladder,
+    "rlc-ladder": rlc_ladder,
     "unit-weight": _unit_weight,
     "principle3": _principle3,
+    "principle3-two-pole": two_pole,
+}
+VARIANTS: dict[tuple[str, str], Builder] = {
+    ("principle3-two-pole", "no-derivative"): two_pole_without_derivative,
 }

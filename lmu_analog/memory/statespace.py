@@ -39,7 +39,7 @@ class StateSpace:
 
     @property
     def poles(self) -> Complex[np.ndarray, "*s n"]:
-        """Eigenvalues of A, (..., n), 1/s."""
+        """Eigenvalues of A, (..., n), 1/s; of a sampled system without unit."""
         return np.linalg.eigvals(self.A).astype(complex)
 
 
@@ -52,8 +52,14 @@ def transform(system: StateSpace, T: Float[np.ndarray, "n n"]) -> StateSpace:
 
 
 def growth(system: StateSpace) -> Float[np.ndarray, "*s"]:
-    """Give the largest real part of the poles, (...,), 1/s; the system is unstable where it is positive."""
-    return np.asarray(system.poles.real.max(axis=-1))
+    """Give the largest real part of the poles, (...,), 1/s; the system is unstable where it is positive.
+
+    A pole z of a sampled system counts as log(z)/dt.
+    """
+    if system.dt is None:
+        return np.asarray(np.real(system.poles).max(axis=-1))
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.abs(system.poles).max(axis=-1)) / system.dt)
 
 
 def frequency_response(

@@ -98,16 +98,63 @@ def eliminate(
     return solved[..., :n], solved[..., n:]
 
 
-def algebraic_response(structure: Structure) -> StateSpace:
+def algebraic_response(structure: Structure, values: Float[np.ndarray, "*s c"] | None = None) -> StateSpace:
     """State space whose outputs are all variables, (v,): what swings at every active output."""
-    A, B = eliminate(structure)
-    _, F, G = matrices(structure)
+    A, B = eliminate(structure, values)
+    _, F, G = matrices(structure, values)
     n, v = structure.dynamic, structure.variables
-    C, D = np.eye(v, n), np.zeros((v, 1))
+    C, D = np.zeros((*A.shape[:-2], v, n)), np.zeros((*A.shape[:-2], v, 1))
+    C[..., :n, :] = np.eye(n)
     if v > n:
-        C[n:] = -np.linalg.solve(F[n:, n:], F[n:, :n])
-        D[n:] = -np.linalg.solve(F[n:, n:], G[n:])
+        C[..., n:, :] = -np.linalg.solve(F[..., n:, n:], F[..., n:, :n])
+        D[..., n:, :] = -np.linalg.solve(F[..., n:, n:], G[..., n:, :])
     return StateSpace(A, B, C, D)
+
+
+def read_out(
+    structure: Structure, readout: Float[np.ndarray, "d v"], values: Float[np.ndarray, "*s c"] | None = None
+) -> StateSpace:
+    """State space whose outputs are a fixed combination of all variables, (d,)."""
+    all_variables = algebraic_response(structure, values)
+    return StateSpace(all_variables.A, all_variables.B, readout @ all_variables.C, readout @ all_variables.D)
+
+
+def integrators(A: Float[np.ndarray, "n n"], B: Float[np.ndarray, "n 1"]) -> Structure:
+    """Integrators z_i' = sum_j a_ij z_j + b_i u, an element for every non-zero coefficient."""
+    n = len(A)
+    coefficients = (*entries("a", "F", A), *inputs("b", B))
+    return Structure(np.eye(n), np.zeros((n, n)), np.zeros((n, 1)), coefficients, n)
+
+
+def filters(
+    A: Float[np.ndarray, "n n"], B: Float[np.ndarray, "n 1"], tau: Float[np.ndarray, " n"]
+) -> Structure:
+    """First-order filters tau_i x_i' = -x_i + sum_j w_ij x_j + b_i u (NEF Principle 3).
+
+    W = diag(tau) A + I, b = diag(tau) B (Voelker and Eliasmith, Neural Computation 30, 2018, eq. 3.3).
+    """
+    n = len(A)
+    W = without_rounding(tau[:, None] * A + np.eye(n), of=tau[:, None] * A)
+    taus = tuple(Coefficient(f"tau[{i}]", "E", i, i, float(t)) for i, t in enumerate(tau))
+    coefficients = (*taus, *entries("w", "F", W), *inputs("b", tau[:, None] * B))
+    return Structure(np.zeros((n, n)), -np.eye(n), np.zeros((n, 1)), coefficients, n)
+
+
+def without_rounding(M: np.ndarray, *, of: np.ndarray) -> np.ndarray:
+    """Set to zero what cancels exactly on paper and leaves a few ulp of the terms it came from."""
+    return np.where(np.abs(M) < 1e-13 * np.abs(of).max(), 0.0, M)
+
+
+def entries(letter: str, matrix: Literal["E", "F"], M: np.ndarray) -> tuple[Coefficient, ...]:
+    """Name every non-zero entry of a matrix."""
+    return tuple(
+        Coefficient(f"{letter}[{i},{j}]", matrix, int(i), int(j), float(M[i, j])) for i, j in np.argwhere(M)
+    )
+
+
+def inputs(letter: str, B: np.ndarray) -> tuple[Coefficient, ...]:
+    """Name every non-zero entry of an input column."""
+    return tuple(Coefficient(f"{letter}[{i}]", "G", int(i), 0, float(B[i, 0])) for i in np.flatnonzero(B))
 
 
 def scaled(structure: Structure, scale: Float[np.ndarray, " v"]) -> Structure:

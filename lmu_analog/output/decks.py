@@ -9,7 +9,7 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design, build
 from lmu_analog.ensembles.mismatch import check_seed, sample_circuit
 from lmu_analog.errors import DesignError
-from lmu_analog.output.files import write_text
+from lmu_analog.output.files import whole_folder, write_text
 from lmu_analog.simulation import settling
 from lmu_analog.spice.deck import deck, transient
 from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
@@ -54,11 +54,12 @@ def write_decks(design: Design, folder: Path, *, samples: range, seed: int = 0) 
         raise DesignError(f"{len(samples)} decks are more than {MOST_DECKS}; give a shorter range")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DesignError(f"{folder} exists and is no empty folder; give another name")
-    texts = {k: deck_text(design, sample=k, seed=seed) for k in samples}
-    folder.mkdir(parents=True, exist_ok=True)
     width = max(4, len(str(samples.stop)))
-    written = [write_text(folder / f"sample-{k:0{width}d}.cir", text) for k, text in texts.items()]
-    return written + _write_recording(design, folder)
+    with whole_folder(folder) as half:
+        for k in samples:
+            write_text(half / f"sample-{k:0{width}d}.cir", deck_text(design, sample=k, seed=seed))
+        _write_recording(design, half)
+    return sorted(folder.iterdir(), key=lambda path: (path.suffix != ".cir", path.name))
 
 
 def _write_recording(design: Design, folder: Path) -> list[Path]:

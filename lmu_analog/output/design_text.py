@@ -3,9 +3,20 @@
 import json
 
 from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.values import SERIES
 from lmu_analog.design import Design
-from lmu_analog.units import PREFIXES, write
+from lmu_analog.units import fraction, parse, write
+
+# Settings that are one of a few words: what is left out, and what the line says.
+CHOICES = (
+    ("scaling", "peak", ", ".join(SCALINGS)),
+    ("predistort", "none", "none or gbw"),
+    ("values", "exact", f"exact, {', '.join(SERIES)}"),
+    ("level", "behavioural", "behavioural or transistor"),
+    ("variant", "", "gyrator or no-derivative"),
+)
 
 
 def commented(design: Design) -> str:
@@ -25,14 +36,12 @@ def _line(key: str, value: str | float, comment: str) -> str:
 def _exact(value: float, unit: str) -> str | float:
     """Write with a unit where that reads back as the same number, else the bare SI number."""
     text = write(value, unit)
-    mantissa, _, suffix = text.partition(" ")
-    power = PREFIXES.get(suffix.removesuffix(unit))
-    return text if power is not None and float(f"{mantissa}e{power}") == value else value
+    return text if parse(text, unit) == value else value
 
 
 def _percent(value: float) -> str | float:
-    text = f"{100.0 * value:.10g}"
-    return f"{text} %" if float(f"{text}e-2") == value else value
+    text = f"{100.0 * value:.10g} %"
+    return text if fraction(text) == value else value
 
 
 def _memory(design: Design) -> list[str]:
@@ -73,16 +82,24 @@ def _circuit(design: Design) -> list[str]:
     ]
     if opamp is not None:
         lines.append(_line("opamp", opamp, 'a part, "ideal", or a table of figures'))
+    if design.parts is not None:
+        lines.append(_line("parts", design.parts.name, "op-amps of one's own, beside this file"))
     lines.append(_line("supply", _exact(design.supply, "V"), "+- this"))
     lines.append(_line("headroom", _percent(design.headroom), "of the supply, kept free at the worst sine"))
+    for name, usual, comment in CHOICES:
+        if (chosen := getattr(design, name)) != usual:
+            lines.append(_line(name, chosen, comment))
     if design.tau is not None:
         lines.append(_line("tau", _exact(design.tau, "s"), "synapses of principle3"))
-    if design.level != "behavioural":
-        lines.append(_line("level", design.level, "behavioural or transistor"))
-    if design.variant:
-        lines.append(_line("variant", design.variant, "gyrator"))
-    if opamp is None:
-        lines += ["", "[circuit.opamp]", *(f"{k} = {json.dumps(v)}" for k, v in dict(design.opamp).items())]
+    if design.second_tau is not None:
+        lines.append(
+            _line("second_tau", _exact(design.second_tau, "s"), "second pole of principle3-two-pole")
+        )
+    if design.clock is not None:
+        lines.append(_line("clock", _exact(design.clock, "Hz"), "of switched capacitors"))
+    for name in ("opamp", "transconductor", "crossbar"):
+        if isinstance(table := getattr(design, name), dict):
+            lines += ["", f"[circuit.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in table.items())]
     return lines
 
 

@@ -11,7 +11,9 @@ from importlib.metadata import version
 import numpy as np
 import xarray as xr
 
-from lmu_analog.circuits.circuit import LETTERS, Circuit, OpAmp, OpAmpModel
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import LETTERS, DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
@@ -112,7 +114,7 @@ def circuit(of: Circuit) -> Iterator[Table]:
     columns = ("kind", "count", "smallest", "largest", "ratio", "total")
     kinds = dict.fromkeys(type(c) for c in of.components)
     yield Table("Components", columns, tuple(_range(of, kind) for kind in kinds))
-    models = dict.fromkeys(c.model for c in of.components if isinstance(c, OpAmp))
+    models = dict.fromkeys(c.model for c in of.components if isinstance(c, OpAmp | DifferentialOpAmp))
     if models:
         columns = ("op-amp", "gain", "GBW", "slew rate", "offset", "largest random offset", "rails")
         yield Table("Operational amplifiers", columns, tuple(_opamp(model) for model in models))

@@ -14,6 +14,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.extract import extract
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import readout
 from lmu_analog.output import plots
@@ -69,10 +70,12 @@ def bode(circuit: Circuit, *, bandwidth: float) -> xr.Dataset:
     """
     unit = max(bandwidth, 1.0 / circuit.theta)
     low, high = 0.01 * min(bandwidth, 1.0 / circuit.theta), 10.0 * unit
+    if circuit.clock is not None:
+        high = min(high, 0.49 * circuit.clock)
     frequency = np.geomspace(low, high, int(POINTS_A_DECADE * np.log10(high / low)))
     rows = readout(circuit.order, TAPS)
     ideal = frequency_response(legendre(circuit.order, circuit.theta), frequency)
-    actual = frequency_response(extract(circuit), frequency)
+    actual = steady_response(extract(circuit), frequency)
     variables: dict[str, tuple[tuple[str, str], np.ndarray, dict[str, str]]] = {}
     pairs = {"state": (actual, ideal), "tap": (actual @ rows.T, ideal @ rows.T)}
     for name, (a, b) in pairs.items():

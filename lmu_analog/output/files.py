@@ -1,7 +1,10 @@
 """Files that are whole or not there: written beside, then moved into place."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lmu_analog.errors import DesignError
@@ -15,6 +18,8 @@ def write_text(path: Path, text: str) -> Path:
     DesignError
         If the folder is missing or cannot be written, or the disk is full.
     """
+    if path.is_dir():
+        raise DesignError(f"{path} is a folder; give the name of a file in it")
     temporary = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -27,3 +32,26 @@ def write_text(path: Path, text: str) -> Path:
             Path(temporary).unlink(missing_ok=True)
         raise DesignError(f"{path} cannot be written: {error.strerror}") from error
     return path
+
+
+@contextmanager
+def whole_folder(path: Path) -> Generator[Path, None, None]:
+    """Hand out a folder to fill, which takes its name once all is in it; else nothing is left of it.
+
+    Raises
+    ------
+    DesignError
+        If it cannot be made, or another file of that name is in the way.
+    """
+    half = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        yield half
+        half.chmod(0o755)
+        half.replace(path)
+    except OSError as error:
+        raise DesignError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        if half is not None:
+            shutil.rmtree(half, ignore_errors=True)

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design, build
 from lmu_analog.ensembles.mismatch import check_seed
+from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.ensembles.sensitivity import elements
 from lmu_analog.ensembles.store import open_run
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.symbolic import derive
 from lmu_analog.output import derivation, summary
-from lmu_analog.output.decks import write_deck
+from lmu_analog.output.decks import deck_text, write_deck
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.files import write_text
 from lmu_analog.output.jobs import stored_ensemble
@@ -68,8 +70,10 @@ def run(
         Without ngspice, before anything is written.
     """
     advance = progress or (lambda _: None)
+    check_numbers(samples, workers)
     ngspice.require()
     circuit = build(design)
+    deck_text(design)  # a design that no deck can serve is refused before anything is written
     _claim(folder, {"design": design.digest, "seed": check_seed(seed)})
     files = _write_design(design, folder)
     advance(STEP)
@@ -97,7 +101,7 @@ def run(
         "montecarlo": ensemble,
     }
     sensitivity = elements(design) if design.mismatch else None
-    page = report(ReportContent(design, results, open_run(store), sensitivity, circuit))
+    page = report(ReportContent(design, results, open_run(store), sensitivity, circuit, warnings(circuit)))
     write_report(folder / "report.html", page)
     write_text(folder / "result.json", summary.dumps(content) + "\n")
     advance(STEP)
@@ -121,7 +125,9 @@ def write_design_report(design: Design, path: Path, *, run_path: Path | None = N
     engines = ENGINES if ngspice.library_path() else ENGINES[:1]
     results = {engine: simulate(design, engine=engine) for engine in engines}
     sensitivity = elements(design) if design.mismatch else None
-    write_report(path, report(ReportContent(design, results, ensemble, sensitivity, build(design))))
+    circuit = build(design)
+    content = ReportContent(design, results, ensemble, sensitivity, circuit, warnings(circuit))
+    write_report(path, report(content))
     return path
 
 
@@ -138,14 +144,19 @@ def _claim(folder: Path, owner: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, json.JSONDecodeError) as error:
         raise DesignError(f"{folder} cannot be used: {error}") from error
-    write_text(mark, json.dumps(owner))
+    try:
+        write_text(mark, json.dumps(owner))
+    except DesignError:
+        folder.rmdir()
+        raise
 
 
 def _write_design(design: Design, folder: Path) -> list[Path]:
     written = [write_text(folder / "design.toml", commented(design))]
-    if design.file is not None:
-        copy = folder / design.file.name
-        if copy.resolve() != design.file.resolve():
-            copy.write_bytes(design.file.read_bytes())
-        written.append(copy)
+    for given in (design.file, design.parts):
+        if given is not None:
+            copy = folder / given.name
+            if copy.resolve() != given.resolve():
+                copy.write_bytes(given.read_bytes())
+            written.append(copy)
     return written

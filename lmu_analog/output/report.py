@@ -10,7 +10,8 @@ from typing import Literal
 import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lmu_analog.circuits.circuit import Circuit, OpAmp
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.design import Design
 from lmu_analog.ensembles.yields import percentiles, yield_within
@@ -153,7 +154,7 @@ def _check(content: ReportContent) -> None:
 
 def _about(content: ReportContent) -> str:
     design = content.design
-    parts = [c.model.name for c in content.circuit.components if isinstance(c, OpAmp)]
+    parts = [c.model.name for c in content.circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
     active = f" and {parts[0]} op-amps" if parts else ""
     return (
         f"It keeps the last {quantity(design.theta, 's')} of a signal of up to "

@@ -38,12 +38,8 @@ def new_design(asked: dict[str, object], path: Path, *, recording: Path | None =
     if recording is not None:
         heard = read(recording, amplitude=float(Design(order=1).amplitude))
         band = occupied_bandwidth(heard, OCCUPIED)
-        measured = {
-            "file": recording,
-            "amplitude": heard.peak,
-            "bandwidth": occupied_bandwidth(heard, OCCUPIED),
-        }
-        if not measured["bandwidth"]:
+        measured = {"file": recording, "amplitude": heard.peak, "bandwidth": band}
+        if not band and asked.get("bandwidth") is None:
             raise DesignError(f"{recording} is constant, so it has no bandwidth; give --bandwidth")
         fields = {**measured, **fields}
     if "error" in fields and "order" in fields:
@@ -51,6 +47,8 @@ def new_design(asked: dict[str, object], path: Path, *, recording: Path | None =
     if "error" not in fields:
         fields = {"order": FIRST_ORDER, **fields}
     design = Design(**fields)  # type: ignore[arg-type]
+    if "bandwidth" not in fields:  # chosen by the order: three digits are enough for people
+        design = design.replace(bandwidth=float(f"{design.bandwidth:.3g}"))
     if recording is not None and recording.resolve().parent != path.resolve().parent:
         raise DesignError(f"{recording} must lie in the folder of {path}, which names it; copy it there")
     write_text(path, commented(design))

@@ -14,7 +14,7 @@ from lmu_analog.ensembles.yields import counts, percentiles, yield_within
 
 
 def simulation(result: xr.Dataset) -> dict[str, Any]:
-    """Give the figures of one simulation: fractions of rms(u), seconds of the engine alone."""
+    """Give the figures of one simulation: fractions of rms(u), seconds of the engine alone; and warnings."""
     figures = ("window_nrmse", "truncation_nrmse", "reference_nrmse", "seconds")
     return {
         **{
@@ -22,6 +22,7 @@ def simulation(result: xr.Dataset) -> dict[str, Any]:
             for key in ("engine", "order", "family", "realization", "theta", "bandwidth")
         },
         **{key: float(result[key]) for key in figures},
+        "warnings": list(result.attrs.get("warnings", ())),
     }
 
 

@@ -14,7 +14,7 @@ def simulation(content: dict[str, Any]) -> str:
     title = (
         f"{content['family']}, {content['realization']}, order {content['order']}, {content['engine']} engine"
     )
-    return _table(title, rows)
+    return "\n".join([_table(title, rows), *(f"  warning: {line}" for line in content["warnings"])])
 
 
 def ensemble(content: dict[str, Any]) -> str:

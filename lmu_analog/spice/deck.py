@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import Inductor, Mosfet
+from lmu_analog.errors import DesignError
 from lmu_analog.spice.netlist import lead, netlist
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 
@@ -14,7 +16,22 @@ from lmu_analog.stimulus import Recording, Stimulus, Tones
 STEP_ORDERS = (1.0, 3.0, 6.0, 12.0, 24.0, 48.0, 64.0)
 STEP_PERMILLE = (4.0, 3.6, 1.9, 1.5, 1.1, 0.6, 0.5)
 FINER = 0.5  # of that step: four times less error, so that ngspice's is small beside the circuit's
+MOST_VALUES = 1e8  # steps times vectors: about 4 GB, and some minutes
+SPARE_TICKS = 2.0
+STEPS_PER_TICK = 10.0  # of a clock: charges settle to where they must whatever the step on the way
 STEPS_PER_CYCLE = 250.0  # of the highest tone, where that is finer still
+
+# Newton must not stop short of the small signals of a memory; linear circuits do not mind.
+OPTIONS = ".options reltol=1e-5 abstol=1e-14 vntol=1e-8"
+# What ngspice leaves between every net and ground after stepping to an operating point; its default, 1e-12 S,
+# is some picoamperes, too much beside currents in weak inversion.
+GMIN = "gmin=1e-18"
+# Flux, in V times theta, below which ngspice does not watch a coil: its default, 1e-14 Vs, is a rounding error
+# of such coils and drives the step to zero. The largest step keeps the accuracy.
+FLUX = 1e-5
+# Stiff: the trapezoidal rule would ring at every edge, Gear's second order does not. What charges do on the way
+# to rest is without interest, hence the loose step control (trtol, chgtol); a tight one fails at the edges.
+CLOCKED_OPTIONS = ".options method=gear reltol=1e-5 abstol=1e-12 vntol=1e-8 trtol=1e5 chgtol=1e-12"
 
 
 @dataclass(frozen=True)
@@ -51,15 +68,39 @@ def transient(circuit: Circuit, stimulus: Stimulus, *, settle: float) -> Transie
     Returns
     -------
     Transient
-        For tones: the wait, one theta, one period. For a recording: all of it.
+        For tones: the wait, one theta, one period. For a recording: all of it. With a clock, two of its
+        periods more, so that the last time looked at lies between samples.
     """
+    if circuit.clock is not None:
+        return _clocked(circuit, circuit.clock, _plain(circuit, stimulus, settle=settle))
+    return _plain(circuit, stimulus, settle=settle)
+
+
+def _clocked(circuit: Circuit, clock: float, analysis: Transient) -> Transient:
+    step = 1.0 / (STEPS_PER_TICK * clock)
+    return _bounded(Transient(analysis.stop + SPARE_TICKS / clock, step), circuit)
+
+
+def _plain(circuit: Circuit, stimulus: Stimulus, *, settle: float) -> Transient:
     step = FINER * 1e-3 * float(np.interp(circuit.order, STEP_ORDERS, STEP_PERMILLE)) * circuit.theta
     match stimulus:
         case Tones():
             step = min(step, 1.0 / (STEPS_PER_CYCLE * float(stimulus.frequency.max())))
-            return Transient(settle + circuit.theta + stimulus.period, step)
+            return _bounded(Transient(settle + circuit.theta + stimulus.period, step), circuit)
         case Recording():
-            return Transient(lead(stimulus) + stimulus.duration, min(step, stimulus.dt))
+            return _bounded(Transient(lead(stimulus) + stimulus.duration, min(step, stimulus.dt)), circuit)
+
+
+def _bounded(analysis: Transient, circuit: Circuit) -> Transient:
+    """Refuse a deck that would run for hours or fill the memory."""
+    steps = analysis.stop / analysis.step
+    if steps * (circuit.order + 2) > MOST_VALUES:
+        raise DesignError(
+            f"[signal] is too slow, fast or long beside theta = {circuit.theta:g} s: a deck would take "
+            f"{steps:.2g} steps, at most {MOST_VALUES / (circuit.order + 2):.2g} are accepted at order "
+            f"{circuit.order}; bring theta and the signal's times closer, or use the exact engine"
+        )
+    return analysis
 
 
 def deck(
@@ -92,17 +133,30 @@ def deck(
         f"* realization = {circuit.realization}",
         f"* order = {circuit.order}",
         f"* theta = {circuit.theta!r}",
+        *(
+            []
+            if circuit.clock is None
+            else [f"* clock = {circuit.clock!r}, states are valid at its multiples"]
+        ),
         *(f"* {_one_line(note)}" for note in notes),
         f"* input = v({circuit.source})",
         *(f"* probe m{i} = {expression(probe)}" for i, probe in enumerate(circuit.probes)),
         *body,
-        # Newton must not stop short of the small signals of a memory; linear circuits do not mind.
-        ".options reltol=1e-5 abstol=1e-14 vntol=1e-8",
-        _card(analysis),
+        _options(circuit),
+        _card(analysis) + (" uic" if circuit.clock is not None and isinstance(analysis, Transient) else ""),
         ".save " + " ".join(saved(circuit)),
         ".end",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _options(circuit: Circuit) -> str:
+    if circuit.clock is not None:
+        return CLOCKED_OPTIONS
+    if any(isinstance(c, Mosfet) for c in circuit.components):
+        return f"{OPTIONS} {GMIN}"
+    coils = any(isinstance(c, Inductor) for c in circuit.components)
+    return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if coils else OPTIONS
 
 
 def saved(circuit: Circuit) -> tuple[str, ...]:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import (
-    GROUND,
-    Capacitor,
-    Circuit,
-    Inductor,
-    OpAmp,
-    OpAmpModel,
-    Resistor,
-    Transconductor,
-)
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import GROUND
+from lmu_analog.spice.clock import place_clock
+from lmu_analog.spice.elements import place
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 
 if TYPE_CHECKING:
     from PySpice.Spice.Netlist import Circuit as PySpiceCircuit
-    from PySpice.Spice.Netlist import SubCircuit
 
-IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
 MOST_PWL_POINTS = (
     2000  # ngspice searches a PWL list from its start at every step; longer ones come from a file
 )
@@ -50,67 +42,12 @@ def netlist(circuit: Circuit, stimulus: Stimulus | None = None) -> PySpiceCircui
 
     written = PySpiceCircuit(f"{circuit.family} {circuit.realization}, order {circuit.order}")
     _place_source(written, circuit.source, stimulus)
-    models: dict[OpAmpModel, str] = {}
-    for c in circuit.components:
-        name = c.name[1:]
-        match c:
-            case Resistor():
-                written.R(name, c.a, c.b, c.value)
-            case Capacitor():
-                written.C(name, c.a, c.b, c.value)
-            case Inductor():
-                written.L(name, c.a, c.b, c.value)
-            case Transconductor():
-                # SPICE's current leaves the first node, so ground comes first.
-                written.VCCS(name, GROUND, c.out, c.plus, c.minus, c.value)
-            case OpAmp() if c.model.ideal:
-                written.VCVS(name, c.out, GROUND, c.plus, c.minus, IDEAL_GAIN)
-            case OpAmp():
-                if c.model not in models:
-                    models[c.model] = _model_name(c.model.name, len(models))
-                    written.subcircuit(opamp_subcircuit(c.model, models[c.model]))
-                written.X(name, models[c.model], c.plus, c.minus, c.out)
+    place(written, circuit.components)
+    if circuit.clock is not None:
+        place_clock(written, circuit.clock, start=lead(stimulus))
+    for net, volts in circuit.rest:
+        written.raw_spice += f".nodeset v({net})={volts!r}\n"
     return written
-
-
-def opamp_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
-    """Write a one-pole op-amp: input stage, pole, clamp outside the rails, limited output.
-
-    The pole is 1 S into C = 1/w_t beside R = A0. The slew limit bends the input stage's current, the rails
-    bend the output by tanh; feedback straightens it as long as there is loop gain. The clamp holds the
-    pole's node near the rails, so that the op-amp recovers from overload.
-    """
-    from PySpice.Spice.Netlist import SubCircuit
-
-    written = SubCircuit(name, "p", "n", "out")
-    crossover = 2.0 * math.pi * model.gbw
-    plus = "p"
-    if model.offset:
-        written.V("os", "q", "p", model.offset)
-        plus = "q"
-    if math.isfinite(model.slew):
-        limit = model.slew / crossover
-        written.BehavioralSource(
-            "in", GROUND, "x", current_expression=f"{limit!r}*tanh(v({plus},n)/{limit!r})"
-        )
-    else:
-        written.VCCS("in", GROUND, "x", plus, "n", 1.0)
-    written.C("pole", "x", GROUND, 1.0 / crossover)
-    if math.isfinite(model.gain):
-        written.R("pole", "x", GROUND, model.gain)
-    if math.isfinite(model.rail):
-        clamp, rail = 4.0 * model.rail, model.rail
-        current = f"1e3*(max(v(x)-{clamp!r},0)+min(v(x)+{clamp!r},0))"
-        written.BehavioralSource("clamp", "x", GROUND, current_expression=current)
-        written.BehavioralSource("out", "out", GROUND, voltage_expression=f"{rail!r}*tanh(v(x)/{rail!r})")
-    else:
-        written.VCVS("out", "out", GROUND, "x", GROUND, 1.0)
-    return written
-
-
-def _model_name(part: str, number: int) -> str:
-    letters = "".join(c if c.isalnum() else "_" for c in part)
-    return f"op_{letters}" if number == 0 else f"op_{letters}_{number}"
 
 
 def lead(stimulus: Stimulus | None) -> float:
@@ -129,7 +66,7 @@ def recording_points(stimulus: Recording) -> np.ndarray:
     return points
 
 
-def needs_file(stimulus: Stimulus | None) -> bool:
+def needs_file(stimulus: Stimulus | None) -> TypeGuard[Recording]:
     """Whether the deck reads its input from ``RECORDING_FILE`` beside it."""
     return isinstance(stimulus, Recording) and len(stimulus.values) > MOST_PWL_POINTS
 

@@ -43,6 +43,7 @@ HARMLESS = re.compile(
     r"note:|init file|using sparse|stepping|warning(?!.*to low)|unsupported|doing analysis|initial",
     re.IGNORECASE,
 )
+BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 BEYOND_SENSE = 1e12  # V or A: ngspice gives 1e32 for a division by zero
 TIMEOUT = 600.0  # s for one run unless the caller says otherwise
 
@@ -54,8 +55,22 @@ def library_path() -> str | None:
 
 def require() -> None:
     """Raise ``SimulatorMissing``, which says how to install ngspice, if its library is not found."""
-    if library_path() is None:
+    path = library_path()
+    if path is None:
         raise SimulatorMissing(INSTALL)
+    if os.environ.get("NGSPICE_LIBRARY_PATH") and not _is_binary(Path(path)):
+        raise SimulatorMissing(f"NGSPICE_LIBRARY_PATH={path} is no shared library; {INSTALL}")
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether a file begins as ELF or Mach-O libraries do; a mere name is left to the loader."""
+    if path.name == str(path):
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in BINARIES
+    except OSError:
+        return False
 
 
 def run(
@@ -203,7 +218,10 @@ def _simulator() -> Any:
     for version in range(SimulationType.LAST_VERSION + 1, 100):
         SimulationType.SIMULATION_TYPE.setdefault(version, SimulationType.SIMULATION_TYPE["last"])
     logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
-    return _shared_class()()
+    try:
+        return _shared_class()()
+    except (OSError, AttributeError) as error:
+        raise SimulatorMissing(f"{path} is no library of ngspice ({error}); {INSTALL}") from None
 
 
 def _shared_class() -> type:
@@ -216,7 +234,7 @@ def _shared_class() -> type:
             self.lines: list[str] = []
             super().__init__()
 
-        def send_char(self, message: str, ngspice_id: int) -> int:
+        def send_char(self, message: Any, ngspice_id: Any) -> Any:
             self.lines.append(str(message).partition(" ")[2])
             self._error_in_stdout = self._error_in_stderr = False
             return 0
@@ -230,8 +248,9 @@ def _shared_class() -> type:
 
         def forget(self) -> None:
             """Drop circuits and plots: a deck that fails to load would otherwise run the previous one."""
-            self._ngspice_shared.ngSpice_Command(b"remcirc")
-            self._ngspice_shared.ngSpice_Command(b"destroy all")
+            library: Any = self._ngspice_shared
+            library.ngSpice_Command(b"remcirc")
+            library.ngSpice_Command(b"destroy all")
             self.lines.clear()
 
     return Shared

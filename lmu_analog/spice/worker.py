@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -21,6 +22,7 @@ from lmu_analog.errors import LmuAnalogError, SimulationError
 
 START_TIMEOUT = 60.0  # s; importing NumPy on a cold disk takes a few
 LARGEST_FILE = 2_000_000_000  # bytes a child may write to one file
+WATCH_SECONDS = 1.0
 LOG_TAIL = 4000  # bytes of a dead child's output that are kept
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
 
@@ -32,7 +34,7 @@ class Worker:
         self.timed_out = False
         self._tail = ""
         self._closing = threading.Lock()
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
         self._connection, child = Pipe()
         command = [sys.executable, "-m", "lmu_analog.spice.worker", str(child.fileno())]
         paths = os.pathsep.join(p for p in sys.path if p)
@@ -90,7 +92,9 @@ class Worker:
         except (EOFError, ConnectionError):
             status = self._process.wait()
             self.close()
-            raise SimulationError(f"the worker process died ({_reason(status)})", log=self._tail) from None
+            last = self._tail.strip().rpartition("\n")[2][:200]
+            how = _reason(status) + (f": {last}" if last else "")
+            raise SimulationError(f"the worker process died ({how})", log=self._tail) from None
         if kind == "error":
             raise result
         return result
@@ -113,8 +117,16 @@ def _reason(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
+def _watch(parent: int) -> None:
+    """End this process, whatever it is doing, soon after its parent was killed."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_SECONDS)
+    os._exit(1)
+
+
 def main(descriptor: int) -> None:
     """Serve calls until the parent hangs up."""
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     limit = LARGEST_FILE if hard == resource.RLIM_INFINITY else min(LARGEST_FILE, hard)

@@ -1,0 +1,183 @@
+"""The published tables of mismatch, stability and op-amp needs, beside ours, by the same definitions.
+
+    python benchmarks/sensitivity.py [--orders 3 6 12 24] [--samples 600] [--stability 1000]
+
+Prints four tables and writes benchmarks/results/sensitivity.json: rms excess window error per 1 % error of every
+coefficient, the fraction of unstable circuits, the op-amps needed for 1 % extra error, and the mismatch floor.
+Norm: mean over frequencies in [0, w_m] and over the window, unit input; w_m where the ideal memory is 1 % wrong.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import numpy as np  # noqa: E402
+from scipy.optimize import brentq  # noqa: E402
+
+from lmu_analog.ensembles.coefficients import count_unstable, excess_error  # noqa: E402
+from lmu_analog.ensembles.opamp_needs import Need, excess_with_opamps, offset_gain  # noqa: E402
+from lmu_analog.ensembles.yields import clopper_pearson  # noqa: E402
+from lmu_analog.memory.legendre import legendre  # noqa: E402
+from lmu_analog.memory.realizations import realize  # noqa: E402
+
+SEED = 0
+BAND = {3: 1.76, 6: 6.46, 12: 17.3, 24: 40.2}  # w_m theta
+PUBLISHED = {
+    "legendre": (1.3, 2.4, 5.8, 13.7),
+    "orthonormal": (1.3, 2.4, 5.8, 13.7),
+    "balanced": (1.4, 2.2, 3.4, 5.0),
+    "cap-feedforward": (1.7, 2.3, 3.9, 6.5),
+    "ladder": (1.9, 2.5, 3.8, 5.7),
+    "bus-ladder": (1.5, 2.1, 3.4, 5.3),
+    "rlc-ladder": (0.8, 1.9, 3.2, 5.5),
+    "unit-weight": (1.3, 2.6, 5.9, 13.5),
+    "principle3": (None, 4.4, 6.4, 13.6),
+}
+# Realization, order, sigma, published fraction of unstable circuits.
+UNSTABLE = [
+    ("legendre", 12, 0.05, 0.0),
+    ("legendre", 12, 0.10, 0.145),
+    ("legendre", 12, 0.20, 0.60),
+    ("legendre", 24, 0.05, 0.34),
+    ("legendre", 24, 0.10, 0.90),
+    ("legendre", 24, 0.20, 1.00),
+    ("cap-feedforward", 24, 0.05, 0.0),
+    ("cap-feedforward", 24, 0.10, 0.012),
+    ("cap-feedforward", 24, 0.20, 0.45),
+    ("bus-ladder", 24, 0.05, 0.0),
+    ("bus-ladder", 24, 0.10, 0.002),
+    ("bus-ladder", 24, 0.20, 0.18),
+    ("ladder", 24, 0.20, 0.0),
+    ("rlc-ladder", 24, 0.20, 0.0),
+]
+# Realization, order: A0 dB, w_t theta, offset gain.
+NEEDS = {
+    ("legendre", 6): (60, 5.3e3, 6.6),
+    ("legendre", 12): (74, 6.5e4, 18.8),
+    ("legendre", 24): (87, 6.8e5, 52.0),
+    ("ladder", 6): (57, 2.6e3, 5.0),
+    ("ladder", 12): (64, 1.7e4, 7.4),
+    ("ladder", 24): (70, 8.4e4, 11.2),
+    ("cap-feedforward", 6): (53, 2.3e3, 2.7),
+    ("cap-feedforward", 12): (61, 1.5e4, 3.05),
+    ("cap-feedforward", 24): (68, 7.9e4, 3.5),
+}
+
+
+def sensitivities(orders: list[int], samples: int) -> list[dict[str, object]]:
+    """Excess error in % per 1 %, for every realization and order."""
+    rows = []
+    for name, published in PUBLISHED.items():
+        for order, given in zip(BAND, published, strict=True):
+            if order not in orders:
+                continue
+            errors = excess_error(
+                realize(legendre(order), name),
+                bandwidth=BAND[order] / (2 * math.pi),
+                sigma=0.01,
+                samples=samples,
+                seed=SEED,
+            )
+            ours = float(100 * np.sqrt(np.mean(errors**2)))
+            floor = BAND[order] / (3 * math.sqrt(order))
+            rows.append(
+                {"realization": name, "order": order, "ours": ours, "published": given, "floor": floor}
+            )
+            print(
+                f"{name:16s} {order:3d}  ours {ours:6.2f}  published {given!s:>5s}  floor {floor:5.2f}",
+                flush=True,
+            )
+    return rows
+
+
+def stabilities(samples: int) -> list[dict[str, object]]:
+    """Fractions of unstable circuits with their 99 % intervals."""
+    rows = []
+    for name, order, sigma, given in UNSTABLE:
+        count = count_unstable(realize(legendre(order), name), sigma=sigma, samples=samples, seed=SEED)
+        low, high = clopper_pearson(count, samples, confidence=0.99)
+        rows.append(
+            {
+                "realization": name,
+                "order": order,
+                "sigma": sigma,
+                "ours": count / samples,
+                "low": low,
+                "high": high,
+                "published": given,
+            }
+        )
+        print(
+            f"{name:16s} {order:3d}  sigma {100 * sigma:3.0f} %  unstable {100 * count / samples:5.1f} % "
+            f"[{100 * low:.1f}, {100 * high:.1f}]  published {100 * given:5.1f} %",
+            flush=True,
+        )
+    return rows
+
+
+def needs(orders: list[int]) -> list[dict[str, object]]:
+    """Op-amp gain and crossover for 1 % extra window error, and the offset gain."""
+    rows = []
+    for (name, order), (decibel, crossover, offset) in NEEDS.items():
+        if order not in orders:
+            continue
+        realization, w_m = realize(legendre(order), name), BAND[order]
+
+        def excess(log_figure: float, kind: str, made: object = realization, band: float = w_m) -> float:
+            need = Need(gain=10**log_figure) if kind == "gain" else Need(crossover=10**log_figure)
+            return excess_with_opamps(made, need, bandwidth=band / (2 * math.pi)) - 0.01
+
+        gain = 10 ** brentq(excess, 1.0, 6.0, args=("gain",), xtol=1e-4)
+        speed = 10 ** brentq(excess, 2.0, 8.0, args=("crossover",), xtol=1e-4)
+        gained, with_summer = (
+            offset_gain(realization, bandwidth=w_m / (2 * math.pi), of=of) for of in ("integrators", "all")
+        )
+        rows.append(
+            {
+                "realization": name,
+                "order": order,
+                "gain_db": 20 * math.log10(gain),
+                "crossover_theta": speed,
+                "offset_gain": gained,
+                "offset_gain_with_summer": with_summer,
+                "published": (decibel, crossover, offset),
+            }
+        )
+        print(
+            f"{name:16s} {order:3d}  A0 {20 * math.log10(gain):5.1f} dB ({decibel})  "
+            f"w_t theta {speed:8.2g} ({crossover:.2g})  offset {gained:5.2f} ({offset}), "
+            f"summer's own {with_summer:5.2f}",
+            flush=True,
+        )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--orders", type=int, nargs="+", default=[3, 6, 12, 24])
+    parser.add_argument("--samples", type=int, default=600)
+    parser.add_argument("--stability", type=int, default=1000)
+    given = parser.parse_args()
+    content = {
+        "seed": SEED,
+        "samples": given.samples,
+        "stability_samples": given.stability,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "sensitivity": sensitivities(given.orders, given.samples),
+        "unstable": stabilities(given.stability),
+        "needs": needs(given.orders),
+    }
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / "sensitivity.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What active components do beside their ideal: figures that a data sheet or a process gives."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class OpAmpModel:
+    """What an op-amp does: ideal, or one pole with offset, rails and slew limit.
+
+    Attributes
+    ----------
+    name : str
+        Part or model name, letters, digits and ``_ - .``.
+    gain : float, V/V
+        DC open-loop gain A0.
+    gbw : float, Hz
+        Gain-bandwidth product.
+    slew : float, V/s
+        Largest rate of the output.
+    offset : float, V
+        Systematic input offset voltage; nominal circuits have it.
+    offset_max : float, V
+        Largest random offset; mismatch samples draw it with sigma = max/3.
+    rail : float, V
+        Output saturates at +-rail.
+    output_resistance : float, Ohm
+        In series with the output, open loop.
+    bias : float, A
+        Flows into each input.
+    input_capacitance : float, F
+        Of each input to ground.
+    """
+
+    name: str = "ideal"
+    gain: float = math.inf
+    gbw: float = math.inf
+    slew: float = math.inf
+    offset: float = 0.0
+    offset_max: float = 0.0
+    rail: float = math.inf
+    output_resistance: float = 0.0
+    bias: float = 0.0
+    input_capacitance: float = 0.0
+
+    @property
+    def ideal(self) -> bool:
+        """Whether the output simply forces the inputs together."""
+        return math.isinf(self.gain) and math.isinf(self.gbw)
+
+
+IDEAL = OpAmpModel()
+
+
+@dataclass(frozen=True)
+class OtaModel:
+    """What a transconductor does beside i = g v.
+
+    Attributes
+    ----------
+    name : str
+        Model name, letters, digits and ``_ - .``.
+    gain : float, V/V
+        Intrinsic gain g/g_out: its output conductance is value/gain.
+    parasitic : float, F
+        Capacitance that it adds at its output.
+    pole : float, Hz
+        Second pole, of the current.
+    limit : float, V
+        Input range: the current is g limit tanh(v/limit).
+    """
+
+    name: str = "ideal"
+    gain: float = math.inf
+    parasitic: float = 0.0
+    pole: float = math.inf
+    limit: float = math.inf
+
+
+IDEAL_OTA = OtaModel()
+
+
+@dataclass(frozen=True)
+class EkvModel:
+    """EKV long-channel MOS model (Enz, Krummenacher and Vittoz, 1995), for weak to strong inversion.
+
+    I = 2 n k_p (W/L) U_T^2 [ln^2(1 + e^((V_GB - V_T - n V_SB)/(2 n U_T))) - the same with V_DB]; for a
+    p-channel device all voltages and the current change sign.
+
+    Attributes
+    ----------
+    kind : {"n", "p"}
+    threshold : float, V
+    slope : float
+        Slope factor n.
+    transconductance : float, A/V^2
+        k_p, mobility times oxide capacitance.
+    thermal : float, V
+        U_T = k T/q.
+    """
+
+    kind: Literal["n", "p"] = "n"
+    threshold: float = 0.45
+    slope: float = 1.35
+    transconductance: float = 200e-6
+    thermal: float = 0.025852
+
+
+@dataclass(frozen=True)
+class CellModel:
+    """What a crossbar is made of: cells that are on or off, and wire between them.
+
+    Attributes
+    ----------
+    on : float, Ohm
+        Resistance of a cell that is on.
+    ratio : float
+        Of an off cell's resistance to it, above 1.
+    wire : float, Ohm
+        Resistance of a line from one cell to the next.
+    """
+
+    on: float = 100e3
+    ratio: float = 50.0
+    wire: float = 0.0
+
+    @property
+    def off(self) -> float:
+        """Resistance of a cell that is off, Ohm."""
+        return self.on * self.ratio
+
+
+CELLS = CellModel()

@@ -1,0 +1,115 @@
+"""Whether the values of a circuit are practical, how many parts it has, and how far their values spread."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    Capacitor,
+    DifferentialOpAmp,
+    Inductor,
+    Mosfet,
+    OpAmp,
+    Resistor,
+    Transconductor,
+    outputs,
+)
+from lmu_analog.units import write
+
+Valued = Resistor | Capacitor | Inductor | Transconductor | Mosfet
+# circuits.md section 7: below 1 kOhm op-amps warm up, above 1 MOhm noise, bias and leakage rule; below 10 pF
+# strays rule, above 100 nF there is no C0G. They are parts on a board: on a chip other limits hold.
+DISCRETE: dict[type[Resistor | Capacitor], tuple[str, float, float]] = {
+    Resistor: ("Ohm", 1e3, 1e6),
+    Capacitor: ("F", 10e-12, 100e-9),
+}
+ON_CHIP = ("gm-c", "dpi", "switched-capacitor", "crossbar")
+LEAST_LOAD = 2e3  # Ohm: the load that data sheets of op-amps specify
+LARGEST_SPREAD = 1e3
+VALUED: dict[type[Valued], str] = {
+    Resistor: "Ohm",
+    Capacitor: "F",
+    Inductor: "H",
+    Transconductor: "S",
+    Mosfet: "",
+}
+ROUNDING = 1e-9  # a value on the limit is inside
+SHOWN = 4  # components by name in one line
+
+
+def warnings(circuit: Circuit) -> tuple[str, ...]:
+    """Say what a builder of the circuit should know, a line for every check that finds something.
+
+    ``resistor range``: outside 1 kOhm to 1 MOhm; ``capacitor range``: outside 10 pF to 100 nF (both but for
+    families on a chip); ``op-amp load``: resistors at an output together below 2 kOhm; ``resistor spread``
+    and so on: the largest value of a kind more than 1000 times the smallest.
+    """
+    return (*_ranges(circuit), *_loads(circuit), *_wide_spreads(circuit))
+
+
+def counts(circuit: Circuit) -> dict[str, int]:
+    """Count the components of every kind: ``resistor``, ``capacitor``, ``op-amp`` and so on."""
+    return dict(Counter(_kind(type(c)) for c in circuit.components))
+
+
+def spreads(circuit: Circuit) -> dict[str, float]:
+    """Give the ratio of the largest value to the smallest for every kind of component that has one."""
+    ends = {kind: _ends(circuit, kind) for kind in VALUED}
+    return {_kind(kind): found[1].value / found[0].value for kind, found in ends.items() if found}
+
+
+def _kind(kind: type) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def _ends(circuit: Circuit, kind: type[Valued]) -> tuple[Valued, Valued] | None:
+    """Give the components with the smallest and the largest value."""
+    parts = [c for c in circuit.components if isinstance(c, kind)]
+    by_value = sorted(parts, key=lambda part: part.value)
+    return (by_value[0], by_value[-1]) if parts else None
+
+
+def _ranges(circuit: Circuit) -> Iterator[str]:
+    if circuit.family in ON_CHIP:
+        return
+    for kind, (unit, low, high) in DISCRETE.items():
+        outside = [
+            c
+            for c in circuit.components
+            if isinstance(c, kind) and not low * (1 - ROUNDING) <= c.value <= high * (1 + ROUNDING)
+        ]
+        if outside:
+            text = _listed({c.name: write(c.value, unit) for c in outside})
+            yield f"{_kind(kind)} range: outside {write(low, unit)} to {write(high, unit)}: {text}"
+
+
+def _loads(circuit: Circuit) -> Iterator[str]:
+    conductance: dict[str, float] = {}
+    for c in circuit.components:
+        if isinstance(c, Resistor):
+            for net in (c.a, c.b):
+                conductance[net] = conductance.get(net, 0.0) + 1.0 / c.value
+    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    loads = {c.name: 1.0 / max(conductance.get(net, 0.0) for net in outputs(c)) for c in amplifiers
+             if any(net in conductance for net in outputs(c))}  # fmt: skip
+    heavy = {name: write(load, "Ohm") for name, load in loads.items() if load < LEAST_LOAD * (1 - ROUNDING)}
+    if heavy:
+        yield f"op-amp load: below {write(LEAST_LOAD, 'Ohm')} at the output of {_listed(heavy)}"
+
+
+def _wide_spreads(circuit: Circuit) -> Iterator[str]:
+    for kind, unit in VALUED.items():
+        if not (found := _ends(circuit, kind)):
+            continue
+        low, high = found
+        if high.value / low.value > LARGEST_SPREAD * (1 + ROUNDING) and math.isfinite(high.value):
+            text = _listed({c.name: write(c.value, unit).strip() for c in found})
+            yield f"{_kind(kind)} spread: a factor of {high.value / low.value:.3g}, above 1000: {text}"
+
+
+def _listed(values: dict[str, str]) -> str:
+    shown = [f"{name} = {value}" for name, value in list(values.items())[:SHOWN]]
+    more = len(values) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

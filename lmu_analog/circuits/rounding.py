@@ -1,0 +1,212 @@
+"""Circuits of standard values: which common resistor of each amplifier makes rounding hurt least.
+
+All that is joined to one node that no amplifier drives (a virtual ground, a synapse) may change its
+impedance level by a factor of its own without changing the circuit's response: Kirchhoff's current law at
+the node is multiplied by it. That factor is free, so it is chosen such that the values lie near standard
+ones: over a decade, in steps of the capacitors' series where the node has a capacitor, which then is exact,
+and in steps of 10^(1/100) where it has none.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.components import (
+    GROUND,
+    Ammeter,
+    Bias,
+    Capacitor,
+    Component,
+    Inductor,
+    Resistor,
+    Supply,
+    Transconductor,
+    outputs,
+    terminals,
+)
+from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.ranges import ON_CHIP
+from lmu_analog.circuits.values import around, nearest
+from lmu_analog.memory.statespace import StateSpace, frequency_response
+from lmu_analog.memory.window import gauss_legendre
+
+COARSEST_CAPACITORS = "E12"  # C0G capacitors are not sold in finer series
+FACTORS = 10.0 ** (np.arange(-50, 50) / 100.0)  # a decade of common resistors R_0 = 10^(k/100)
+NODES = 48  # frequencies of the norm
+PASSES = 2  # over all nodes; a third finds nothing better
+MOST_TRIALS = 400  # extractions in one pass; a larger circuit takes the best of the simple choices
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded:
+    """A circuit of standard values.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    before, after : float
+        Excess window error, a fraction of the input, of rounding each value where it stands, and of the
+        chosen circuit.
+    """
+
+    circuit: Circuit
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """What hangs on one node, or on its mirror images: its columns of the values, and its levels.
+
+    ``power`` is that of the level in each value; ``timed`` says that there is a capacitor.
+    """
+
+    columns: np.ndarray
+    power: np.ndarray
+    levels: np.ndarray
+    timed: bool
+
+
+def choose_common(
+    circuit: Circuit, *, bandwidth: float, resistors: str = "E96", capacitors: str | None = None
+) -> Rounded:
+    """Round every R and C to standard values, at the impedance levels where that hurts least.
+
+    First the best of three simple choices (levels as they are, one common level, for each node the level
+    with the smallest relative errors), then, in circuits of up to some dozen states, descent over single
+    nodes. The halves of a differential circuit stay alike. Inductors and transconductors keep their exact
+    values; so does the level of what an ammeter or a source is joined to. Deterministic.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Linear; for families on a chip, which have no standard values, nothing changes.
+    bandwidth : float, Hz
+        Band of the norm: mean over it of sum_i |dm_i|^2/(2i+1).
+    resistors : str
+        Series of the resistors.
+    capacitors : str, optional
+        Series of the capacitors: that of the resistors, at most E12, unless given.
+    """
+    if circuit.family in ON_CHIP or circuit.twin is not None:
+        return Rounded(circuit, 0.0, 0.0)
+    if capacitors is None:
+        capacitors = min(resistors, COARSEST_CAPACITORS, key=lambda name: int(name[1:]))
+    board = _Board(circuit, bandwidth, {"R": resistors, "C": capacitors})
+    simple = board.simple()
+    errors = board.errors(np.stack([board.rounded(levels) for levels in simple]))
+    before, start = float(errors[0]), int(errors.argmin())
+    values, after = board.descended(simple[start], float(errors[start]))
+    return Rounded(with_values(circuit, values), before, after)
+
+
+class _Board:
+    """The circuit's nodes, and what it costs to round its values at chosen levels."""
+
+    def __init__(self, circuit: Circuit, bandwidth: float, series: dict[str, str]) -> None:
+        self.circuit = circuit
+        self.series = series
+        names = [p.component[0] if p.name == p.component else "" for p in circuit.parameters]
+        self.rounds = {kind: np.array([n == kind for n in names]) for kind in ("R", "C")}
+        self.groups = [_group(circuit, members, series["C"]) for members in _nodes(circuit)]
+        rule = gauss_legendre(NODES)
+        self.frequency, self.weight = bandwidth * rule.r, rule.weight
+        self.nominal = self._response(extract(circuit))
+
+    def _response(self, system: StateSpace) -> np.ndarray:
+        return frequency_response(system, self.frequency)
+
+    def errors(self, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, " s"]:
+        """Excess window error of values, (s,)."""
+        power = np.abs(self._response(extract(self.circuit, values)) - self.nominal) ** 2
+        return np.sqrt(power @ (1.0 / (2.0 * np.arange(self.circuit.order) + 1.0)) @ self.weight)
+
+    def rounded(self, levels: list[float]) -> Float[np.ndarray, " m"]:
+        """Give standard values at a level for every node, (m,)."""
+        values = self.circuit.values.copy()
+        for group, level in zip(self.groups, levels, strict=True):
+            values[group.columns] *= level**group.power
+        for kind, chosen in self.rounds.items():
+            values[chosen] = nearest(values[chosen], self.series[kind])
+        return values
+
+    def simple(self) -> list[list[float]]:
+        """Levels as they are, the common ones, and the best of every node by itself."""
+        own = [self._closest(group) for group in self.groups]
+        shared = next((group.levels for group in self.groups if group.timed), np.ones(1))
+        same = [
+            [float(level) if g.timed else best for g, best in zip(self.groups, own, strict=True)]
+            for level in shared
+        ]
+        return [[1.0] * len(own), own, *same]
+
+    def _closest(self, group: _Group) -> float:
+        exact = self.circuit.values[group.columns] * group.levels[:, None] ** group.power
+        error = np.zeros_like(exact)
+        for kind, chosen in self.rounds.items():
+            at = chosen[group.columns]
+            error[:, at] = np.log(nearest(exact[:, at], self.series[kind]) / exact[:, at])
+        # Admittances count; what they have in common cancels where no capacitor keeps time.
+        error = error * group.power
+        if not group.timed:
+            error = error - error.mean(axis=1, keepdims=True)
+        return float(group.levels[(error**2).sum(axis=1).argmin()])
+
+    def descended(self, levels: list[float], error: float) -> tuple[np.ndarray, float]:
+        """Try every level of every node in turn, and keep what is better."""
+        timed = [k for k, g in enumerate(self.groups) if g.timed]
+        trials = sum(len(self.groups[k].levels) for k in timed)
+        for _ in range(PASSES if trials <= MOST_TRIALS else 0):
+            for k in timed:
+                others = [[*levels[:k], float(level), *levels[k + 1 :]] for level in self.groups[k].levels]
+                errors = self.errors(np.stack([self.rounded(o) for o in others]))
+                if errors.min() < error:
+                    levels, error = others[int(errors.argmin())], float(errors.min())
+        return self.rounded(levels), error
+
+
+def _nodes(circuit: Circuit) -> list[list[Component]]:
+    """Sort the components by the undriven node they hang on; those between two such nodes join them."""
+    driven = {GROUND, circuit.source, *(net for c in circuit.components for net in outputs(c))}
+    root: dict[str, str] = {}
+    hung: dict[str, list[Component]] = {}
+    for c in circuit.components:
+        nets = [c.out] if isinstance(c, Transconductor) else list(terminals(c))
+        if isinstance(c, Resistor | Capacitor | Inductor | Transconductor):
+            free = [net for net in nets if net not in driven]
+            for net in free[1:]:
+                root[_root(root, net)] = _root(root, free[0])
+            if free:
+                hung.setdefault(free[0], []).append(c)
+    joined: dict[str, list[Component]] = {}
+    for net, parts in hung.items():
+        joined.setdefault(_root(root, net), []).extend(parts)
+    fixed = {
+        _root(root, net)
+        for c in circuit.components
+        if isinstance(c, Ammeter | Supply | Bias)
+        for net in terminals(c)
+    }
+    mirrored: dict[tuple[str, ...], list[Component]] = {}
+    for net, parts in joined.items():
+        if net not in fixed:
+            mirrored.setdefault(tuple(c.role for c in parts), []).extend(parts)
+    return list(mirrored.values())
+
+
+def _root(root: dict[str, str], net: str) -> str:
+    while net in root and root[net] != net:
+        net = root[net]
+    return net
+
+
+def _group(circuit: Circuit, parts: list[Component], capacitors: str) -> _Group:
+    names = {c.name: c for c in parts}
+    columns = [k for k, p in enumerate(circuit.parameters) if p.name in names]
+    power = [-1.0 if isinstance(names[circuit.parameters[k].name], Capacitor | Transconductor) else 1.0
+             for k in columns]  # fmt: skip
+    anchors = [c.value for c in parts if isinstance(c, Capacitor)]
+    levels = anchors[0] / around(anchors[0], capacitors) if anchors else FACTORS
+    return _Group(np.array(columns, int), np.array(power), levels, bool(anchors))

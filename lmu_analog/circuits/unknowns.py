@@ -1,0 +1,176 @@
+"""Unknowns and equations of a circuit, and what spans its storage: fixed by the connections alone."""
+
+import math
+
+import numpy as np
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    GROUND,
+    Ammeter,
+    Capacitor,
+    Component,
+    DifferentialOpAmp,
+    Follower,
+    Inductor,
+    Mosfet,
+    OpAmp,
+    Supply,
+    Switch,
+    Transconductor,
+    outputs,
+)
+from lmu_analog.errors import CircuitError
+
+
+class Index:
+    """Numbers of unknowns and equations.
+
+    Attributes
+    ----------
+    column : dict
+        Net to unknown; nets merged by nullors share one.
+    current : dict
+        Component to the unknown that is its current.
+    law : dict
+        Net to its current law; nets that an amplifier or the input drives have none.
+    own : dict
+        Component to the first of the equations that it brings.
+    inner : dict
+        Output net of an amplifier with output resistance to the unknown that is its voltage before it.
+    size : int
+        Number N of unknowns.
+    """
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.source = circuit.source
+        for c in circuit.components:
+            if isinstance(c, Mosfet | Switch):
+                raise CircuitError(
+                    f"{c.name} is not linear; only a circuit of linear parts has a state space"
+                )
+        self._alias = _merged_inputs(circuit)
+        behind = [net for c in circuit.components if _has_resistance(c) for net in outputs(c)]
+        driven = {circuit.source, *(net for c in circuit.components for net in outputs(c))} - {*behind}
+        free = [n for n in circuit.nets if self.resolve(n) == n and n != circuit.source]
+        laws = [n for n in circuit.nets if n not in driven]
+        carriers = [c.name for c in circuit.components if _carries_current(c)]
+        self.column = {net: k for k, net in enumerate(free)}
+        self.current = {name: len(free) + k for k, name in enumerate(carriers)}
+        carried = len(free) + len(carriers)
+        self.inner = {net: carried + k for k, net in enumerate(behind)}
+        self.law = {net: k for k, net in enumerate(laws)}
+        self.own, equations = {}, len(laws)
+        for c in circuit.components:
+            if count := _own_equations(c):
+                self.own[c.name] = equations
+                equations += count
+        self.size = carried + len(behind)
+        if equations != self.size:
+            raise CircuitError(
+                f"{equations} equations for {self.size} unknowns; "
+                "an ideal op-amp forces nets together that something else already drives"
+            )
+
+    def resolve(self, net: str) -> str:
+        """Give the net whose voltage this one shares."""
+        return self._alias.get(net, net)
+
+    def voltage(self, net: str) -> int | None:
+        """Give the unknown that is the voltage of a net, None for ground and the input."""
+        return self.column.get(self.resolve(net))
+
+    def output(self, net: str) -> int:
+        """Give the unknown that an amplifier with this output net sets, before any output resistance."""
+        return self.inner[net] if net in self.inner else self.column[net]
+
+
+def _has_resistance(c: Component) -> bool:
+    return isinstance(c, OpAmp | DifferentialOpAmp) and not c.model.ideal and c.model.output_resistance > 0.0
+
+
+def _carries_current(c: Component) -> bool:
+    match c:
+        case Inductor() | Ammeter() | Supply():
+            return True
+        case Transconductor():
+            return math.isfinite(c.model.pole)
+        case _:
+            return False
+
+
+def _own_equations(c: Component) -> int:
+    match c:
+        case OpAmp():
+            return 0 if c.model.ideal else 1
+        case DifferentialOpAmp():
+            return 1 if c.model.ideal else 2
+        case Follower():
+            return 1
+        case _:
+            return int(_carries_current(c))
+
+
+def _merged_inputs(circuit: Circuit) -> dict[str, str]:
+    alias: dict[str, str] = {}
+    for c in circuit.components:
+        if isinstance(c, OpAmp | DifferentialOpAmp) and c.model.ideal:
+            a, b = (alias.get(net, net) for net in (c.plus, c.minus))
+            keep, drop = (b, a) if b in (GROUND, circuit.source) else (a, b)
+            alias = {net: keep if root == drop else root for net, root in alias.items()}
+            alias[drop] = keep
+    return alias
+
+
+def storage(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """Give incidences (N, k), left and right, that span E whatever the values of its k storage elements."""
+    pairs = [pair for c in circuit.components for pair in _incidences(c, index)]
+    left, right = ([pair[side] for pair in pairs] for side in (0, 1))
+    return np.reshape(left, (-1, index.size)).T, np.reshape(right, (-1, index.size)).T
+
+
+def _incidences(c: Component, index: Index) -> list[tuple[np.ndarray, np.ndarray]]:
+    match c:
+        case Capacitor():
+            return [_between(index, c.a, c.b)]
+        case Inductor():
+            return [_unit(index, index.own[c.name], {index.current[c.name]: 1.0})]
+        case Transconductor():
+            pole = (
+                [_unit(index, index.own[c.name], {index.current[c.name]: 1.0})] if c.name in index.own else []
+            )
+            return pole + ([_between(index, c.out, GROUND)] if c.model.parasitic else [])
+        case OpAmp() if not c.model.ideal:
+            return [_unit(index, index.own[c.name], {index.output(c.out): 1.0}), *_input_pair(c, index)]
+        case DifferentialOpAmp() if not c.model.ideal:
+            first, plus, minus = index.own[c.name], index.output(c.out_plus), index.output(c.out_minus)
+            return [
+                _unit(index, first, {plus: 1.0, minus: -1.0}),
+                _unit(index, first + 1, {plus: 1.0, minus: 1.0}),
+                *_input_pair(c, index),
+            ]
+        case _:
+            return []
+
+
+def _input_pair(c: OpAmp | DifferentialOpAmp, index: Index) -> list[tuple[np.ndarray, np.ndarray]]:
+    inputs = (c.plus, c.minus) if c.model.input_capacitance else ()
+    return [_between(index, net, GROUND) for net in inputs]
+
+
+def _between(index: Index, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
+    row, column = np.zeros(index.size), np.zeros(index.size)
+    for net, sign in ((a, 1.0), (b, -1.0)):
+        if net in index.law:
+            row[index.law[net]] = sign
+        if (k := index.voltage(net)) is not None:
+            column[k] += sign
+    return row, column
+
+
+def _unit(index: Index, equation: int, unknowns: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
+    row, column = np.zeros(index.size), np.zeros(index.size)
+    row[equation] = 1.0
+    for k, sign in unknowns.items():
+        column[k] = sign
+    return row, column

@@ -1,0 +1,190 @@
+"""Every component as PySpice elements; amplifiers as subcircuits without parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lmu_analog.circuits.components import (
+    GROUND,
+    Ammeter,
+    Bias,
+    Capacitor,
+    Component,
+    DifferentialOpAmp,
+    Follower,
+    Inductor,
+    Mosfet,
+    OpAmp,
+    Resistor,
+    Supply,
+    Switch,
+    Transconductor,
+)
+from lmu_analog.circuits.models import IDEAL_OTA, EkvModel, OpAmpModel
+from lmu_analog.spice.clock import place_switch
+from lmu_analog.spice.transistors import place_mosfet
+
+if TYPE_CHECKING:
+    from PySpice.Spice.Netlist import Circuit as PySpiceCircuit
+    from PySpice.Spice.Netlist import SubCircuit
+
+IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
+CLAMP = 4.0  # rails: where an overloaded pole is held; tanh is within 1e-3 of its end there
+
+
+def place(written: PySpiceCircuit, components: Iterable[Component]) -> None:
+    """Write components into a PySpice circuit, each under its own name."""
+    amplifiers: dict[tuple[type, OpAmpModel], str] = {}
+    transistors: dict[tuple[EkvModel, float], str] = {}
+    switches: dict[float, str] = {}
+    for c in components:
+        name = c.name[1:]
+        match c:
+            case Resistor() | Capacitor() | Inductor():
+                passive = {Resistor: written.R, Capacitor: written.C, Inductor: written.L}
+                passive[type(c)](name, c.a, c.b, c.value)
+            case Transconductor():
+                _place_transconductor(written, c)
+            case OpAmp() | DifferentialOpAmp():
+                _place_amplifier(written, c, amplifiers)
+            case Follower():
+                written.VCVS(name, c.out, GROUND, c.plus, c.minus, c.gain)
+            case Mosfet():
+                place_mosfet(written, c, transistors)
+            case Ammeter() | Supply() | Bias():
+                _place_constant(written, c)
+            case Switch():
+                place_switch(written, c, switches)
+
+
+def _place_constant(written: PySpiceCircuit, c: Ammeter | Supply | Bias) -> None:
+    place_source = written.I if isinstance(c, Bias) else written.V
+    place_source(c.name[1:], c.a, c.b, "DC 0" if isinstance(c, Ammeter) else f"DC {c.value!r}")
+
+
+def _place_transconductor(written: PySpiceCircuit, c: Transconductor) -> None:
+    if c.model == IDEAL_OTA:
+        # SPICE's current leaves the first node, so ground comes first.
+        written.VCCS(c.name[1:], GROUND, c.out, c.plus, c.minus, c.value)
+        return
+    model = f"ota_{c.name[1:]}"
+    written.subcircuit(ota_subcircuit(c, model))
+    written.X(c.name[1:], model, c.plus, c.minus, c.out)
+
+
+def _place_amplifier(
+    written: PySpiceCircuit, c: OpAmp | DifferentialOpAmp, known: dict[tuple[type, OpAmpModel], str]
+) -> None:
+    name, key = c.name[1:], (type(c), c.model)
+    if not c.model.ideal and key not in known:
+        known[key] = _model_name(c.model.name, len(known))
+        subcircuit = opamp_subcircuit if isinstance(c, OpAmp) else differential_subcircuit
+        written.subcircuit(subcircuit(c.model, known[key]))
+    match c:
+        case OpAmp() if c.model.ideal:
+            written.VCVS(name, c.out, GROUND, c.plus, c.minus, IDEAL_GAIN)
+        case OpAmp():
+            written.X(name, known[key], c.plus, c.minus, c.out)
+        case DifferentialOpAmp() if c.model.ideal:
+            for net, suffix, half in ((c.out_plus, "p", 0.5), (c.out_minus, "n", -0.5)):
+                written.VCVS(f"{name}_{suffix}", net, GROUND, c.plus, c.minus, half * IDEAL_GAIN)
+        case DifferentialOpAmp():
+            written.X(name, known[key], c.plus, c.minus, c.out_plus, c.out_minus)
+
+
+def opamp_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
+    """Write a one-pole op-amp: input stage, pole, clamp outside the rails, limited output.
+
+    The pole is 1 S into C = 1/w_t beside R = A0. The slew limit bends the input stage's current, the rails
+    bend the output by tanh; feedback straightens it as long as there is loop gain. The clamp holds the
+    pole's node near the rails, so that the op-amp recovers from overload. An output resistance comes last.
+    """
+    from PySpice.Spice.Netlist import SubCircuit
+
+    written = SubCircuit(name, "p", "n", "out")
+    _input_stage(written, model, swing=model.rail)
+    _output(written, ("out", 1.0), model)
+    return written
+
+
+def differential_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
+    """Write a fully differential one-pole op-amp; each output is half the difference, the mean is ground."""
+    from PySpice.Spice.Netlist import SubCircuit
+
+    written = SubCircuit(name, "p", "n", "outp", "outn")
+    _input_stage(written, model, swing=2.0 * model.rail)
+    _output(written, ("outp", 0.5), model)
+    _output(written, ("outn", -0.5), model)
+    return written
+
+
+def _input_stage(written: SubCircuit, model: OpAmpModel, *, swing: float) -> None:
+    crossover = 2.0 * math.pi * model.gbw
+    for pin in ("p", "n"):
+        if model.bias:
+            written.I(f"b{pin}", pin, GROUND, model.bias)
+        if model.input_capacitance:
+            written.C(f"i{pin}", pin, GROUND, model.input_capacitance)
+    plus = "p"
+    if model.offset:
+        written.V("os", "q", "p", model.offset)
+        plus = "q"
+    if math.isfinite(model.slew):
+        limit = model.slew / crossover
+        current = f"{limit!r}*tanh(v({plus},n)/{limit!r})"
+        written.BehavioralSource("in", GROUND, "x", current_expression=current)
+    else:
+        written.VCCS("in", GROUND, "x", plus, "n", 1.0)
+    written.C("pole", "x", GROUND, 1.0 / crossover)
+    if math.isfinite(model.gain):
+        written.R("pole", "x", GROUND, model.gain)
+    if math.isfinite(swing):
+        clamp = CLAMP * swing
+        current = f"1e3*(max(v(x)-{clamp!r},0)+min(v(x)+{clamp!r},0))"
+        written.BehavioralSource("clamp", "x", GROUND, current_expression=current)
+
+
+def _output(written: SubCircuit, pin: tuple[str, float], model: OpAmpModel) -> None:
+    (net, gain), rail = pin, model.rail
+    name, inner = net, net
+    if model.output_resistance:
+        inner = f"{net}_inner"
+        written.R(name, inner, net, model.output_resistance)
+    if math.isfinite(rail):
+        signal = "v(x)" if gain == 1.0 else f"{gain!r}*v(x)"
+        voltage = f"{rail!r}*tanh({signal}/{rail!r})"
+        written.BehavioralSource(name, inner, GROUND, voltage_expression=voltage)
+    else:
+        written.VCVS(name, inner, GROUND, "x", GROUND, gain)
+
+
+def ota_subcircuit(c: Transconductor, name: str) -> SubCircuit:
+    """Write a transconductor with output conductance, parasitic capacitance, second pole and tanh limit."""
+    from PySpice.Spice.Netlist import SubCircuit
+
+    written, model = SubCircuit(name, "p", "n", "out"), c.model
+    current = (
+        f"{c.value * model.limit!r}*tanh(v(p,n)/{model.limit!r})"
+        if math.isfinite(model.limit)
+        else f"{c.value!r}*v(p,n)"
+    )
+    if math.isfinite(model.pole):
+        # The current as a voltage behind 1 Ohm and C = 1/w_p.
+        written.BehavioralSource("in", GROUND, "x", current_expression=current)
+        written.R("pole", "x", GROUND, 1.0)
+        written.C("pole", "x", GROUND, 1.0 / (2.0 * math.pi * model.pole))
+        written.VCCS("out", GROUND, "out", "x", GROUND, 1.0)
+    else:
+        written.BehavioralSource("out", GROUND, "out", current_expression=current)
+    if math.isfinite(model.gain):
+        written.R("out", "out", GROUND, model.gain / c.value)
+    if model.parasitic:
+        written.C("out", "out", GROUND, model.parasitic)
+    return written
+
+
+def _model_name(part: str, number: int) -> str:
+    letters = "".join(c if c.isalnum() else "_" for c in part)
+    return f"op_{letters}" if number == 0 else f"op_{letters}_{number}"

@@ -1,0 +1,469 @@
+"""The design: text and numbers mean the same, wrong values are refused by name, digests tell apart."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.design import Design, build, realization
+from lmu_analog.design_keys import KEYS, LARGEST_FILE
+from lmu_analog.errors import DesignError
+from lmu_analog.memory.legendre import smallest_order, truncation_error
+from lmu_analog.stimulus import Recording, Tones
+
+ROOT = Path(__file__).resolve().parents[1]
+FULL = """
+[memory]
+order = 6
+theta = "1 ms"
+[signal]
+bandwidth = "1 kHz"
+amplitude = "0.25 V"
+kind = "noise"
+[circuit]
+family = "active-rc"
+realization = "legendre"
+capacitance = "470 pF"
+opamp = "OPA2192"
+supply = "6 V"
+headroom = "20 %"
+tau = "20 us"
+level = "transistor"
+variant = "gyrator"
+[mismatch]
+resistor = "1 %"
+capacitor = { tolerance = "2 %", distribution = "uniform", lot = "5 %" }
+[spec]
+nrmse = "5 %"
+"""
+IN_CODE = Design(
+    order=6,
+    theta=1e-3,
+    bandwidth=1000.0,
+    amplitude=0.25,
+    signal="noise",
+    family="active-rc",
+    realization="legendre",
+    capacitance=470e-12,
+    opamp="OPA2192",
+    supply=6,
+    headroom=0.2,
+    tau=20e-6,
+    level="transistor",
+    variant="gyrator",
+    mismatch={"resistor": 0.01, "capacitor": Tolerance(0.02, "uniform", 0.05)},
+    nrmse=0.05,
+)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a design file and give its path."""
+
+    def write(text, name="design.toml"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def test_a_file_and_code_make_the_same_design(written):
+    loaded = Design.load(written(FULL))
+    assert loaded == IN_CODE
+    assert loaded.digest == IN_CODE.digest
+
+
+def test_text_and_numbers_make_the_same_design():
+    assert Design(order=3, theta="5 ms", bandwidth="100 Hz", capacitance="10 nF", headroom="25 %") == Design(
+        order=3, theta=0.005, bandwidth=100, capacitance=10e-9, headroom=0.25
+    )
+
+
+def test_what_is_left_out_takes_the_documented_values():
+    design = Design(order=3)
+    assert (design.theta, design.amplitude, design.capacitance, design.supply) == (1.0, 0.5, 1e-9, 5.0)
+    assert (design.family, design.realization, design.opamp) == ("active-rc", "cap-feedforward", "ideal")
+    assert (design.mismatch, design.nrmse, design.signal) == ({}, None, "multitone")
+    # usable_band bisects to 1e-6, times the order for the error itself.
+    assert truncation_error(3, design.bandwidth) == pytest.approx(0.01, rel=1e-5)
+    assert Design(order=3, theta=1e-3).bandwidth == pytest.approx(1e3 * design.bandwidth, rel=1e-12)
+    assert Design(order=3, family="rc-synapse").realization == "unit-weight"
+
+
+@given(error=st.floats(1e-4, 0.3), band=st.floats(0.2, 3.0), theta=st.floats(1e-6, 1e3))
+def test_an_error_chooses_the_smallest_order_that_keeps_it(error, band, theta):
+    design = Design(error=error, bandwidth=band / theta, theta=theta)
+    assert design.order == smallest_order(error, design.bandwidth * theta)
+
+
+def test_tones_set_the_bandwidth_unless_it_is_given():
+    tones = [["100 Hz", "0.2 V", 0], [50, 0, 0.1]]
+    assert Design(order=3, theta="1 ms", tones=tones).bandwidth == 100.0
+    assert Design(order=3, theta="1 ms", tones=tones, bandwidth="200 Hz").bandwidth == 200.0
+    as_tables = [{"frequency": "100 Hz", "cosine": "0.2 V"}, {"frequency": 50, "sine": 0.1}]
+    assert Design(order=3, theta="1 ms", tones=as_tables) == Design(order=3, theta="1 ms", tones=tones)
+
+
+@pytest.mark.parametrize("kind", ["multitone", "sine", "noise", "step", "chirp"])
+def test_every_kind_of_signal_has_the_amplitude_as_its_peak(kind):
+    stimulus = Design(order=3, signal=kind, amplitude=0.3).stimulus
+    assert isinstance(stimulus, Recording if kind in ("step", "chirp") else Tones)
+    # The sweep meets its crest between two of its 40 samples a cycle: 1 - cos(pi/40) = .3 %.
+    assert stimulus.peak == pytest.approx(0.3, rel=4e-3 if kind == "chirp" else 1e-9)
+
+
+def test_own_tones_and_recordings_are_the_signal_and_set_the_scale(written):
+    tones = Design(order=3, tones=[[0.1, 0.0, 0.7]])
+    assert tones.full_scale == pytest.approx(0.7, rel=1e-9)  # the peak search is that good
+    assert tones.stimulus.frequency == [0.1]
+    path = written("0,0\n0.5,-2\n1,1\n", "u.csv")
+    recorded = Design(order=3, file=path)
+    np.testing.assert_array_equal(recorded.stimulus.values, [0, -2, 1])
+    assert recorded.full_scale == 2.0
+    assert Design(order=3, amplitude=0.3).full_scale == 0.3
+
+
+def test_a_recording_is_found_beside_its_design_file(written, tmp_path):
+    written("0,0\n1,1\n", "u.csv")
+    design = Design.load(written('[memory]\norder = 3\n[signal]\nfile = "u.csv"\n'))
+    assert design.file == tmp_path / "u.csv"
+    assert design.stimulus.peak == 1.0
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (None, r"^\[signal\] file: .*u\.csv: no such file; give a \.csv or \.wav$"),
+    ("0,0\n0,1\n", r"^\[signal\] file: .*u\.csv, line 2: time does not rise"),
+])  # fmt: skip
+def test_a_bad_recording_is_refused_with_its_key(written, tmp_path, text, message):
+    if text:
+        written(text, "u.csv")
+    design = Design(order=3, file=tmp_path / "u.csv")
+    with pytest.raises(DesignError, match=message):
+        design.stimulus  # noqa: B018  # reading it is the test
+
+
+def test_tones_that_repeat_a_frequency_are_refused_with_their_key():
+    design = Design(order=3, tones=[[1, 1, 1], [1, 0, 1]])
+    with pytest.raises(DesignError, match=r"^\[signal\] tones: tones need positive, distinct frequencies"):
+        design.stimulus  # noqa: B018  # reading it is the test
+
+
+def test_a_design_builds_the_circuit_that_it_asks_for():
+    circuit = build(
+        Design(order=4, theta="2 ms", family="rc-synapse", realization="principle3", tau="0.5 ms")
+    )
+    assert (circuit.family, circuit.realization, circuit.order, circuit.theta) == (
+        "rc-synapse",
+        "principle3",
+        4,
+        pytest.approx(2e-3, rel=1e-13),  # read off a trace
+    )
+    taus = [c.value for c in circuit.components if c.name.startswith("Rtau")]
+    assert taus == pytest.approx([0.5e-3 / 1e-9] * 4, rel=1e-12)
+    assert realization(Design(order=4)).name == "cap-feedforward"
+
+
+# ---------------------------------------------------------------- replacing fields
+
+
+def test_replacing_keeps_everything_else():
+    changed = IN_CODE.replace(order=8)
+    assert changed.order == 8
+    same = {f.name for f in fields(Design)} - {"order"}
+    assert {n: getattr(changed, n) for n in same} == {n: getattr(IN_CODE, n) for n in same}
+    assert IN_CODE.replace() == IN_CODE
+
+
+def test_an_order_replaces_an_error_and_an_error_an_order():
+    by_error = Design(error="1 %", bandwidth=1.0)
+    assert by_error.replace(order=4).order == 4
+    assert by_error.replace(order=4).error is None
+    by_order = Design(order=3, bandwidth=1.0)
+    assert by_order.replace(error=0.01) == by_error
+    assert by_error.replace(bandwidth=2.0).order == smallest_order(0.01, 2.0) > by_error.order
+    assert by_error.replace(error=None).order == by_error.order
+
+
+def test_another_family_takes_its_own_realization_unless_one_is_named():
+    design = Design(order=3, realization="legendre")
+    assert design.replace(family="rc-synapse").realization == "unit-weight"
+    assert design.replace(family="rc-synapse", realization="principle3").realization == "principle3"
+    assert design.replace(family="active-rc").realization == "legendre"
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"ordre": 3}, r"^unknown field 'ordre'; known are order, theta, error"),
+    ({"family": "gm-x"}, r"^\[circuit\] family: unknown 'gm-x'; known are active-rc"),
+    ({"order": 8, "error": 0.01}, r"^\[memory\] has both order and error; give one of them$"),
+    ({"theta": "1 kHz"}, r"^\[memory\] theta: '1 kHz' is in Hz"),
+])  # fmt: skip
+def test_a_wrong_replacement_is_refused(changes, message):
+    with pytest.raises(DesignError, match=message):
+        IN_CODE.replace(**changes)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+MEMORY = "[memory]\norder = 3\n"
+REFUSED = {
+    "[memory]\norder = 0": r"\[memory\] order: order 0 is outside 1 to 64",
+    "[memory]\norder = 65": r"\[memory\] order: order 65 is outside 1 to 64",
+    "[memory]\norder = 2.5": r"\[memory\] order: order must be a whole number from 1 to 64, not 2\.5",
+    '[memory]\norder = "six"': r"\[memory\] order: order must be a whole number from 1 to 64, not 'six'",
+    "[memory]\norder = true": r"\[memory\] order: order must be a whole number from 1 to 64, not True",
+    f"[memory]\norder = 1{'0' * 50}": r"\[memory\] order: order of more than 20 digits is outside 1 to 64",
+    f"[memory]\norder = 1{'0' * 5000}": r"is not valid TOML: Exceeds the limit \(4300 digits\)[^;]*",
+    f"[memory]\norder = 0x1{'0' * 5000}": r"\[memory\] order: order of more than 20 digits is .*",
+    "[memory]\norder = 1979-05-27": r"\[memory\] order: order must be a whole number .* not datetime\.date.*",
+    MEMORY + 'theta = "1 kHz"': r"\[memory\] theta: '1 kHz' is in Hz; write a number in s such as .*",
+    MEMORY + "theta = nan": r"\[memory\] theta: nan is not finite; write a number in s.*",
+    MEMORY + "theta = 0": r"\[memory\] theta: theta = 0 s is outside 1e-12 to 1e\+06 s",
+    MEMORY + 'theta = "0.1 ps"': r"\[memory\] theta: theta = 1e-13 s is outside 1e-12 to 1e\+06 s",
+    MEMORY + "theta = 2e6": r"\[memory\] theta: theta = 2e\+06 s is outside .*",
+    MEMORY + 'error = "1 %"': r"\[memory\] has both order and error; give one of them",
+    '[memory]\nerror = "1 %"': r"\[memory\] order is missing: give order, or error .*",
+    '[memory]\ntheta = "1 s"': r"\[memory\] order is missing: give order, or error .*",
+    "": r"\[memory\] order is missing: give order, or error .*",
+    '[memory]\nerror = "1 ppm"\n[signal]\nbandwidth = "1 kHz"': r"\[memory\] error: no order up to 64 .*",
+    '[memory]\nerror = "0 %"\n[signal]\nbandwidth = 1': r"\[memory\] error: 0 % is outside 1e-07 to 1000 %",
+    '[memory]\nerror = "1 V"\n[signal]\nbandwidth = 1': r"\[memory\] error: '1 V' is in V; write a .*",
+    MEMORY + "ordre = 3": r"unknown key 'ordre' in \[memory\]; known keys are error, order, theta",
+    MEMORY + '"a\\nb" = 3': r"unknown key 'a\\nb' in \[memory\]; known keys are error, order, theta",
+    MEMORY + "[memroy]\norder = 3": r"unknown table 'memroy'; known tables are memory, signal, .*",
+    MEMORY + '["a\\nb"]\nc = 3': r"unknown table 'a\\nb'; known tables are memory, .*",
+    "memory = 3": r"\[memory\] must be a table, not 3",
+    "mismatch = 3": r"\[mismatch\] must be a table, not 3",
+    MEMORY + '[signal]\nbandwidth = "1 s"': r"\[signal\] bandwidth: '1 s' is in s; write a number in Hz.*",
+    MEMORY + "[signal]\nbandwidth = 0": r"\[signal\] bandwidth: 0 Hz is outside 1e-09 to 1e\+15 Hz",
+    MEMORY + "[signal]\nbandwidth = -1": r"\[signal\] bandwidth: -1 Hz is outside .*",
+    MEMORY + "[signal]\namplitude = 2e6": r"\[signal\] amplitude: 2e\+06 V is outside 1e-09 to 1e\+06 V",
+    MEMORY + "[signal]\namplitude = nan": r"\[signal\] amplitude: nan is not finite; .*",
+    MEMORY
+    + '[signal]\nkind = "saw"': r"\[signal\] kind: unknown 'saw'; known are multitone, sine, noise, .*",
+    MEMORY + "[signal]\nkind = 3": r"\[signal\] kind: unknown 3; known are .*",
+    MEMORY + "[signal]\nfile = 3": r"\[signal\] file: a file name is text, not 3",
+    MEMORY
+    + "[signal]\ntones = []": r"\[signal\] tones: tones are a list of \[frequency, cosine amplitude, sine .*",
+    MEMORY + "[signal]\ntones = 3": r"\[signal\] tones: tones are a list .*",
+    MEMORY + "[signal]\ntones = [[1, 2]]": r"\[signal\] tones: a tone is \[frequency, .*\], not \[1, 2\]",
+    MEMORY + "[signal]\ntones = [3]": r"\[signal\] tones: a tone is \[frequency, .*\], not 3",
+    MEMORY + "[signal]\ntones = [[-1, 1, 1]]": r"\[signal\] tones: -1 Hz is outside 1e-09 to 1e\+15 Hz",
+    MEMORY + "[signal]\ntones = [[0, 1, 1]]": r"\[signal\] tones: 0 Hz is outside 1e-09 to 1e\+15 Hz",
+    MEMORY + "[signal]\ntones = [[1, 2e6, 1]]": r"\[signal\] tones: 2e\+06 V is outside -1e\+06 to 1e\+06 V",
+    MEMORY + '[signal]\ntones = [["1 V", 1, 1]]': r"\[signal\] tones: '1 V' is in V; write a number in Hz.*",
+    MEMORY + '[circuit]\nfamily = "gm-x"': r"\[circuit\] family: unknown 'gm-x'; known are active-rc, .*",
+    MEMORY
+    + '[circuit]\nfamily = ["active-rc"]': r"\[circuit\] family: unknown \['active-rc'\]; known are .*",
+    MEMORY
+    + '[circuit]\nrealization = "modal"': r"\[circuit\] realization: unknown 'modal'; known are legendre, .*",
+    MEMORY + '[circuit]\nrealization = "unit-weight"': (
+        r"\[circuit\] realization: active-rc cannot carry unit-weight; it takes cap-feedforward, legendre, .*"
+    ),
+    MEMORY
+    + '[circuit]\ncapacitance = "1 pV"': r"\[circuit\] capacitance: '1 pV' is in V; write a number in F.*",
+    MEMORY + "[circuit]\ncapacitance = 2": r"\[circuit\] capacitance: 2 F is outside 1e-18 to 1 F",
+    MEMORY + '[circuit]\nopamp = "uA741"': r"\[circuit\] opamp: unknown op-amp 'uA741'; known are ideal, .*",
+    MEMORY
+    + "[circuit]\nopamp = 3": r"\[circuit\] opamp: a part's name or a table of figures is wanted, not 3",
+    MEMORY
+    + "[circuit]\nopamp = { gain = 1e5 }": r"\[circuit\] opamp: an op-amp table needs gain and gbw; gbw .*",
+    MEMORY
+    + "[circuit]\nopamp = { gain = 1e5, gbw = 1e6, x = 1 }": r"\[circuit\] opamp: unknown op-amp figure.*",
+    MEMORY + '[circuit]\nopamp = "MCP6004"\nsupply = "5 V"': (
+        r"\[circuit\] opamp: MCP6004 runs from 1\.8 to 6 V in total; a supply of \+-5 V gives 10 V"
+    ),
+    MEMORY + '[circuit]\nsupply = "5 A"': r"\[circuit\] supply: '5 A' is in A; write a number in V.*",
+    MEMORY + "[circuit]\nsupply = 1e7": r"\[circuit\] supply: 1e\+07 V is outside 0\.001 to 1e\+06 V",
+    MEMORY + '[circuit]\nheadroom = "100 %"': r"\[circuit\] headroom: 100 % is outside 0 to 99 %",
+    MEMORY + "[circuit]\nparts = 3": r"\[circuit\] parts: a file name is text, not 3",
+    MEMORY + '[circuit]\nparts = "none.toml"': r"\[circuit\] parts: '.*none.toml' cannot be read: No such .*",
+    MEMORY + '[circuit]\nscaling = "l2"': r"\[circuit\] scaling: unknown 'l2'; known are peak, l1, h2",
+    MEMORY + "[circuit]\npredistort = true": r"\[circuit\] predistort: unknown True; known are none, gbw",
+    MEMORY + '[circuit]\nvalues = "E3"': r"\[circuit\] values: unknown 'E3'; known are exact, E6, E12, .*",
+    MEMORY + "[circuit]\ntau = 0": r"\[circuit\] tau: 0 s is outside 1e-15 to 1e\+06 s",
+    MEMORY
+    + '[circuit]\nlevel = "gate"': r"\[circuit\] level: unknown 'gate'; known are behavioural, transistor",
+    MEMORY + "[circuit]\nsecond_tau = -1": r"\[circuit\] second_tau: -1 s is outside 1e-15 to 1e\+06 s",
+    MEMORY + '[circuit]\nclock = "1 s"': r"\[circuit\] clock: '1 s' is in s; write a number in Hz.*",
+    MEMORY
+    + "[circuit]\ntransconductor = 3": r"\[circuit\] transconductor: a table of figures is wanted, not 3",
+    MEMORY + "[circuit.transconductor]\ngm = 1": r"\[circuit\] transconductor: unknown figure 'gm'; known .*",
+    MEMORY
+    + "[circuit.transconductor]\nlimit = 0": r"\[circuit\] transconductor: limit = 0; it must be positive",
+    MEMORY + "[circuit]\ncrossbar = 3": r"\[circuit\] crossbar: a table of figures is wanted, not 3",
+    MEMORY
+    + "[circuit.crossbar]\noff = 1": r"\[circuit\] crossbar: unknown figure 'off'; known are on, ratio, wire",
+    MEMORY
+    + "[circuit.crossbar]\nratio = 1": r"\[circuit\] crossbar: ratio = 1; from 1\.01 to 1e\+09 is accepted",
+    MEMORY
+    + '[circuit.crossbar]\nwire = "1 V"': r"\[circuit\] crossbar: '1 V' is in V; write a number in Ohm.*",
+    MEMORY
+    + '[circuit]\nvariant = "x"': r"\[circuit\] variant: unknown 'x'; known are '', gyrator, no-derivative",
+    MEMORY
+    + "[circuit]\nohms = 3": r"unknown key 'ohms' in \[circuit\]; known keys are capacitance, clock, .*",
+    MEMORY
+    + '[mismatch]\nresistors = "1 %"': r"\[mismatch\]: unknown class 'resistors'; known are resistor, .*",
+    MEMORY
+    + '[mismatch]\nresistor = "100 %"': r"\[mismatch\]: resistor: a tolerance of 100 % is outside 0 to 100 %",
+    MEMORY + "[mismatch]\nresistor = nan": r"\[mismatch\]: resistor: nan is not finite; write a fraction.*",
+    MEMORY + '[mismatch]\ntau = { sigma = "1 %" }': r"\[mismatch\]: tau: unknown key 'sigma'; known are .*",
+    MEMORY + '[spec]\nnrmse = "5 V"': r"\[spec\] nrmse: '5 V' is in V; write a fraction.*",
+    MEMORY + "[spec]\nnrmse = 0": r"\[spec\] nrmse: 0 % is outside 1e-07 to 1000 %",
+    "[memory\norder = 3": r"is not valid TOML: .*line 1.*",
+    "[memory]\norder = 3\norder = 4": r"is not valid TOML: Cannot overwrite a value.*",
+    f"x = {'[' * 20000}": r"is not valid TOML: .*",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=lambda text: re.sub(r"\W+", "-", text[-60:]))
+def test_a_wrong_file_is_refused_in_one_line_with_file_table_and_key(written, text):
+    path = written(text)
+    with pytest.raises(DesignError) as refusal:  # noqa: PT011  # the whole text is matched below
+        Design.load(path)
+    assert re.fullmatch(re.escape(f"{path}: ") + REFUSED[text], str(refusal.value))
+    assert len(str(refusal.value)) < 250 + len(str(path))
+
+
+def test_every_key_has_a_wrong_value_in_the_table_above():
+    wanted = {key.label for key in KEYS.values()}
+    plain = [message.replace("\\", "") for message in REFUSED.values()]
+    seen = {label for label in wanted for message in plain if message.startswith(f"{label}:")}
+    assert seen == wanted
+
+
+def test_what_is_no_design_file_is_refused(written, tmp_path):
+    binary, huge = written(bytes(range(256)), "b.toml"), written(b"#" * (LARGEST_FILE + 1), "h.toml")
+    for path, message in (
+        (
+            tmp_path / "none.toml",
+            r"none\.toml: no such file; write one with: lmu-analog new -o design\.toml$",
+        ),
+        (tmp_path, r": cannot be read: Is a directory$"),
+        (binary, r"b\.toml: is not UTF-8 text; a design file is TOML$"),
+        (huge, r"h\.toml: the file has more than 1000000 bytes; a design file is a page of TOML$"),
+    ):
+        with pytest.raises(DesignError, match=message):
+            Design.load(path)
+
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=60),
+    st.sampled_from(["1 V", "ideal"]),
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=60), inner, max_size=4),
+)
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(Design)])
+@given(value=anything)
+def test_any_value_makes_a_design_or_one_short_line(field, value):
+    try:
+        message = str(type(Design(**{"order": 3, "bandwidth": 1.0, field: value})).__name__)
+    except DesignError as error:
+        message = str(error)
+    assert len(message.splitlines()) == 1
+    assert len(message) < 300
+
+
+# ---------------------------------------------------------------- digests
+
+
+def test_the_digest_changes_with_every_field(written):
+    other = {
+        "order": 7,
+        "theta": 2e-3,
+        "bandwidth": 999.0,
+        "amplitude": 0.26,
+        "signal": "sine",
+        "tones": ((100.0, 0.1, 0.0),),
+        "file": written("0,0\n1,1\n", "u.csv"),
+        "family": "rc-synapse",
+        "realization": "orthonormal",
+        "capacitance": 471e-12,
+        "opamp": "OPA1612",
+        "parts": written("[P]\ngain = 100\ngbw = 1e6\nsupply = [5, 36]\n", "parts.toml"),
+        "supply": 6.5,
+        "headroom": 0.21,
+        "scaling": "l1",
+        "predistort": "gbw",
+        "values": "E96",
+        "tau": 21e-6,
+        "second_tau": 5e-6,
+        "transconductor": {"gain": "60 dB"},
+        "crossbar": {"ratio": 20},
+        "clock": 3e5,
+        "level": "behavioural",
+        "variant": "",
+        "mismatch": {"resistor": 0.01},
+        "nrmse": None,
+    }
+    assert set(other) == {f.name for f in fields(Design)} - {"error"}
+    digests = {IN_CODE.digest, *(IN_CODE.replace(**{name: value}).digest for name, value in other.items())}
+    assert len(digests) == len(other) + 1
+    # The error is told apart even where it chooses the same order.
+    assert len({IN_CODE.replace(error=e).digest for e in (0.02, 0.021)}) == 2
+
+
+@pytest.mark.parametrize("changed", [
+    Tolerance(0.011, "uniform", 0.05), Tolerance(0.01, "gauss", 0.05), Tolerance(0.01, "uniform", 0.051),
+])  # fmt: skip
+def test_the_digest_changes_with_every_part_of_a_tolerance(changed):
+    plain = IN_CODE.replace(mismatch={"tau": Tolerance(0.01, "uniform", 0.05)})
+    assert plain.replace(mismatch={"tau": changed}).digest != plain.digest
+
+
+def test_the_digest_follows_the_bytes_of_the_recording_and_not_its_name(written):
+    first, copy = written("0,0\n1,1\n", "a.csv"), written("0,0\n1,1\n", "b.csv")
+    design = Design(order=3, file=first)
+    before = design.digest
+    assert Design(order=3, file=copy).digest == before
+    written("0,0\n1,2\n", "a.csv")
+    assert design.digest != before
+
+
+def test_the_digest_does_not_follow_the_order_of_the_classes():
+    one, two = {"resistor": "1 %", "tau": "2 %"}, {"tau": "2 %", "resistor": "1 %"}
+    assert Design(order=3, mismatch=one).digest == Design(order=3, mismatch=two).digest
+
+
+def test_the_digest_is_the_same_in_another_process(written):
+    path = written(FULL)
+    code = f"from lmu_analog.design import Design; print(Design.load({str(path)!r}).digest)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"PYTHONHASHSEED": "7"},
+    )
+    assert done.stdout.strip() == IN_CODE.digest
+    assert re.fullmatch("[0-9a-f]{64}", IN_CODE.digest)
+
+
+def test_the_provenance_is_plain_data_that_traces_a_result():
+    provenance = IN_CODE.provenance
+    assert json.loads(json.dumps(provenance)) == provenance
+    assert provenance["design"] == IN_CODE.digest
+    assert provenance["order"] == 6
+    assert math.isclose(provenance["theta"], 1e-3)

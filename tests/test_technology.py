@@ -1,0 +1,124 @@
+"""Technologies: Pelgrom's law, the published figures, and what temperature does."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmu_analog.circuits.circuit import with_values
+from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.technology import pelgrom, technologies, technology, tolerances
+from lmu_analog.circuits.temperature import NOMINAL, TemperatureLaw, at_temperature
+from lmu_analog.circuits.tolerance import CLASSES, Tolerance
+from lmu_analog.design import Design, build
+from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
+from lmu_analog.errors import DesignError
+
+UM2 = 1e-12
+
+
+@pytest.mark.parametrize("name", technologies())
+def test_every_figure_has_a_class_a_source_and_a_confidence(name):
+    known = technology(name)
+    assert known.about
+    for device in known.devices.values():
+        assert device.kind in CLASSES
+        assert device.source
+        assert device.confidence in ("public", "secondary", "textbook")
+        spreads = (device.local, device.threshold, device.tolerance, device.lot)
+        assert any(spreads)
+
+
+@pytest.mark.parametrize(("name", "device", "figure", "value"), [
+    # circuits.md section 4; % um and mV um, per device
+    ("ihp-sg13g2", "rsil", "local", 1.7e-8), ("ihp-sg13g2", "rppd", "local", 2e-8),
+    ("ihp-sg13g2", "rhigh", "local", 5e-8), ("ihp-sg13g2", "mim", "local", 1e-8),
+    ("ihp-sg13g2", "nmos", "threshold", 3.9e-9), ("ihp-sg13g2", "pmos", "threshold", 2.2e-9),
+    ("ihp-sg13g2", "rppd", "lot", 0.1), ("ihp-sg13g2", "rhigh", "lot", 0.15),
+    ("ihp-sg13g2", "rppd", "tc1", 170e-6), ("ihp-sg13g2", "rhigh", "tc1", -2300e-6),
+    ("ihp-sg13g2", "mim", "tc1", 3.6e-6), ("sky130", "nmos", "threshold", 3.4e-9),
+    ("sky130", "mim", "local", 2.8e-8), ("sky130", "mim", "lot", 0.15),
+])  # fmt: skip
+def test_the_figures_are_the_published_ones(name, device, figure, value):
+    assert getattr(technology(name).device(device), figure) == pytest.approx(value, rel=1e-12)
+
+
+@given(area=st.floats(1e-14, 1e-6), factor=st.floats(1.1, 100.0))
+def test_sigma_falls_with_the_root_of_the_area_and_a_pair_has_root_two_more(area, factor):
+    assert pelgrom(2e-8, area) == pytest.approx(math.sqrt(factor) * pelgrom(2e-8, factor * area), rel=1e-12)
+    pair = pelgrom(2e-8, area, of="pair")
+    assert pair == pytest.approx(math.sqrt(2) * pelgrom(2e-8, area), rel=1e-12)
+
+
+def test_tolerances_of_a_chip_are_three_sigma_of_one_device_and_a_lot():
+    found = tolerances(technology("ihp-sg13g2"), {"resistor": 100 * UM2, "mim": 400 * UM2, "pmos": 100 * UM2})
+    assert {(t.distribution, t.lot) for c, t in found.items() if c != "transconductor"} == {("gauss3", 0.1)}
+    assert found["resistor"].tolerance == pytest.approx(3 * 0.02 / 10, rel=1e-12)
+    assert found["capacitor"].tolerance == pytest.approx(3 * 0.01 / 20, rel=1e-12)
+    # 2.2 mV um over 10 um against n U_T = 34.9 mV.
+    assert found["transconductor"].tolerance == pytest.approx(3 * 0.22e-3 / 34.9e-3, rel=1e-3)
+    assert Design(order=3, mismatch=found).mismatch == found
+
+
+def test_tolerances_of_a_board_stay_within_what_is_printed_on_the_part():
+    found = tolerances(technology("discrete"), {"resistor": 0.0, "capacitor": 0.0})
+    assert {k: t.tolerance + t.lot for k, t in found.items()} == pytest.approx(
+        {"resistor": 0.01, "capacitor": 0.05}
+    )
+    assert {t.distribution for t in found.values()} == {"uniform"}
+    assert tolerances(technology("discrete"), {"opamp": 0.0}) == {"opamp": Tolerance(0.03, "gauss3", 0.08)}
+
+
+@pytest.mark.parametrize(("name", "area", "message"), [
+    ("sky130", {"resistor": UM2}, r"^poly has no area coefficient: SkyWater open PDK"),
+    ("cmos-65", {"inductor": UM2}, r"^cmos-65 has no 'inductor'; it has poly \(resistor\), mim"),
+    ("ihp-sg13g2", {"rhigh": UM2, "rppd": UM2}, r"^ihp-sg13g2: two devices for the class resistor; give one"),
+    ("ihp-sg13g2", {"rppd": 0.0}, r"^area = 0 m\^2; it must be positive$"),
+    ("cmos-180", {"nmos": 0.02 * UM2}, r"^nmos of 0\.02 um\^2 strays by 243 % \(three sigma\); take at least 0\.118"),
+])  # fmt: skip
+def test_what_a_technology_cannot_say_is_refused(name, area, message):
+    with pytest.raises(DesignError, match=message):
+        tolerances(technology(name), area)
+
+
+def test_an_unknown_technology_is_refused():
+    with pytest.raises(DesignError, match=r"^unknown technology 'cmos-7'; known are ihp-sg13g2, sky130, "):
+        technology("cmos-7")
+
+
+def test_at_the_nominal_temperature_nothing_changes():
+    circuit = build(Design(order=4, theta="1 ms", opamp="OPA2192"))
+    law = technology("ihp-sg13g2").temperature_law()
+    np.testing.assert_array_equal(at_temperature(circuit, law, NOMINAL), circuit.values)
+
+
+def test_every_class_moves_by_its_own_polynomial_and_offsets_stay():
+    circuit = build(Design(order=3, theta="1 ms", opamp="OPA2192"))
+    law = TemperatureLaw({"resistor": 1e-3, "opamp": -2e-3}, {"resistor": 1e-6})
+    found = at_temperature(circuit, law, NOMINAL + 50.0) / np.where(circuit.values == 0, 1, circuit.values)
+    expected = {"resistor": 1 + 0.05 + 0.0025, "capacitor": 1.0, "opamp": 0.9}
+    for p, factor in zip(circuit.parameters, found, strict=True):
+        wanted = 0.0 if p.name.endswith(".offset") else expected[p.classes[0]]
+        assert factor == pytest.approx(wanted, rel=1e-14)
+
+
+def test_a_warm_memory_is_a_longer_one():
+    # All time constants grow alike, hence theta: circuits.md section 4, a global RC error is one of theta.
+    circuit = build(Design(order=4, theta="1 ms"))
+    law = technology("ihp-sg13g2").temperature_law("rppd", "mim")
+    warm = extract(with_values(circuit, at_temperature(circuit, law, NOMINAL + 60.0)))
+    stretched = (1 + 170e-6 * 60) * (1 + 3.6e-6 * 60)
+    np.testing.assert_allclose(warm.A * stretched, extract(circuit).A, rtol=1e-9, atol=1e-6)
+
+
+def test_temperatures_and_samples_broadcast():
+    design = Design(order=3, theta="1 ms", mismatch={"resistor": "1 %"})
+    circuit, law = build(design), Mismatch.of(design)
+    values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(5)))
+    drift = TemperatureLaw({"resistor": 1e-4})
+    found = at_temperature(circuit, drift, np.array([[250.0], [NOMINAL], [350.0]]), values=values)
+    assert found.shape == (3, 5, len(circuit.values))
+    np.testing.assert_array_equal(found[1], values)
+    np.testing.assert_array_equal(found[2], at_temperature(circuit, drift, 350.0, values=values))
