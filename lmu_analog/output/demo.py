@@ -23,7 +23,7 @@ FIELDS: dict[str, object] = {
     "theta": "60 ms",
     "error": "2 %",
     "realization": "cap-feedforward",
-    "capacitance": "10 nF",
+    "capacitance": "100 nF",
     "opamp": "OPA2192",
     "mismatch": {"resistor": "1 %", "capacitor": "1 %"},
     "nrmse": "2 %",
