@@ -11,7 +11,10 @@ from lmu_analog.ensembles.montecarlo import exact_chunk, monte_carlo
 from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.memory.structure import read_out
 from lmu_analog.memory.window import Quadrature, tone_profile, window_nrmse
 from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Tones
@@ -187,6 +190,32 @@ def test_synapse_mismatch_has_the_published_median(spread, median):
     # The published median of 500 has a standard error of 1.25 x interquartile/1.35/sqrt(500), about 3 %
     # (the errors spread by half their median); three of those, ours being far smaller.
     assert np.median(errors) == pytest.approx(median, rel=0.09)
+
+
+@pytest.mark.parametrize(
+    ("spread", "median", "p95"),
+    [
+        (0.01, 0.01810070843169213, 0.029212559846731132),
+        (0.05, 0.06094725865536012, 0.12787313372028628),
+        (0.10, 0.11985897827472988, 0.2513122143999677),
+        (0.30, 0.33891312754189784, 0.7071953673535766),
+    ],
+)
+def test_with_the_published_draws_the_figures_are_the_published_ones(spread, median, p95):
+    # reference/vectors.json, mismatch_window_nrmse: 500 circuits, default_rng(1), log-normal tau of mean 1.
+    made = realize(legendre(6), "principle3")
+    sigma = np.sqrt(np.log1p(spread**2))
+    factors = np.random.default_rng(1).lognormal(-0.5 * sigma**2, sigma, (500, 6))
+    values = np.tile(made.structure.values, (500, 1))
+    values[:, [k for k, c in enumerate(made.structure.coefficients) if c.name.startswith("tau")]] *= factors
+    system = read_out(made.structure, made.readout, values)
+    states = frequency_response(system, TONES.frequency) * TONES.phasor[:, None]
+    errors = window_nrmse(
+        tone_profile(states, (TONES.frequency, TONES.phasor), 1.0, quadrature=UNIFORM), UNIFORM
+    )
+    # The same numbers through the same formula: rounding only.
+    assert np.median(errors) == pytest.approx(median, rel=1e-10)
+    assert np.percentile(errors, 95) == pytest.approx(p95, rel=1e-10)
 
 
 def test_percentiles_of_a_run_are_numpys():
