@@ -2,8 +2,8 @@
 
     python benchmarks/sensitivity.py [--orders 3 6 12 24] [--samples 600] [--stability 1000]
 
-Prints four tables and writes benchmarks/results/sensitivity.json: rms excess window error per 1 % error of every
-coefficient, the fraction of unstable circuits, the op-amps needed for 1 % extra error, and the mismatch floor.
+Prints five tables and writes benchmarks/results/sensitivity.json: rms excess window error per 1 % error of every
+coefficient, the fraction of unstable circuits, the op-amps needed for 1 % extra error, the mismatch floor, and what rounding to E24 and E96 costs.
 Norm: mean over frequencies in [0, w_m] and over the window, unit input; w_m where the ideal memory is 1 % wrong.
 """
 
@@ -22,6 +22,7 @@ from scipy.optimize import brentq  # noqa: E402
 
 from lmu_analog.ensembles.coefficients import count_unstable, excess_error  # noqa: E402
 from lmu_analog.ensembles.opamp_needs import Need, excess_with_opamps, offset_gain  # noqa: E402
+from lmu_analog.ensembles.rounding import rounding_errors  # noqa: E402
 from lmu_analog.ensembles.yields import clopper_pearson  # noqa: E402
 from lmu_analog.memory.legendre import legendre  # noqa: E402
 from lmu_analog.memory.realizations import realize  # noqa: E402
@@ -67,6 +68,14 @@ NEEDS = {
     ("cap-feedforward", 6): (53, 2.3e3, 2.7),
     ("cap-feedforward", 12): (61, 1.5e4, 3.05),
     ("cap-feedforward", 24): (68, 7.9e4, 3.5),
+}
+# Series, order: best and median excess error in % over a decade of common resistors.
+ROUNDING = {
+    ("E24", 6): ("about 1.1", 3.6),
+    ("E24", 12): ("2.3-3.6", 7.2),
+    ("E24", 24): (5.7, 13.0),
+    ("E96", 6): (0.12, 0.84),
+    ("E96", 12): (0.72, 2.3),
 }
 
 
@@ -158,6 +167,27 @@ def needs(orders: list[int]) -> list[dict[str, object]]:
     return rows
 
 
+def standard_values(orders: list[int]) -> list[dict[str, object]]:
+    """Excess error from rounding resistors to a series, best and median over R_0 = 10^(k/100), in %."""
+    rows = []
+    for (series, order), (best, typical) in ROUNDING.items():
+        if order not in orders:
+            continue
+        errors = 100 * rounding_errors(order, series, bandwidth=BAND[order] / (2 * math.pi))
+        row = {
+            "series": series,
+            "order": order,
+            "best": float(errors.min()),
+            "median": float(np.median(errors)),
+        }
+        rows.append({**row, "published_best": best, "published_median": typical})
+        print(
+            f"legendre {series} {order:3d}  best {row['best']:5.2f} ({best})  median {row['median']:5.2f} ({typical})",
+            flush=True,
+        )
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--orders", type=int, nargs="+", default=[3, 6, 12, 24])
@@ -173,6 +203,7 @@ def main() -> None:
         "sensitivity": sensitivities(given.orders, given.samples),
         "unstable": stabilities(given.stability),
         "needs": needs(given.orders),
+        "standard_values": standard_values(given.orders),
     }
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
