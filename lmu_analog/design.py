@@ -184,7 +184,7 @@ class Design:
         """Peak of the input that the circuit is scaled for, V."""
         return self.stimulus.peak if self.file or self.tones else self.amplitude
 
-    @property
+    @cached_property
     def opamp_model(self) -> OpAmpModel:
         """The op-amp, with this supply."""
         return opamp(self.opamp, supply=self.supply, parts=self.own_parts)
@@ -212,7 +212,7 @@ class Design:
         """SHA-256 over every field and the recording's bytes: equal designs, equal digests."""
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         content["mismatch"] = {k: asdict(v) for k, v in sorted(self.mismatch.items())}
-        content["parts"] = self.own_parts
+        content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
         content["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -141,6 +141,8 @@ def load(path: Path) -> dict[str, Any]:
         If the file is missing, malformed, or has an unknown table or key.
     """
     fields = _fields(_tables(path))
+    if isinstance(table := fields.get("opamp"), dict) and isinstance(table.get("model"), str):
+        fields["opamp"] = {**table, "model": str(path.parent / table["model"])}
     for name in ("file", "parts"):
         if isinstance(fields.get(name), str):
             fields[name] = path.parent / fields[name]

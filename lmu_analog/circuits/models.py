@@ -6,6 +6,28 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class Library:
+    """A user's SPICE model of an op-amp, vetted; ngspice runs it in place of ours.
+
+    Attributes
+    ----------
+    subcircuit : str
+        Its name.
+    pins : tuple of str
+        What each of its pins is: plus, minus, out, vcc, vee or ground.
+    text : str
+        Its cards.
+    supply : float, V
+        Its supply pins are at +-supply.
+    """
+
+    subcircuit: str
+    pins: tuple[str, ...]
+    text: str
+    supply: float
+
+
+@dataclass(frozen=True)
 class OpAmpModel:
     """What an op-amp does: ideal, or one pole with offset, rails and slew limit.
 
@@ -31,6 +53,8 @@ class OpAmpModel:
         Flows into each input.
     input_capacitance : float, F
         Of each input to ground.
+    library : Library or None
+        A SPICE model that ngspice uses instead; the figures above stay those of the exact engine.
     """
 
     name: str = "ideal"
@@ -43,6 +67,7 @@ class OpAmpModel:
     output_resistance: float = 0.0
     bias: float = 0.0
     input_capacitance: float = 0.0
+    library: Library | None = None
 
     @property
     def ideal(self) -> bool:

@@ -7,7 +7,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from lmu_analog.circuits.models import IDEAL, OpAmpModel, OtaModel
+from lmu_analog.circuits.modelfile import read_model
+from lmu_analog.circuits.models import IDEAL, Library, OpAmpModel, OtaModel
 from lmu_analog.errors import DesignError
 from lmu_analog.units import gain, parse
 
@@ -32,6 +33,8 @@ UNITS = {
 }  # of the optional figures
 FIGURES = ("name", "gain", "gbw", *UNITS)
 SIGNED = ("offset", "bias")
+OF_A_MODEL = ("model", "subcircuit", "pins")
+USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
 FOR_PEOPLE = ("offset_typical", "noise", "current", "confidence", "source")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
@@ -117,7 +120,7 @@ def opamp(
         "ideal", a part of the catalogue, or a table of figures: ``gain`` ("106 dB" or V/V), ``gbw``
         ("10 MHz"), and optionally ``slew`` ("20 V/us"), ``offset`` and ``offset_max`` ("2 mV"), ``rail``
         ("4.8 V"), ``output_resistance`` ("50 Ohm"), ``bias`` ("20 nA"), ``input_capacitance`` ("5 pF") and
-        ``name``.
+        ``name``. A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
     supply : float, V
         The amplifier runs from +-supply, where real parts saturate unless ``rail`` says otherwise.
     parts : dict, optional
@@ -155,8 +158,9 @@ def opamp(
 
 
 def _from_table(table: dict[str, object], supply: float) -> OpAmpModel:
-    if extra := sorted(set(table) - set(FIGURES)):
-        raise DesignError(f"unknown op-amp figure {extra[0]!r:.40}; known are {', '.join(FIGURES)}")
+    if extra := sorted(set(table) - {*FIGURES, *OF_A_MODEL}):
+        known = ", ".join((*FIGURES, *OF_A_MODEL))
+        raise DesignError(f"unknown op-amp figure {extra[0]!r:.40}; known are {known}")
     if missing := [key for key in ("gain", "gbw") if key not in table]:
         raise DesignError(f"an op-amp table needs gain and gbw; {missing[0]} is missing")
     name = table.get("name", "opamp")
@@ -170,7 +174,25 @@ def _from_table(table: dict[str, object], supply: float) -> OpAmpModel:
         **{key: parse(table[key], unit) for key, unit in UNITS.items() if key in table},
     }
     _check_figures(figures)
-    return OpAmpModel(name, **{"rail": supply, **figures})  # type: ignore[arg-type]
+    return OpAmpModel(name, **{"rail": supply, **figures}, library=_library(table, supply))  # type: ignore[arg-type]
+
+
+def _library(table: dict[str, object], supply: float) -> Library | None:
+    """Read the SPICE model that a table of figures names, if it does."""
+    given = [key for key in OF_A_MODEL if key in table]
+    if not given:
+        return None
+    path, subcircuit, pins = table.get("model"), table.get("subcircuit"), table.get("pins", list(USUAL_PINS))
+    if not isinstance(path, str | Path) or not isinstance(subcircuit, str):
+        raise DesignError(f"{given[0]} needs model, a file, together with subcircuit, a name in it")
+    if not isinstance(pins, list) or not {"plus", "minus", "out"} <= set(pins) <= {*USUAL_PINS, "ground"}:
+        raise DesignError(f"pins are a list of {', '.join(USUAL_PINS)} and ground, in the model's order")
+    model = read_model(Path(path), subcircuit)
+    if len(model.pins) != len(pins):
+        raise DesignError(
+            f"{subcircuit} has {len(model.pins)} pins, and pins names {len(pins)}; give them in its order"
+        )
+    return Library(model.name, tuple(pins), model.text, supply)
 
 
 def _check_figures(figures: dict[str, float]) -> None:

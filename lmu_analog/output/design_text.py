@@ -1,6 +1,7 @@
 """A design written back as a commented design file."""
 
 import json
+from pathlib import Path
 
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.scaling import SCALINGS
@@ -99,7 +100,8 @@ def _circuit(design: Design) -> list[str]:
         lines.append(_line("clock", _exact(design.clock, "Hz"), "of switched capacitors"))
     for name in ("opamp", "transconductor", "crossbar"):
         if isinstance(table := getattr(design, name), dict):
-            lines += ["", f"[circuit.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in table.items())]
+            beside = {key: Path(str(value)).name if key == "model" else value for key, value in table.items()}
+            lines += ["", f"[circuit.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in beside.items())]
     return lines
 
 

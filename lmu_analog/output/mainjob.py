@@ -153,7 +153,8 @@ def _claim(folder: Path, owner: dict[str, Any]) -> None:
 
 def _write_design(design: Design, folder: Path) -> list[Path]:
     written = [write_text(folder / "design.toml", commented(design))]
-    for given in (design.file, design.parts):
+    model = design.opamp.get("model") if isinstance(design.opamp, dict) else None
+    for given in (design.file, design.parts, Path(model) if model else None):
         if given is not None:
             copy = folder / given.name
             if copy.resolve() != given.resolve():

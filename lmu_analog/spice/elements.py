@@ -22,7 +22,8 @@ from lmu_analog.circuits.components import (
     Switch,
     Transconductor,
 )
-from lmu_analog.circuits.models import IDEAL_OTA, EkvModel, OpAmpModel
+from lmu_analog.circuits.models import IDEAL_OTA, EkvModel, Library, OpAmpModel
+from lmu_analog.errors import CircuitError
 from lmu_analog.spice.clock import place_switch
 from lmu_analog.spice.transistors import place_mosfet
 
@@ -77,6 +78,9 @@ def _place_transconductor(written: PySpiceCircuit, c: Transconductor) -> None:
 def _place_amplifier(
     written: PySpiceCircuit, c: OpAmp | DifferentialOpAmp, known: dict[tuple[type, OpAmpModel], str]
 ) -> None:
+    if c.model.library is not None:
+        _place_library(written, c, c.model.library)
+        return
     name, key = c.name[1:], (type(c), c.model)
     if not c.model.ideal and key not in known:
         known[key] = _model_name(c.model.name, len(known))
@@ -92,6 +96,21 @@ def _place_amplifier(
                 written.VCVS(f"{name}_{suffix}", net, GROUND, c.plus, c.minus, half * IDEAL_GAIN)
         case DifferentialOpAmp():
             written.X(name, known[key], c.plus, c.minus, c.out_plus, c.out_minus)
+
+
+def _place_library(written: PySpiceCircuit, c: OpAmp | DifferentialOpAmp, library: Library) -> None:
+    """Write an op-amp by the user's own model, whose text and supplies stand in the deck once."""
+    if isinstance(c, DifferentialOpAmp):
+        raise CircuitError(
+            f"{c.name}: a model file describes a single-ended op-amp; use the family active-rc"
+        )
+    if library.text not in written.raw_spice:
+        written.raw_spice += library.text.rstrip() + "\n"
+        for pin, volts in (("vcc", library.supply), ("vee", -library.supply)):
+            if pin in library.pins:
+                written.V(pin, pin, GROUND, f"DC {volts!r}")
+    nets = {"plus": c.plus, "minus": c.minus, "out": c.out, "vcc": "vcc", "vee": "vee", "ground": GROUND}
+    written.X(c.name[1:], library.subcircuit, *(nets[pin] for pin in library.pins))
 
 
 def opamp_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:

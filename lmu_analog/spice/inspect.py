@@ -21,13 +21,15 @@ def inspect(deck: str) -> str:
         that run commands or read files.
     """
     lines = deck.splitlines()
+    within = 0  # of subcircuits, which are ours or vetted, and may write values in any form
     for number, line in enumerate(lines[1:], start=2):
         fields = line.split()
         if not fields or line.startswith(("*", "+")):
             continue
         if fields[0].lower().startswith(FORBIDDEN):
             raise SimulationError(f"deck line {number}: {fields[0]} is not allowed in a deck", deck=deck)
-        if fields[0][0].lower() in "rcl" and not _is_passive(fields):
+        within += {".subckt": 1, ".ends": -1}.get(fields[0].lower(), 0)
+        if not within and fields[0][0].lower() in "rcl" and not _is_passive(fields):
             raise SimulationError(
                 f"deck line {number}: {line[:60]!r} is no name, two nodes and a positive value", deck=deck
             )
