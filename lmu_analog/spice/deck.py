@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit, Term
-from lmu_analog.circuits.components import Inductor, Mosfet
+from lmu_analog.circuits.components import Bias, Inductor, Mosfet
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.netlist import lead, netlist
 from lmu_analog.stimulus import Recording, Stimulus, Tones
@@ -23,6 +23,8 @@ STEPS_PER_CYCLE = 250.0  # of the highest tone, where that is finer still
 
 # Newton must not stop short of the small signals of a memory; linear circuits do not mind.
 OPTIONS = ".options reltol=1e-5 abstol=1e-14 vntol=1e-8"
+# Absolute tolerance of transistor circuits beside their smallest bias, and the most: a tighter one never ends.
+BIAS_SHARE, LOOSEST = 3e-5, 1e-12
 # What ngspice leaves between every net and ground after stepping to an operating point; its default, 1e-12 S,
 # is some picoamperes, too much beside currents in weak inversion.
 GMIN = "gmin=1e-18"
@@ -154,7 +156,9 @@ def _options(circuit: Circuit) -> str:
     if circuit.clock is not None:
         return CLOCKED_OPTIONS
     if any(isinstance(c, Mosfet) for c in circuit.components):
-        return f"{OPTIONS} {GMIN}"
+        biases = [abs(c.value) for c in circuit.components if isinstance(c, Bias) and c.value]
+        tolerance = min(LOOSEST, BIAS_SHARE * min(biases)) if biases else 1e-14
+        return f"{OPTIONS.replace('1e-14', repr(tolerance))} {GMIN}"
     coils = any(isinstance(c, Inductor) for c in circuit.components)
     return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if coils else OPTIONS
 
