@@ -17,7 +17,7 @@ def predistorted(structure: Structure, options: Options) -> Structure:
     """Make every input of an integrator larger by as much as its op-amp's bandwidth takes away.
 
     With g the conductance into the integrator over its capacitor, a crossover w_t divides its gain by
-    1 + g/w_t (circuits.md section 2). Inputs larger by k make g larger too, so k = 1/(1 - g/w_t): input
+    1 + g/w_t, to first order in 1/w_t. Inputs larger by k make g larger too, so k = 1/(1 - g/w_t): input
     resistors shrink by 1 - g/w_t, input capacitors grow by k. The phase error stays.
 
     Parameters

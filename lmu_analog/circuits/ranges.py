@@ -19,7 +19,7 @@ from lmu_analog.circuits.components import (
 from lmu_analog.units import write
 
 Valued = Resistor | Capacitor | Inductor | Transconductor | Mosfet
-# circuits.md section 7: below 1 kOhm op-amps warm up, above 1 MOhm noise, bias and leakage rule; below 10 pF
+# Design practice: below 1 kOhm op-amps warm up, above 1 MOhm noise, bias and leakage rule; below 10 pF
 # strays rule, above 100 nF there is no C0G. They are parts on a board: on a chip other limits hold.
 DISCRETE: dict[type[Resistor | Capacitor], tuple[str, float, float]] = {
     Resistor: ("Ohm", 1e3, 1e6),

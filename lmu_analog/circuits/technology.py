@@ -14,9 +14,7 @@ from lmu_analog.errors import DesignError
 
 MICRON = 1e-6
 GAUSS3 = 3.0  # a gauss3 tolerance is three sigma
-LOT_SHARE = (
-    0.6  # of a discrete part's tolerance: how far the mean of a reel may lie off (circuits.md section 4)
-)
+LOT_SHARE = 0.6  # of a discrete part's tolerance: how far the mean of a reel may lie off
 THERMAL_SLOPE = 1.35 * 0.025852  # V: n U_T, by which V_T moves the current in weak inversion
 
 

@@ -39,7 +39,7 @@ def at_temperature(
 ) -> Float[np.ndarray, "*r m"]:
     """Give the values of ``circuit.parameters`` at a temperature.
 
-    p (1 + TC1 dT + TC2 dT^2) for every class of a parameter (circuits.md section 4); offset voltages stay.
+    p (1 + TC1 dT + TC2 dT^2) for every class of a parameter; offset voltages stay.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ from lmu_analog.spice import ngspice
 from lmu_analog.stimulus import Tones
 
 MOST_SAMPLES = 10_000_000
-SAMPLE_TIMEOUT = 600.0  # s for one ngspice sample; the slowest of spice-notes (order 48, slewing) takes 12
+SAMPLE_TIMEOUT = 600.0  # s for one ngspice sample; the slowest measured (order 48, slewing) took 12
 CHUNK_TIMEOUT = 3600.0  # s for a chunk of the exact engine
 FLUSH_SECONDS = 1.0
 POOL_WORTH = 5.0  # s of work left that make starting processes (over a second) worth it
