@@ -42,8 +42,13 @@ colours = dict(zip(names, ["#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7"
 # %%
 errors = {
     name: [
-        100 * np.sqrt(np.mean(excess_error(
-            realize(legendre(d), name), bandwidth=usable_band(d), sigma=0.01, samples=200) ** 2))
+        100
+        * np.sqrt(
+            np.mean(
+                excess_error(realize(legendre(d), name), bandwidth=usable_band(d), sigma=0.01, samples=200)
+                ** 2
+            )
+        )
         for d in orders
     ]
     for name in names
@@ -70,8 +75,13 @@ carried = ["legendre", "balanced", "cap-feedforward", "ladder", "bus-ladder"]
 kinds = {"resistors": Resistor, "capacitors": Capacitor, "op-amps": OpAmp}
 circuits = {(name, d): build(Design(order=d, realization=name)) for name in carried for d in orders}
 parts = xr.DataArray(
-    [[[sum(isinstance(c, kind) for c in circuits[name, d].components) for kind in kinds.values()]
-      for d in orders] for name in carried],
+    [
+        [
+            [sum(isinstance(c, kind) for c in circuits[name, d].components) for kind in kinds.values()]
+            for d in orders
+        ]
+        for name in carried
+    ],
     coords={"realization": carried, "order": orders, "part": list(kinds)},
     dims=["realization", "order", "part"],
 )
@@ -94,7 +104,8 @@ ax.grid(alpha=0.3)
 # %%
 spreads = [0.02, 0.05, 0.1, 0.2]
 unstable = {
-    name: [count_unstable(realize(legendre(24), name), sigma=s, samples=200) / 2 for s in spreads] for name in names
+    name: [count_unstable(realize(legendre(24), name), sigma=s, samples=200) / 2 for s in spreads]
+    for name in names
 }
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for name in names:
@@ -111,7 +122,9 @@ ax.grid(alpha=0.3)
 
 # %%
 design = Design(order=12, theta="1 ms", mismatch={"resistor": "1 %", "capacitor": "1 %"})
-medians = [float(monte_carlo(design.replace(realization=name), 300).window_nrmse.median()) for name in carried]
+medians = [
+    float(monte_carlo(design.replace(realization=name), 300).window_nrmse.median()) for name in carried
+]
 pd.Series(100 * np.array(medians), index=carried, name="median window NRMSE (%)").round(2).to_frame()
 
 # %% [markdown]
