@@ -1,5 +1,6 @@
 """A circuit as data: components between named nets, and probes that read the Legendre states."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -170,3 +171,23 @@ def _revalued(component: Component, values: list[float]) -> Component:
             return component
         case _:
             return replace(component, value=values[0])
+
+
+def difference_probes(readout: Float[np.ndarray, "d v"], nets: Sequence[str]) -> tuple[tuple[Term, ...], ...]:
+    """Read states off pairs of nets, ``x0p`` against ``x0n``.
+
+    Parameters
+    ----------
+    readout : (d, v) array
+        Legendre state for one volt between each pair.
+    nets : sequence of str
+        Names of the v pairs, without the p and n.
+    """
+    return tuple(
+        tuple(
+            Term("v", f"{nets[int(j)]}{half}", sign * float(row[j]))
+            for j in np.flatnonzero(row)
+            for half, sign in (("p", 1.0), ("n", -1.0))
+        )
+        for row in readout
+    )

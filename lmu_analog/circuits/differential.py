@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, difference_probes
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
@@ -63,15 +63,7 @@ def active_rc_differential(realization: Realization, scale: np.ndarray, options:
     components: list[Component] = [Follower("Ein", INPUT_PAIR["n"], GROUND, INPUT, 1.0, "balanced input")]
     for i in range(v):
         components += board.integrator(i) if i < n else board.summer(i)
-    readout = realization.readout / (2.0 * scale)
-    probes = tuple(
-        tuple(
-            Term("v", f"{board.net(int(j))}{half}", sign * float(row[j]))
-            for j in np.flatnonzero(row)
-            for half, sign in (("p", 1.0), ("n", -1.0))
-        )
-        for row in readout
-    )
+    probes = difference_probes(realization.readout / (2.0 * scale), [board.net(i) for i in range(v)])
     name, theta = realization.name, realization.theta
     return check(Circuit("active-rc-differential", name, theta, tuple(components), probes))
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, difference_probes
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
@@ -103,14 +103,7 @@ def switched_capacitor(realization: Realization, scale: np.ndarray, options: Opt
     components += _capacitors(branches, options.capacitance)
     components += _switches(components, branches, clock=clock, holds=holds)
     readout = realization.readout[:, :n] / (2.0 * scale[:n])
-    probes = tuple(
-        tuple(
-            Term("v", f"x{j}{half}", sign * float(row[j]))
-            for j in np.flatnonzero(row)
-            for half, sign in (("p", 1.0), ("n", -1.0))
-        )
-        for row in readout
-    )
+    probes = difference_probes(readout, [f"x{i}" for i in range(n)])
     name, theta = realization.name, realization.theta
     return check(Circuit("switched-capacitor", name, theta, tuple(components), probes, clock=clock))
 
