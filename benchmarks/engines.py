@@ -21,7 +21,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 from lmu_analog.design import Design  # noqa: E402
-from lmu_analog.ensembles.montecarlo import exact_chunk, ngspice_sample  # noqa: E402
+from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
+from lmu_analog.ensembles.simulated import ngspice_sample  # noqa: E402
 from lmu_analog.ensembles.store import CHUNK  # noqa: E402
 from lmu_analog.spice.worker import Worker  # noqa: E402
 

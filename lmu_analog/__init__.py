@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from lmu_analog.version import __version__
 
 if TYPE_CHECKING:
+    from lmu_analog.building import build
     from lmu_analog.circuits.circuit import Circuit
     from lmu_analog.circuits.extract import extract
     from lmu_analog.circuits.models import OpAmpModel
-    from lmu_analog.design import Design, build
+    from lmu_analog.design import Design
     from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
     from lmu_analog.ensembles.montecarlo import monte_carlo
     from lmu_analog.ensembles.sweep import sweep
@@ -44,7 +45,7 @@ _HOMES = {
     "SimulatorMissing": "errors",
     "StateSpace": "memory.statespace",
     "StoreError": "errors",
-    "build": "design",
+    "build": "building",
     "derive": "memory.symbolic",
     "draw": "ensembles.mismatch",
     "extract": "circuits.extract",

@@ -5,23 +5,18 @@ import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.crossbar import cell_model
 from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.models import CellModel, OpAmpModel, OtaModel
-from lmu_analog.circuits.options import Level, Options, Predistort
+from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.circuits.parts import opamp, ota, read_parts
-from lmu_analog.circuits.rounding import choose_common
-from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError
-from lmu_analog.memory.legendre import legendre, smallest_order, usable_band
-from lmu_analog.memory.realizations import Realization, realize
+from lmu_analog.memory.legendre import smallest_order, usable_band
 from lmu_analog.recording import read
 from lmu_analog.stimulus import Stimulus, Tones, chirp, multitone, noise, sine, step
 from lmu_analog.version import __version__
@@ -215,50 +210,6 @@ class Design:
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
         content["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def realization(design: Design) -> Realization:
-    """Give the memory of a design its physical structure."""
-    return realize(
-        legendre(design.order, design.theta),
-        design.realization,
-        tau=design.tau,
-        second_tau=design.second_tau,
-        variant=design.variant,
-    )
-
-
-def build(design: Design) -> Circuit:
-    """Build the circuit of a design: states scaled to the rails, values standard if asked, rules checked."""
-    realized = realization(design)
-    swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
-    scale = state_scale(
-        realized.structure,
-        design.bandwidth,
-        amplitude=design.full_scale,
-        swing=swing,
-        scaling=cast("Scaling", design.scaling),
-    )
-    circuit = FAMILIES[design.family].build(realized, scale, options(design))
-    if design.values == "exact":
-        return circuit
-    return choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values).circuit
-
-
-def options(design: Design) -> Options:
-    """Give what a family is told beside the realization."""
-    return Options(
-        capacitance=design.capacitance,
-        opamp=design.opamp_model,
-        transconductor=OtaModel() if design.transconductor is None else ota(design.transconductor),
-        supply=design.supply,
-        amplitude=design.full_scale,
-        clock=design.clock,
-        level=cast("Level", design.level),
-        predistort=cast("Predistort", design.predistort),
-        variant=design.variant,
-        cells=CellModel() if design.crossbar is None else cell_model(design.crossbar),
-    )
 
 
 def _check_circuit(design: Design) -> None:

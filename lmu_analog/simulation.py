@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 from scipy.interpolate import CubicSpline
 
+from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.ranges import warnings
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import OpAmp, Resistor
 from lmu_analog.circuits.crossbar import crossbar, lumped_wire, read_noise
@@ -12,7 +13,7 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.models import CellModel
 from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.rules import check
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.store import GOOD
 from lmu_analog.memory.legendre import legendre

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Term
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.spice.deck import Sweep, Transient, deck, expression, transient
 from lmu_analog.spice.inspect import inspect

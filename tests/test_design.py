@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmu_analog.building import build, realization
 from lmu_analog.circuits.tolerance import Tolerance
-from lmu_analog.design import Design, build, realization
+from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS, LARGEST_FILE
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import smallest_order, truncation_error

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmu_analog.building import build
 from lmu_analog.circuits.active_rc import active_rc
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Capacitor, DifferentialOpAmp, Follower, Resistor
@@ -16,7 +17,7 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.scaling import peak_scale
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.memory.legendre import legendre

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term, twin_values, with_values
 from lmu_analog.circuits.components import Bias, Mosfet, Supply, Transconductor
 from lmu_analog.circuits.dpi import (
@@ -19,7 +20,7 @@ from lmu_analog.circuits.dpi import (
 )
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.options import Options
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import CircuitError

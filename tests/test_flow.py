@@ -4,9 +4,10 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.flow import signal_flow
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 
 
 @pytest.mark.parametrize("realization", ["legendre", "cap-feedforward", "ladder"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, Capacitor, Transconductor
 from lmu_analog.circuits.extract import extract
@@ -17,7 +18,7 @@ from lmu_analog.circuits.gm_c import gm_c
 from lmu_analog.circuits.models import OtaModel
 from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.scaling import peak_scale
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import CircuitError

@@ -27,6 +27,7 @@ FLOORS = {
     "spice": 4,
     "design": 4,
     "design_keys": 4,
+    "building": 4,
     "simulation": 5,
     "ensembles": 6,
     "analysis": 7,
@@ -36,7 +37,13 @@ FLOORS = {
     "experiments": 10,
     "cli": 11,
 }
-ROOT_FILES = {"stimulus", "recording", "design", "design_keys"}  # share the root folder: same floor is home
+ROOT_FILES = {
+    "stimulus",
+    "recording",
+    "design",
+    "design_keys",
+    "building",
+}  # share the root folder: same floor is home
 ENTRANCES = {"__init__", "__main__"}  # of the root: they may import from any floor
 SLOW_OR_OPTIONAL = {"sympy", "matplotlib", "PySpice", "dask", "distributed", "numba", "control", "pywt"}
 FILE_LINES, FUNCTION_LINES, POSITIONAL = 300, 40, 3

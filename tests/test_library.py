@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lmu_analog.design import Design, build
+from lmu_analog.building import build
+from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError, DesignError
 from lmu_analog.output.design_text import commented
 from lmu_analog.simulation import simulate

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from scipy import stats
 
+from lmu_analog.building import build
 from lmu_analog.circuits.components import OpAmp, Resistor
 from lmu_analog.circuits.tolerance import Tolerance
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import Mismatch, columns, draw, factor, is_sound, sample, sample_circuit
 from lmu_analog.errors import DesignError
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.tolerance import Tolerance
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
+from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.ensembles.mismatch import Mismatch, draw, sample, sample_circuit
-from lmu_analog.ensembles.montecarlo import exact_chunk, monte_carlo
+from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.errors import DesignError, SimulationError

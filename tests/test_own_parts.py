@@ -2,8 +2,9 @@
 
 import pytest
 
+from lmu_analog.building import build
 from lmu_analog.circuits.parts import catalogue, opamp, read_parts
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.design_text import commented
 

@@ -10,7 +10,8 @@ import xarray as xr
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
-from lmu_analog.design import Design, build
+from lmu_analog.building import build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.output import plots
 from lmu_analog.output.figures import bode

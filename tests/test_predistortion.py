@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
 from lmu_analog.circuits.extract import extract
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import frequency_response

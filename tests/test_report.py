@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lmu_analog.design import Design, build
+from lmu_analog.building import build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, signal
 
+from lmu_analog.building import build
 from lmu_analog.circuits.scaling import bounds, deviations, peak_scale, peaks, state_scale
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response, respond

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window

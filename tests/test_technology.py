@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.technology import pelgrom, technologies, technology, tolerances
 from lmu_analog.circuits.temperature import NOMINAL, TemperatureLaw, at_temperature
 from lmu_analog.circuits.tolerance import CLASSES, Tolerance
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
 from lmu_analog.errors import DesignError
 

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_montecarlo import TONES, UNIFORM
 
+from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, Resistor, Transconductor
 from lmu_analog.circuits.extract import extract
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.store import GOOD
 from lmu_analog.memory.legendre import legendre

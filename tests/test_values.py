@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.rounding import choose_common
 from lmu_analog.circuits.values import SERIES, around, members, nearest
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.rounding import rounding_errors
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import frequency_response

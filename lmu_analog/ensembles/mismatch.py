@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.tolerance import Distribution, Tolerance
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 
 HIGHEST_SEED = 2**63 - 1

@@ -11,37 +11,23 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from lmu_analog.circuits.circuit import Circuit, with_values
-from lmu_analog.circuits.extract import extract
-from lmu_analog.design import Design, build
-from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw, is_sound, sample
+from lmu_analog.building import build
+from lmu_analog.design import Design
+from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.mismatch import check_seed
 from lmu_analog.ensembles.pool import processors, run_tasks
-from lmu_analog.ensembles.store import CHUNK, FAILED, GOOD, UNSTABLE, Results, Store, create, manifest, resume
+from lmu_analog.ensembles.simulated import ngspice_sample
+from lmu_analog.ensembles.store import CHUNK, Results, Store, create, failed, manifest, resume
 from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
 from lmu_analog.memory import window
-from lmu_analog.memory.sampled import steady_response
-from lmu_analog.memory.statespace import StateSpace, growth
-from lmu_analog.simulation import (
-    ENGINES,
-    Engine,
-    Grid,
-    exact_states,
-    grid,
-    ideal_window,
-    ngspice_task,
-    read_states,
-    settling,
-)
+from lmu_analog.simulation import ENGINES, Engine
 from lmu_analog.spice import ngspice
-from lmu_analog.stimulus import Tones
 
 MOST_SAMPLES = 10_000_000
 SAMPLE_TIMEOUT = 600.0  # s for one ngspice sample; the slowest measured (order 48, slewing) took 12
 CHUNK_TIMEOUT = 3600.0  # s for a chunk of the exact engine
 FLUSH_SECONDS = 1.0
 POOL_WORTH = 5.0  # s of work left that make starting processes (over a second) worth it
-RECORDING_BATCH = 16  # samples propagated at once through a recording
-BATCH_VALUES = 20_000_000  # and fewer where the recording is long: bounds the memory to about 1 GB
 
 
 def monte_carlo(
@@ -122,7 +108,7 @@ def _run(design: Design, seed: int, engine: Engine, todo: np.ndarray, workers: i
             index = tasks[number][2]
             if isinstance(result, SimulatorMissing):  # no fault of the sample
                 raise result
-            yield _failed(index, index + 1) if isinstance(result, SimulationError) else result
+            yield failed(index, index + 1) if isinstance(result, SimulationError) else result
 
 
 def _run_exact(tasks: list[tuple[Design, int, range]], workers: int) -> Iterator[Results]:
@@ -139,8 +125,8 @@ def _run_exact(tasks: list[tuple[Design, int, range]], workers: int) -> Iterator
         return
     rest = tasks[number + 1 :]
     for k, result in run_tasks(exact_chunk, rest, workers=workers, timeout=CHUNK_TIMEOUT):
-        failed = isinstance(result, SimulationError)
-        yield _failed(rest[k][2].start, rest[k][2].stop) if failed else result
+        lost = isinstance(result, SimulationError)
+        yield failed(rest[k][2].start, rest[k][2].stop) if lost else result
 
 
 def _breaks(todo: np.ndarray) -> np.ndarray:
@@ -192,74 +178,3 @@ def _in_memory(gathered: list[Results], described: dict[str, str | int | float])
         coords={"sample": np.arange(len(status)), "delay": window.QUADRATURE.r},
         attrs=dict(described),
     )
-
-
-def exact_chunk(design: Design, seed: int, samples: range) -> Results:
-    """Run consecutive samples in the exact engine."""
-    circuit, law = build(design), Mismatch.of(design)
-    values = sample(circuit, law, draw(circuit, law, seed=seed, samples=samples))
-    looked_at = grid(design.stimulus, design.theta)
-    # A value that is not positive is no circuit; such a sample has failed, and the nominal stands in.
-    sound = is_sound(circuit, values)
-    system = extract(circuit, np.where(sound[:, None], values, circuit.values))
-    stable = growth(system) < 0.0
-    profile = _profiles(system, looked_at, design.theta)
-    profile[~stable], profile[~sound] = np.inf, np.nan
-    status = np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8)
-    return Results(samples.start, profile, window.window_nrmse(profile), status)
-
-
-def _profiles(system: StateSpace, looked_at: Grid, theta: float) -> np.ndarray:
-    match looked_at.stimulus:
-        case Tones() as tones:
-            phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
-            return window.tone_profile(phasor, (tones.frequency, tones.phasor), theta, offset=system.offset)
-        case _:
-            truth = ideal_window(looked_at, theta)
-            parts = [
-                window.time_profile(exact_states(part, looked_at), truth, looked_at.rms)
-                for part in _batches(system, _batch(system, looked_at))
-            ]
-            return np.concatenate(parts)
-
-
-def _batch(system: StateSpace, looked_at: Grid) -> int:
-    values = len(looked_at.time) * (system.order + window.POINTS)
-    return max(1, min(RECORDING_BATCH, BATCH_VALUES // values))
-
-
-def _batches(system: StateSpace, size: int) -> Iterator[StateSpace]:
-    for k in range(0, len(system.A), size):
-        cut = slice(k, k + size)
-        offset = None if system.offset is None else system.offset[cut]
-        yield StateSpace(system.A[cut], system.B[cut], system.C[cut], system.D[cut], system.dt, offset)
-
-
-def ngspice_sample(design: Design, seed: int, index: int) -> Results:
-    """Run one sample in ngspice; call it in a worker."""
-    circuit, law = build(design), Mismatch.of(design)
-    values = sample(circuit, law, draw(circuit, law, seed=seed, samples=range(index, index + 1)))[0]
-    if not is_sound(circuit, values):
-        return _failed(index, index + 1)
-    mismatched = with_values(circuit, values)
-    try:
-        settle = settling(extract(mismatched), design.theta)
-    except SimulationError:
-        unstable = np.full((1, window.POINTS), np.inf)
-        return Results(index, unstable, unstable[:, 0], np.array([UNSTABLE], np.int8))
-    looked_at = grid(design.stimulus, design.theta)
-    states = _ngspice_states(mismatched, looked_at, settle)
-    truth = ideal_window(looked_at, design.theta)
-    profile = window.time_profile(states, truth, looked_at.rms)[None]
-    return Results(index, profile, window.window_nrmse(profile), np.array([GOOD], np.int8))
-
-
-def _ngspice_states(circuit: Circuit, looked_at: Grid, settle: float) -> np.ndarray:
-    analysis, text, recording = ngspice_task(circuit, looked_at.stimulus, settle=settle)
-    vectors = ngspice.run_here(text, analysis, recording)
-    return read_states(vectors, circuit, looked_at, analysis=analysis)
-
-
-def _failed(start: int, stop: int) -> Results:
-    profile = np.full((stop - start, window.POINTS), np.nan)
-    return Results(start, profile, profile[:, 0], np.full(stop - start, FAILED, np.int8))

@@ -3,9 +3,10 @@
 import numpy as np
 import xarray as xr
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.extract import extract
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import Mismatch, columns, sample
 from lmu_analog.memory import window
 from lmu_analog.memory.sampled import steady_response

@@ -45,6 +45,12 @@ class Results:
     status: np.ndarray
 
 
+def failed(start: int, stop: int) -> Results:
+    """Give the outcome of samples start .. stop-1 that could not be run."""
+    profile = np.full((stop - start, len(QUADRATURE.r)), np.nan)
+    return Results(start, profile, profile[:, 0], np.full(stop - start, FAILED, np.int8))
+
+
 @dataclass(frozen=True, eq=False)
 class Store:
     """An open run."""

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.extract import extract
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import check_seed, sample_circuit
 from lmu_analog.errors import DesignError
 from lmu_analog.output.files import whole_folder, write_text

@@ -7,7 +7,8 @@ from typing import Any
 
 import xarray as xr
 
-from lmu_analog.design import Design, build
+from lmu_analog.building import build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.store import finished

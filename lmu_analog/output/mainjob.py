@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lmu_analog.building import build
 from lmu_analog.circuits.ranges import warnings
-from lmu_analog.design import Design, build
+from lmu_analog.design import Design
 from lmu_analog.ensembles.mismatch import check_seed
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.ensembles.sensitivity import elements

@@ -1,0 +1,59 @@
+"""What a design builds: the realization, what its family is told, and the circuit."""
+
+from typing import cast
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.crossbar import cell_model
+from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.models import CellModel, OtaModel
+from lmu_analog.circuits.options import Level, Options, Predistort
+from lmu_analog.circuits.parts import ota
+from lmu_analog.circuits.rounding import choose_common
+from lmu_analog.circuits.scaling import Scaling, state_scale
+from lmu_analog.design import Design
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.realizations import Realization, realize
+
+
+def realization(design: Design) -> Realization:
+    """Give the memory of a design its physical structure."""
+    return realize(
+        legendre(design.order, design.theta),
+        design.realization,
+        tau=design.tau,
+        second_tau=design.second_tau,
+        variant=design.variant,
+    )
+
+
+def build(design: Design) -> Circuit:
+    """Build the circuit of a design: states scaled to the rails, values standard if asked, rules checked."""
+    realized = realization(design)
+    swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
+    scale = state_scale(
+        realized.structure,
+        design.bandwidth,
+        amplitude=design.full_scale,
+        swing=swing,
+        scaling=cast("Scaling", design.scaling),
+    )
+    circuit = FAMILIES[design.family].build(realized, scale, options(design))
+    if design.values == "exact":
+        return circuit
+    return choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values).circuit
+
+
+def options(design: Design) -> Options:
+    """Give what a family is told beside the realization."""
+    return Options(
+        capacitance=design.capacitance,
+        opamp=design.opamp_model,
+        transconductor=OtaModel() if design.transconductor is None else ota(design.transconductor),
+        supply=design.supply,
+        amplitude=design.full_scale,
+        clock=design.clock,
+        level=cast("Level", design.level),
+        predistort=cast("Predistort", design.predistort),
+        variant=design.variant,
+        cells=CellModel() if design.crossbar is None else cell_model(design.crossbar),
+    )

@@ -1,0 +1,72 @@
+"""The program: its table of commands, its exit status, and how it complains."""
+
+import sys
+from typing import Annotated, cast
+
+import typer
+
+from lmu_analog.cli.making import derive, families, netlist, new
+from lmu_analog.cli.running import montecarlo, report, run, simulate
+from lmu_analog.errors import LmuAnalogError, SimulationError, readable
+from lmu_analog.version import __version__
+
+COMMANDS = (new, derive, families, netlist, simulate, montecarlo, report, run)
+
+app = typer.Typer(
+    name="lmu-analog",
+    help="Analog circuits for the Legendre Memory Unit: derive, build, simulate, see what mismatch costs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; exit status 0 done, 1 the work failed, 2 the input is wrong."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command and give its exit status; errors go to stderr in one line."""
+    # The base of all usage errors, wherever typer keeps it.
+    usage_error = cast("type[Exception]", typer.BadParameter.__mro__[2])
+    try:
+        status = app(arguments, prog_name="lmu-analog", standalone_mode=False)
+    except usage_error as error:
+        if said := error.format_message():  # type: ignore[attr-defined]  # nothing where the help was shown
+            _complain(f"{said} (see lmu-analog --help)")
+        return 2
+    except SimulationError as error:
+        _complain(str(error))
+        return 1
+    except LmuAnalogError as error:
+        _complain(str(error))
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        return 1
+    except BrokenPipeError:
+        return 1
+    except OSError as error:  # stdout on a full disk: files are guarded where they are written
+        _complain(f"cannot write: {error.strerror or error}")
+        return 1
+    if status == INTERRUPTED:
+        _complain("interrupted")
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"lmu-analog: {readable(text)}", err=True)
