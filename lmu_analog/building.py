@@ -2,15 +2,19 @@
 
 from typing import cast
 
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.crossbar import cell_model
 from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.leakage import leaky
 from lmu_analog.circuits.models import CellModel, OtaModel
 from lmu_analog.circuits.options import Level, Options, Predistort
+from lmu_analog.circuits.pairs import paired
 from lmu_analog.circuits.parts import ota
 from lmu_analog.circuits.rounding import choose_common
 from lmu_analog.circuits.scaling import Scaling, state_scale
+from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import Realization, realize
 
@@ -27,7 +31,27 @@ def realization(design: Design) -> Realization:
 
 
 def build(design: Design) -> Circuit:
-    """Build the circuit of a design: states scaled to the rails, values standard if asked, rules checked."""
+    """Build the circuit of a design: states scaled to the rails, values standard if asked, rules checked.
+
+    With leaking capacitors and at the temperature of the design, which the scaling does not know of.
+    """
+    return _in_its_place(_designed(design), design)
+
+
+def _in_its_place(circuit: Circuit, design: Design) -> Circuit:
+    """Do to a circuit what the world does to it."""
+    if design.leakage is not None:
+        if circuit.clock is not None:
+            raise DesignError(
+                f"[circuit] leakage: charges of {design.family} are counted whole; leave it out"
+            )
+        circuit = leaky(circuit, design.leakage)
+    if design.temperature is not None:
+        circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
+    return circuit
+
+
+def _designed(design: Design) -> Circuit:
     realized = realization(design)
     swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
     scale = state_scale(
@@ -39,8 +63,13 @@ def build(design: Design) -> Circuit:
     )
     circuit = FAMILIES[design.family].build(realized, scale, options(design))
     if design.values == "exact":
+        if design.pairs is not None:
+            raise DesignError(
+                "[circuit] pairs: of which values? give [circuit] values too, for example 'E24'"
+            )
         return circuit
-    return choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values).circuit
+    rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
+    return rounded.circuit if design.pairs is None else paired(rounded, design.values, bound=design.pairs)
 
 
 def options(design: Design) -> Options:

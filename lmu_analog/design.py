@@ -13,7 +13,9 @@ from lmu_analog.circuits.crossbar import cell_model
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.circuits.parts import opamp, ota, read_parts
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.technology import resolved, technology
+from lmu_analog.circuits.temperature import Drift, TemperatureLaw
+from lmu_analog.circuits.tolerance import Group, Tolerance
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import smallest_order, usable_band
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
     Tones3: TypeAlias = tuple[tuple[float, float, float], ...]
     Part: TypeAlias = str | dict[str, Any]
     Tolerances: TypeAlias = dict[str, Tolerance]
+    Drifts: TypeAlias = dict[str, Drift]
+    Groups: TypeAlias = tuple[Group, ...]
+    Patterns: TypeAlias = tuple[str, ...]
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
-    Whole = Quantity = Word = File = Tones3 = Part = Tolerances = object
+    Whole = Quantity = Word = File = Tones3 = Part = object
+    Tolerances = Drifts = Groups = Patterns = object
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class Design:
     scaling, predistort, values : str
         Law of the scaling to the rails; "gbw" for resistors that make up for slow op-amps; the series
         of standard values.
+    pairs : float or None
+        Largest error of one standard value, a fraction; beyond it two are joined.
     tau, second_tau : float or None, s
         Time constants of ``principle3`` and its two-pole form.
     transconductor : dict or None
@@ -82,8 +90,20 @@ class Design:
         Of switched-capacitor circuits; 200 ticks in theta without it.
     level, variant : str
         Settings of single families.
+    technology : str or None
+        What devices are made in: how far they stray and drift.
+    temperature : float or None, K
+        Of all parts; 300.15 K unless given.
+    leakage : float or None, s
+        Insulation resistance of capacitors times their capacitance; none leaks unless given.
     mismatch : dict
         Class to tolerance.
+    groups : tuple of Group
+        Components whose mismatch is correlated.
+    only, without : tuple of str
+        Patterns: the mismatch that acts, see ``ensembles.selection``; all unless given.
+    drift : dict
+        Class to temperature coefficients, where not those of the technology.
     nrmse : float or None
         Limit of the window NRMSE, a fraction.
     """
@@ -106,6 +126,7 @@ class Design:
     scaling: Word = "peak"
     predistort: Word = "none"
     values: Word = "exact"
+    pairs: Quantity | None = None
     tau: Quantity | None = None
     second_tau: Quantity | None = None
     transconductor: Part | None = None
@@ -113,7 +134,14 @@ class Design:
     clock: Quantity | None = None
     level: Word = "behavioural"
     variant: Word = ""
+    technology: Word | None = None
+    temperature: Quantity | None = None
+    leakage: Quantity | None = None
     mismatch: Tolerances = field(default_factory=dict)
+    groups: Groups = ()
+    only: Patterns = ()
+    without: Patterns = ()
+    drift: Drifts = field(default_factory=dict)
     nrmse: Quantity | None = None
 
     def __post_init__(self) -> None:
@@ -189,6 +217,20 @@ class Design:
         """Op-amps of one's own, by name."""
         return {} if self.parts is None else read_parts(self.parts)
 
+    @cached_property
+    def tolerances(self) -> dict[str, Tolerance]:
+        """The mismatch classes; where a technology decides, with its figures."""
+        return {
+            k: labelled(f"[mismatch] {k}", resolved, t, k, self.technology) for k, t in self.mismatch.items()
+        }
+
+    @cached_property
+    def temperature_law(self) -> TemperatureLaw:
+        """How values drift: as the technology says, but for the classes of ``drift``."""
+        named = {k: t.device for k, t in self.mismatch.items() if t.device}
+        known = {} if self.technology is None else technology(self.technology).drifts(named)
+        return TemperatureLaw.of({**known, **self.drift})
+
     @property
     def provenance(self) -> dict[str, str | int | float]:
         """What a result must carry to be traced: the design in short, its digest, and versions."""
@@ -198,18 +240,18 @@ class Design:
             "order": self.order,
             "theta": self.theta,
             "bandwidth": self.bandwidth,
+            **{word: ", ".join(chosen) for word in ("only", "without") if (chosen := getattr(self, word))},
             "design": self.digest,
             "version": __version__,
         }
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over every field and the recording's bytes: equal designs, equal digests."""
         content = {f.name: getattr(self, f.name) for f in fields(self)}
-        content["mismatch"] = {k: asdict(v) for k, v in sorted(self.mismatch.items())}
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
         content["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).hexdigest()
 
 
 def _check_circuit(design: Design) -> None:
@@ -225,6 +267,9 @@ def _check_circuit(design: Design) -> None:
         )
     labelled("[circuit] parts", lambda: design.own_parts)
     labelled("[circuit] opamp", lambda: design.opamp_model)
+    _ = design.tolerances  # the technology may have no such device
+    if design.temperature is not None and not (design.technology or design.drift):
+        raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")
     if design.transconductor is not None:
         labelled("[circuit] transconductor", ota, design.transconductor)
     if design.crossbar is not None:

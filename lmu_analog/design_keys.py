@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.circuits.scaling import SCALINGS
-from lmu_analog.circuits.tolerance import CLASSES, Tolerance, read_tolerance
+from lmu_analog.circuits.technology import technology
+from lmu_analog.circuits.temperature import read_drift
+from lmu_analog.circuits.tolerance import CLASSES, MADE_OF_UNITS, Tolerance, read_groups, read_tolerance
 from lmu_analog.circuits.values import SERIES
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import check_order, check_theta
 from lmu_analog.memory.realizations import REALIZATIONS
-from lmu_analog.units import fraction, parse
+from lmu_analog.units import fraction, parse, temperature
 
 HIGHEST_VOLTAGE = 1e6
 BAND = (1e-9, 1e15)  # Hz
+COLDEST, HOTTEST = 200.0, 500.0  # K: beyond, parts do not work, and a bare number was meant in Celsius
 SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
 LARGEST_FILE = 1_000_000  # bytes: a design is a page, not a data set
 
@@ -79,12 +83,36 @@ def _read_tones(given: Any) -> tuple[tuple[float, float, float], ...]:
     return tuple(read_tones)
 
 
+def _by_class(example: str, read: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    def reader(given: Any) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            raise DesignError(f"a table of classes is wanted, for example {example}, not {given!r:.40}")
+        if unknown := sorted(set(given) - set(CLASSES), key=str):
+            raise DesignError(f"unknown class {unknown[0]!r:.40}; known are {', '.join(CLASSES)}")
+        return {k: labelled(k, read, v) for k, v in given.items()}
+
+    return reader
+
+
 def _read_mismatch(given: Any) -> dict[str, Tolerance]:
-    if not isinstance(given, dict):
-        raise DesignError("mismatch is a table of classes, for example resistor = '1 %'")
-    if unknown := sorted(set(given) - set(CLASSES)):
-        raise DesignError(f"unknown class {unknown[0]!r:.40}; known are {', '.join(CLASSES)}")
-    return {k: labelled(k, read_tolerance, v) for k, v in given.items()}
+    found = _by_class("resistor = '1 %'", read_tolerance)(given)
+    for name, tolerance in found.items():
+        if tolerance.scale != "none" and name not in MADE_OF_UNITS:
+            raise DesignError(f"{name}: scale is for {', '.join(MADE_OF_UNITS)}: they are made of units")
+    return found
+
+
+def _read_technology(given: Any) -> str:
+    if not isinstance(given, str):
+        raise DesignError(f"a technology is a name, not {given!r:.40}")
+    return technology(given).name
+
+
+def _read_temperature(given: Any) -> float:
+    value = temperature(given)
+    if not COLDEST <= value <= HOTTEST:
+        raise DesignError(f"{value:g} K is outside {COLDEST:g} to {HOTTEST:g} K; write '85 C' for Celsius")
+    return value
 
 
 def _read_file(given: Any) -> Path:
@@ -112,6 +140,7 @@ KEYS: dict[str, Key] = {
     "scaling": Key("circuit", "scaling", _choice(*SCALINGS)),
     "predistort": Key("circuit", "predistort", _choice("none", "gbw")),
     "values": Key("circuit", "values", _choice("exact", *SERIES)),
+    "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
     "tau": Key("circuit", "tau", _quantity("s", 1e-15, 1e6)),
     "second_tau": Key("circuit", "second_tau", _quantity("s", 1e-15, 1e6)),
     "transconductor": Key("circuit", "transconductor", lambda given: given),
@@ -119,7 +148,14 @@ KEYS: dict[str, Key] = {
     "clock": Key("circuit", "clock", _quantity("Hz", *BAND)),
     "level": Key("circuit", "level", _choice("behavioural", "transistor")),
     "variant": Key("circuit", "variant", _choice("", "gyrator", "no-derivative")),
+    "technology": Key("circuit", "technology", _read_technology),
+    "temperature": Key("circuit", "temperature", _read_temperature),
+    "leakage": Key("circuit", "leakage", _quantity("s", 1e-9, 1e12)),
     "mismatch": Key("mismatch", "mismatch", _read_mismatch),
+    "groups": Key("mismatch", "group", read_groups),
+    "only": Key("mismatch", "only", read_patterns),
+    "without": Key("mismatch", "without", read_patterns),
+    "drift": Key("drift", "drift", _by_class("resistor = '25 ppm'", read_drift)),
     "nrmse": Key("spec", "nrmse", _share(1e-9, 10.0)),
 }
 
@@ -182,9 +218,9 @@ def _fields(tables: dict[str, Any]) -> dict[str, Any]:
             raise DesignError(f"unknown table {table!r:.40}; known tables are {', '.join(known)}")
         if not isinstance(content, dict):
             raise DesignError(f"[{table}] must be a table, not {content!r:.40}")
-        if table == "mismatch":
-            fields["mismatch"] = content
-            continue
+        if table in known[table]:  # its own keys are the classes; those that are not stand beside them
+            fields[table] = {name: value for name, value in content.items() if name not in known[table]}
+            content = {name: value for name, value in content.items() if name in known[table]}
         for name, value in content.items():
             if name not in known[table]:
                 raise DesignError(

@@ -38,6 +38,7 @@ POINTS_A_WINDOW = 50  # of a recording, in one theta
 TONES_AT_ONCE = 64
 MOST_VALUES = 150_000_000  # points in time times numbers kept at each: 1.2 GB, and twice that on the way
 LONGEST_WAIT = 200.0  # theta
+RUN_UP = 32  # points; what a spline does at its end fades by 2 + sqrt(3) a point, so 1e-18 is left
 SETTLED = 16.0  # time constants of the slowest pole: what is left is 1e-7
 
 
@@ -104,14 +105,16 @@ def read_states(
     vectors: dict[str, np.ndarray], circuit: Circuit, looked_at: Grid, *, analysis: Transient
 ) -> np.ndarray:
     """Read the Legendre states off ngspice's vectors at the times of the grid; (t, d), V."""
-    states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
     match looked_at.stimulus:
         case Tones() as tones:
             spare = 0.0 if circuit.clock is None else SPARE_TICKS / circuit.clock
             begin = analysis.stop - tones.period - spare
             times = begin + np.mod(looked_at.time - begin, tones.period)
+            if circuit.clock is None:
+                vectors = _since(vectors, begin)
         case Recording() as recording:
             times = looked_at.time + lead(recording)
+    states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
     # ngspice writes uneven times; a cubic keeps its error below that of the integration rule.
     fresh = np.concatenate([[True], np.diff(vectors["time"]) > 0.0])
     written, states = vectors["time"][fresh], states[fresh]
@@ -121,6 +124,12 @@ def read_states(
         ticks = lead(looked_at.stimulus) + np.arange(count) / circuit.clock
         written, states = ticks, np.stack([np.interp(ticks, written, m) for m in states.T], axis=-1)
     return CubicSpline(written, states)(times)
+
+
+def _since(vectors: dict[str, np.ndarray], begin: float) -> dict[str, np.ndarray]:
+    """Leave out what ngspice wrote before a time, but for what a spline needs on its way in."""
+    first = max(0, int(np.searchsorted(vectors["time"], begin)) - RUN_UP)
+    return {name: values[first:] for name, values in vectors.items()}
 
 
 def settling(system: StateSpace, theta: float) -> float:

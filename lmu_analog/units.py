@@ -8,11 +8,13 @@ from numbers import Real
 from lmu_analog.errors import DesignError
 
 PREFIXES = {"T": 12, "G": 9, "M": 6, "k": 3, "": 0, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
+ICE = 273.15  # K at 0 C
 UNITS = ("s", "Hz", "V", "F", "Ohm", "H", "A", "S", "V/s")
 
 # The exponent is short so that absurd texts fail to match instead of stalling int().
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,4}))?\s*(\S*)")
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")  # the micro sign and the Greek letter mu
+_AREAS = {"": 0, "m2": 0, "mm2": -6, "um2": -12, "nm2": -18}
 _SHARES = {"": 0, "%": -2, "ppm": -6}
 _PREFIX_OF = {power: prefix for prefix, power in PREFIXES.items()}
 
@@ -48,6 +50,29 @@ def fraction(text: object) -> float:
     value : float, 1
     """
     return _read(text, _SHARES, "a fraction such as '1 %', '500 ppm' or 0.01")
+
+
+def area(text: object) -> float:
+    """Read the area of a device such as ``"25 um2"``.
+
+    Returns
+    -------
+    value : float, m^2
+    """
+    return _read(text, _AREAS, "an area such as '25 um2'")
+
+
+def temperature(text: object) -> float:
+    """Read a temperature such as ``"85 C"``, ``"358 K"`` or 358.15.
+
+    Returns
+    -------
+    value : float, K
+    """
+    wanted = "a temperature such as '85 C' or '358.15 K'"
+    if isinstance(text, str) and text.rstrip().endswith("C"):
+        return round(_read(text, {"C": 0}, wanted) + ICE, 9)  # else -40 C is 2e-14 K off its decimal
+    return _read(text, {"": 0, "K": 0}, wanted)
 
 
 def gain(text: object) -> float:

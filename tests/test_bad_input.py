@@ -66,7 +66,7 @@ def attempt(tmp_path, monkeypatch, capsys):
         (
             f'["{INJECTION}"]\na = 1',
             r"unknown table 'x\n.control\nshell touch pwned\n.endc'; "
-            "known tables are memory, signal, circuit, mismatch, spec",
+            "known tables are memory, signal, circuit, mismatch, drift, spec",
         ),
         (b"\xff\xfe" + "[memory]".encode("utf-16-le"), "is not UTF-8 text; a design file is TOML"),
         ("#" + 1_000_001 * "x", "the file has more than 1000000 bytes; a design file is a page of TOML"),
@@ -184,6 +184,11 @@ def test_a_design_with_a_byte_order_mark_and_windows_lines_is_read(tmp_path, cap
         (
             ["montecarlo", "d.toml", "--seed", "-1", "-o", "r"],
             "seed -1 is no whole number from 0 to 2^63 - 1",
+        ),
+        (
+            ["montecarlo", "d.toml", "--until", "p99 +- 1 %", "-o", "r"],
+            "until 'p99 +- 1 %': one of yield, mean, median, p05, p95 and a half width are wanted, "
+            "for example 'p95 +-2 %'",
         ),
         (
             ["montecarlo", "d.toml", "-o", "r", "--resume"],

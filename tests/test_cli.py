@@ -35,11 +35,22 @@ OPTIONS = {
     "new": {"order", "theta", "bandwidth", "realization", "family", "opamp", "output"},
     "derive": {"order", "json", "latex"},
     "families": {"json"},
-    "netlist": {"output", "dialect", "sample", "seed", "samples"},
-    "simulate": {"engine", "input", "sample", "seed", "plot", "json"},
-    "montecarlo": {"samples", "seed", "engine", "workers", "output", "resume", "json"},
+    "netlist": {"output", "dialect", "sample", "seed", "samples", "only", "without"},
+    "simulate": {"engine", "input", "sample", "seed", "plot", "json", "only", "without"},
+    "montecarlo": {
+        "samples",
+        "seed",
+        "engine",
+        "workers",
+        "output",
+        "resume",
+        "json",
+        "sampling",
+        "until",
+        "hybrid",
+    },
     "report": {"run", "output"},
-    "run": {"output", "samples"},
+    "run": {"output", "samples", "only", "without"},
 }
 
 
@@ -111,11 +122,44 @@ def test_simulate_gives_the_keys_that_scripts_rely_on(design, answer, engine):
 
 def test_montecarlo_gives_the_keys_that_scripts_rely_on(design, answer):
     given = answer("montecarlo", design, "-n", "20", "--seed", "7", "-o", "r.zarr")
-    assert set(given) == MONTECARLO
-    assert set(given["nrmse"]) == {"mean", "median", "p05", "p95"}
-    assert set(given["yield"]) == {"limit", "value", "low", "high"}
+    assert set(given) >= MONTECARLO
+    assert set(given["nrmse"]) >= {"mean", "median", "p05", "p95"}
+    assert set(given["yield"]) >= {"limit", "value", "low", "high"}
     assert (given["samples"], given["seed"], given["resumed"], given["run"]) == (20, 7, 0, "r.zarr")
     assert given["yield"]["limit"] == 0.05
+
+
+def test_the_nonlinear_engine_is_an_engine_of_ensembles(design, answer):
+    given = answer("montecarlo", design, "-n", "3", "--engine", "nonlinear", "-o", "r.zarr")
+    assert (given["engine"], given["failed"], given["hybrid"]) == ("nonlinear", 0, None)
+    assert cli.run_command(["simulate", design, "--engine", "nonlinear"]) == 2
+
+
+@pytest.mark.ngspice
+def test_hybrid_gives_the_keys_that_scripts_rely_on(design, answer, tmp_path, capsys):
+    text = TEXT.replace("order = 3", "order = 2") + '[signal]\nbandwidth = "5 kHz"\n'  # two theta a period
+    (tmp_path / "d.toml").write_text(text)
+    given = answer("montecarlo", design, "-n", "50", "--hybrid", "10", "-o", "r.zarr")
+    assert (given["engine"], given["samples"]) == ("exact", 50)
+    both = given["hybrid"]
+    assert set(both["mean"]) == {"value", "low", "high", "equivalent"} == set(both["mean_square"])
+    assert set(both["yield"]) == {"limit", "value", "low", "high"}
+    assert {"subset", "correlation", "largest_difference", "worst_sample", "warnings"} < set(both)
+    assert xr.open_zarr(tmp_path / "r-ngspice.zarr", consolidated=False).sizes["sample"] == 10
+    again = ["montecarlo", design, "-n", "50", "--hybrid", "10", "-o", "r.zarr", "--resume"]
+    assert cli.run_command(again) == 0
+    assert re.search(
+        r"hybrid mean .*\n  hybrid yield .*\n  ngspice samples +10  worth", capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    "other", [["--sampling", "sobol"], ["--until", "mean +-5 %"], ["--engine", "ngspice"]]
+)
+def test_hybrid_does_not_go_with_every_option(design, other, capsys, tmp_path):
+    assert cli.run_command(["montecarlo", design, "-n", "50", "--hybrid", "10", *other, "-o", "r.zarr"]) == 2
+    assert "hybrid" in capsys.readouterr().err
+    assert not (tmp_path / "r.zarr").exists()
 
 
 def test_montecarlo_without_a_limit_has_no_yield(design, answer, tmp_path):
@@ -138,6 +182,31 @@ def test_a_resumed_run_says_how_many_samples_it_took_over(design, answer):
     answer("montecarlo", design, "-n", "10", "-o", "r.zarr")
     given = answer("montecarlo", design, "-n", "15", "-o", "r.zarr", "--resume")
     assert (given["samples"], given["resumed"]) == (15, 10)
+
+
+def test_a_run_stops_where_it_is_precise_enough(design, answer):
+    asked = ("montecarlo", design, "--until", "median +-5 %", "--sampling", "latin", "-o", "r.zarr")
+    given = answer(*asked)
+    assert given["sampling"] == "latin"
+    assert given["warnings"] == []
+    assert given["until"]["text"] == "median +-5 %"
+    assert given["until"]["reached"]
+    half = 0.5 * (given["nrmse"]["median_high"] - given["nrmse"]["median_low"]) / given["nrmse"]["median"]
+    assert given["until"]["half_width"] == pytest.approx(half)
+    again = answer(*asked, "--resume")
+    assert again["resumed"] == again["samples"] == given["samples"] < 100_000
+    assert again["nrmse"] == given["nrmse"]
+
+
+def test_a_precision_that_is_not_reached_is_said(design, capsys):
+    asked = ["montecarlo", design, "--until", "p95 +-0.1 %", "-n", "80", "-o", "r.zarr"]
+    assert cli.run_command(asked) == 0
+    assert "p95 +-0.1 %: not reached" in capsys.readouterr().out
+
+
+def test_too_few_blocks_for_an_interval_are_said(design, capsys):
+    assert cli.run_command(["montecarlo", design, "--sampling", "sobol", "-n", "80", "-o", "r.zarr"]) == 0
+    assert "warning: no interval: sobol sampling needs 4 complete blocks" in capsys.readouterr().out
 
 
 def test_a_run_opens_with_xarray_by_its_name(design, answer):

@@ -295,6 +295,7 @@ REFUSED = {
     MEMORY + '[circuit]\nscaling = "l2"': r"\[circuit\] scaling: unknown 'l2'; known are peak, l1, h2",
     MEMORY + "[circuit]\npredistort = true": r"\[circuit\] predistort: unknown True; known are none, gbw",
     MEMORY + '[circuit]\nvalues = "E3"': r"\[circuit\] values: unknown 'E3'; known are exact, E6, E12, .*",
+    MEMORY + '[circuit]\npairs = "1 V"': r"\[circuit\] pairs: '1 V' is in V; write a fraction such as .*",
     MEMORY + "[circuit]\ntau = 0": r"\[circuit\] tau: 0 s is outside 1e-15 to 1e\+06 s",
     MEMORY
     + '[circuit]\nlevel = "gate"': r"\[circuit\] level: unknown 'gate'; known are behavioural, transistor",
@@ -321,6 +322,34 @@ REFUSED = {
     MEMORY
     + '[mismatch]\nresistor = "100 %"': r"\[mismatch\]: resistor: a tolerance of 100 % is outside 0 to 100 %",
     MEMORY + "[mismatch]\nresistor = nan": r"\[mismatch\]: resistor: nan is not finite; write a fraction.*",
+    MEMORY + "[mismatch]\nresistor = { area = 1e-12 }": r"\[mismatch\] resistor: area or device without .*",
+    MEMORY + '[mismatch]\ntau = { tolerance = "1 %", scale = "units" }': (
+        r"\[mismatch\]: tau: scale is for resistor, capacitor, inductor, transconductor: they are .*"
+    ),
+    MEMORY + "[mismatch]\ngroup = 3": r"\[mismatch\] group: groups are tables of components and .*, not 3",
+    MEMORY + '[[mismatch.group]]\ncomponents = "Ra_*"': (
+        r"\[mismatch\] group: a group is a table of components and correlation, not {'components': 'Ra_\*'}"
+    ),
+    MEMORY + '[[mismatch.group]]\ncomponents = "Ra_*"\ncorrelation = 1.1': (
+        r"\[mismatch\] group: correlation = 1\.1 is outside 0 to 1"
+    ),
+    MEMORY + "[[mismatch.group]]\ncomponents = []\ncorrelation = 1": (
+        r"\[mismatch\] group: a group without components; name some, for example .*"
+    ),
+    MEMORY + "[mismatch]\nonly = 3": r"\[mismatch\] only: a pattern such as 'Ra_\*', or a list .*, not 3",
+    MEMORY + '[mismatch]\nwithout = ["lot", ""]': r"\[mismatch\] without: a pattern has 1 to 100 char.*",
+    MEMORY + '[drift]\nresistor = "1 K"': r"\[drift\]: resistor: '1 K' has no known unit .*; write a frac.*",
+    MEMORY + '[drift]\nresistors = "1 ppm"': r"\[drift\]: unknown class 'resistors'; known are resistor, .*",
+    MEMORY + "[drift]\ntau = { tc3 = 0 }": r"\[drift\]: tau: unknown key 'tc3'; known are tc1, tc2",
+    MEMORY + '[drift]\ntau = "2 %"': r"\[drift\]: tau: tc1 = 0\.02/K, tc2 = 0/K\^2; at most 0\.01 and .*",
+    "drift = 3": r"\[drift\] must be a table, not 3",
+    MEMORY
+    + '[circuit]\ntechnology = "cmos-7"': r"\[circuit\] technology: unknown technology 'cmos-7'; known .*",
+    MEMORY + "[circuit]\ntechnology = 3": r"\[circuit\] technology: a technology is a name, not 3",
+    MEMORY + "[circuit]\ntemperature = 85": r"\[circuit\] temperature: 85 K is outside 200 to 500 K; .*",
+    MEMORY + '[circuit]\ntemperature = "85 F"': r"\[circuit\] temperature: '85 F' is in F; write a temp.*",
+    MEMORY + '[circuit]\ntemperature = "85 C"': r"\[circuit\] temperature: needs coefficients: .*",
+    MEMORY + "[circuit]\nleakage = 0": r"\[circuit\] leakage: 0 s is outside 1e-09 to 1e\+12 s",
     MEMORY + '[mismatch]\ntau = { sigma = "1 %" }': r"\[mismatch\]: tau: unknown key 'sigma'; known are .*",
     MEMORY + '[spec]\nnrmse = "5 V"': r"\[spec\] nrmse: '5 V' is in V; write a fraction.*",
     MEMORY + "[spec]\nnrmse = 0": r"\[spec\] nrmse: 0 % is outside 1e-07 to 1000 %",
@@ -336,7 +365,7 @@ def test_a_wrong_file_is_refused_in_one_line_with_file_table_and_key(written, te
     with pytest.raises(DesignError) as refusal:  # noqa: PT011  # the whole text is matched below
         Design.load(path)
     assert re.fullmatch(re.escape(f"{path}: ") + REFUSED[text], str(refusal.value))
-    assert len(str(refusal.value)) < 250 + len(str(path))
+    assert len(str(refusal.value)) < 300 + len(str(path))
 
 
 def test_every_key_has_a_wrong_value_in_the_table_above():
@@ -408,6 +437,7 @@ def test_the_digest_changes_with_every_field(written):
         "scaling": "l1",
         "predistort": "gbw",
         "values": "E96",
+        "pairs": 1e-3,
         "tau": 21e-6,
         "second_tau": 5e-6,
         "transconductor": {"gain": "60 dB"},
@@ -415,11 +445,21 @@ def test_the_digest_changes_with_every_field(written):
         "clock": 3e5,
         "level": "behavioural",
         "variant": "",
+        "technology": "sky130",
+        "temperature": 350.0,
+        "leakage": 1e3,
         "mismatch": {"resistor": 0.01},
+        "groups": [{"components": "Ra_*", "correlation": 0.5}],
+        "only": "Ra_*",
+        "without": "Ra_*",
+        "drift": {"resistor": 1e-5},
         "nrmse": None,
     }
     assert set(other) == {f.name for f in fields(Design)} - {"error"}
-    digests = {IN_CODE.digest, *(IN_CODE.replace(**{name: value}).digest for name, value in other.items())}
+    # Without coefficients a temperature is refused.
+    coefficients = {"temperature": {"technology": "cmos-65"}}
+    made = {name: {name: value, **coefficients.get(name, {})} for name, value in other.items()}
+    digests = {IN_CODE.digest, *(IN_CODE.replace(**change).digest for change in made.values())}
     assert len(digests) == len(other) + 1
     # The error is told apart even where it chooses the same order.
     assert len({IN_CODE.replace(error=e).digest for e in (0.02, 0.021)}) == 2
@@ -427,10 +467,11 @@ def test_the_digest_changes_with_every_field(written):
 
 @pytest.mark.parametrize("changed", [
     Tolerance(0.011, "uniform", 0.05), Tolerance(0.01, "gauss", 0.05), Tolerance(0.01, "uniform", 0.051),
+    Tolerance(0.01, "uniform", 0.05, "units"),
 ])  # fmt: skip
 def test_the_digest_changes_with_every_part_of_a_tolerance(changed):
-    plain = IN_CODE.replace(mismatch={"tau": Tolerance(0.01, "uniform", 0.05)})
-    assert plain.replace(mismatch={"tau": changed}).digest != plain.digest
+    plain = IN_CODE.replace(mismatch={"resistor": Tolerance(0.01, "uniform", 0.05)})
+    assert plain.replace(mismatch={"resistor": changed}).digest != plain.digest
 
 
 def test_the_digest_follows_the_bytes_of_the_recording_and_not_its_name(written):

@@ -7,7 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lmu_analog.circuits.parts import catalogue
-from lmu_analog.circuits.tolerance import CLASSES, DISTRIBUTIONS, Tolerance
+from lmu_analog.circuits.technology import technologies
+from lmu_analog.circuits.temperature import Drift
+from lmu_analog.circuits.tolerance import CLASSES, DISTRIBUTIONS, MADE_OF_UNITS, Tolerance
 from lmu_analog.design import Design
 from lmu_analog.design_keys import SIGNALS
 from lmu_analog.errors import DesignError
@@ -23,6 +25,9 @@ PAIRS = [
     ("passive-rlc", "rlc-ladder"),
     ("crossbar", "unit-weight"),
 ]
+
+
+CHIPS = [name for name in technologies() if not name.startswith("discrete")]  # these have an area coefficient
 
 
 def quantities(low, high):
@@ -54,6 +59,28 @@ cells = st.fixed_dictionaries(
     },
 )
 voltages = st.floats(-1e6, 1e6)
+scales = st.sampled_from(["none", "units"])
+tolerances = st.builds(Tolerance, shares, st.sampled_from(DISTRIBUTIONS), shares)
+scaled = st.builds(Tolerance, shares, st.sampled_from(DISTRIBUTIONS), shares, scales)
+areas = st.floats(1e-14, 1e-3) | st.integers(1, 10**6).map(lambda n: float(f"{n}e-12"))
+by_area = st.builds(Tolerance, area=areas, device=st.sampled_from(["", "mim"]), scale=scales)
+laws = st.fixed_dictionaries(
+    {},
+    optional={
+        name: scaled if name in MADE_OF_UNITS else tolerances for name in CLASSES if name != "capacitor"
+    }
+    | {"capacitor": scaled | by_area},
+)
+texts = st.text('Rab_*?[]:01 "\\\u00e9', min_size=1, max_size=20).filter(lambda text: text == text.strip())
+patterns = st.lists(texts | st.just("role:a[2,*]"), max_size=3)
+# As tables: beartype draws random numbers to look into a Group's patterns, which hypothesis does not allow here.
+groups = st.lists(
+    st.fixed_dictionaries({"components": patterns.filter(bool), "correlation": st.floats(0.0, 1.0)}),
+    max_size=2,
+)
+drifts = st.dictionaries(
+    st.sampled_from(CLASSES), st.builds(Drift, st.floats(-0.01, 0.01), st.floats(-1e-4, 1e-4))
+)
 
 
 @st.composite
@@ -78,10 +105,15 @@ def asked(draw):
         "scaling": st.sampled_from(["peak", "l1", "h2"]),
         "predistort": st.just("gbw"),
         "values": st.sampled_from(["exact", "E6", "E192"]),
+        "pairs": st.floats(1e-6, 1.0) | st.just(0.001),
         "nrmse": errors,
-        "mismatch": st.dictionaries(
-            st.sampled_from(CLASSES), st.builds(Tolerance, shares, st.sampled_from(DISTRIBUTIONS), shares)
-        ),
+        "mismatch": laws,
+        "groups": groups,
+        "only": patterns,
+        "without": patterns,
+        "drift": drifts,
+        "temperature": st.floats(200.0, 500.0) | st.sampled_from([358.15, 300.0]),
+        "leakage": quantities(1e-9, 1e12),
         "headroom": shares,
         "amplitude": quantities(1e-9, 1e6),
         "capacitance": quantities(1e-18, 1.0),
@@ -91,6 +123,7 @@ def asked(draw):
         **draw(st.fixed_dictionaries({}, optional=optional)),
         **size, "theta": theta, "bandwidth": bandwidth, "family": family, "realization": realization,
         "opamp": part, "supply": draw(st.floats(low, high)) / 2,
+        "technology": draw(st.sampled_from(CHIPS)),
     }  # fmt: skip
 
 

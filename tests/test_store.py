@@ -1,5 +1,12 @@
 """Runs on disk are complete sample by sample, equal to the byte, and refused where they do not belong."""
 
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,8 +14,10 @@ import zarr
 
 from lmu_analog.design import Design
 from lmu_analog.ensembles import montecarlo
+from lmu_analog.ensembles.layout import CHUNK
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.store import CHUNK, create, finished, manifest, open_run
+from lmu_analog.ensembles.reasons import reasons
+from lmu_analog.ensembles.store import FAILED, GOOD, create, finished, manifest, open_run, resume
 from lmu_analog.errors import SimulationError, StoreError
 
 DESIGN = Design(order=3, theta="1 ms", mismatch={"resistor": "1 %"})
@@ -119,13 +128,137 @@ def test_a_store_that_cannot_be_made_says_why(tmp_path):
 def test_a_full_disk_is_an_error_that_keeps_what_was_done(tmp_path, monkeypatch):
     store = create(tmp_path / "run.zarr", manifest(DESIGN, seed=0, engine="exact"), 3)
     results = montecarlo.exact_chunk(DESIGN, 0, range(2))
-    store.write(results)
+    store.write([results])
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(zarr.Array, "__setitem__", full)
     with pytest.raises(SimulationError, match="No space left on device.*the samples before are kept"):
-        store.write(montecarlo.exact_chunk(DESIGN, 0, range(2, 3)))
+        store.write([montecarlo.exact_chunk(DESIGN, 0, range(2, 3))])
     monkeypatch.undo()
     assert store.done.tolist() == [True, True, False]
+
+
+def test_a_disk_that_is_full_in_earnest_loses_nothing_complete(tmp_path):
+    store = create(tmp_path / "run.zarr", manifest(DESIGN, seed=0, engine="exact"), 3000)
+    store.write([montecarlo.exact_chunk(DESIGN, 0, range(64))])
+    before = contents(tmp_path / "run.zarr")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (4096, hard)
+    )  # the system refuses larger files, as a full disk does
+    try:
+        with pytest.raises(SimulationError, match="cannot be written .File too large.*--resume goes on"):
+            store.write([montecarlo.exact_chunk(DESIGN, 0, range(64, 128))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    after = contents(tmp_path / "run.zarr")
+    assert store.done.sum() == 64
+    assert after.keys() == before.keys()
+    run = open_run(tmp_path / "run.zarr").isel(sample=slice(64))
+    np.testing.assert_array_equal(run.profile, montecarlo.exact_chunk(DESIGN, 0, range(64)).profile)
+
+
+def test_a_store_that_cannot_be_made_leaves_nothing(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(StoreError, match="cannot be made: File too large"):
+            create(tmp_path / "run.zarr", manifest(DESIGN, seed=0, engine="exact"), 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("profile/c/0/0", "short"), ("profile/c/0/0", "gone"), ("status/c/0", "gone"), ("reason/c/0", "short")],
+)
+def test_a_damaged_file_is_named_and_its_samples_can_be_run_anew(tmp_path, name, how):
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    whole, file = contents(path), path / name
+    if how == "short":
+        file.write_bytes(file.read_bytes()[:100])
+    else:
+        file.unlink()
+    said = r"has 100 bytes, not \d+; remove \S+ and" if how == "short" else "is missing; remove"
+    for attempt in (open_run, lambda p: monte_carlo(DESIGN, 3, seed=1, store=p, resumed=True)):
+        with pytest.raises(
+            StoreError, match=f"{name} {said} done/c/0 from it, then --resume runs samples 0 to"
+        ):
+            attempt(path)
+    for remedy in (file, path / "done/c/0"):
+        remedy.unlink(missing_ok=True)
+    monte_carlo(DESIGN, 3, seed=1, store=path, resumed=True)
+    assert contents(path) == whole
+
+
+def test_what_a_killed_writer_leaves_is_swept(tmp_path):
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    whole = contents(path)
+    (path / "profile/c/0/0.0123.partial").write_bytes(b"half of it")
+    (tmp_path / "run.zarr.lock").write_text("1 nobody")
+    monte_carlo(DESIGN, 3, seed=1, store=path, resumed=True)
+    assert contents(path) == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["run.zarr"]
+
+
+def test_an_extension_that_was_killed_half_way_is_finished(tmp_path):
+    path, whole = tmp_path / "run.zarr", tmp_path / "whole.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    zarr.open_group(path, mode="r+")["profile"].resize((70, 33))
+    with pytest.raises(StoreError, match="an extension of it was interrupted; --resume finishes that"):
+        open_run(path)
+    monte_carlo(DESIGN, 70, seed=1, store=path, resumed=True)
+    monte_carlo(DESIGN, 70, seed=1, store=whole)
+    assert contents(path) == contents(whole)
+
+
+def test_a_store_without_reasons_is_read_and_continued(tmp_path):
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    shutil.rmtree(path / "reason")  # as the versions before this array wrote it
+    assert reasons(open_run(path)) == {}
+    monte_carlo(DESIGN, 5, seed=1, store=path, resumed=True)
+    assert reasons(open_run(path)) == {}
+    np.testing.assert_array_equal(open_run(path).reason, np.zeros(5))
+
+
+def test_runs_of_which_nothing_is_good_keep_their_files_and_reasons(tmp_path):
+    # Files of nothing but fill values are written too: a file that is missing is then one that was lost.
+    wild = DESIGN.replace(mismatch={"resistor": {"tolerance": "90 %", "distribution": "gauss"}})
+    stored = monte_carlo(wild, 40, seed=1, store=tmp_path / "run.zarr")
+    memory = monte_carlo(wild, 40, seed=1)
+    np.testing.assert_array_equal(stored.reason, memory.reason)
+    counted = reasons(stored)
+    assert counted["a component value that is not positive"] == int((stored.status == FAILED).sum()) > 0
+    assert sum(counted.values()) == int((stored.status != GOOD).sum())
+
+
+def test_a_run_of_another_version_or_engine_is_refused(tmp_path, monkeypatch):
+    monte_carlo(DESIGN, 3, seed=1, store=tmp_path / "run.zarr")
+    described = manifest(DESIGN, seed=1, engine="exact")
+    for key, other in {"version": "9.9", "engine": "ngspice", "extra": "new"}.items():
+        with pytest.raises(StoreError, match=f"its {key} is .*, not '{other}'; give another -o"):
+            resume(tmp_path / "run.zarr", described | {key: other}, 3)
+
+
+def test_a_command_killed_in_mid_run_is_resumed_to_the_same_bytes(tmp_path):
+    path, file = tmp_path / "run.zarr", tmp_path / "d.toml"
+    file.write_text("[memory]\norder = 2\ntheta = '1 ms'\n[mismatch]\nresistor = '1 %'\n")
+    options = [str(file), "-n", "2000", "--seed", "1", "-o", str(path), "--workers", "2"]
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", "lmu_analog.cli", "montecarlo", *options]
+    process = subprocess.Popen(command, env=paths, stdout=subprocess.DEVNULL)
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    process.kill()
+    process.wait()
+    design = Design.load(file)
+    monte_carlo(design, 2000, seed=1, store=path, resumed=True, workers=1)
+    monte_carlo(design, 2000, seed=1, store=tmp_path / "whole.zarr")
+    assert contents(path) == contents(tmp_path / "whole.zarr")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmu_analog.errors import DesignError
-from lmu_analog.units import UNITS, fraction, gain, parse, write
+from lmu_analog.units import UNITS, area, fraction, gain, parse, temperature, write
 
 POWERS = {"f": -15, "p": -12, "n": -9, "u": -6, "\u00b5": -6, "\u03bc": -6, "m": -3, "": 0}
 POWERS |= {"k": 3, "M": 6, "G": 9, "T": 12}
@@ -132,6 +132,33 @@ def test_a_fraction_in_percent_or_ppm_is_correctly_rounded(number):
 def test_a_fraction_in_anything_else_is_refused(text):
     with pytest.raises(DesignError, match=r"write a fraction such as '1 %', '500 ppm' or 0.01"):
         fraction(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("25 um2", 25e-12), ("1 mm2", 1e-6), ("400nm2", 4e-16), (1e-12, 1e-12), ("2 m2", 2.0)]
+)
+def test_an_area_has_the_square_of_the_prefix(text, value):
+    assert area(text) == value
+
+
+@pytest.mark.parametrize("text", ["25 um", "25 um^2", "1 V", "2 km2", True])
+def test_an_area_in_anything_else_is_refused(text):
+    with pytest.raises(DesignError, match=r"write an area such as '25 um2'"):
+        area(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("85 C", 358.15), ("-40C", 233.15), ("358.15 K", 358.15), (300.0, 300.0), ("0 C", 273.15)],
+)
+def test_a_temperature_is_in_celsius_or_kelvin(text, value):
+    assert temperature(text) == value
+
+
+@pytest.mark.parametrize("text", ["85 F", "85 mC", "85 mK", "C", "nan C", "1 V", None])
+def test_a_temperature_in_anything_else_is_refused(text):
+    with pytest.raises(DesignError, match=r"write a temperature such as '85 C' or '358.15 K'"):
+        temperature(text)
 
 
 @given(decibels=st.floats(-300, 300))

@@ -80,7 +80,7 @@ class _Plan:
 def _plan(circuit: Circuit) -> _Plan:
     index = Index(circuit)
     nominal = stamp(circuit, index, circuit.values[None])
-    unit = _units(index, nominal.F[0])
+    unit = units(index, nominal.F[0])
     size = np.abs(nominal.F[0] * unit).max(axis=1, initial=0.0)
     scale = 1.0 / np.where(size > 0.0, size, np.abs(nominal.E[0]).max(axis=1, initial=1e-300))[:, None]
     left, right = storage(circuit, index)
@@ -94,7 +94,7 @@ def _plan(circuit: Circuit) -> _Plan:
             f"{rows.shape[1]} storage equations for {independent.shape[1]} stored quantities; "
             "an ideal op-amp holds a capacitor at both ends"
         )
-    output, feedthrough = _probe_rows(circuit, index)
+    output, feedthrough = probe_rows(circuit, index)
     M, Z = _bases(independent, len(index.column))
     return _Plan(
         index,
@@ -108,7 +108,7 @@ def _plan(circuit: Circuit) -> _Plan:
     )
 
 
-def _units(index: Index, F: np.ndarray) -> np.ndarray:
+def units(index: Index, F: np.ndarray) -> np.ndarray:
     """Give unknowns their size, to balance equations by: 1 V, and the largest conductance times it, (N,)."""
     laws, voltages = list(index.law.values()), list(index.column.values())
     conductance = np.abs(F[np.ix_(laws, voltages)]).max(initial=0.0)
@@ -156,7 +156,8 @@ def _independent_columns(M: np.ndarray) -> list[int]:
     return kept
 
 
-def _probe_rows(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
+def probe_rows(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """Give the probes as rows over the unknowns, (p, N), and what of the input each shows at once, (p, 1)."""
     output, feedthrough = np.zeros((circuit.order, index.size)), np.zeros((circuit.order, 1))
     for row, probe in enumerate(circuit.probes):
         for term in probe:

@@ -29,6 +29,8 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.unknowns import Index
 
+Place = dict[tuple[int, int], np.ndarray]
+
 
 @dataclass(frozen=True, eq=False)
 class Equations:
@@ -46,14 +48,46 @@ class Equations:
     drive: np.ndarray
 
 
-def stamp(circuit: Circuit, index: Index, values: np.ndarray) -> Equations:
-    """Write the equations for values (s, m) of ``circuit.parameters``."""
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """The same equations, entry by entry: for each place its s values.
+
+    Attributes
+    ----------
+    E, F, drive : dict
+        (row, column) to an (s,) array; ``drive`` has the columns of ``Equations.drive``.
+    """
+
+    E: Place
+    F: Place
+    drive: Place
+
+
+def entries(circuit: Circuit, index: Index, values: np.ndarray) -> Entries:
+    """Write the entries that are not zero for values (s, m) of ``circuit.parameters``."""
     board = _Board(index, len(values))
+    columns = np.ascontiguousarray(values.T)
     column = 0
     for component in circuit.components:
-        board.place(component, values[:, column : column + width(component)])
+        board.place(component, columns[column : column + width(component)])
         column += width(component)
-    return Equations(board.E, board.F, board.drive)
+    return Entries(board.E, board.F, board.drive)
+
+
+def stamp(circuit: Circuit, index: Index, values: np.ndarray) -> Equations:
+    """Write the equations as matrices for values (s, m) of ``circuit.parameters``."""
+    sparse = entries(circuit, index, values)
+    shape = (len(values), index.size, index.size)
+    places = ((sparse.E, shape), (sparse.F, shape), (sparse.drive, (*shape[:2], 3)))
+    E, F, drive = (_dense(found, shape) for found, shape in places)
+    return Equations(E, F, drive)
+
+
+def _dense(found: Place, shape: tuple[int, ...]) -> np.ndarray:
+    matrix = np.zeros(shape)
+    for (row, column), amount in found.items():
+        matrix[:, row, column] = amount
+    return matrix
 
 
 class _Board:
@@ -62,28 +96,28 @@ class _Board:
     def __init__(self, index: Index, samples: int) -> None:
         self.index = index
         self.one = np.ones(samples)
-        self.E = np.zeros((samples, index.size, index.size))
-        self.F = np.zeros_like(self.E)
-        self.drive = np.zeros((samples, index.size, 3))
+        self.E: Place = {}
+        self.F: Place = {}
+        self.drive: Place = {}
 
     def place(self, component: Component, values: np.ndarray) -> None:
-        """Stamp one component with its parameter values, (s, width)."""
+        """Stamp one component with its parameter values, (width, s)."""
         match component:
             case Resistor():
-                self._branch(self.F, 0, (component.a, component.b), -1.0 / values[:, 0])
+                self._branch(self.F, 0, (component.a, component.b), -1.0 / values[0])
             case Capacitor():
-                self._branch(self.E, 1, (component.a, component.b), values[:, 0])
+                self._branch(self.E, 1, (component.a, component.b), values[0])
             case Inductor():
                 self._carried((component.a, component.b), component.name)
                 row, column = self._place_of(component)
-                self.E[:, row, column] = values[:, 0]
+                self._put(self.E, (row, column), values[0])
                 self._difference(row, (component.a, component.b), self.one)
             case Ammeter() | Supply():
                 self._source(component, values)
             case Bias():
-                self._constant((component.b, component.a), values[:, 0])
+                self._constant((component.b, component.a), values[0])
             case Transconductor():
-                self._transconductor(component, values[:, 0])
+                self._transconductor(component, values[0])
             case Follower():
                 row = self.index.own[component.name]
                 self._add(self.F, 0, (row, component.out), -self.one)
@@ -95,16 +129,20 @@ class _Board:
             case _:
                 pass
 
-    def _add(self, target: np.ndarray, kind: int, at: tuple[int | None, str], amount: np.ndarray) -> None:
+    @staticmethod
+    def _put(target: Place, at: tuple[int, int], amount: np.ndarray) -> None:
+        target[at] = target[at] + amount if at in target else amount
+
+    def _add(self, target: Place, kind: int, at: tuple[int | None, str], amount: np.ndarray) -> None:
         row, net = at
         if row is None:
             return
         if self.index.resolve(net) == self.index.source:
-            self.drive[:, row, kind] += amount
+            self._put(self.drive, (row, kind), amount)
         elif (column := self.index.voltage(net)) is not None:
-            target[:, row, column] += amount
+            self._put(target, (row, column), amount)
 
-    def _branch(self, target: np.ndarray, kind: int, nets: tuple[str, str], amount: np.ndarray) -> None:
+    def _branch(self, target: Place, kind: int, nets: tuple[str, str], amount: np.ndarray) -> None:
         for here, there in (nets, nets[::-1]):
             row = self.index.law.get(here)
             self._add(target, kind, (row, here), amount)
@@ -121,19 +159,19 @@ class _Board:
         """Let an unknown current leave the first net and enter the second."""
         for net, sign in ((nets[0], -1.0), (nets[1], 1.0)):
             if net in self.index.law:
-                self.F[:, self.index.law[net], self.index.current[name]] += sign
+                self._put(self.F, (self.index.law[net], self.index.current[name]), sign * self.one)
 
     def _constant(self, nets: tuple[str, str], amount: np.ndarray) -> None:
         for net, sign in ((nets[0], 1.0), (nets[1], -1.0)):
             if net in self.index.law:
-                self.drive[:, self.index.law[net], 2] += sign * amount
+                self._put(self.drive, (self.index.law[net], 2), sign * amount)
 
     def _source(self, component: Ammeter | Supply, values: np.ndarray) -> None:
         row, _ = self._place_of(component)
         self._carried((component.a, component.b), component.name)
         self._difference(row, (component.a, component.b), self.one)
         if isinstance(component, Supply):
-            self.drive[:, row, 2] -= values[:, 0]
+            self._put(self.drive, (row, 2), -values[0])
 
     def _transconductor(self, component: Transconductor, g: np.ndarray) -> None:
         """Stamp g (v+ - v-), behind the second pole if there is one, beside its output's R and C."""
@@ -142,8 +180,8 @@ class _Board:
             row, column = self._place_of(component)
             rate = 2.0 * np.pi * model.pole
             self._carried((GROUND, component.out), component.name)
-            self.E[:, row, column] = 1.0
-            self.F[:, row, column] -= rate
+            self._put(self.E, (row, column), self.one)
+            self._put(self.F, (row, column), -rate * self.one)
             self._difference(row, inputs, rate * g)
         else:
             self._difference(self.index.law.get(component.out), inputs, g)
@@ -152,11 +190,11 @@ class _Board:
 
     def _amplifier(self, component: OpAmp, values: np.ndarray) -> None:
         row, column = self.index.own[component.name], self.index.output(component.out)
-        crossover = 2.0 * np.pi * values[:, 0]
-        self.E[:, row, column] = 1.0
+        crossover = 2.0 * np.pi * values[0]
+        self._put(self.E, (row, column), self.one)
         self._difference(row, (component.plus, component.minus), crossover)
-        self.F[:, row, column] -= crossover / component.model.gain
-        self.drive[:, row, 2] = crossover * values[:, 1]
+        self._put(self.F, (row, column), -crossover / component.model.gain)
+        self._put(self.drive, (row, 2), crossover * values[1])
         self._pins(component)
 
     def _differential(self, component: DifferentialOpAmp, values: np.ndarray) -> None:
@@ -164,16 +202,19 @@ class _Board:
         row = self.index.own[component.name]
         plus, minus = self.index.output(component.out_plus), self.index.output(component.out_minus)
         if component.model.ideal:
-            self.F[:, row, [plus, minus]] = -1.0
+            for output in (plus, minus):
+                self._put(self.F, (row, output), -self.one)
             return
-        crossover = 2.0 * np.pi * values[:, 0]
-        self.E[:, row, plus], self.E[:, row, minus] = 1.0, -1.0
+        crossover = 2.0 * np.pi * values[0]
+        self._put(self.E, (row, plus), self.one)
+        self._put(self.E, (row, minus), -self.one)
         self._difference(row, (component.plus, component.minus), crossover)
-        self.F[:, row, plus] -= crossover / component.model.gain
-        self.F[:, row, minus] += crossover / component.model.gain
-        self.drive[:, row, 2] = crossover * values[:, 1]
-        self.E[:, row + 1, [plus, minus]] = 1.0
-        self.F[:, row + 1, [plus, minus]] = -crossover[:, None]
+        self._put(self.F, (row, plus), -crossover / component.model.gain)
+        self._put(self.F, (row, minus), crossover / component.model.gain)
+        self._put(self.drive, (row, 2), crossover * values[1])
+        for output in (plus, minus):
+            self._put(self.E, (row + 1, output), self.one)
+            self._put(self.F, (row + 1, output), -crossover)
         self._pins(component)
 
     def _pins(self, component: OpAmp | DifferentialOpAmp) -> None:
@@ -186,4 +227,4 @@ class _Board:
             if net in self.index.inner:
                 conductance = self.one / model.output_resistance
                 self._add(self.F, 0, (self.index.law[net], net), -conductance)
-                self.F[:, self.index.law[net], self.index.inner[net]] += conductance
+                self._put(self.F, (self.index.law[net], self.index.inner[net]), conductance)

@@ -51,16 +51,17 @@ def warnings(circuit: Circuit) -> tuple[str, ...]:
 
 def counts(circuit: Circuit) -> dict[str, int]:
     """Count the components of every kind: ``resistor``, ``capacitor``, ``op-amp`` and so on."""
-    return dict(Counter(_kind(type(c)) for c in circuit.components))
+    return dict(Counter(kind_name(type(c)) for c in circuit.components))
 
 
 def spreads(circuit: Circuit) -> dict[str, float]:
     """Give the ratio of the largest value to the smallest for every kind of component that has one."""
     ends = {kind: _ends(circuit, kind) for kind in VALUED}
-    return {_kind(kind): found[1].value / found[0].value for kind, found in ends.items() if found}
+    return {kind_name(kind): found[1].value / found[0].value for kind, found in ends.items() if found}
 
 
-def _kind(kind: type) -> str:
+def kind_name(kind: type) -> str:
+    """Name a kind of component as people do: ``op-amp`` for ``OpAmp``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
 
 
@@ -82,7 +83,7 @@ def _ranges(circuit: Circuit) -> Iterator[str]:
         ]
         if outside:
             text = _listed({c.name: write(c.value, unit) for c in outside})
-            yield f"{_kind(kind)} range: outside {write(low, unit)} to {write(high, unit)}: {text}"
+            yield f"{kind_name(kind)} range: outside {write(low, unit)} to {write(high, unit)}: {text}"
 
 
 def _loads(circuit: Circuit) -> Iterator[str]:
@@ -106,7 +107,7 @@ def _wide_spreads(circuit: Circuit) -> Iterator[str]:
         low, high = found
         if high.value / low.value > LARGEST_SPREAD * (1 + ROUNDING) and math.isfinite(high.value):
             text = _listed({c.name: write(c.value, unit).strip() for c in found})
-            yield f"{_kind(kind)} spread: a factor of {high.value / low.value:.3g}, above 1000: {text}"
+            yield f"{kind_name(kind)} spread: a factor of {high.value / low.value:.3g}, above 1000: {text}"
 
 
 def _listed(values: dict[str, str]) -> str:

@@ -49,11 +49,14 @@ class Rounded:
     before, after : float
         Excess window error, a fraction of the input, of rounding each value where it stands, and of the
         chosen circuit.
+    exact : Circuit
+        The same at the chosen impedance levels, before rounding.
     """
 
     circuit: Circuit
     before: float
     after: float
+    exact: Circuit
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +94,21 @@ def choose_common(
         Series of the capacitors: that of the resistors, at most E12, unless given.
     """
     if circuit.family in ON_CHIP or circuit.twin is not None:
-        return Rounded(circuit, 0.0, 0.0)
+        return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
-        capacitors = min(resistors, COARSEST_CAPACITORS, key=lambda name: int(name[1:]))
+        capacitors = capacitors_beside(resistors)
     board = _Board(circuit, bandwidth, {"R": resistors, "C": capacitors})
     simple = board.simple()
     errors = board.errors(np.stack([board.rounded(levels) for levels in simple]))
     before, start = float(errors[0]), int(errors.argmin())
-    values, after = board.descended(simple[start], float(errors[start]))
-    return Rounded(with_values(circuit, values), before, after)
+    levels, after = board.descended(simple[start], float(errors[start]))
+    values, exact = board.rounded(levels), board.exact(levels)
+    return Rounded(with_values(circuit, values), before, after, with_values(circuit, exact))
+
+
+def capacitors_beside(resistors: str) -> str:
+    """Give the series of the capacitors: that of the resistors, at most E12."""
+    return min(resistors, COARSEST_CAPACITORS, key=lambda name: int(name[1:]))
 
 
 class _Board:
@@ -125,11 +134,16 @@ class _Board:
 
     def rounded(self, levels: list[float]) -> Float[np.ndarray, " m"]:
         """Give standard values at a level for every node, (m,)."""
+        values = self.exact(levels)
+        for kind, chosen in self.rounds.items():
+            values[chosen] = nearest(values[chosen], self.series[kind])
+        return values
+
+    def exact(self, levels: list[float]) -> Float[np.ndarray, " m"]:
+        """Give the values at a level for every node, (m,)."""
         values = self.circuit.values.copy()
         for group, level in zip(self.groups, levels, strict=True):
             values[group.columns] *= level**group.power
-        for kind, chosen in self.rounds.items():
-            values[chosen] = nearest(values[chosen], self.series[kind])
         return values
 
     def simple(self) -> list[list[float]]:
@@ -154,8 +168,8 @@ class _Board:
             error = error - error.mean(axis=1, keepdims=True)
         return float(group.levels[(error**2).sum(axis=1).argmin()])
 
-    def descended(self, levels: list[float], error: float) -> tuple[np.ndarray, float]:
-        """Try every level of every node in turn, and keep what is better."""
+    def descended(self, levels: list[float], error: float) -> tuple[list[float], float]:
+        """Try every level of every node in turn, and keep what is better: levels, and their error."""
         timed = [k for k, g in enumerate(self.groups) if g.timed]
         trials = sum(len(self.groups[k].levels) for k in timed)
         for _ in range(PASSES if trials <= MOST_TRIALS else 0):
@@ -164,7 +178,7 @@ class _Board:
                 errors = self.errors(np.stack([self.rounded(o) for o in others]))
                 if errors.min() < error:
                     levels, error = others[int(errors.argmin())], float(errors.min())
-        return self.rounded(levels), error
+        return levels, error
 
 
 def _nodes(circuit: Circuit) -> list[list[Component]]:

@@ -3,12 +3,12 @@
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Literal
 
-from lmu_analog.circuits.temperature import TemperatureLaw
+from lmu_analog.circuits.temperature import Drift, TemperatureLaw
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.errors import DesignError
 
@@ -76,7 +76,13 @@ class Technology:
     def temperature_law(self, *names: str) -> TemperatureLaw:
         """Give the coefficients of the named devices, or of the first of every class."""
         chosen = [self.device(name) for name in names or dict.fromkeys(d.kind for d in self.devices.values())]
-        return TemperatureLaw({d.kind: d.tc1 for d in chosen}, {d.kind: d.tc2 for d in chosen})
+        return TemperatureLaw.of({d.kind: Drift(d.tc1, d.tc2) for d in chosen})
+
+    def drifts(self, named: Mapping[str, str]) -> dict[str, Drift]:
+        """Give the coefficients of every class: of the device named for it, or of the first of the class."""
+        kinds = dict.fromkeys(device.kind for device in self.devices.values())
+        chosen = {kind: self.device(named.get(kind, kind)) for kind in kinds}
+        return {kind: Drift(device.tc1, device.tc2) for kind, device in chosen.items()}
 
 
 @cache
@@ -148,6 +154,35 @@ def tolerances(technology: Technology, area: Mapping[str, float]) -> dict[str, T
             raise DesignError(f"{technology.name}: two devices for the class {device.kind}; give one of them")
         found[device.kind] = _tolerance(device, size)
     return found
+
+
+def resolved(tolerance: Tolerance, kind: str, name: str | None) -> Tolerance:
+    """Let a technology say how far a class strays, if the tolerance leaves that to it.
+
+    Parameters
+    ----------
+    tolerance : Tolerance
+        Returned as it is if it names neither area nor device.
+    kind : str
+        The mismatch class.
+    name : str or None
+        The technology.
+
+    Raises
+    ------
+    DesignError
+        If there is no technology, or it has no such device of the class, or the device needs an area.
+    """
+    if not tolerance.by_technology:
+        return tolerance
+    if name is None:
+        raise DesignError("area or device without [circuit] technology; give one, or a tolerance")
+    device = technology(name).device(tolerance.device or kind)
+    if device.kind != kind:
+        raise DesignError(f"{device.name} is a {device.kind}, not a {kind}")
+    if tolerance.area is None and not device.tolerance:
+        raise DesignError(f"{device.name} of {name} needs an area, for example area = '25 um2'")
+    return replace(_tolerance(device, tolerance.area or 0.0), scale=tolerance.scale)
 
 
 def _tolerance(device: Device, area: float) -> Tolerance:

@@ -1,14 +1,25 @@
 """What temperature does to the values of a circuit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.errors import DesignError
+from lmu_analog.units import fraction
 
 NOMINAL = 300.15  # K, 27 C: SPICE's own
+LARGEST_TC1, LARGEST_TC2 = 0.01, 1e-4  # 1/K, 1/K^2: beyond, a polynomial says nothing
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Temperature coefficients of one class: ``tc1``, 1/K, and ``tc2``, 1/K^2."""
+
+    tc1: float = 0.0
+    tc2: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,33 @@ class TemperatureLaw:
     tc1: Mapping[str, float]
     tc2: Mapping[str, float] = field(default_factory=dict)
     nominal: float = NOMINAL
+
+    @classmethod
+    def of(cls, drifts: Mapping[str, Drift]) -> "TemperatureLaw":
+        """Gather the coefficients of every class."""
+        return cls({k: d.tc1 for k, d in drifts.items()}, {k: d.tc2 for k, d in drifts.items()})
+
+
+def read_drift(given: object) -> Drift:
+    """Read ``"25 ppm"`` (a kelvin) or ``{tc1 = "25 ppm", tc2 = "0.5 ppm"}``.
+
+    Raises
+    ------
+    DesignError
+        If a key or a number is wrong.
+    """
+    if isinstance(given, Drift):
+        given = asdict(given)
+    table = given if isinstance(given, dict) else {"tc1": given}
+    if extra := sorted(set(table) - {"tc1", "tc2"}):
+        raise DesignError(f"unknown key {extra[0]!r:.40}; known are tc1, tc2")
+    found = Drift(fraction(table.get("tc1", 0.0)), fraction(table.get("tc2", 0.0)))
+    if abs(found.tc1) > LARGEST_TC1 or abs(found.tc2) > LARGEST_TC2:
+        raise DesignError(
+            f"tc1 = {found.tc1:g}/K, tc2 = {found.tc2:g}/K^2; at most {LARGEST_TC1:g} and {LARGEST_TC2:g} are "
+            "accepted"
+        )
+    return found
 
 
 def at_temperature(

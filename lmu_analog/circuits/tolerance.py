@@ -1,16 +1,23 @@
-"""How far a class of components strays: tolerance, distribution, and the part that a lot shares."""
+"""How far a class of components strays: tolerance, distribution, and what devices share."""
 
-from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+import numpy as np
+from jaxtyping import Float
 
 from lmu_analog.circuits.components import MismatchClass
+from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.errors import DesignError
-from lmu_analog.units import fraction
+from lmu_analog.units import area, fraction
 
 Distribution = Literal["gauss3", "gauss", "uniform", "lognormal"]
+Scale = Literal["none", "units"]
 
 CLASSES: tuple[str, ...] = get_args(MismatchClass)
 DISTRIBUTIONS: tuple[str, ...] = get_args(Distribution)
+MADE_OF_UNITS = ("resistor", "capacitor", "inductor", "transconductor")
+LEAST_AREA, LARGEST_AREA = 1e-16, 1e-2  # m^2: 10 nm squared to 10 cm squared
 
 
 @dataclass(frozen=True)
@@ -26,33 +33,125 @@ class Tolerance:
         One of ``DISTRIBUTIONS``.
     lot : float
         The same for what all devices of the class share in one circuit (global).
+    scale : {"none", "units"}
+        Whether larger devices are made of more units and stray less, see ``spreads``.
+    area : float or None, m^2
+        Of the device (with ``scale``, of the smallest); a technology then says how far it strays, and the
+        three figures above are not used.
+    device : str
+        Name of the technology's device; the first of the class unless given.
     """
 
-    tolerance: float
+    tolerance: float = 0.0
     distribution: Distribution = "gauss3"
     lot: float = 0.0
+    scale: Scale = "none"
+    area: float | None = None
+    device: str = ""
+
+    @property
+    def by_technology(self) -> bool:
+        """Whether a technology says how far the class strays."""
+        return self.area is not None or bool(self.device)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Components whose local draws are correlated: a matched array, parts in one package.
+
+    Attributes
+    ----------
+    components : tuple of str
+        Patterns, see ``circuits.patterns``.
+    correlation : float
+        Of any two of them in the same quantity and class, 0 to 1.
+    """
+
+    components: tuple[str, ...]
+    correlation: float
 
 
 def read_tolerance(given: object) -> Tolerance:
-    """Read ``"1 %"`` or ``{tolerance = "1 %", distribution = "uniform", lot = "5 %"}``.
+    """Read ``"1 %"``, ``{tolerance = "1 %", distribution = "uniform", lot = "5 %"}`` or ``{area = "25 um2"}``.
 
     Raises
     ------
     DesignError
-        If a key, a distribution or a number is wrong.
+        If a key, a distribution or a number is wrong, or a tolerance is given beside an area.
     """
     if isinstance(given, Tolerance):
-        given = {"tolerance": given.tolerance, "distribution": given.distribution, "lot": given.lot}
-    table = given if isinstance(given, dict) else {"tolerance": given}
-    if extra := sorted(set(table) - {"tolerance", "distribution", "lot"}):
-        raise DesignError(f"unknown key {extra[0]!r:.40}; known are tolerance, distribution, lot")
+        unused = ("tolerance", "distribution", "lot") if given.by_technology else ("area", "device")
+        given = {key: value for key, value in asdict(given).items() if key not in unused}
+    table: dict[str, Any] = given if isinstance(given, dict) else {"tolerance": given}
+    known = [f.name for f in fields(Tolerance)]
+    if extra := sorted(set(table) - set(known)):
+        raise DesignError(f"unknown key {extra[0]!r:.40}; known are {', '.join(known)}")
+    if table.keys() & {"area", "device"}:
+        return _by_technology(table)
+    if not table.keys() & {"tolerance", "lot"}:
+        raise DesignError("a tolerance table needs tolerance, lot, or both; or area or device")
     distribution = table.get("distribution", "gauss3")
     if distribution not in DISTRIBUTIONS:
         raise DesignError(f"unknown distribution {distribution!r:.40}; known are {', '.join(DISTRIBUTIONS)}")
-    if "tolerance" not in table and "lot" not in table:
-        raise DesignError("a tolerance table needs tolerance, lot, or both")
     local, lot = (_spread(table.get(key, 0.0)) for key in ("tolerance", "lot"))
-    return Tolerance(local, cast("Distribution", distribution), lot)
+    return Tolerance(local, distribution, lot, _scale(table))
+
+
+def _by_technology(table: dict[str, Any]) -> Tolerance:
+    if double := sorted(table.keys() & {"tolerance", "distribution", "lot"}):
+        raise DesignError(f"{double[0]} beside area or device: the technology says it; give one of them")
+    device, size = table.get("device", ""), table.get("area")
+    if not isinstance(device, str):
+        raise DesignError(f"device is the name of one, not {device!r:.40}")
+    if size is not None:
+        size = area(size)
+        if not LEAST_AREA <= size <= LARGEST_AREA:
+            raise DesignError(f"area = {size:g} m^2 is outside {LEAST_AREA:g} to {LARGEST_AREA:g} m^2")
+    return Tolerance(scale=_scale(table), area=size, device=device)
+
+
+def _scale(table: dict[str, Any]) -> Scale:
+    scale = table.get("scale", "none")
+    if scale not in get_args(Scale):
+        raise DesignError(f"unknown scale {scale!r:.40}; known are {', '.join(get_args(Scale))}")
+    return scale
+
+
+def read_groups(given: object) -> tuple[Group, ...]:
+    """Read ``[{components = "Ra_*", correlation = 0.8}, ...]``.
+
+    Raises
+    ------
+    DesignError
+        If a key is missing or unknown, or the correlation is outside 0 to 1.
+    """
+    if not isinstance(given, list | tuple):
+        raise DesignError(f"groups are tables of components and correlation, not {given!r:.40}")
+    return tuple(entry if isinstance(entry, Group) else _read_group(entry) for entry in given)
+
+
+def _read_group(given: object) -> Group:
+    if not isinstance(given, dict) or set(given) != {"components", "correlation"}:
+        raise DesignError(f"a group is a table of components and correlation, not {given!r:.60}")
+    correlation = fraction(given["correlation"])
+    if not 0.0 <= correlation <= 1.0:
+        raise DesignError(f"correlation = {correlation:g} is outside 0 to 1")
+    patterns = read_patterns(given["components"])
+    if not patterns:
+        raise DesignError("a group without components; name some, for example components = 'Ra_*'")
+    return Group(patterns, correlation)
+
+
+def spreads(tolerance: Tolerance, nominal: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    """Give the local tolerance of devices of one class, (k,), from their nominal values.
+
+    With ``scale = "units"`` the smallest is one unit, which strays by the tolerance, and a device of n times
+    its value is made of n of them (resistors in series, capacitors in parallel) that stray independently:
+    its sum strays by the tolerance over sqrt(n). n need not be whole.
+    """
+    if tolerance.scale == "none" or not len(nominal):
+        return np.full(len(nominal), tolerance.tolerance)
+    return tolerance.tolerance / np.sqrt(nominal / nominal.min())
 
 
 def _spread(given: object) -> float:

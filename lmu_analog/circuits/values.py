@@ -1,5 +1,7 @@
 """Standard values: the series E6 to E192 of IEC 60063."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float
 
@@ -9,6 +11,7 @@ SERIES = ("E6", "E12", "E24", "E48", "E96", "E192")
 # IEC 60063: up to E24 the values are rounded by history, not by rule.
 E24 = (1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.8, 2.0, 2.2, 2.4, 2.7, 3.0, 3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.2,
        6.8, 7.5, 8.2, 9.1)  # fmt: skip
+TIE = 1e-9  # relative: closer, two pairs are equally good
 EXCEPTION = 9.20  # of E192, which rounding would make 9.19
 
 
@@ -41,6 +44,48 @@ def nearest(value: Float[np.ndarray, "*s"] | float, series: str) -> Float[np.nda
     digits = np.round(100.0 * ends[np.searchsorted(borders, mantissa)])
     power = decade - 2.0
     return np.where(power < 0.0, digits / 10.0 ** np.abs(power), digits * 10.0 ** np.abs(power))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two standard values in one place: ``summed`` (resistors in series, capacitors in parallel), or not."""
+
+    first: float
+    second: float
+    summed: bool
+
+    @property
+    def value(self) -> float:
+        """What the two make together."""
+        total = self.first + self.second
+        return total if self.summed else self.first * self.second / total
+
+
+def best_pair(value: float, series: str, *, summed: bool) -> Pair:
+    """Find the pair of standard values, each within two decades of a value, that comes closest to it.
+
+    All pairs are looked at: for every first the two seconds on either side of what is missing. Of equally
+    close ones the most even is taken, which strays least.
+
+    Parameters
+    ----------
+    value : float
+        Positive.
+    series : str
+    summed : bool
+        Whether the two add, or their reciprocals do.
+    """
+    base = 10.0 ** np.floor(np.log10(value))
+    known = nearest(np.outer(10.0 ** np.arange(-2, 3), members(series) * base).ravel(), series)
+    scale, goal = (known, value) if summed else (1.0 / known[::-1], 1.0 / value)
+    above = np.searchsorted(scale, goal - scale)
+    seconds = np.clip(np.stack([above - 1, above]), 0, len(scale) - 1)
+    error = np.abs(np.log((scale + scale[seconds]) / goal))
+    uneven = np.abs(np.log(scale / scale[seconds]))
+    side, first = np.unravel_index(np.where(error <= error.min() + TIE, uneven, np.inf).argmin(), error.shape)
+    chosen = known if summed else known[::-1]
+    large, small = sorted((chosen[first], chosen[seconds[side, first]]), reverse=True)
+    return Pair(float(large), float(small), summed)
 
 
 def around(value: float, series: str) -> Float[np.ndarray, " n"]:

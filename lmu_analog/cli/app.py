@@ -7,10 +7,11 @@ import typer
 
 from lmu_analog.cli.making import derive, families, netlist, new
 from lmu_analog.cli.running import montecarlo, report, run, simulate
+from lmu_analog.cli.theory import high_sigma_yield, sensitivity
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
 from lmu_analog.version import __version__
 
-COMMANDS = (new, derive, families, netlist, simulate, montecarlo, report, run)
+COMMANDS = (new, derive, families, netlist, simulate, montecarlo, sensitivity, report, run)
 
 app = typer.Typer(
     name="lmu-analog",
@@ -24,6 +25,7 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 for command in COMMANDS:
     app.command()(command)
+app.command("yield")(high_sigma_yield)  # a word that no function may have
 
 
 def main() -> None:

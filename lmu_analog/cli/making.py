@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from lmu_analog.cli.options import AsJson, DesignFile, Dialect, Sample, Seed, keep, say
+from lmu_analog.cli.options import (
+    AsJson,
+    DesignFile,
+    Dialect,
+    Only,
+    Sample,
+    SamplingName,
+    SamplingOption,
+    Seed,
+    Without,
+    keep,
+    load,
+    say,
+)
 from lmu_analog.errors import DesignError, SimulationError
 
 
@@ -82,20 +95,25 @@ def netlist(
     sample: Sample = None,
     samples: Annotated[str | None, typer.Option(metavar="A:B", help="Samples A to B-1, a deck each.")] = None,
     seed: Seed = 0,
+    sampling: SamplingOption = SamplingName.random,
+    only: Only = None,
+    without: Without = None,
 ) -> None:
     """Write runnable decks, nominal or of mismatch samples."""
-    from lmu_analog.design import Design
     from lmu_analog.output.decks import deck_text, sample_range, write_deck, write_decks
 
-    loaded = Design.load(design)
+    loaded = load(design, only, without, mismatched=(sample, samples) != (None, None))
     keep(design, output)
+    plan = sampling.value
     if sample is not None and samples is not None:
         raise DesignError("both --sample and --samples are given; give one of them")
     if samples is not None:
-        written = write_decks(loaded, output or Path("decks"), samples=sample_range(samples), seed=seed)
+        written = write_decks(
+            loaded, output or Path("decks"), samples=sample_range(samples), seed=seed, sampling=plan
+        )
     elif output is None:
-        typer.echo(deck_text(loaded, sample=sample, seed=seed), nl=False)
+        typer.echo(deck_text(loaded, sample=sample, seed=seed, sampling=plan), nl=False)
         return
     else:
-        written = write_deck(loaded, output, sample=sample, seed=seed)
+        written = write_deck(loaded, output, sample=sample, seed=seed, sampling=plan)
     say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))

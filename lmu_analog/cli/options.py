@@ -2,11 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lmu_analog.errors import DesignError
+
+if TYPE_CHECKING:
+    from lmu_analog.design import Design
 
 
 class EngineName(StrEnum):
@@ -14,6 +17,22 @@ class EngineName(StrEnum):
 
     exact = "exact"
     ngspice = "ngspice"
+
+
+class EnsembleEngineName(StrEnum):
+    """Engines for ensembles."""
+
+    exact = "exact"
+    nonlinear = "nonlinear"
+    ngspice = "ngspice"
+
+
+class SamplingName(StrEnum):
+    """How samples are spread."""
+
+    random = "random"
+    latin = "latin"
+    sobol = "sobol"
 
 
 class Dialect(StrEnum):
@@ -26,9 +45,42 @@ DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="Design file 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for scripts.")]
 Seed = Annotated[int, typer.Option(help="Seed of the mismatch draws.")]
 EngineOption = Annotated[EngineName, typer.Option(help="exact (linear circuits, no step error) or ngspice.")]
+EnsembleEngineOption = Annotated[
+    EnsembleEngineName,
+    typer.Option(
+        help="exact (linear), nonlinear (rails and slew; hands hard samples to ngspice) or ngspice."
+    ),
+]
 Recording = Annotated[Path | None, typer.Option("--input", metavar="FILE", help="CSV or WAV as the input.")]
 Sample = Annotated[int | None, typer.Option(help="Mismatch sample, from 0, in place of the nominal circuit.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT", help="Mismatch that acts: Ra_*, role:a[2,*], class:resistor, local, lot, none."
+    ),
+]
+Without = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Mismatch that does not act.")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, for example tcp://host:8786.")
+]
+SamplingOption = Annotated[
+    SamplingName, typer.Option(help="Plan of the samples; latin and sobol spread them evenly.")
+]
 Workers = Annotated[int | None, typer.Option(help="Processes; one a processor unless given.")]
+
+
+def load(
+    path: Path, only: list[str] | None, without: list[str] | None, *, mismatched: bool = True
+) -> "Design":
+    """Read a design; a selection of its mismatch on the command line takes the place of the file's."""
+    from lmu_analog.design import Design
+
+    chosen = {name: given for name, given in (("only", only), ("without", without)) if given}
+    if chosen and not mismatched:
+        raise DesignError(
+            f"--{next(iter(chosen))} chooses among mismatch, and there is none without --sample"
+        )
+    return Design.load(path).replace(**chosen)
 
 
 def keep(design: Path, output: Path | None) -> None:

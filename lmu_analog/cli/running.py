@@ -10,11 +10,19 @@ from lmu_analog.cli.options import (
     DesignFile,
     EngineName,
     EngineOption,
+    EnsembleEngineName,
+    EnsembleEngineOption,
+    Only,
     Recording,
     Sample,
+    SamplingName,
+    SamplingOption,
+    Scheduler,
     Seed,
+    Without,
     Workers,
     keep,
+    load,
     say,
 )
 from lmu_analog.errors import SimulationError
@@ -27,18 +35,28 @@ def simulate(
     input: Recording = None,
     sample: Sample = None,
     seed: Seed = 0,
+    sampling: SamplingOption = SamplingName.random,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the result.")] = None,
+    only: Only = None,
+    without: Without = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one circuit against the ideal window and the NumPy memory."""
-    from lmu_analog.design import Design
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import simulate_one
     from lmu_analog.output.progress import progress
 
-    loaded = Design.load(design)
+    loaded = load(design, only, without, mismatched=sample is not None)
     with progress("simulating"):
-        result = simulate_one(loaded, engine.value, recording=input, sample=sample, seed=seed, plot=plot)
+        result = simulate_one(
+            loaded,
+            engine.value,
+            recording=input,
+            sample=sample,
+            seed=seed,
+            sampling=sampling.value,
+            plot=plot,
+        )
     content = summary.simulation(result)
     typer.echo(summary.dumps(content) if as_json else tables.simulation(content))
 
@@ -49,27 +67,49 @@ def montecarlo(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="RUN.zarr", help="Where the run is stored.")
     ],
-    samples: Annotated[int, typer.Option("-n", "--samples", help="Number of mismatch samples.")] = 200,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            "-n", "--samples", help="Number of samples, 200 unless given; with --until the most, or 100000."
+        ),
+    ] = None,
     seed: Seed = 0,
-    engine: EngineOption = EngineName.exact,
+    engine: EnsembleEngineOption = EnsembleEngineName.exact,
+    hybrid: Annotated[
+        int | None, typer.Option(metavar="K", help="Let ngspice run the first K too, and combine both.")
+    ] = None,
+    sampling: SamplingOption = SamplingName.random,
+    until: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Stop by precision: 'yield +-1 %' or 'p95 +-2 %'.")
+    ] = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue or extend the run.")] = False,
+    only: Only = None,
+    without: Without = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a mismatch ensemble."""
-    from lmu_analog.design import Design
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import stored_ensemble
     from lmu_analog.output.progress import progress
 
-    with progress("mismatch samples", samples) as advance:
+    if samples is None:
+        samples = 200 if until is None else 100_000
+    with progress(
+        "mismatch samples" if until is None else "samples, at most", samples + (hybrid or 0)
+    ) as advance:
         content = stored_ensemble(
-            Design.load(design),
+            load(design, only, without),
             output,
             samples=samples,
             seed=seed,
             engine=engine.value,
+            subset=hybrid,
+            sampling=sampling.value,
+            until=until,
             workers=workers,
+            scheduler=scheduler,
             resumed=resume,
             progress=advance,
         )
@@ -103,14 +143,15 @@ def run(
     samples: Annotated[int, typer.Option("-n", "--samples", help="Number of mismatch samples.")] = 200,
     seed: Seed = 0,
     workers: Workers = None,
+    only: Only = None,
+    without: Without = None,
     as_json: AsJson = False,
 ) -> None:
     """Do the main job: derive, netlist, simulate in both engines, Monte Carlo, report."""
-    from lmu_analog.design import Design
     from lmu_analog.output import mainjob, summary, tables
     from lmu_analog.output.progress import progress
 
-    loaded = Design.load(design)
+    loaded = load(design, only, without)
     with progress("run", mainjob.steps(samples)) as advance:
         content = mainjob.run(loaded, output, samples=samples, seed=seed, workers=workers, progress=advance)
     typer.echo(summary.dumps(content) if as_json else tables.main_job(content))

@@ -1,60 +1,161 @@
-"""The exact engine's unit of work: consecutive samples of a linear circuit, all at once."""
+"""The exact engine's unit of work: consecutive samples of a linear circuit, all at once.
+
+Samples are computed in blocks that begin at fixed numbers and are always whole, whatever part of them is
+wanted: every arithmetic operation then meets the same neighbours, and the same sample the same last bit.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.slow import Reduction, plan_reduction, slow_states
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, draw, is_sound, sample
+from lmu_analog.ensembles.mismatch import Mismatch, is_sound, sample
+from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE, Results
-from lmu_analog.memory import window
+from lmu_analog.errors import CircuitError
+from lmu_analog.memory import lifted, steady, window
 from lmu_analog.memory.sampled import steady_response
-from lmu_analog.memory.statespace import StateSpace, growth
+from lmu_analog.memory.stability import is_stable
+from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.simulation import Grid, exact_states, grid, ideal_window
-from lmu_analog.stimulus import Tones
+from lmu_analog.stimulus import Recording, Tones
 
-RECORDING_BATCH = 16  # samples propagated at once through a recording
-BATCH_VALUES = 20_000_000  # and fewer where the recording is long: bounds the memory to about 1 GB
+BLOCK = 2048  # samples of tones computed together: enough to hide what a call of NumPy costs
+SMALL_BLOCK = 64  # of what takes longer: long recordings, circuits that do not come down to slow states
+BLOCK_POINTS = 2**18  # samples times points of a recording, in a block between the two
+BATCH_VALUES = 250_000  # states of all samples that are propagated together: what a core's cache holds
+KEPT_DESIGNS = 4
 
 
-def exact_chunk(design: Design, seed: int, samples: range) -> Results:
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What all samples of a design share.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    law : Mismatch
+    looked_at : Grid
+    reduction : Reduction or None
+        How the circuit comes down to its slow states, where it does.
+    """
+
+    circuit: Circuit
+    law: Mismatch
+    looked_at: Grid
+    reduction: Reduction | None
+
+
+def block_size(design: Design) -> int:
+    """Give the number of samples that are computed together."""
+    return _block_size(_bench(design))
+
+
+def _block_size(bench: Bench) -> int:
+    if bench.reduction is None:
+        return SMALL_BLOCK
+    if isinstance(bench.looked_at.stimulus, Tones):
+        return BLOCK
+    return max(SMALL_BLOCK, 2 ** int(np.log2(BLOCK_POINTS / len(bench.looked_at.time))))
+
+
+def exact_chunk(design: Design, seed: int, samples: range, *, plan: Plan = RANDOM) -> Results:
     """Run consecutive samples in the exact engine."""
-    circuit, law = build(design), Mismatch.of(design)
-    values = sample(circuit, law, draw(circuit, law, seed=seed, samples=samples))
-    looked_at = grid(design.stimulus, design.theta)
+    bench = _bench(design)
+    block = _block_size(bench)
+    profiles, statuses = [], []
+    for start in range(block * (samples.start // block), samples.stop, block):
+        draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=range(start, start + block), plan=plan)
+        profile, status = _block(bench, design.theta, draws)
+        wanted = slice(max(samples.start - start, 0), min(samples.stop - start, block))
+        profiles.append(profile[wanted])
+        statuses.append(status[wanted])
+    profile = np.concatenate(profiles)
+    return Results(samples.start, profile, window.window_nrmse(profile), np.concatenate(statuses))
+
+
+def _bench(design: Design) -> Bench:
+    return _prepared(_Named(design.digest, design))
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A design that a cache can hold: told apart by its digest."""
+
+    digest: str
+    design: Design
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Named) and other.digest == self.digest
+
+
+@lru_cache(maxsize=KEPT_DESIGNS)
+def _prepared(named: _Named) -> Bench:
+    design = named.design
+    circuit, stimulus = build(design), design.stimulus
+    band = float(np.max(stimulus.frequency)) if isinstance(stimulus, Tones) else design.bandwidth
+    try:
+        reduction = None if circuit.clock else plan_reduction(circuit.twin or circuit, band=band)
+    except CircuitError:
+        reduction = None
+    return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), reduction)
+
+
+def _block(bench: Bench, theta: float, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give profile (s, q) and status (s,) of a whole block of draws (s, z)."""
+    circuit = bench.circuit
+    values = sample(circuit, bench.law, z)
     # A value that is not positive is no circuit; such a sample has failed, and the nominal stands in.
     sound = is_sound(circuit, values)
-    system = extract(circuit, np.where(sound[:, None], values, circuit.values))
-    stable = growth(system) < 0.0
-    profile = _profiles(system, looked_at, design.theta)
+    system = _system(bench, np.where(sound[:, None], values, circuit.values))
+    stable = is_stable(system)
+    with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
+        profile = _profiles(system, bench.looked_at, theta)
     profile[~stable], profile[~sound] = np.inf, np.nan
-    status = np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8)
-    return Results(samples.start, profile, window.window_nrmse(profile), status)
+    return profile, np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8)
+
+
+def _system(bench: Bench, values: np.ndarray) -> StateSpace:
+    """Reduce all samples to their slow states; where that is not certain, take all states."""
+    if bench.reduction is None:
+        return extract(bench.circuit, values)
+    inner = values if bench.circuit.twin is None else twin_values(bench.circuit, values)
+    try:
+        return slow_states(bench.reduction, inner)
+    except (CircuitError, np.linalg.LinAlgError):
+        return extract(bench.reduction.circuit, inner)
 
 
 def _profiles(system: StateSpace, looked_at: Grid, theta: float) -> np.ndarray:
     match looked_at.stimulus:
         case Tones() as tones:
+            wave = (tones.frequency, tones.phasor)
+            if system.dt is None:
+                return steady.many_profiles(system, wave, theta)
             phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
-            return window.tone_profile(phasor, (tones.frequency, tones.phasor), theta, offset=system.offset)
-        case _:
+            return window.tone_profile(phasor, wave, theta, offset=system.offset)
+        case Recording() as recording:
             truth = ideal_window(looked_at, theta)
+            if system.dt is not None:
+                return window.time_profile(exact_states(system, looked_at), truth, looked_at.rms)
             parts = [
-                window.time_profile(exact_states(part, looked_at), truth, looked_at.rms)
-                for part in _batches(system, _batch(system, looked_at))
+                lifted.many_profiles(part, recording.values, recording.dt, ideal=truth, rms=looked_at.rms)
+                for part in _batches(system, looked_at)
             ]
             return np.concatenate(parts)
 
 
-def _batch(system: StateSpace, looked_at: Grid) -> int:
-    values = len(looked_at.time) * (system.order + window.POINTS)
-    return max(1, min(RECORDING_BATCH, BATCH_VALUES // values))
-
-
-def _batches(system: StateSpace, size: int) -> Iterator[StateSpace]:
+def _batches(system: StateSpace, looked_at: Grid) -> Iterator[StateSpace]:
+    """Cut the samples into parts that are propagated together."""
+    size = max(1, BATCH_VALUES // (len(looked_at.time) * system.order))
     for k in range(0, len(system.A), size):
-        cut = slice(k, k + size)
-        offset = None if system.offset is None else system.offset[cut]
-        yield StateSpace(system.A[cut], system.B[cut], system.C[cut], system.D[cut], system.dt, offset)
+        yield cut(system, slice(k, k + size))

@@ -6,8 +6,10 @@ sample can be replayed alone.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,8 +18,10 @@ from scipy.special import ndtr, ndtri
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.tolerance import Distribution, Tolerance
+from lmu_analog.circuits.tolerance import Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
+from lmu_analog.ensembles.groups import Shared, shared_draws
+from lmu_analog.ensembles.selection import Selection, Target, acting
 from lmu_analog.errors import DesignError
 
 HIGHEST_SEED = 2**63 - 1
@@ -28,31 +32,52 @@ EXACT = Tolerance(0.0)
 
 @dataclass(frozen=True)
 class Mismatch:
-    """The law: a tolerance for every class; a class left out is exact."""
+    """The law: a tolerance for every class, what is correlated, and what of it acts.
+
+    Attributes
+    ----------
+    classes : dict
+        Class to tolerance; a class left out is exact.
+    groups : tuple of Group
+        Components whose local draws are correlated.
+    selection : Selection
+        All, unless some mismatch is switched off.
+    """
 
     classes: dict[str, Tolerance]
+    groups: tuple[Group, ...] = ()
+    selection: Selection = Selection()
 
     @classmethod
     def of(cls, design: Design) -> "Mismatch":
         """Read the law off a design."""
-        return cls(design.mismatch)
+        return cls(design.tolerances, design.groups, Selection(design.only, design.without))
 
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
     """Names of the draws of a circuit, and where each acts.
 
-    A local draw belongs to one parameter and one class; after them comes one lot draw a class.
+    A local draw belongs to one parameter and one class; after them comes one lot draw a class, then the
+    shared ones of groups. ``acts`` says of local and lot draws whether they do.
     """
 
     names: tuple[str, ...]
     parameter: np.ndarray
     classes: tuple[str, ...]
     lots: tuple[str, ...]
+    acts: np.ndarray
+    shared: Shared
 
 
 def columns(circuit: Circuit, mismatch: Mismatch) -> tuple[str, ...]:
-    """Name the draws of a circuit, the columns of z: parameter and class, then lot and class."""
+    """Name the draws of a circuit, the columns of z: parameter and class, then lot and class, then groups.
+
+    Raises
+    ------
+    DesignError
+        If a pattern of the selection or of a group picks nothing, or groups overlap.
+    """
     return _columns(circuit, mismatch).names
 
 
@@ -61,8 +86,15 @@ def _columns(circuit: Circuit, mismatch: Mismatch) -> _Columns:
         (k, p.name, c) for k, p in enumerate(circuit.parameters) for c in p.classes if c in mismatch.classes
     ]
     lots = tuple(sorted(mismatch.classes))
+    component = {c.name: c for c in circuit.components}
+    owners = [component[circuit.parameters[k].component] for k, _, _ in pairs]
+    local = [Target(c, name, owner) for (_, name, c), owner in zip(pairs, owners, strict=True)]
+    acts = acting(mismatch.selection, [*local, *(Target(c) for c in lots)])
     names = [f"{name}|{c}" for _, name, c in pairs] + [f"lot|{c}" for c in lots]
-    return _Columns(tuple(names), np.array([k for k, _, _ in pairs], int), tuple(c for *_, c in pairs), lots)
+    shared = shared_draws(mismatch.groups, local, first=len(names))
+    parameter = np.array([k for k, _, _ in pairs], int)
+    classes = tuple(c for *_, c in pairs)
+    return _Columns((*names, *shared.names), parameter, classes, lots, acts, shared)
 
 
 def check_seed(seed: int) -> int:
@@ -70,6 +102,13 @@ def check_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= HIGHEST_SEED:
         raise DesignError(f"seed {str(seed)[:40]} is no whole number from 0 to 2^63 - 1")
     return int(seed)
+
+
+def check_index(index: int) -> int:
+    """Refuse a sample that is no whole number from 0 up."""
+    if isinstance(index, bool) or not isinstance(index, int) or index < 0:
+        raise DesignError(f"sample {index!r} is no whole number from 0 up")
+    return index
 
 
 def draw(circuit: Circuit, mismatch: Mismatch, *, seed: int, samples: range) -> Float[np.ndarray, "s z"]:
@@ -91,19 +130,26 @@ def draw(circuit: Circuit, mismatch: Mismatch, *, seed: int, samples: range) -> 
     """
     seed = check_seed(seed)
     names = columns(circuit, mismatch)
-    z = np.empty((len(samples), len(names)))
-    for k, name in enumerate(names):
-        z[:, k] = _stream(seed, name, samples)
-    return z
+    z = np.empty((len(names), len(samples)))
+    for row, words in zip(z, _words(seed, names, samples), strict=True):
+        # 53 bits, centred: never 0 or 1, so the inverse normal is finite.
+        ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53, out=row)
+    return z.T
 
 
-def _stream(seed: int, name: str, samples: range) -> np.ndarray:
+def _words(seed: int, names: tuple[str, ...], samples: range) -> Iterator[np.ndarray]:
+    """Give every name's stretch of its own stream, 64 bits a sample."""
     first = samples.start // BLOCK
     skip = samples.start - BLOCK * first
-    generator = np.random.Philox(key=np.array([seed, _key(name)], np.uint64), counter=first)
-    words = generator.random_raw(skip + len(samples))[skip:]
-    # 53 bits, centred: never 0 or 1, so the inverse normal is finite.
-    return ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53)
+    generator = np.random.Philox(key=0)
+    state: Any = generator.state
+    # Turning one generator to another key takes a sixth of the time that making a new one does.
+    for name in names:
+        state["state"]["key"][:] = seed, _key(name)
+        state["state"]["counter"][:] = first, 0, 0, 0
+        state["buffer_pos"] = BLOCK
+        generator.state = state
+        yield generator.random_raw(skip + len(samples))[skip:]
 
 
 @cache
@@ -115,7 +161,8 @@ def sample(circuit: Circuit, mismatch: Mismatch, z: Float[np.ndarray, "*s z"]) -
     """Apply the law to draws.
 
     p = p_nominal (1 + lot of the class) (1 + local) for every class of a parameter; random offsets of
-    op-amps, sigma a third of their largest, are added (both only where class ``opamp`` is named).
+    op-amps, sigma a third of their largest, are added (both only where class ``opamp`` is named). What the
+    selection leaves out is exactly one, or no offset.
 
     Parameters
     ----------
@@ -130,29 +177,34 @@ def sample(circuit: Circuit, mismatch: Mismatch, z: Float[np.ndarray, "*s z"]) -
         Values of ``circuit.parameters``, SI units.
     """
     where = _columns(circuit, mismatch)
-    values = np.broadcast_to(circuit.values, (*z.shape[:-1], len(circuit.values))).copy()
+    lines = np.moveaxis(where.shared.mix(z), -1, 0)  # a line a draw: its samples lie side by side
+    lead = (slice(None),) + (None,) * (lines.ndim - 1)
+    values = np.broadcast_to(circuit.values[lead], (len(circuit.values), *lines.shape[1:])).copy()
     lot_at = {c: len(where.classes) + k for k, c in enumerate(where.lots)}
     spans = _offset_spans(circuit)
     kinds = np.array(where.classes)
     is_offset = np.array([spans[k] is not None for k in where.parameter], bool)
     for c, tolerance in mismatch.classes.items():
-        lot = factor(z[..., lot_at[c], None], tolerance.lot, tolerance.distribution)
         scaling = np.flatnonzero((kinds == c) & ~is_offset)
-        local = factor(z[..., scaling], tolerance.tolerance, tolerance.distribution)
+        # A draw of zero would not do: the lognormal law has its mean, not its median, at one.
+        spread = spreads(tolerance, circuit.values[where.parameter[scaling]])[where.acts[scaling]]
+        moved = scaling[where.acts[scaling]]
         # A parameter meets a class at most once, so no index repeats here.
-        values[..., where.parameter[scaling]] *= local * lot
-    for k in np.flatnonzero(is_offset):
+        values[where.parameter[moved]] *= factor(lines[moved], spread[lead], tolerance.distribution)
+        if where.acts[lot_at[c]] and tolerance.lot:
+            values[where.parameter[scaling]] *= factor(
+                lines[lot_at[c]], tolerance.lot, tolerance.distribution
+            )
+    for k in np.flatnonzero(is_offset & where.acts[: len(kinds)]):
         if mismatch.classes["opamp"] != EXACT:
-            values[..., where.parameter[k]] += spans[where.parameter[k]] / TRUNCATION * truncated(z[..., k])
-    return values
+            values[where.parameter[k]] += spans[where.parameter[k]] / TRUNCATION * truncated(lines[k])
+    return np.moveaxis(values, 0, -1)
 
 
 def sample_circuit(design: Design, *, seed: int, index: int) -> Circuit:
     """Build the circuit of one mismatch sample."""
-    if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-        raise DesignError(f"sample {index!r} is no whole number from 0 up")
     circuit, law = build(design), Mismatch.of(design)
-    z = draw(circuit, law, seed=seed, samples=range(index, index + 1))
+    z = draw(circuit, law, seed=seed, samples=range(check_index(index), index + 1))
     return with_values(circuit, sample(circuit, law, z)[0])
 
 
@@ -162,9 +214,9 @@ def is_sound(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> np.ndarray:
     return np.asarray((values[..., positive] > 0.0).all(axis=-1))
 
 
-def factor(z: np.ndarray, spread: float, distribution: Distribution) -> np.ndarray:
-    """Turn standard normals into factors around 1; ``spread`` as in ``Tolerance``."""
-    if spread == 0.0:
+def factor(z: np.ndarray, spread: float | np.ndarray, distribution: Distribution) -> np.ndarray:
+    """Turn standard normals into factors around 1; ``spread``, one or one a draw, as in ``Tolerance``."""
+    if not np.any(spread):
         return np.ones_like(z)
     match distribution:
         case "gauss3":

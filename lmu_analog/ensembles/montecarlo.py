@@ -1,28 +1,40 @@
-"""Monte Carlo: the same mismatched circuits in either engine, in parallel, chunk by chunk.
+"""Monte Carlo: the same mismatched circuits in every engine, in parallel, chunk by chunk.
 
 A chunk is a pure function of (design, seed, chunk), so results do not depend on the workers.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
+from lmu_analog.circuits.saturation import check_parts
 from lmu_analog.design import Design
+from lmu_analog.ensembles.cluster import Crew, hired
 from lmu_analog.ensembles.exact import exact_chunk
-from lmu_analog.ensembles.mismatch import check_seed
-from lmu_analog.ensembles.pool import processors, run_tasks
+from lmu_analog.ensembles.layout import CHUNK
+from lmu_analog.ensembles.mismatch import Mismatch, check_seed, columns
+from lmu_analog.ensembles.nonlinear import nonlinear_chunk, parts, taken_over
+from lmu_analog.ensembles.pool import processors
+from lmu_analog.ensembles.reasons import code_of
+from lmu_analog.ensembles.sampling import RANDOM, Plan, Sampling, make_plan
 from lmu_analog.ensembles.simulated import ngspice_sample
-from lmu_analog.ensembles.store import CHUNK, Results, Store, create, failed, manifest, resume
+from lmu_analog.ensembles.store import Results, Store, extend, failed, manifest, opened
+from lmu_analog.ensembles.until import is_reached, looks, read_target
 from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
 from lmu_analog.memory import window
-from lmu_analog.simulation import ENGINES, Engine
 from lmu_analog.spice import ngspice
 
+Engine = Literal["exact", "nonlinear", "ngspice"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 MOST_SAMPLES = 10_000_000
 SAMPLE_TIMEOUT = 600.0  # s for one ngspice sample; the slowest measured (order 48, slewing) took 12
 CHUNK_TIMEOUT = 3600.0  # s for a chunk of the exact engine
@@ -36,21 +48,32 @@ def monte_carlo(
     seed: int = 0,
     *,
     engine: Engine = "exact",
+    sampling: Sampling = "random",
+    until: str | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
     store: Path | str | None = None,
     resumed: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> xr.Dataset:
-    """Run mismatch samples 0 .. samples-1 of a design.
+    """Run mismatch samples 0 .. samples-1 of a design, or as many of them as a precision takes.
 
     Parameters
     ----------
     design : Design
     samples : int
     seed : int
-    engine : {"exact", "ngspice"}
+    engine : {"exact", "nonlinear", "ngspice"}
+        "nonlinear" knows rails, slew limits and input ranges, and hands the samples that it cannot do to ngspice.
+    sampling : {"random", "latin", "sobol"}
+        Latin and Sobol' samples are spread evenly, in blocks of 64 and 256.
+    until : str, optional
+        Stop where a 95 % interval is narrow enough: "yield +-1 %", or "p95 +-2 %" of the value, likewise
+        median, mean and p05. ``samples`` are the most then; the run is one of as many as it took.
     workers : int, optional
         Processes; as many as there are processors unless given.
+    scheduler : str, optional
+        Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers do the work instead.
     store : path, optional
         Where to write the run as Zarr; without it the run is kept in memory only.
     resumed : bool
@@ -62,28 +85,43 @@ def monte_carlo(
     -------
     xarray.Dataset
         ``window_nrmse`` (sample) and ``profile`` (sample, delay), fractions of rms(u); ``status`` (sample):
-        0 good, 1 unstable (error inf), 2 failed (error NaN).
+        0 good, 1 unstable (error inf), 2 failed (error NaN); ``reason`` (sample): codes, see
+        ``ensembles.reasons``.
 
     Raises
     ------
     DesignError, StoreError
         If an argument or the store is wrong.
     SimulationError
-        If ngspice is missing, or the store cannot be written.
+        If ngspice or the scheduler is missing, or the store cannot be written.
     """
+    if workers is not None and scheduler is not None:
+        raise DesignError("workers are this computer's, a scheduler has its own; give one of them")
     samples, workers = check_numbers(samples, workers)
     if engine not in ENGINES:
         raise DesignError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
     if engine == "ngspice":
         ngspice.require()
-    described = manifest(design, seed=check_seed(seed), engine=engine)
-    build(design)  # a design without a circuit is refused before anything is written
-    kept = None
-    if store is not None:
-        kept = (resume if resumed else create)(Path(store), described, samples)
-    todo = np.flatnonzero(~kept.done[:samples]) if kept else np.arange(samples)
-    run = _run(design, check_seed(seed), engine, todo, workers)
-    return _collect(run, samples, kept, described, progress)
+    described = manifest(design, seed=check_seed(seed), engine=engine, sampling=sampling)
+    # A design without a circuit, or a pattern that picks nothing, is refused before anything is written.
+    columns(build(design), Mismatch.of(design))
+    if engine == "nonlinear":
+        check_parts(build(design))
+    target = None if until is None else read_target(until, design)
+    sizes = [samples] if target is None else list(looks(samples))
+    job = _Job(design, check_seed(seed), engine, make_plan(design, sampling))
+    with contextlib.ExitStack() as stack:
+        crew, kept = stack.enter_context(hired(workers, scheduler)), None
+        if store is not None:
+            kept = stack.enter_context(opened(Path(store), described, sizes[0], resumed=resumed))
+        gathered: list[Results] = []
+        for size in sizes[:-1]:
+            kept = _reach(size, job, crew, kept, gathered, progress)
+            run = _dataset(kept, gathered, size, described)
+            if target is not None and is_reached(run, target):
+                return run
+        kept = _reach(sizes[-1], job, crew, kept, gathered, progress)
+        return _dataset(kept, gathered, sizes[-1], described)
 
 
 def check_numbers(samples: int, workers: int | None) -> tuple[int, int]:
@@ -97,36 +135,88 @@ def check_numbers(samples: int, workers: int | None) -> tuple[int, int]:
     return samples, workers
 
 
-def _run(design: Design, seed: int, engine: Engine, todo: np.ndarray, workers: int) -> Iterator[Results]:
-    if engine == "exact":
-        stretches = [part for part in np.split(todo, _breaks(todo)) if len(part)]
-        tasks = [(design, seed, range(int(part[0]), int(part[-1]) + 1)) for part in stretches]
-        yield from _run_exact(tasks, workers)
-    else:
-        tasks = [(design, seed, int(k)) for k in todo]
-        for number, result in run_tasks(ngspice_sample, tasks, workers=workers, timeout=SAMPLE_TIMEOUT):
-            index = tasks[number][2]
-            if isinstance(result, SimulatorMissing):  # no fault of the sample
-                raise result
-            yield failed(index, index + 1) if isinstance(result, SimulationError) else result
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What all samples of a run have in common."""
+
+    design: Design
+    seed: int
+    engine: Engine
+    plan: Plan
+
+    def unit(self, function: Callable[..., Results]) -> Callable[..., Results]:
+        """Give a unit of work the plan, unless it is the one that it has by itself."""
+        return function if self.plan == RANDOM else partial(function, plan=self.plan)
 
 
-def _run_exact(tasks: list[tuple[Design, int, range]], workers: int) -> Iterator[Results]:
+def _reach(
+    size: int,
+    job: _Job,
+    crew: Crew,
+    kept: Store | None,
+    gathered: list[Results],
+    progress: Callable[[int], None] | None,
+) -> Store | None:
+    """Run what is missing of samples 0 .. size-1, into the store or else the list; give the longer store."""
+    kept = kept and extend(kept, size)
+    have = sum(len(r.status) for r in gathered)
+    todo = np.flatnonzero(~kept.done[:size]) if kept else np.arange(have, size)
+    with contextlib.closing(_run(job, todo, crew)) as run:
+        _collect(run, kept, gathered, progress)
+    return kept
+
+
+def _run(job: _Job, todo: np.ndarray, crew: Crew) -> Generator[Results, None, None]:
+    stretches = [part for part in np.split(todo, _breaks(todo)) if len(part)]
+    tasks = [(job.design, job.seed, range(int(part[0]), int(part[-1]) + 1)) for part in stretches]
+    match job.engine:
+        case "exact":
+            yield from _run_chunks(job.unit(exact_chunk), tasks, crew)
+        case "nonlinear":
+            handed: list[int] = []
+            for results in _run_chunks(job.unit(nonlinear_chunk), tasks, crew):
+                done, left = parts(results)
+                handed += left
+                yield from done
+            for result in _run_samples(job, sorted(handed), crew):
+                yield taken_over(result)
+        case "ngspice":
+            yield from _run_samples(job, todo.tolist(), crew)
+
+
+def _run_samples(job: _Job, todo: list[int], crew: Crew) -> Iterator[Results]:
+    tasks, unit = [(job.design, job.seed, k) for k in todo], job.unit(ngspice_sample)
+    for number, result in crew.run(unit, tasks, timeout=SAMPLE_TIMEOUT):
+        if isinstance(result, SimulatorMissing):  # no fault of the sample
+            raise result
+        yield _counted(result, range(todo[number], todo[number] + 1))
+
+
+def _counted(result: Results | SimulationError, samples: range) -> Results:
+    """Make a failure a row with its reason."""
+    if isinstance(result, SimulationError):
+        return failed(samples.start, samples.stop, reason=code_of(result))
+    return result
+
+
+def _run_chunks(
+    unit: Callable[..., Results], tasks: list[tuple[Design, int, range]], crew: Crew
+) -> Iterator[Results]:
     """Run chunks here while that is quicker than starting processes; the results do not show which way."""
+    here = 0
     start = time.perf_counter()
-    for number, task in enumerate(tasks):
+    while here < len(tasks) and not _pays(crew, here, len(tasks) - here, time.perf_counter() - start):
         with threadpool_limits(1):
-            results = exact_chunk(*task)
+            results = unit(*tasks[here])
+        here += 1
         yield results
-        left = len(tasks) - number - 1
-        if workers > 1 and left * (time.perf_counter() - start) / (number + 1) > POOL_WORTH:
-            break
-    else:
-        return
-    rest = tasks[number + 1 :]
-    for k, result in run_tasks(exact_chunk, rest, workers=workers, timeout=CHUNK_TIMEOUT):
-        lost = isinstance(result, SimulationError)
-        yield failed(rest[k][2].start, rest[k][2].stop) if lost else result
+    for k, result in crew.run(unit, tasks[here:], timeout=CHUNK_TIMEOUT):
+        yield _counted(result, tasks[here + k][2])
+
+
+def _pays(crew: Crew, done: int, left: int, seconds: float) -> bool:
+    """Whether handing the chunks that are left to a crew is quicker, by the seconds that the others took."""
+    return crew.remote or (crew.workers > 1 and done > 0 and left * seconds / done > POOL_WORTH)
 
 
 def _breaks(todo: np.ndarray) -> np.ndarray:
@@ -136,12 +226,10 @@ def _breaks(todo: np.ndarray) -> np.ndarray:
 
 def _collect(
     run: Iterator[Results],
-    samples: int,
     kept: Store | None,
-    described: dict[str, str | int | float],
+    gathered: list[Results],
     progress: Callable[[int], None] | None,
-) -> xr.Dataset:
-    gathered: list[Results] = []
+) -> None:
     waiting: list[Results] = []
     flushed = time.monotonic()
     try:
@@ -155,24 +243,30 @@ def _collect(
     finally:
         if kept:
             _flush(kept, waiting)
-    if kept:
-        return kept.dataset().isel(sample=slice(samples))
-    return _in_memory(gathered, described)
 
 
 def _flush(kept: Store, waiting: list[Results]) -> None:
-    while waiting:
-        kept.write(waiting.pop())
+    if waiting:
+        kept.write(waiting)
+        waiting.clear()
+
+
+def _dataset(
+    kept: Store | None, gathered: list[Results], size: int, described: dict[str, str | int | float]
+) -> xr.Dataset:
+    return kept.dataset().isel(sample=slice(size)) if kept else _in_memory(gathered, described)
 
 
 def _in_memory(gathered: list[Results], described: dict[str, str | int | float]) -> xr.Dataset:
     ordered = sorted(gathered, key=lambda r: r.start)
     status = np.concatenate([r.status for r in ordered])
+    reason = np.concatenate([r.reason for r in ordered])
     return xr.Dataset(
         {
             "window_nrmse": ("sample", np.concatenate([r.window_nrmse for r in ordered]), {"units": "1"}),
             "profile": (("sample", "delay"), np.concatenate([r.profile for r in ordered]), {"units": "1"}),
             "status": ("sample", status),
+            "reason": ("sample", reason),
             "done": ("sample", np.ones(len(status), bool)),
         },
         coords={"sample": np.arange(len(status)), "delay": window.QUADRATURE.r},

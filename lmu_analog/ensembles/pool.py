@@ -47,9 +47,9 @@ def run_tasks(
     for number in range(len(tasks)):
         waiting.put(number)
     finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-    crew = [_Crew(function, tasks, waiting, finished, timeout) for _ in range(min(workers, len(tasks)))]
-    for member in crew:
-        member.start()
+    feeders = [_Feeder(function, tasks, waiting, finished, timeout) for _ in range(min(workers, len(tasks)))]
+    for feeder in feeders:
+        feeder.start()
     try:
         for _ in tasks:
             number, result = finished.get()
@@ -57,14 +57,46 @@ def run_tasks(
                 raise result
             yield number, result
     finally:
-        for member in crew:
-            member.stop()
-        for member in crew:
-            member.join()
+        for feeder in feeders:
+            feeder.stop()
+        for feeder in feeders:
+            feeder.join()
 
 
-class _Crew(threading.Thread):
-    """A thread that feeds one worker process, and replaces it when it dies."""
+class Keeper:
+    """A worker process that is replaced when it dies, and whose crash costs a task nothing the first time."""
+
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
+        self._stopped = False
+
+    def call(self, function: Callable[..., Any], task: tuple[Any, ...], *, timeout: float) -> Any:
+        """Call a function in the process; what it raises, and a second crash or a hang, is raised here."""
+        for last in (False, True):
+            worker = self._ready()
+            try:
+                return worker.call(function, task, timeout=timeout)
+            except SimulationError:
+                crashed = not worker.alive and not worker.timed_out
+                if last or not crashed or self._stopped:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """End the process, even in the middle of a task."""
+        self._stopped = True
+        if self._worker is not None:
+            self._worker.close()
+
+    def _ready(self) -> Worker:
+        if self._worker is None or not self._worker.alive:
+            self._worker = Worker()
+            self._worker.call(os.getpid, (), timeout=START_TIMEOUT)
+        return self._worker
+
+
+class _Feeder(threading.Thread):
+    """A thread that feeds one worker process."""
 
     def __init__(
         self,
@@ -77,7 +109,7 @@ class _Crew(threading.Thread):
         super().__init__(daemon=True)
         self._function, self._tasks, self._timeout = function, tasks, timeout
         self._waiting, self._finished = waiting, finished
-        self._worker: Worker | None = None
+        self._keeper = Keeper()
         self._stopped = False
 
     def run(self) -> None:
@@ -88,32 +120,13 @@ class _Crew(threading.Thread):
             except queue.Empty:
                 break
             try:
-                outcome: Any = self._attempt(number)
+                outcome: Any = self._keeper.call(self._function, self._tasks[number], timeout=self._timeout)
             except (LmuAnalogError, OSError) as error:
                 outcome = error
             self._finished.put((number, outcome))
-        if self._worker is not None:
-            self._worker.close()
+        self._keeper.close()
 
     def stop(self) -> None:
         """End the worker, even in the middle of a task."""
         self._stopped = True
-        if self._worker is not None:
-            self._worker.close()
-
-    def _attempt(self, number: int) -> Any:
-        for last in (False, True):
-            worker = self._ready()
-            try:
-                return worker.call(self._function, self._tasks[number], timeout=self._timeout)
-            except SimulationError:
-                crashed = not worker.alive and not worker.timed_out
-                if last or not crashed or self._stopped:
-                    raise
-        raise AssertionError("unreachable")
-
-    def _ready(self) -> Worker:
-        if self._worker is None or not self._worker.alive:
-            self._worker = Worker()
-            self._worker.call(os.getpid, (), timeout=START_TIMEOUT)
-        return self._worker
+        self._keeper.close()

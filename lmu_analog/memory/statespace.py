@@ -1,5 +1,6 @@
 """Linear time-invariant systems, one or thousands at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import linalg, signal
 
 @dataclass(frozen=True, eq=False)
 class StateSpace:
-    """The single-input system x' = A x + B u, y = C x + D u + offset.
+    """The single-input system x' = A x + B u, y = C x + D u + slope (u', u'', ...) + offset.
 
     With ``dt`` it is a sampled system, x[k] = A x[k-1] + B u[k]. Leading axes mean many of these.
 
@@ -23,6 +24,9 @@ class StateSpace:
         Sampling interval, None in continuous time.
     offset : (..., p) array or None
         What the outputs show at rest (u = 0), in the unit of y: op-amp offsets, seen at the outputs.
+    slope : (..., p, k) array or None, s, s^2, ...
+        What the outputs show of u', u'', ..., where poles far beyond the band were left out; continuous
+        time only.
     """
 
     A: Float[np.ndarray, "*#s n n"]
@@ -31,6 +35,7 @@ class StateSpace:
     D: Float[np.ndarray, "*#s p 1"]
     dt: float | None = None
     offset: Float[np.ndarray, "*#s p"] | None = None
+    slope: Float[np.ndarray, "*#s p k"] | None = None
 
     @property
     def order(self) -> int:
@@ -43,11 +48,40 @@ class StateSpace:
         return np.linalg.eigvals(self.A).astype(complex)
 
 
+def cut(system: StateSpace, k: int | slice) -> StateSpace:
+    """Take one of many systems, or a stretch of them."""
+    offset, slope = (None if x is None else x[k] for x in (system.offset, system.slope))
+    return StateSpace(system.A[k], system.B[k], system.C[k], system.D[k], system.dt, offset, slope)
+
+
+def joined(parts: Sequence[StateSpace]) -> StateSpace:
+    """Put many systems after one another along their first axis; what one part has and another lacks is 0."""
+
+    def whole(name: str) -> np.ndarray | None:
+        present = [x for part in parts if (x := getattr(part, name)) is not None]
+        if not present:
+            return None
+        shape = present[0].shape[1:]
+        found = [getattr(part, name) for part in parts]
+        return np.concatenate(
+            [np.zeros((len(p.A), *shape)) if x is None else x for p, x in zip(parts, found, strict=True)]
+        )
+
+    A, B, C, D = (np.concatenate([getattr(part, name) for part in parts]) for name in "ABCD")
+    return StateSpace(A, B, C, D, parts[0].dt, whole("offset"), whole("slope"))
+
+
 def transform(system: StateSpace, T: Float[np.ndarray, "n n"]) -> StateSpace:
     """Change coordinates to z = T x; the input-output map stays the same."""
     inverse = np.linalg.inv(T)
     return StateSpace(
-        T @ system.A @ inverse, T @ system.B, system.C @ inverse, system.D, system.dt, system.offset
+        T @ system.A @ inverse,
+        T @ system.B,
+        system.C @ inverse,
+        system.D,
+        system.dt,
+        system.offset,
+        system.slope,
     )
 
 
@@ -85,8 +119,15 @@ def frequency_response(
             state = np.linalg.solve(s * identity - system.A, system.B)
         else:
             state = np.linalg.solve(identity - np.exp(-s * system.dt) * system.A, system.B)
-        responses.append((system.C @ state + system.D)[..., 0])
+        responses.append((system.C @ state + system.D)[..., 0] + fed(system, s))
     return np.stack(responses, axis=-2)
+
+
+def fed(system: StateSpace, s: complex) -> np.ndarray | float:
+    """Give what the derivatives of u add at once, (..., p)."""
+    if system.slope is None:
+        return 0.0
+    return np.asarray(system.slope @ s ** np.arange(1, system.slope.shape[-1] + 1))
 
 
 def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[np.ndarray, "*s t p"]:
@@ -119,6 +160,8 @@ def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[
     state[..., 1:] += gamma1 * u[1:]
     state[..., 1:] -= _first_sample_correction(phi, gamma1, u[0], len(u))
     output = system.C @ state + system.D * u
+    if system.slope is not None:  # a pole far beyond the band has followed the piece that ends here
+        output = output + system.slope[..., :1] * np.diff(u, prepend=u[0]) / dt
     if system.offset is not None:
         output = output + system.offset[..., None]
     return np.swapaxes(output, -1, -2)

@@ -8,7 +8,9 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import check_seed, sample_circuit
+from lmu_analog.ensembles.mismatch import check_seed
+from lmu_analog.ensembles.sampling import Sampling, planned_circuit
+from lmu_analog.ensembles.selection import Selection
 from lmu_analog.errors import DesignError
 from lmu_analog.output.files import whole_folder, write_text
 from lmu_analog.simulation import settling
@@ -18,7 +20,9 @@ from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_point
 MOST_DECKS = 100_000
 
 
-def deck_text(design: Design, *, sample: int | None = None, seed: int = 0) -> str:
+def deck_text(
+    design: Design, *, sample: int | None = None, seed: int = 0, sampling: Sampling = "random"
+) -> str:
     """Write the deck of a design, or of one of its mismatch samples.
 
     Raises
@@ -27,9 +31,20 @@ def deck_text(design: Design, *, sample: int | None = None, seed: int = 0) -> st
         If the circuit is unstable, so that no simulated time would be enough.
     """
     check_seed(seed)
-    circuit = build(design) if sample is None else sample_circuit(design, seed=seed, index=sample)
-    notes = () if sample is None else (f"seed = {seed}", f"sample = {sample}")
-    return _deck(design, circuit, notes)
+    if sample is None:
+        return _deck(design, build(design), _notes(design, None, seed))
+    circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+    plan = () if sampling == "random" else (f"sampling = {sampling}",)
+    return _deck(design, circuit, _notes(design, sample, seed) + plan)
+
+
+def _notes(design: Design, sample: int | None, seed: int) -> tuple[str, ...]:
+    notes = [] if design.temperature is None else [f"temperature = {design.temperature!r} K, in the values"]
+    if sample is not None:
+        notes += [f"seed = {seed}", f"sample = {sample}"]
+        chosen = str(Selection(design.only, design.without))
+        notes += [f"mismatch = {chosen}"] if chosen else []
+    return tuple(notes)
 
 
 def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> str:
@@ -37,13 +52,17 @@ def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> str:
     return deck(circuit, transient(circuit, design.stimulus, settle=settle), design.stimulus, notes=notes)
 
 
-def write_deck(design: Design, path: Path, *, sample: int | None = None, seed: int = 0) -> list[Path]:
+def write_deck(
+    design: Design, path: Path, *, sample: int | None = None, seed: int = 0, sampling: Sampling = "random"
+) -> list[Path]:
     """Write one deck, and beside it the recording if that is too long to stand in it; give the files."""
-    written = [write_text(path, deck_text(design, sample=sample, seed=seed))]
+    written = [write_text(path, deck_text(design, sample=sample, seed=seed, sampling=sampling))]
     return written + _write_recording(design, path.parent)
 
 
-def write_decks(design: Design, folder: Path, *, samples: range, seed: int = 0) -> list[Path]:
+def write_decks(
+    design: Design, folder: Path, *, samples: range, seed: int = 0, sampling: Sampling = "random"
+) -> list[Path]:
     """Write a deck for every sample into a new folder; give the files.
 
     Raises
@@ -58,7 +77,8 @@ def write_decks(design: Design, folder: Path, *, samples: range, seed: int = 0) 
     width = max(4, len(str(samples.stop)))
     with whole_folder(folder) as half:
         for k in samples:
-            write_text(half / f"sample-{k:0{width}d}.cir", deck_text(design, sample=k, seed=seed))
+            text = deck_text(design, sample=k, seed=seed, sampling=sampling)
+            write_text(half / f"sample-{k:0{width}d}.cir", text)
         _write_recording(design, half)
     return sorted(folder.iterdir(), key=lambda path: (path.suffix != ".cir", path.name))
 

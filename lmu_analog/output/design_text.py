@@ -5,10 +5,12 @@ from pathlib import Path
 
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.scaling import SCALINGS
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.technology import technologies
+from lmu_analog.circuits.temperature import Drift
+from lmu_analog.circuits.tolerance import Group, Tolerance
 from lmu_analog.circuits.values import SERIES
 from lmu_analog.design import Design
-from lmu_analog.units import fraction, parse, write
+from lmu_analog.units import area, fraction, parse, write
 
 # Settings that are one of a few words: what is left out, and what the line says.
 CHOICES = (
@@ -17,7 +19,17 @@ CHOICES = (
     ("values", "exact", f"exact, {', '.join(SERIES)}"),
     ("level", "behavioural", "behavioural or transistor"),
     ("variant", "", "gyrator or no-derivative"),
+    ("technology", None, ", ".join(technologies())),
 )
+# Quantities that may be left out: unit, and what the line says.
+QUANTITIES = (
+    ("tau", "s", "synapses of principle3"),
+    ("second_tau", "s", "second pole of principle3-two-pole"),
+    ("clock", "Hz", "of switched capacitors"),
+    ("temperature", "K", "of all parts"),
+    ("leakage", "s", "insulation resistance of capacitors times their capacitance"),
+)
+UM2 = 1e-12
 
 
 def commented(design: Design) -> str:
@@ -25,7 +37,8 @@ def commented(design: Design) -> str:
 
     A recording is named without its folder: it belongs beside the file.
     """
-    tables = [_memory(design), _signal(design), _circuit(design), _mismatch(design), _spec(design)]
+    tables = [_memory(design), _signal(design), _circuit(design), _mismatch(design), *_groups(design)]
+    tables += [_drift(design), _spec(design)]
     return "\n\n".join("\n".join(table) for table in tables if table) + "\n"
 
 
@@ -90,14 +103,13 @@ def _circuit(design: Design) -> list[str]:
     for name, usual, comment in CHOICES:
         if (chosen := getattr(design, name)) != usual:
             lines.append(_line(name, chosen, comment))
-    if design.tau is not None:
-        lines.append(_line("tau", _exact(design.tau, "s"), "synapses of principle3"))
-    if design.second_tau is not None:
+    if design.pairs is not None:
         lines.append(
-            _line("second_tau", _exact(design.second_tau, "s"), "second pole of principle3-two-pole")
+            _line("pairs", _percent(design.pairs), "largest error of one value; beyond, two are joined")
         )
-    if design.clock is not None:
-        lines.append(_line("clock", _exact(design.clock, "Hz"), "of switched capacitors"))
+    for name, unit, comment in QUANTITIES:
+        if (value := getattr(design, name)) is not None:
+            lines.append(_line(name, _exact(value, unit), comment))
     for name in ("opamp", "transconductor", "crossbar"):
         if isinstance(table := getattr(design, name), dict):
             beside = {key: Path(str(value)).name if key == "model" else value for key, value in table.items()}
@@ -106,17 +118,59 @@ def _circuit(design: Design) -> list[str]:
 
 
 def _mismatch(design: Design) -> list[str]:
-    if not design.mismatch:
+    if not (design.mismatch or design.only or design.without):
         return []
-    return ["[mismatch]", *(f"{name} = {_tolerance(t)}" for name, t in design.mismatch.items())]
+    lines = [f"{name} = {_tolerance(t)}" for name, t in design.mismatch.items()]
+    chosen = (("only", design.only), ("without", design.without))
+    lines += [f"{word} = {_list(patterns)}" for word, patterns in chosen if patterns]
+    return ["[mismatch]", *lines]
 
 
 def _tolerance(tolerance: Tolerance) -> str:
     plain = json.dumps(_percent(tolerance.tolerance))
-    if tolerance.distribution == "gauss3" and not tolerance.lot:
+    scale = [f'scale = "{tolerance.scale}"'] if tolerance.scale != "none" else []
+    if tolerance.by_technology:
+        device = [f"device = {json.dumps(tolerance.device)}"] if tolerance.device else []
+        size = [f"area = {json.dumps(_area(tolerance.area))}"] if tolerance.area is not None else []
+        return f"{{ {', '.join(device + size + scale)} }}"
+    if tolerance.distribution == "gauss3" and not tolerance.lot and not scale:
         return plain
-    lot = f", lot = {json.dumps(_percent(tolerance.lot))}" if tolerance.lot else ""
-    return f'{{ tolerance = {plain}, distribution = "{tolerance.distribution}"{lot} }}'
+    lot = [f"lot = {json.dumps(_percent(tolerance.lot))}"] if tolerance.lot else []
+    parts = [f"tolerance = {plain}", f'distribution = "{tolerance.distribution}"', *lot, *scale]
+    return f"{{ {', '.join(parts)} }}"
+
+
+def _area(value: float) -> str | float:
+    text = f"{value / UM2:.10g} um2"
+    return text if area(text) == value else value
+
+
+def _list(patterns: tuple[str, ...]) -> str:
+    return json.dumps(list(patterns), ensure_ascii=False)
+
+
+def _groups(design: Design) -> list[list[str]]:
+    return [_group(group) for group in design.groups]
+
+
+def _group(group: Group) -> list[str]:
+    return [
+        "[[mismatch.group]]",
+        f"components = {_list(group.components)}",
+        _line("correlation", group.correlation, "of any two of them"),
+    ]
+
+
+def _drift(design: Design) -> list[str]:
+    return (
+        ["[drift]", *(f"{name} = {_coefficients(d)}" for name, d in design.drift.items())]
+        if design.drift
+        else []
+    )
+
+
+def _coefficients(drift: Drift) -> str:
+    return f"{{ tc1 = {drift.tc1!r}, tc2 = {drift.tc2!r} }}"
 
 
 def _spec(design: Design) -> list[str]:

@@ -16,6 +16,10 @@ from lmu_analog.circuits.components import LETTERS, DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
+from lmu_analog.ensembles.reasons import reasons
+from lmu_analog.ensembles.selection import Selection
+from lmu_analog.ensembles.sensitivity import tighten
+from lmu_analog.ensembles.theory import Comparison
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.units import write
 
@@ -55,6 +59,8 @@ def quantity(value: float, unit: str) -> str:
 
 def interval(found: Yield) -> str:
     """Write the interval of a yield."""
+    if found.low is None:
+        return "no interval"
     return f"95 % interval {percent(found.low)} to {percent(found.high)}"
 
 
@@ -90,23 +96,71 @@ def accuracy(results: Mapping[str, xr.Dataset]) -> Table:
     return Table("Errors as fractions of rms(u), for every engine that was run", columns, rows)
 
 
-def ensemble(run: xr.Dataset, design: Design) -> Table:
-    """List counts, percentiles and yield of a run, and its law."""
+def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) -> Table:
+    """List counts, percentiles and yield of a run, its law, and how it compares with first-order theory."""
     rows = [(name, str(number)) for name, number in counts(run).items()]
-    rows += [(f"{name} window NRMSE", percent(value)) for name, value in percentiles(run).items()]
+    rows += [(f"of these {text}", str(number)) for text, number in reasons(run).items()]
+    spread = percentiles(run)
+    rows += [(f"{name} window NRMSE", _estimate(spread, name)) for name in ("mean", "median", "p05", "p95")]
     if design.nrmse is not None:
         found = yield_within(run, design.nrmse)
         rows.append((f"yield within {100.0 * design.nrmse:.3g} %", percent(found.value)))
-        rows.append(("its 95 % interval (Clopper-Pearson)", f"{percent(found.low)} to {percent(found.high)}"))
-    rows += [(f"tolerance of {name}", _spread(t)) for name, t in design.mismatch.items()]
-    rows += [(key, str(run.attrs[key])) for key in ("engine", "seed") if key in run.attrs]
-    caption = "Percentiles over the finite samples; only finite ones can be good"
+        how = {"replicates": "replicates", "clopper-pearson": "Clopper-Pearson"}.get(
+            found.method or "", "none"
+        )
+        rows.append((f"its 95 % interval ({how})", f"{percent(found.low)} to {percent(found.high)}"))
+    if theory is not None:
+        rows += comparison(theory)
+    rows += law(design)
+    rows += [(key, str(run.attrs[key])) for key in ("engine", "sampling", "seed") if key in run.attrs]
+    caption = "Over the finite samples, in brackets 95 % intervals; only finite samples can be good"
     return Table(caption, ("figure", "value"), tuple(rows))
+
+
+def comparison(theory: Comparison) -> list[tuple[str, str]]:
+    """Write Monte Carlo over theory, with what is expected and a flag where it is missed."""
+    rows = [("rms excess error by first-order theory", percent(theory.predicted_rms))]
+    if theory.ratio is not None:
+        expected = f"({theory.low:.3g} to {theory.high:.3g} expected)"
+        rows.append(("Monte Carlo over theory", f"{theory.ratio:.3g} {expected}"))
+    return rows + ([("⚠ theory", theory.flag)] if theory.flag else [])
+
+
+def tightened(sensitivity: xr.Dataset) -> Table:
+    """List what is left of the excess error where the first elements, or a whole class, are exact."""
+    left = tighten(sensitivity)
+    names = [str(name) for name in left.element.values]
+    rows = [(", ".join(names[: k + 1]), percent(float(rms))) for k, rms in enumerate(left.rms.values)]
+    rows += [
+        (f"all of {kind}", percent(float(rms)))
+        for kind, rms in zip(left.kind.values, left.class_rms.values, strict=True)
+    ]
+    return Table("rms excess error that is left", ("when exact", "excess error"), tuple(rows))
+
+
+def _estimate(spread: Mapping[str, float | None], name: str) -> str:
+    """Write a value with its 95 % interval, if it has one."""
+    low, high = spread[f"{name}_low"], spread[f"{name}_high"]
+    return percent(spread[name]) + ("" if low is None else f" ({percent(low)} to {percent(high)})")
+
+
+def law(design: Design) -> list[tuple[str, str]]:
+    """List how parts stray: tolerances, groups, what is switched off, temperature and leakage."""
+    rows = [(f"tolerance of {name}", _spread(t)) for name, t in design.tolerances.items()]
+    rows += [(f"correlation in {', '.join(g.components)}", f"{g.correlation:.3g}") for g in design.groups]
+    if design.only or design.without:
+        rows.append(("mismatch that acts", str(Selection(design.only, design.without))))
+    if design.temperature is not None:
+        rows.append(("temperature", f"{design.temperature:.6g} K"))
+    if design.leakage is not None:
+        rows.append(("leakage of capacitors, R C", quantity(design.leakage, "s")))
+    return rows
 
 
 def _spread(tolerance: Tolerance) -> str:
     lot = f", lot {100.0 * tolerance.lot:.3g} %" if tolerance.lot else ""
-    return f"{100.0 * tolerance.tolerance:.3g} % ({tolerance.distribution}){lot}"
+    unit = " for the smallest, over the root of the units" if tolerance.scale == "units" else ""
+    return f"{100.0 * tolerance.tolerance:.3g} % ({tolerance.distribution}){unit}{lot}"
 
 
 def circuit(of: Circuit) -> Iterator[Table]:

@@ -3,21 +3,35 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import xarray as xr
 
 from lmu_analog.building import build
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import sample_circuit
+from lmu_analog.ensembles.hybrid import hybrid
+from lmu_analog.ensembles.montecarlo import Engine as EnsembleEngine
 from lmu_analog.ensembles.montecarlo import monte_carlo
+from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.ensembles.store import finished
+from lmu_analog.ensembles.theory import Comparison, compare, theory_of
 from lmu_analog.errors import DesignError
 from lmu_analog.output import summary
 from lmu_analog.output.plots import plot_profile, plot_traces, plot_window
 from lmu_analog.simulation import Engine, simulate
+from lmu_analog.spice import ngspice
 
 FIGURES = (".svg", ".png", ".pdf")
+
+
+class _Where(TypedDict):
+    """What does the work of an ensemble, and what becomes of it."""
+
+    workers: int | None
+    scheduler: str | None
+    store: Path
+    resumed: bool
+    progress: Callable[[int], None] | None
 
 
 def simulate_one(
@@ -27,6 +41,7 @@ def simulate_one(
     recording: Path | None = None,
     sample: int | None = None,
     seed: int = 0,
+    sampling: Sampling = "random",
     plot: Path | None = None,
 ) -> xr.Dataset:
     """Run a design, or one of its mismatch samples, with its own signal or a recording; draw it if asked.
@@ -37,7 +52,9 @@ def simulate_one(
         raise DesignError(
             f"--plot {plot}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
         )
-    circuit = build(design) if sample is None else sample_circuit(design, seed=seed, index=sample)
+    circuit = build(design)
+    if sample is not None:
+        circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     driven = design if recording is None else design.replace(file=recording)
     result = simulate(driven, engine=engine, circuit=circuit)
     if plot is not None:
@@ -51,23 +68,54 @@ def stored_ensemble(
     *,
     samples: int,
     seed: int,
-    engine: Engine,
+    engine: EnsembleEngine,
+    subset: int | None = None,
+    sampling: Sampling = "random",
+    until: str | None = None,
     workers: int | None,
+    scheduler: str | None = None,
     resumed: bool,
     progress: Callable[[int], None] | None,
 ) -> dict[str, Any]:
-    """Run an ensemble into a store and give its figures."""
+    """Run an ensemble into a store, of as many samples or until a precision is reached; give its figures.
+
+    With a subset, ngspice runs that many of the first samples too.
+    """
     taken_over = finished(path, samples) if resumed else 0
     if progress:
         progress(taken_over)
     nominal = float(simulate(design).window_nrmse)
-    start = time.perf_counter()
-    run = monte_carlo(
-        design, samples, seed, engine=engine, workers=workers, store=path, resumed=resumed, progress=progress
-    )
+    start, both = time.perf_counter(), None
+    where = _Where(workers=workers, scheduler=scheduler, store=path, resumed=resumed, progress=progress)
+    if subset is None:
+        run = monte_carlo(design, samples, seed, engine=engine, sampling=sampling, until=until, **where)
+    elif sampling == "random" and until is None:
+        run, both = hybrid(design, samples, seed, subset=subset, engine=engine, **where)
+    else:
+        raise DesignError("hybrid takes a fixed number of random samples; leave sampling and until out")
     return summary.ensemble(
-        run, design, nominal=nominal, seconds=time.perf_counter() - start, resumed=taken_over, path=path
+        run,
+        design,
+        nominal=nominal,
+        seconds=time.perf_counter() - start,
+        resumed=min(taken_over, run.sizes["sample"]),
+        path=path,
+        until=until,
+        both=both,
+        theory=against_theory(run, design),
     )
+
+
+def against_theory(run: xr.Dataset, design: Design) -> Comparison | None:
+    """Compare an ensemble with first-order theory; None without mismatch, or for a recording."""
+    theory = theory_of(design)
+    if theory is None:
+        return None
+    if run.attrs["engine"] == "exact" or not ngspice.library_path():
+        return compare(run, theory)
+    # Rails, slew and ngspice's steps are in the nominal circuit too, and are none of mismatch.
+    nominal = float(simulate(design, engine="ngspice").window_nrmse)
+    return compare(run, theory, nominal=nominal)
 
 
 def save_overview(result: xr.Dataset, path: Path) -> Path:

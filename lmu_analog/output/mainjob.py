@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import check_seed
+from lmu_analog.ensembles.mismatch import Mismatch, check_seed, columns
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.ensembles.sensitivity import elements
 from lmu_analog.ensembles.store import open_run
@@ -18,7 +20,7 @@ from lmu_analog.output import derivation, summary
 from lmu_analog.output.decks import deck_text, write_deck
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.files import write_text
-from lmu_analog.output.jobs import stored_ensemble
+from lmu_analog.output.jobs import against_theory, stored_ensemble
 from lmu_analog.output.report import ReportContent, report, write_report
 from lmu_analog.simulation import ENGINES, simulate
 from lmu_analog.spice import ngspice
@@ -73,8 +75,7 @@ def run(
     advance = progress or (lambda _: None)
     check_numbers(samples, workers)
     ngspice.require()
-    circuit = build(design)
-    deck_text(design)  # a design that no deck can serve is refused before anything is written
+    circuit = _checked(design)
     _claim(folder, {"design": design.digest, "seed": check_seed(seed)})
     files = _write_design(design, folder)
     advance(STEP)
@@ -102,12 +103,22 @@ def run(
         "montecarlo": ensemble,
     }
     sensitivity = elements(design) if design.mismatch else None
-    page = report(ReportContent(design, results, open_run(store), sensitivity, circuit, warnings(circuit)))
+    kept = open_run(store)
+    shown = ReportContent(design, results, kept, sensitivity, circuit, warnings(circuit))
+    page = report(replace(shown, theory=against_theory(kept, design)))
     write_report(folder / "report.html", page)
     write_text(folder / "result.json", summary.dumps(content) + "\n")
     advance(STEP)
     files += [store, folder / "result.json", folder / "report.html"]
     return {**content, "files": [str(path) for path in files]}
+
+
+def _checked(design: Design) -> Circuit:
+    """Build a circuit; refuse what no deck can serve, and a choice of mismatch that it does not have."""
+    circuit = build(design)
+    columns(circuit, Mismatch.of(design))
+    deck_text(design)
+    return circuit
 
 
 def write_design_report(design: Design, path: Path, *, run_path: Path | None = None) -> Path:
@@ -127,7 +138,8 @@ def write_design_report(design: Design, path: Path, *, run_path: Path | None = N
     results = {engine: simulate(design, engine=engine) for engine in engines}
     sensitivity = elements(design) if design.mismatch else None
     circuit = build(design)
-    content = ReportContent(design, results, ensemble, sensitivity, circuit, warnings(circuit))
+    theory = None if ensemble is None else against_theory(ensemble, design)
+    content = ReportContent(design, results, ensemble, sensitivity, circuit, warnings(circuit), theory=theory)
     write_report(path, report(content))
     return path
 

@@ -14,6 +14,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.design import Design
+from lmu_analog.ensembles.theory import Comparison
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError
 from lmu_analog.output import facts, figures
@@ -36,6 +37,8 @@ class ReportContent:
         From ``monte_carlo``.
     sensitivity : Dataset or None
         From ``sensitivity.elements``.
+    theory : Comparison or None
+        The run over first-order theory.
     circuit : Circuit
         Of the design, nominal.
     warnings : tuple of str
@@ -54,6 +57,7 @@ class ReportContent:
     warnings: tuple[str, ...] = ()
     text: str = ""
     written: str = ""
+    theory: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -195,12 +199,14 @@ def _sections(content: ReportContent) -> Iterator[Section]:
         yield Section("profile-over-r", "Error over the window", (drawn,))
     if content.run is not None:
         drawn = figures.histogram_figure(content.run, limit=design.nrmse, nominal=nominal_error(content))
-        yield Section("mismatch", "Mismatch ensemble", (drawn,), (facts.ensemble(content.run, design),))
+        told = facts.ensemble(content.run, design, content.theory)
+        yield Section("mismatch", "Mismatch ensemble", (drawn,), (told,))
     response = figures.bode(content.circuit, bandwidth=design.bandwidth)
     yield Section("frequency", "Frequency response", (figures.bode_figure(response),))
     if content.sensitivity is not None and content.sensitivity.sizes["element"]:
         drawn = figures.elements_figure(content.sensitivity, values=facts.nominal_values(content.circuit))
-        yield Section("sensitivity", "The elements that matter", (drawn,))
+        left = facts.tightened(content.sensitivity)
+        yield Section("sensitivity", "The elements that matter", (drawn,), (left,))
     yield Section("circuit", "Circuit", tables=tuple(facts.circuit(content.circuit)), notes=content.warnings)
     yield Section("design-file", "Design file", text=content.text or commented(design))
     yield Section(

@@ -10,7 +10,11 @@ import xarray as xr
 
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.design import Design
-from lmu_analog.ensembles.yields import counts, percentiles, yield_within
+from lmu_analog.ensembles.hybrid import Hybrid
+from lmu_analog.ensembles.reasons import reasons
+from lmu_analog.ensembles.theory import Comparison
+from lmu_analog.ensembles.until import describe, read_target
+from lmu_analog.ensembles.yields import counts, percentiles, warnings, yield_within
 
 
 def simulation(result: xr.Dataset) -> dict[str, Any]:
@@ -27,7 +31,16 @@ def simulation(result: xr.Dataset) -> dict[str, Any]:
 
 
 def ensemble(
-    run: xr.Dataset, design: Design, *, nominal: float, seconds: float, resumed: int, path: Path | None
+    run: xr.Dataset,
+    design: Design,
+    *,
+    nominal: float,
+    seconds: float,
+    resumed: int,
+    path: Path | None,
+    until: str | None = None,
+    both: Hybrid | None = None,
+    theory: Comparison | None = None,
 ) -> dict[str, Any]:
     """Give the figures of a Monte Carlo run.
 
@@ -45,19 +58,41 @@ def ensemble(
         Samples taken over from an earlier one.
     path : Path or None
         The store.
+    until : str, optional
+        Precision that was to be reached.
+    both : Hybrid, optional
+        What follows from ngspice's run of some of the samples.
+    theory : Comparison, optional
+        Monte Carlo over first-order theory.
     """
     limit = design.nrmse
     return {
         "engine": run.attrs["engine"],
+        "sampling": run.attrs.get("sampling", "random"),
         **counts(run),
+        "reasons": reasons(run),
         "resumed": resumed,
         "seed": int(run.attrs["seed"]),
         "nominal_nrmse": nominal,
         "nrmse": percentiles(run),
         "yield": None if limit is None else asdict(yield_within(run, limit)),
+        "until": None if until is None else describe(run, read_target(until, design)),
+        "hybrid": None if both is None else hybrid(both),
+        "theory": None if theory is None else asdict(theory),
+        "warnings": [
+            *warnings(run),
+            *(both.warnings if both else ()),
+            *([theory.flag] if theory and theory.flag else ()),
+        ],
         "seconds": seconds,
         "run": None if path is None else str(path),
     }
+
+
+def hybrid(both: Hybrid) -> dict[str, Any]:
+    """Give the figures of an estimate from two engines; ``yield`` is null without a limit."""
+    content = asdict(both)
+    return {**content, "yield": content.pop("within"), "warnings": list(content.pop("warnings"))}
 
 
 def families() -> dict[str, Any]:

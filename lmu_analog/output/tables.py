@@ -30,10 +30,35 @@ def ensemble(content: dict[str, Any]) -> str:
         ),
     ]
     if limit:
-        interval = f"95 % interval {_percent(limit['low'])} to {_percent(limit['high'])}"
+        interval = "no interval"
+        if limit["low"] is not None:
+            interval = f"95 % interval {_percent(limit['low'])} to {_percent(limit['high'])}"
         rows.append(("yield", _percent(limit["value"]), f"within {_percent(limit['limit'])}; {interval}"))
+    if until := content.get("until"):
+        reached = "reached" if until["reached"] else "not reached"
+        rows.append(("until", _percent(until["half_width"]), f"{until['text']}: {reached}"))
+    if both := content.get("hybrid"):
+        rows += _hybrid(both)
+    if (theory := content.get("theory")) and theory["ratio"] is not None:
+        note = f"rms excess error; {theory['low']:.3g} to {theory['high']:.3g} is expected"
+        rows.append(("over theory", f"{theory['ratio']:.3g}", note))
     rows.append(("time", f"{content['seconds']:.3g} s", f"{content['resumed']} samples taken over"))
-    return _table(f"mismatch ensemble, seed {content['seed']}, {content['engine']} engine", rows)
+    rows += [("not good", str(number), text) for text, number in content["reasons"].items()]
+    title = f"mismatch ensemble, seed {content['seed']}, {content['engine']} engine"
+    return "\n".join([_table(title, rows), *(f"  warning: {line}" for line in content["warnings"])])
+
+
+def _hybrid(both: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Lay out the estimate from two engines."""
+    rows = []
+    for name, of in (("hybrid mean", both["mean"]), ("hybrid yield", both["yield"])):
+        if of:
+            interval = f"95 % interval {_percent(of['low'])} to {_percent(of['high'])}"
+            rows.append((name, _percent(of["value"]), interval))
+    worth = f"worth {both['mean']['equivalent']:.3g} samples of ngspice alone"
+    rows.append(("ngspice samples", str(both["subset"]), worth))
+    apart = f"at most, in sample {both['worst_sample']}"
+    return [*rows, ("engines differ", _percent(both["largest_difference"]), apart)]
 
 
 def main_job(content: dict[str, Any]) -> str:

@@ -1,0 +1,47 @@
+"""Patterns that pick components of a circuit: by name, role or kind."""
+
+import re
+
+from lmu_analog.circuits.components import Component
+from lmu_analog.circuits.ranges import kind_name
+from lmu_analog.errors import DesignError
+
+LONGEST = 100  # characters of one pattern
+MOST = 1000  # patterns in one list
+
+
+def read_patterns(given: object) -> tuple[str, ...]:
+    """Read patterns: a text of them with commas between, or a list of such texts.
+
+    A comma inside brackets belongs to its pattern, as in ``role:a[2,*]``.
+
+    Raises
+    ------
+    DesignError
+        If anything else is given, or a pattern is empty or beyond sense.
+    """
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise DesignError(f"a pattern such as 'Ra_*', or a list of them, is wanted, not {given!r:.40}")
+    found = [part.strip() for text in texts for part in re.split(r",(?![^\[]*\])", text)]
+    if len(found) > MOST or any(not 0 < len(part) <= LONGEST for part in found):
+        raise DesignError(f"a pattern has 1 to {LONGEST} characters, and there are at most {MOST} of them")
+    return tuple(found)
+
+
+def fits(text: str, pattern: str) -> bool:
+    """Tell whether a text fits: ``*`` stands for any characters, ``?`` for one, all else for itself."""
+    wild = re.escape(re.sub(r"\*+", "*", pattern)).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(wild, text) is not None
+
+
+def picks(pattern: str, component: Component) -> bool:
+    """Tell whether a pattern picks a component: ``Ra_*``, ``role:a[2,*]`` or ``kind:resistor``."""
+    by, colon, rest = pattern.partition(":")
+    match by if colon else "":
+        case "role":
+            return fits(component.role, rest)
+        case "kind":
+            return fits(kind_name(type(component)), rest)
+        case _:
+            return fits(component.name, pattern)

@@ -1,0 +1,253 @@
+"""Where a circuit is not linear: rails and slew limits of op-amps, input ranges of transconductors.
+
+The circuit is the linear one of ``nodal`` with a few extra sources, E v' = F v + G u + h + push w(z), where
+z = seen v + direct u are the voltages that bend. An op-amp's law can be turned round, and is then free of
+loops: from its output z follow the pole's voltage x = R artanh(z/R), the input stage's current
+i = x'/w_t + x/A0 and its input voltage L artanh(i/L), with L = slew/w_t. What that is beyond z'/w_t + z/A0
+acts as an offset w at the input, small by the loop gain. A transconductor's w is limit tanh(z/limit) - z.
+
+The linear part may be re-centred: it then takes ``centre`` times the slope at rest, and w only the rest.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lmu_analog.circuits.circuit import Circuit, width
+from lmu_analog.circuits.components import (
+    GROUND,
+    DifferentialOpAmp,
+    OpAmp,
+    Transconductor,
+    outputs,
+)
+from lmu_analog.circuits.nodal import Equations
+from lmu_analog.circuits.unknowns import Index
+from lmu_analog.errors import CircuitError
+
+_Amplifiers = list[tuple[OpAmp | DifferentialOpAmp, np.ndarray]]
+_Transconductors = list[tuple[Transconductor, np.ndarray]]
+FULL = 1.0 - 1e-9  # share of a limit that counts as all of it: artanh stays finite
+
+
+@dataclass(frozen=True, eq=False)
+class Amplifiers:
+    """Laws of n op-amps in s samples.
+
+    Attributes
+    ----------
+    gain : (n, 1) array, V/V
+    rail : (n, 1) array, V
+        Where z saturates; twice the rail for the difference of two outputs.
+    crossover : (s, n, 1) array, rad/s
+    threshold : (s, n, 1) array, V
+        Input voltage L at which the slew limit bends.
+    """
+
+    gain: Float[np.ndarray, "n 1"]
+    rail: Float[np.ndarray, "n 1"]
+    crossover: Float[np.ndarray, "s n 1"]
+    threshold: Float[np.ndarray, "s n 1"]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Laws of n pairs of transconductors' inputs.
+
+    Attributes
+    ----------
+    limit : (n, 1) array, V
+    """
+
+    limit: Float[np.ndarray, "n 1"]
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """All n voltages of a circuit that bend, in s samples and N unknowns.
+
+    Attributes
+    ----------
+    seen : (n, N) array
+    direct : (n,) array
+        z = seen v + direct u.
+    push : (s, N, n) array
+        What w adds to the equations.
+    law : Amplifiers or Inputs
+    """
+
+    seen: Float[np.ndarray, "n N"]
+    direct: Float[np.ndarray, " n"]
+    push: Float[np.ndarray, "s N n"]
+    law: Amplifiers | Inputs
+
+    def of(self, samples: Int[np.ndarray, " k"]) -> "Limits":
+        """Give the same of some of the samples."""
+        law = self.law
+        if isinstance(law, Amplifiers):
+            law = replace(law, crossover=law.crossover[samples], threshold=law.threshold[samples])
+        return replace(self, push=self.push[samples], law=law)
+
+
+@dataclass(frozen=True, eq=False)
+class Bent:
+    """What a law makes of waveforms z.
+
+    Attributes
+    ----------
+    w : (s, n, t) array, V
+    slope : (s, n, t) array
+        Of the law, over its slope at rest.
+    share : (s, n, t) array
+        Of the nearest limit that is used, 0 to 1.
+    """
+
+    w: Float[np.ndarray, "s n t"]
+    slope: Float[np.ndarray, "s n t"]
+    share: Float[np.ndarray, "s n t"]
+
+
+def check_parts(circuit: Circuit) -> None:
+    """Refuse a circuit with parts whose law is not known here.
+
+    Raises
+    ------
+    CircuitError
+        If it has transistors, switches or an op-amp's SPICE model, or both op-amps and transconductors with
+        limits.
+    """
+    if circuit.twin is not None or circuit.clock is not None:
+        raise CircuitError(
+            f"{circuit.family}: rails, slew limits and input ranges are known of op-amps and "
+            "transconductors, not of transistors or switches; use the ngspice engine"
+        )
+    for c in circuit.components:
+        if isinstance(c, OpAmp | DifferentialOpAmp) and c.model.library is not None:
+            raise CircuitError(f"{c.name}: only ngspice runs a SPICE model file; use the ngspice engine")
+    amplifiers, transconductors = _found(circuit, circuit.values[None])
+    if amplifiers and transconductors:
+        raise CircuitError("both op-amps and transconductors have limits; use the ngspice engine")
+
+
+def limits(circuit: Circuit, index: Index, values: Float[np.ndarray, "s m"]) -> Limits | None:
+    """Find what bends in a circuit that ``check_parts`` accepts; None where all of it is linear."""
+    amplifiers, transconductors = _found(circuit, values)
+    if amplifiers:
+        return _amplifiers(amplifiers, index)
+    return _transconductors(transconductors, index) if transconductors else None
+
+
+def _found(circuit: Circuit, values: np.ndarray) -> tuple[_Amplifiers, _Transconductors]:
+    """List the parts that have limits, each with its values of gain-bandwidth or transconductance, (s,)."""
+    amplifiers: _Amplifiers = []
+    transconductors: _Transconductors = []
+    column = 0
+    for c in circuit.components:
+        match c:
+            case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
+                if math.isfinite(c.model.rail) or math.isfinite(c.model.slew):
+                    amplifiers.append((c, values[:, column]))
+            case Transconductor() if math.isfinite(c.model.limit):
+                transconductors.append((c, values[:, column]))
+            case _:
+                pass
+        column += width(c)
+    return amplifiers, transconductors
+
+
+def _amplifiers(found: _Amplifiers, index: Index) -> Limits:
+    crossover = 2.0 * np.pi * np.stack([gbw for _, gbw in found], axis=1)
+    seen = np.zeros((len(found), index.size))
+    push = np.zeros((len(crossover), index.size, len(found)))
+    for k, (c, _) in enumerate(found):
+        for net, sign in zip(outputs(c), (1.0, -1.0), strict=False):
+            seen[k, index.output(net)] = sign
+        push[:, index.own[c.name], k] = -crossover[:, k]
+    figures = np.array([(c.model.gain, c.model.rail * len(outputs(c)), c.model.slew) for c, _ in found])
+    gain, rail, slew = figures.T[..., None]
+    law = Amplifiers(gain, rail, crossover[..., None], slew / crossover[..., None])
+    return Limits(seen, np.zeros(len(found)), push, law)
+
+
+def _transconductors(found: _Transconductors, index: Index) -> Limits:
+    """Take transconductors with the same inputs together: they bend alike."""
+    groups: dict[tuple[str, str, float], list[tuple[Transconductor, np.ndarray]]] = {}
+    for c, value in found:
+        groups.setdefault((c.plus, c.minus, c.model.limit), []).append((c, value))
+    seen, direct = np.zeros((len(groups), index.size)), np.zeros(len(groups))
+    push = np.zeros((len(found[0][1]), index.size, len(groups)))
+    for k, ((plus, minus, _), members) in enumerate(groups.items()):
+        for net, sign in ((plus, 1.0), (minus, -1.0)):
+            if index.resolve(net) == index.source:
+                direct[k] += sign
+            elif net != GROUND and (unknown := index.voltage(net)) is not None:
+                seen[k, unknown] += sign
+        for c, value in members:
+            if math.isfinite(c.model.pole):
+                push[:, index.own[c.name], k] += 2.0 * np.pi * c.model.pole * value
+            elif c.out in index.law:
+                push[:, index.law[c.out], k] += value
+    return Limits(seen, direct, push, Inputs(np.array([[limit] for *_, limit in groups])))
+
+
+def bend(
+    law: Amplifiers | Inputs,
+    z: Float[np.ndarray, "s n t"],
+    rate: Float[np.ndarray, "s n t"],
+    *,
+    centre: Float[np.ndarray, "s n 1"],
+) -> Bent:
+    """Evaluate a law.
+
+    Parameters
+    ----------
+    law : Amplifiers or Inputs
+    z, rate : (s, n, t) arrays, V and V/s
+        Waveforms and their derivatives.
+    centre : (s, n, 1) array
+        Slope that the linear part takes, over the slope at rest.
+    """
+    match law:
+        case Amplifiers():
+            pole, opening, swing = _straightened(z, law.rail)
+            speed = rate * opening / law.crossover
+            current = speed + pole / law.gain
+            needed, steepening, turn = _straightened(current, law.threshold)
+            w = needed - centre * rate / law.crossover - z / law.gain
+            return Bent(w, opening * steepening, np.maximum(swing, turn))
+        case Inputs():
+            ratio = z / law.limit
+            bent = np.tanh(ratio)
+            return Bent(law.limit * bent - centre * z, 1.0 - bent**2, np.abs(bent))
+        case _:
+            assert_never(law)
+
+
+def _straightened(y: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo y = limit tanh(x/limit): give x, dx/dy and |y|/limit."""
+    if not np.isfinite(limit).any():
+        return y, np.ones_like(y), np.zeros_like(y)
+    unlimited = np.broadcast_to(np.isinf(limit), y.shape)
+    ratio = np.clip(y / limit, -FULL, FULL)
+    with np.errstate(invalid="ignore"):
+        x = np.where(unlimited, y, limit * np.arctanh(ratio))
+    return x, 1.0 / (1.0 - ratio**2), np.abs(y) / limit
+
+
+def centred(equations: Equations, limited: Limits, centre: Float[np.ndarray, "s n 1"]) -> Equations:
+    """Give the linear part the slope ``centre``, which ``bend`` then takes off w."""
+    E, F, drive = equations.E, equations.F, equations.drive
+    extra = limited.push * (centre[..., 0] - 1.0)[:, None, :]
+    match limited.law:
+        case Amplifiers(crossover=crossover):
+            E = E - (extra / crossover[:, None, :, 0]) @ limited.seen
+        case Inputs():
+            F = F + extra @ limited.seen
+            drive = drive.copy()
+            drive[..., 0] += extra @ limited.direct
+        case _:
+            assert_never(limited.law)
+    return Equations(E, F, drive)

@@ -1,0 +1,75 @@
+"""The window error of draws of one's own choice, in either engine: what high-sigma methods ask for."""
+
+from typing import assert_never
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.building import build
+from lmu_analog.circuits.extract import extract
+from lmu_analog.design import Design
+from lmu_analog.ensembles.first_order import tones_of
+from lmu_analog.ensembles.mismatch import Mismatch, is_sound, sample
+from lmu_analog.ensembles.pool import processors, run_tasks
+from lmu_analog.ensembles.simulated import ngspice_draws
+from lmu_analog.errors import SimulationError, SimulatorMissing
+from lmu_analog.memory import window
+from lmu_analog.memory.sampled import steady_response
+from lmu_analog.memory.statespace import growth
+from lmu_analog.simulation import Engine
+
+AT_ONCE = 256  # samples: bounds the memory
+SAMPLE_TIMEOUT = 600.0  # s in ngspice
+
+
+def errors_of(
+    design: Design, z: Float[np.ndarray, "s z"], *, engine: Engine = "exact", workers: int | None = None
+) -> Float[np.ndarray, " s"]:
+    """Run the circuits of given draws.
+
+    Parameters
+    ----------
+    design : Design
+        Its signal is a sum of tones.
+    z : (s, z) array
+        Standard normals, columns as in ``mismatch.columns``.
+    engine : {"exact", "ngspice"}
+    workers : int, optional
+        Processes of ngspice; as many as there are processors unless given.
+
+    Returns
+    -------
+    (s,) array
+        Window NRMSE, fractions of rms(u): infinite where a circuit is unstable, NaN where it failed.
+    """
+    match engine:
+        case "exact":
+            parts = [_exact(design, z[k : k + AT_ONCE]) for k in range(0, len(z), AT_ONCE)]
+            return np.concatenate([np.zeros(0), *parts])
+        case "ngspice":
+            return _simulated(design, z, workers or processors())
+        case _:
+            assert_never(engine)
+
+
+def _exact(design: Design, z: np.ndarray) -> np.ndarray:
+    circuit, law, tones = build(design), Mismatch.of(design), tones_of(design)
+    values = sample(circuit, law, z)
+    sound = is_sound(circuit, values)
+    system = extract(circuit, np.where(sound[:, None], values, circuit.values))
+    phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
+    heard = (tones.frequency, tones.phasor)
+    profile = window.tone_profile(phasor, heard, design.theta, offset=system.offset)
+    found = np.where(growth(system) < 0.0, window.window_nrmse(profile), np.inf)
+    return np.where(sound, found, np.nan)
+
+
+def _simulated(design: Design, z: np.ndarray, workers: int) -> np.ndarray:
+    found = np.full(len(z), np.nan)
+    tasks = [(design, row, k) for k, row in enumerate(z)]
+    for number, result in run_tasks(ngspice_draws, tasks, workers=workers, timeout=SAMPLE_TIMEOUT):
+        if isinstance(result, SimulatorMissing):  # no fault of the sample
+            raise result
+        if not isinstance(result, SimulationError):
+            found[number] = result.window_nrmse[0]
+    return found

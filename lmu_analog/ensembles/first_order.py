@@ -1,0 +1,156 @@
+"""The window's error as a linear function of mismatch: what theory has in place of samples.
+
+NRMSE^2 = rest + |error + J x|^2, where x are the draws in units of their own standard deviations.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from lmu_analog.building import build
+from lmu_analog.circuits.adjoint import derivatives
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.tolerance import Distribution
+from lmu_analog.design import Design
+from lmu_analog.ensembles.mismatch import TRUNCATION, Mismatch, columns, sample
+from lmu_analog.memory import window
+from lmu_analog.stimulus import Tones, multitone
+
+STEP = 1e-4  # of a standard normal: the quotient is then right to about 1e-9
+COLUMNS_AT_ONCE = 256  # bounds the memory
+
+
+@dataclass(frozen=True, eq=False)
+class FirstOrder:
+    """The error of the window estimate to first order in mismatch, real and scaled by rms(u).
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the z draws, as in ``mismatch.columns``.
+    rest : float
+        Mean square error that no memory of this order can reach, a fraction of rms(u)^2.
+    error : (e,) array
+        Of the nominal circuit, in orthogonal coordinates of tones and window: |error|^2 + rest = NRMSE^2.
+    jacobian : (e, z) array
+        What one standard deviation of each draw adds to ``error``.
+    """
+
+    names: tuple[str, ...]
+    rest: float
+    error: Float[np.ndarray, " e"]
+    jacobian: Float[np.ndarray, "e z"]
+
+    @property
+    def nominal(self) -> float:
+        """Window NRMSE without mismatch."""
+        return math.sqrt(self.rest + float(self.error @ self.error))
+
+    @property
+    def excess(self) -> Float[np.ndarray, " z"]:
+        """Rms window error that each draw adds alone, (z,)."""
+        return np.sqrt(np.sum(self.jacobian**2, axis=0))
+
+    @property
+    def predicted_rms(self) -> float:
+        """Rms window error that all draws add, as a fraction of rms(u)."""
+        return float(np.linalg.norm(self.jacobian))
+
+
+def first_order(design: Design) -> FirstOrder:
+    """Linearise the window error of a design's circuit by its mismatch.
+
+    The input is that of the design where it is a sum of tones, else the default ten tones over its band. A
+    nonlinear circuit is taken at small signal.
+    """
+    circuit, law = build(design), Mismatch.of(design)
+    tones = tones_of(design)
+    found = derivatives(circuit, tones.frequency)
+    place = _Place.of(tones, design)
+    slopes = place.vector(found.by_parameter, found.rest_by_parameter)
+    error = place.vector(found.states[..., None], found.rest[:, None])[:, 0] - place.ideal
+    names = columns(circuit, law)
+    return FirstOrder(names, place.rest, error, _by_draws(circuit, law, slopes) * _deviations(names, law))
+
+
+def tones_of(design: Design) -> Tones:
+    """Give the tones that theory takes: the design's own, or ten over its band in place of a recording."""
+    given = design.stimulus
+    return given if isinstance(given, Tones) else multitone(design.bandwidth, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Coordinates of an error: (tone, real or imaginary, direction in the window), then what rests."""
+
+    readout: np.ndarray
+    phasor: np.ndarray
+    ideal: np.ndarray
+    rest: float
+
+    @classmethod
+    def of(cls, tones: Tones, design: Design) -> "_Place":
+        root = np.sqrt(window.QUADRATURE.weight)[:, None]
+        basis, readout = np.linalg.qr(root * window.readout(design.order, window.QUADRATURE.r))
+        delay = np.exp(-2j * np.pi * design.theta * np.outer(tones.frequency, window.QUADRATURE.r))
+        phasor = math.sqrt(0.5) * tones.phasor / tones.rms
+        wanted = phasor[:, None] * delay * root[:, 0]
+        reached = wanted @ basis
+        rest = float(np.sum(np.abs(wanted) ** 2) - np.sum(np.abs(reached) ** 2))
+        constant = np.zeros(len(readout))
+        ideal = np.concatenate([reached.real.ravel(), reached.imag.ravel(), constant])
+        return cls(readout / tones.rms, phasor * tones.rms, ideal, max(rest, 0.0))
+
+    def vector(
+        self, states: Complex[np.ndarray, "f d n"], rest: Float[np.ndarray, "d n"]
+    ) -> Float[np.ndarray, "e n"]:
+        """Give n answers of the states their coordinates."""
+        seen = self.readout @ (self.phasor[:, None, None] * states)
+        seen = seen.reshape(-1, states.shape[-1])
+        return np.concatenate([np.real(seen), np.imag(seen), self.readout @ rest])
+
+
+def _by_draws(circuit: Circuit, law: Mismatch, slopes: np.ndarray) -> np.ndarray:
+    """Carry derivatives by parameters (e, m) over to draws (e, z), by small steps of the law alone."""
+    count = len(columns(circuit, law))
+    parts = [np.zeros((len(slopes), 0))]
+    for start in range(0, count, COLUMNS_AT_ONCE):
+        step = STEP * np.eye(count)[start : start + COLUMNS_AT_ONCE]
+        moved = (sample(circuit, law, step) - sample(circuit, law, -step)) / (2.0 * STEP)
+        parts.append(slopes @ moved.T)
+    return np.concatenate(parts, axis=1)
+
+
+def _deviations(names: tuple[str, ...], law: Mismatch) -> np.ndarray:
+    """Give the standard deviation of what every draw does over its slope at the middle, (z,)."""
+    found = []
+    for name in names:
+        of, _, mismatch_class = name.rpartition("|")
+        tolerance = law.classes[mismatch_class]
+        spread = tolerance.lot if of == "lot" else tolerance.tolerance
+        found.append(deviation("gauss3" if of.endswith(".offset") else tolerance.distribution, spread))
+    return np.array(found)
+
+
+def deviation(distribution: Distribution, spread: float) -> float:
+    """Give the standard deviation of a law over its slope at z = 0, where z is the standard normal behind it.
+
+    Parameters
+    ----------
+    distribution : str
+    spread : float
+        As in ``Tolerance``; only of a lognormal law it matters.
+    """
+    match distribution:
+        case "gauss":
+            return 1.0
+        case "gauss3":
+            inside = math.erf(TRUNCATION / math.sqrt(2.0))
+            edge = 2.0 * TRUNCATION * math.exp(-0.5 * TRUNCATION**2) / math.sqrt(2.0 * math.pi)
+            return math.sqrt(1.0 - edge / inside) / inside
+        case "uniform":
+            return math.sqrt(math.pi / 6.0)
+        case "lognormal":
+            return 1.0 if spread == 0.0 else spread * math.sqrt((1.0 + spread**2) / math.log1p(spread**2))

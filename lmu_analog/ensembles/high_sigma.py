@@ -1,0 +1,239 @@
+"""Yield far out in the tail, from few simulations: importance sampling, and scaled-sigma sampling.
+
+Importance sampling draws from the law that theory calls most likely to fail: exponential twisting of the
+quadratic form (Glasserman, Heidelberger and Shahabuddin, Management Science 46, 2000, section 3). It moves the
+mean, and stretches every direction by what it adds to the error. The error is a norm: a circuit fails on both
+sides of the nominal, and with many like directions all around it, where one shift along the worst-case direction
+would see a fraction of what fails. Where one direction does bear the blame alone, the law is shifted along it,
+half of the samples to either side. A tenth keeps the law as it is, so that no weight exceeds ten.
+
+Scaled-sigma sampling (Sun, Li, Liu, Luo and Gu, IEEE Trans. CAD 34, 2015) multiplies all mismatch by s > 1 and
+extrapolates log P = a + b log s + c/s^2 to s = 1. It needs no model, and says less from as many samples.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import ndtri
+
+from lmu_analog.building import build
+from lmu_analog.design import Design
+from lmu_analog.ensembles.evaluate import errors_of
+from lmu_analog.ensembles.first_order import FirstOrder
+from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw
+from lmu_analog.ensembles.quadratic import QuadraticForm, beyond, principal, root_between
+from lmu_analog.ensembles.scaled_sigma import SCALES, extrapolate, scales_for
+from lmu_analog.ensembles.theory import theory_of
+from lmu_analog.errors import DesignError
+from lmu_analog.simulation import Engine
+
+Method = Literal["importance", "scaled-sigma"]
+METHODS: tuple[Method, ...] = ("importance", "scaled-sigma")
+PLAIN = 10  # every tenth sample keeps the law as it is
+PILOT = 240  # samples of the exact engine that set how far to twist
+ALONE = 1.5  # directions: fewer are one
+WANTED = 1.0 / 3.0  # of the samples fail: near the least variance
+TWISTS = np.linspace(0.6, 1.4, 9)  # of the distance from mean to limit that theory would twist to
+NORMAL = 1.959963984540054  # 97.5 % point
+FEWEST = 20  # effective failures that an interval needs
+LEAST, MOST = 50, 1_000_000  # samples
+
+
+@dataclass(frozen=True)
+class HighSigma:
+    """The fraction of circuits that miss a limit, with its 95 % interval.
+
+    Attributes
+    ----------
+    method, engine : str
+    samples : int
+    limit : float
+        Of the window NRMSE, a fraction of rms(u).
+    failure, low, high : float
+    effective : float
+        Number of equally weighted failures that would say as much.
+    predicted : float
+        The same fraction by the quadratic form alone.
+    directions : float
+        How many directions of mismatch share the blame; 1 where one does.
+    warnings : tuple of str
+        Why the interval may be wrong.
+    """
+
+    method: Method
+    engine: Engine
+    samples: int
+    limit: float
+    failure: float
+    low: float
+    high: float
+    effective: float
+    predicted: float
+    directions: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sigma(self) -> float:
+        """The failure as a one-sided distance in standard deviations: 4 for 3.2e-5."""
+        return -float(ndtri(self.failure))
+
+
+@dataclass(frozen=True, eq=False)
+class _Twist:
+    """A law of draws: along ``axes`` (z, k) with mean, shift and width (k,), standard normal elsewhere.
+
+    Along an axis it is half N(mean + shift, width^2), half N(mean - shift, width^2).
+    """
+
+    axes: np.ndarray
+    mean: np.ndarray
+    shift: np.ndarray
+    width: np.ndarray
+
+    def draws(self, normal: np.ndarray) -> np.ndarray:
+        """Turn standard normals (s, z) into draws of the law; sides take turns."""
+        along = normal @ self.axes
+        number = np.arange(len(normal))
+        side = np.where((number + number // PLAIN) % 2, 1.0, -1.0)[:, None]
+        return normal + (self.mean + side * self.shift + (self.width - 1.0) * along) @ self.axes.T
+
+    def log_ratio(self, z: np.ndarray) -> np.ndarray:
+        """Give the log of its density over the standard normal's, (s,)."""
+        along = z @ self.axes
+        far = (along - self.mean) / self.width
+        near = self.shift / self.width
+        sides = np.logaddexp(near * far, -near * far) - math.log(2.0) - 0.5 * near**2
+        return np.sum(0.5 * (along**2 - far**2) + sides - np.log(self.width), axis=-1)
+
+
+def _directions(form: QuadraticForm, s: float) -> float:
+    """Participation of the directions in what twisting by s moves and stretches."""
+    left = 1.0 - 2.0 * s * form.scale**2
+    moved = 1.0 / left - 1.0 + (2.0 * s * form.scale * form.centre / left) ** 2
+    return float(moved.sum() ** 2 / (moved**2).sum())
+
+
+def high_sigma(
+    design: Design,
+    *,
+    method: Method = "importance",
+    samples: int = 1000,
+    seed: int = 0,
+    engine: Engine = "exact",
+    workers: int | None = None,
+) -> HighSigma:
+    """Estimate a small failure probability from few circuits.
+
+    Parameters
+    ----------
+    design : Design
+        With a limit, mismatch, and tones as its signal.
+    method : {"importance", "scaled-sigma"}
+    samples : int
+        Circuits that the engine runs. A few hundred in the exact engine tune the law beforehand.
+    seed : int
+        Of the standard normals, the same ones as in ``monte_carlo``, which the method then moves.
+    engine : {"exact", "ngspice"}
+    workers : int, optional
+        Processes of ngspice.
+
+    Raises
+    ------
+    DesignError
+        Without limit, mismatch or tones, or where the nominal circuit misses the limit.
+    """
+    check_seed(seed)
+    if method not in METHODS:
+        raise DesignError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+    if isinstance(samples, bool) or not isinstance(samples, int) or not LEAST <= samples <= MOST:
+        raise DesignError(f"{str(samples)[:40]} samples; a whole number from {LEAST} to {MOST} is accepted")
+    theory, limit = _checked(design)
+    form, axes = principal(theory)
+    twist, directions = _tuned(design, form, axes, seed=seed)
+    circuit, law = build(design), Mismatch.of(design)
+    normal = draw(circuit, law, seed=seed, samples=range(samples))
+    if method == "importance":
+        z = twist.draws(normal)
+        z[::PLAIN] = normal[::PLAIN]
+        failed = _fails(errors_of(design, z, engine=engine, workers=workers), limit)
+        estimate = _weighted(failed, twist.log_ratio(z))
+    else:
+        scales = scales_for(form, limit**2)
+        of = scales[np.arange(samples) % SCALES]
+        failed = _fails(errors_of(design, of[:, None] * normal, engine=engine, workers=workers), limit)
+        estimate = extrapolate(of, failed)
+    found, warnings = estimate[:4], estimate[4]
+    return HighSigma(method, engine, samples, limit, *found, beyond(form, limit**2), directions, warnings)
+
+
+def _checked(design: Design) -> tuple[FirstOrder, float]:
+    if design.nrmse is None:
+        raise DesignError("[spec] nrmse is missing: a yield needs a limit, for example nrmse = '5 %'")
+    theory = theory_of(design)
+    if theory is None:
+        raise DesignError("high-sigma yield needs [mismatch] that has an effect, and tones as [signal]")
+    if theory.nominal >= design.nrmse:
+        raise DesignError(
+            f"the nominal circuit misses the limit already: {100 * theory.nominal:.3g} % against "
+            f"{100 * design.nrmse:.3g} %; raise [spec] nrmse, or use montecarlo"
+        )
+    return theory, design.nrmse
+
+
+def _fails(errors: np.ndarray, limit: float) -> np.ndarray:
+    return ~(errors <= limit)  # unstable and failed circuits are not good
+
+
+def _twisted(form: QuadraticForm, axes: np.ndarray, s: float) -> _Twist:
+    """Twist by s; a direction that bears the blame alone is met on both sides in place of stretched."""
+    left = 1.0 - 2.0 * s * form.scale**2
+    mean, width, shift = 2.0 * s * form.scale * form.centre / left, left**-0.5, np.zeros(len(left))
+    if _directions(form, s) < ALONE and np.argmax(width) == 0:
+        # The same mean square, with a quarter of the variance of the estimate at 4 sigma.
+        shift[0], width[0] = math.sqrt(width[0] ** 2 - 1.0), 1.0
+    return _Twist(axes, mean, shift, width)
+
+
+def _tuned(design: Design, form: QuadraticForm, axes: np.ndarray, *, seed: int) -> tuple[_Twist, float]:
+    """Twist until a third of the pilot's circuits fail, since theory alone would miss by its second order.
+
+    Gives the law and its number of directions.
+    """
+    limit = design.nrmse or 0.0
+    target = max(limit**2, form.mean * (1.0 + 1e-6))
+    pilot = np.random.default_rng([seed, 1]).standard_normal((PILOT, len(axes)))
+    twists = [_twist_to(form, form.mean + k**2 * (target - form.mean)) for k in TWISTS]
+    laws = [_twisted(form, axes, s) for s in twists]
+    share = [float(_fails(errors_of(design, law.draws(pilot)), limit).mean()) for law in laws]
+    # The share rises with the twist, but for the pilot's noise.
+    s = float(np.interp(WANTED, np.maximum.accumulate(share), twists))
+    return _twisted(form, axes, s), _directions(form, s)
+
+
+def _twist_to(form: QuadraticForm, q: float) -> float:
+    """Give the s at which the twisted law's mean of the form, K'(s), is q."""
+    high = form.singularity * (1.0 - 1e-12)
+    return root_between(lambda s: form.slopes(s)[0] - q, (0.0, high))
+
+
+def _weighted(
+    failed: np.ndarray, log_ratio: np.ndarray
+) -> tuple[float, float, float, float, tuple[str, ...]]:
+    """Estimate with the weights of the mixture of both laws (Veach and Guibas, SIGGRAPH 1995: balance)."""
+    plain = len(failed[::PLAIN]) / len(failed)
+    weight = failed / (plain + (1.0 - plain) * np.exp(np.minimum(log_ratio, 700.0)))
+    value = float(weight.mean())
+    if not failed.any():
+        # Rule of three under the law drawn from; no weight exceeds 1/plain.
+        high = min(1.0, -math.log(0.05) / (len(failed) * plain))
+        return 0.0, 0.0, high, 0.0, ("no circuit failed: the failure is beyond what the law can reach",)
+    deviation = float(weight.std(ddof=1)) / math.sqrt(len(failed)) / value
+    effective = float(weight.sum() ** 2 / (weight**2).sum())
+    warnings = ()
+    if effective < FEWEST:
+        warnings = (f"{effective:.0f} effective failures only: take more samples for a sound interval",)
+    # In the logarithm, for a probability cannot be negative and its estimate is skewed.
+    low, high = (value * math.exp(sign * NORMAL * deviation) for sign in (-1.0, 1.0))
+    return value, low, min(1.0, high), effective, warnings

@@ -1,0 +1,69 @@
+"""Intervals of 95 %: of fractions, of percentiles, of means, and from replicates."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+def clopper_pearson(good: int, samples: int, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Give the exact binomial interval (Clopper and Pearson, Biometrika 26, 1934): never too narrow."""
+    tail = 0.5 * (1.0 - confidence)
+    low = float(stats.beta.ppf(tail, good, samples - good + 1)) if good else 0.0
+    high = float(stats.beta.ppf(1.0 - tail, good + 1, samples - good)) if good < samples else 1.0
+    return low, high
+
+
+def wilson(good: int, samples: int, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Give the score interval (Wilson, J. Am. Stat. Assoc. 22, 1927): narrower, right on average."""
+    z = float(stats.norm.isf(0.5 * (1.0 - confidence)))
+    fraction, shrink = good / samples, 1.0 + z**2 / samples
+    middle = (fraction + 0.5 * z**2 / samples) / shrink
+    half = z / shrink * np.sqrt(fraction * (1.0 - fraction) / samples + 0.25 * (z / samples) ** 2)
+    # At the ends the formula is 0 or 1 but for rounding.
+    low = 0.0 if good == 0 else float(middle - half)
+    return low, 1.0 if good == samples else float(middle + half)
+
+
+def order_statistics(
+    samples: int, fraction: float, *, confidence: float = CONFIDENCE
+) -> tuple[int, int] | None:
+    """Say which two of the sorted samples enclose a percentile of any continuous distribution.
+
+    The number of samples below the percentile is binomial, so the closest two that leave at most half of
+    1 - confidence on either side follow without any assumption (David and Nagaraja, Order Statistics, 2003,
+    section 7.1).
+
+    Parameters
+    ----------
+    samples : int
+    fraction : float
+        0.05 for the fifth percentile.
+    confidence : float
+
+    Returns
+    -------
+    (int, int) or None
+        Places counted from 0; None where so few samples have no such two.
+    """
+    tail = 0.5 * (1.0 - confidence)
+    low, high = stats.binom.ppf([tail, 1.0 - tail], samples, fraction)
+    if low < 1 or high >= samples:
+        return None
+    return int(low) - 1, int(high)
+
+
+def standard_error(values: Float[np.ndarray, " s"]) -> float | None:
+    """Give the standard error of the mean of independent values; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def half_width(values: Float[np.ndarray, " s"], *, confidence: float = CONFIDENCE) -> float | None:
+    """Give half of Student's interval of the mean of independent values; None for fewer than two."""
+    error = standard_error(values)
+    if error is None:
+        return None
+    return float(stats.t.ppf(0.5 * (1.0 + confidence), len(values) - 1)) * error

@@ -1,0 +1,84 @@
+"""How a run lies on disk: arrays of a Zarr group, chunks of fixed size, no compressor."""
+
+from typing import Any, cast
+
+import numpy as np
+import zarr
+
+from lmu_analog.ensembles.reasons import CODES
+from lmu_analog.memory.window import QUADRATURE
+
+CHUNK = 64  # samples; a unit of work, whatever the number of samples or workers
+# Samples in a file. A file costs about a millisecond whatever its size: files of 64 would hold the exact engine
+# up; 1024 samples are 0.3 MB.
+FILE = 16 * CHUNK
+STATUS = ("good", "unstable", "failed")
+RESULTS = ("window_nrmse", "profile", "status", "reason")  # what a sample leaves
+ARRAYS = (*RESULTS, "done", "sample", "delay")
+# Dimensions, type, fill value and attributes.
+LAYOUT: dict[str, tuple[tuple[str, ...], str, object, dict[str, Any]]] = {
+    "window_nrmse": (("sample",), "float64", np.nan, {"units": "1"}),
+    "profile": (("sample", "delay"), "float64", np.nan, {"units": "1"}),
+    "status": (
+        ("sample",),
+        "int8",
+        STATUS.index("failed"),
+        {"flag_values": list(range(len(STATUS))), "flag_meanings": " ".join(STATUS)},
+    ),
+    "reason": (
+        ("sample",),
+        "int8",
+        CODES["unknown"],
+        {"flag_values": list(CODES.values()), "flag_meanings": " ".join(CODES)},
+    ),
+    "done": (("sample",), "bool", False, {}),
+    "sample": (("sample",), "int64", 0, {}),
+    "delay": (("delay",), "float64", 0.0, {"units": "theta"}),
+}
+_KEEP_EMPTY = {"array.write_empty_chunks": True}  # a file that is missing is then a file that was lost
+
+
+def make_arrays(group: zarr.Group, samples: int) -> None:
+    """Make all arrays of a run, empty, and their coordinates."""
+    for name in ARRAYS:
+        make_array(group, name, samples)
+    array_of(group, "sample")[:] = np.arange(samples)
+    array_of(group, "delay")[:] = QUADRATURE.r
+
+
+def make_array(group: zarr.Group, name: str, samples: int) -> None:
+    """Make one array."""
+    points = len(QUADRATURE.r)
+    names: tuple[str, ...]
+    names, kind, fill, attributes = LAYOUT[name]
+    sizes = {"sample": (samples, FILE), "delay": (points, points)}
+    group.create_array(
+        name,
+        shape=tuple(sizes[n][0] for n in names),
+        chunks=tuple(sizes[n][1] for n in names),
+        dtype=kind,
+        fill_value=fill,
+        compressors=None,
+        dimension_names=names,
+        attributes=attributes,
+    )
+
+
+def array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Open one array; whatever is written to it, also nothing but fill values, gets a file."""
+    with zarr.config.set(_KEEP_EMPTY):
+        return cast("zarr.Array[Any]", group[name])
+
+
+def update(array: "zarr.Array[Any]", samples: np.ndarray, values: np.ndarray) -> None:
+    """Put values at some samples, in rising order, each file with one write."""
+    if samples[-1] - samples[0] == len(samples) - 1:
+        array[int(samples[0]) : int(samples[-1]) + 1] = values
+        return
+    size = array.chunks[0]
+    for first in np.unique(samples // size * size):
+        here = samples // size * size == first
+        stretch = slice(int(first), min(int(first) + size, array.shape[0]))
+        block = np.array(array[stretch])
+        block[samples[here] - first] = values[here]
+        array[stretch] = block

@@ -1,0 +1,132 @@
+"""The nonlinear engine's unit of work: consecutive samples whose op-amps or transconductors bend.
+
+Periodic steady states by harmonic balance. A sample that it cannot do for sure is told apart, to be handed
+to ngspice: one that uses nearly all of a rail, slew limit or input range, that does not converge, or whose
+harmonics reach beyond those kept; and every sample where the input is a recording.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.extract import probe_rows
+from lmu_analog.circuits.nodal import stamp
+from lmu_analog.circuits.saturation import Limits, check_parts, limits
+from lmu_analog.circuits.unknowns import Index
+from lmu_analog.design import Design
+from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
+from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.mismatch import Mismatch, sample
+from lmu_analog.ensembles.reasons import CODES
+from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
+from lmu_analog.ensembles.store import GOOD, Results
+from lmu_analog.memory import window
+from lmu_analog.stimulus import Tones
+
+HARMONICS = (4, 12)  # of the highest tone that are kept; the larger number where the smaller is too few
+NEARLY = 0.99  # share of a limit; there the law is 50 times as steep as at rest
+LEFT_OUT = 1e-5  # of rms(u): harmonics not kept; they add to the error in quadrature, so below 1e-8 of 1 %
+BATCH_VALUES = 1_000_000  # complex numbers of the responses held at once: 16 MB
+MOST_VALUES = 30_000_000  # of one sample; beyond it the common period of the tones is too long
+
+
+def nonlinear_chunk(design: Design, seed: int, samples: range, *, plan: Plan = RANDOM) -> Results:
+    """Run consecutive samples; those to be handed to ngspice have the reason ``handed`` and no result.
+
+    Parameters
+    ----------
+    design : Design
+    seed : int
+    samples : range
+    plan : Plan
+
+    Raises
+    ------
+    CircuitError
+        If the circuit has parts whose law is not known: transistors, switches, a SPICE model file.
+    """
+    circuit, law = build(design), Mismatch.of(design)
+    check_parts(circuit)
+    linear = exact_chunk(design, seed, samples, plan=plan)
+    values = sample(circuit, law, draw_plan(circuit, law, seed=seed, samples=samples, plan=plan))
+    limited = limits(circuit, Index(circuit), values)
+    if limited is None:
+        return linear
+    profile, reason = linear.profile.copy(), linear.reason.copy()
+    reason[linear.status == GOOD] = CODES["handed"]
+    if isinstance(design.stimulus, Tones):
+        for highest in HARMONICS:
+            waiting = np.flatnonzero(reason == CODES["handed"])
+            drive = _drive(design.stimulus, highest)
+            solved, found = _profiles(circuit, values[waiting], limited.of(waiting), drive)
+            profile[waiting[solved]] = found
+            reason[waiting[solved]] = CODES["none"]
+    profile[reason == CODES["handed"]] = np.nan
+    return replace(linear, profile=profile, window_nrmse=window.window_nrmse(profile), given=reason)
+
+
+def parts(results: Results) -> tuple[list[Results], list[int]]:
+    """Part a chunk into what is done, consecutive samples each, and the samples that wait for ngspice."""
+    waiting = results.reason == CODES["handed"]
+    edges = np.flatnonzero(np.diff(waiting)) + 1
+    done = [
+        Results(
+            int(stretch[0]) + results.start,
+            *(of[stretch] for of in (results.profile, results.window_nrmse, results.status, results.reason)),
+        )
+        for stretch in np.split(np.arange(len(waiting)), edges)
+        if not waiting[stretch[0]]
+    ]
+    return done, results.samples[waiting].tolist()
+
+
+def taken_over(results: Results) -> Results:
+    """Mark ngspice's good results as those of samples that were handed to it."""
+    return replace(
+        results, given=np.where(results.status == GOOD, CODES["handed"], results.reason).astype(np.int8)
+    )
+
+
+def _profiles(
+    circuit: Circuit, values: np.ndarray, limited: Limits, drive: Drive
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give which samples could be solved, (s,) bool, and the profiles of those."""
+    index = Index(circuit)
+    kept = [np.zeros((0, window.POINTS))]
+    solved = np.zeros(len(values), bool)
+    size = (drive.highest + 1) * index.size**2
+    batch = max(1, BATCH_VALUES // size)
+    if size > MOST_VALUES:
+        return solved, kept[0]
+    for k in range(0, len(values), batch):
+        part = np.arange(k, min(k + batch, len(values)))
+        equations = stamp(circuit, index, values[part])
+        found = balance(equations, limited.of(part), probe_rows(circuit, index), drive=drive)
+        solved[part] = sure = _is_sure(found, drive)
+        if sure.any():
+            kept.append(_profile(found.outputs[sure], drive, circuit.theta))
+    return solved, np.concatenate(kept)
+
+
+def _drive(tones: Tones, harmonics: int) -> Drive:
+    turns = np.rint(tones.frequency * tones.period).astype(int)
+    return Drive(2.0 * math.pi / tones.period, turns, tones.phasor, harmonics * int(turns.max()))
+
+
+def _is_sure(found: Balance, drive: Drive) -> np.ndarray:
+    """Tell which samples are solved beyond doubt; comparisons with NaN are false, as they should be."""
+    # The mean square over the window of a sum of Legendre polynomials with coefficients m_i.
+    weight = 1.0 / (2.0 * np.arange(found.left_out.shape[1]) + 1.0)
+    beyond = np.sqrt(found.left_out**2 @ weight)
+    rms = np.linalg.norm(drive.phasor) / math.sqrt(2.0)
+    return (found.residual <= SETTLED) & (found.share <= NEARLY) & (beyond <= LEFT_OUT * rms)
+
+
+def _profile(outputs: np.ndarray, drive: Drive, theta: float) -> np.ndarray:
+    """NRMSE over the window, (s, q), of states with coefficients (s, h, d); harmonics count as error."""
+    frequency = drive.rate / (2.0 * math.pi) * np.arange(1, drive.highest + 1)
+    tones = (frequency, 2.0 * drive.spectrum[1:])
+    return window.tone_profile(2.0 * outputs[:, 1:], tones, theta, offset=np.real(outputs[:, 0]))

@@ -1,0 +1,71 @@
+"""Why a sample has no good result: a closed list, so that equal runs store equal codes."""
+
+import re
+from dataclasses import dataclass
+
+import xarray as xr
+
+from lmu_analog.errors import SimulationError
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason.
+
+    Attributes
+    ----------
+    name : str
+        One word, the meaning of its code in a store.
+    text : str
+        For people.
+    pattern : str
+        Of the errors that it stands for; empty where no error does.
+    """
+
+    name: str
+    text: str
+    pattern: str = ""
+
+
+# The code of a reason is its place here: stores hold it, so new ones go to the end. The first pattern that
+# fits an error counts.
+REASONS = (
+    Reason("none", "none"),
+    Reason("unstable", "unstable: a pole in the right half-plane"),
+    Reason("impossible", "a component value that is not positive"),
+    Reason("unknown", "a failure without a known reason"),
+    Reason("timeout", "no answer in time", r"no answer within"),
+    Reason("crash", "the worker process died", r"worker process died"),
+    Reason("lost", "its cluster worker was lost, also when it ran alone", r"cluster worker was lost"),
+    Reason(
+        "no_convergence",
+        "ngspice did not converge",
+        r"(?i)timestep too small|no convergence|singular|aborted",
+    ),
+    Reason(
+        "incomplete", "ngspice gave an incomplete answer", r"stopped (at|after)|gave no vector|plots instead"
+    ),
+    Reason("not_finite", "values that are not finite", r"not finite"),
+    Reason("ngspice", "ngspice refused the deck", r"ngspice:|deck line"),
+    Reason("handed", "beyond the nonlinear engine, so ngspice ran it"),
+)
+CODES = {reason.name: code for code, reason in enumerate(REASONS)}
+
+
+def code_of(error: SimulationError) -> int:
+    """Give the code of the reason that an error stands for."""
+    fits = (k for k, reason in enumerate(REASONS) if reason.pattern and re.search(reason.pattern, str(error)))
+    return next(fits, CODES["unknown"])
+
+
+def reasons(run: xr.Dataset) -> dict[str, int]:
+    """Count the samples of a run that are not good by the text of their reason, most frequent first.
+
+    A run of an older version knows no reasons, and gives none.
+    """
+    if "reason" not in run:
+        return {}
+    codes = [int(code) for code in run.reason.values if code != CODES["none"]]
+    counted = {code: codes.count(code) for code in sorted(set(codes))}
+    ranked = sorted(counted.items(), key=lambda pair: -pair[1])
+    return {(REASONS[c] if c < len(REASONS) else REASONS[CODES["unknown"]]).text: n for c, n in ranked}

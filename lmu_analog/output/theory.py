@@ -1,0 +1,157 @@
+"""Theory for people and scripts: what elements matter, and yield far out in the tail."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from lmu_analog.building import realization
+from lmu_analog.design import Design
+from lmu_analog.ensembles.coefficients import first_order_excess, mismatch_floor
+from lmu_analog.ensembles.first_order import first_order
+from lmu_analog.ensembles.high_sigma import HighSigma
+from lmu_analog.ensembles.sensitivity import elements, tighten
+from lmu_analog.ensembles.theory import predict
+from lmu_analog.errors import DesignError
+from lmu_analog.output.facts import percent
+from lmu_analog.output.jobs import FIGURES
+from lmu_analog.output.plots import plot_elements
+
+DRAWN = 20  # elements in the plot
+LISTED = 12  # elements in the terminal
+
+
+def sensitivity(design: Design, *, plot: Path | None = None) -> dict[str, Any]:
+    """Give what first-order theory says about a design, with mismatch or without; draw it if asked.
+
+    Parameters
+    ----------
+    design : Design
+    plot : Path, optional
+        Of a figure of the twenty elements that matter most.
+    """
+    if plot is not None and (plot.suffix not in FIGURES or not plot.parent.is_dir()):
+        raise DesignError(
+            f"--plot {plot}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
+        )
+    theory = first_order(design)
+    found = elements(design, theory)
+    if plot is not None:
+        _save(found, plot)
+    without = tighten(found)
+    expected = predict(theory, design.nrmse)
+    return {
+        **{key: design.provenance[key] for key in ("order", "family", "realization")},
+        "nominal_nrmse": theory.nominal,
+        "predicted_rms": theory.predicted_rms,
+        "nrmse": {key: getattr(expected, key) for key in ("p05", "median", "p95")},
+        "yield": None if design.nrmse is None else {"limit": design.nrmse, "value": expected.good},
+        "coefficient_percent": first_order_excess(realization(design), bandwidth=design.bandwidth),
+        "floor_percent": mismatch_floor(design.order, design.theta, bandwidth=design.bandwidth),
+        "elements": _rows(found),
+        "tighten": {
+            "elements": [
+                {"name": str(name), "rms": float(rms)}
+                for name, rms in zip(without.element.values, without.rms.values, strict=True)
+            ],
+            "classes": [
+                {"class": str(kind), "share": float(share), "rms": float(rms)}
+                for kind, share, rms in zip(
+                    without.kind.values, without.class_share.values, without.class_rms.values, strict=True
+                )
+            ],
+        },
+    }
+
+
+def _rows(found: xr.Dataset) -> list[dict[str, Any]]:
+    return [
+        {"name": str(name), "role": str(role), "class": str(kind), "share": float(share), "excess": float(e)}
+        for name, role, kind, share, e in zip(
+            found.element.values,
+            found.role.values,
+            found.kind.values,
+            found.share.values,
+            found.excess.values,
+            strict=True,
+        )
+    ]
+
+
+def sensitivity_text(content: dict[str, Any]) -> str:
+    """Lay out the object of ``sensitivity``."""
+    spread = content["nrmse"]
+    lines = [
+        f"first-order theory: {content['family']}, {content['realization']}, order {content['order']}",
+        f"  nominal NRMSE     {percent(content['nominal_nrmse']):>10}  without mismatch",
+        f"  excess error      {percent(content['predicted_rms']):>10}  rms that mismatch adds, all parts together",
+        f"  median NRMSE      {percent(spread['median']):>10}  5 % to 95 %: "
+        f"{percent(spread['p05'])} to {percent(spread['p95'])}, without sampling",
+    ]
+    if limit := content["yield"]:
+        lines.append(f"  yield             {percent(limit['value']):>10}  within {percent(limit['limit'])}")
+    lines += [
+        f"  coefficients      {content['coefficient_percent']:>8.3g} %  excess per 1 % error of every coefficient",
+        f"  floor             {content['floor_percent']:>8.3g} %  least for as many errors as states",
+    ]
+    if not content["elements"]:
+        return "\n".join([*lines, "no mismatch: give [mismatch] to see which elements matter"])
+    lines += ["", f"{'element':<22}{'role':<18}{'share':>9}{'alone':>10}"]
+    for row in content["elements"][:LISTED]:
+        lines.append(
+            f"{row['name']:<22}{row['role'][:17]:<18}{percent(row['share']):>9}{percent(row['excess']):>10}"
+        )
+    if (rest := len(content["elements"]) - LISTED) > 0:
+        lines.append(f"and {rest} more")
+    lines += ["", "excess error that is left when exact:"]
+    names: list[str] = []
+    for row in content["tighten"]["elements"]:
+        names.append(row["name"])
+        lines.append(f"  {', '.join(names):<38}{percent(row['rms']):>10}")
+    lines += [f"  {'all of ' + r['class']:<38}{percent(r['rms']):>10}" for r in content["tighten"]["classes"]]
+    return "\n".join(lines)
+
+
+def high_sigma(found: HighSigma) -> dict[str, Any]:
+    """Give the figures of a yield far out in the tail."""
+    content = asdict(found)
+    low, value, high = (1.0 - content.pop(key) for key in ("high", "failure", "low"))
+    return {
+        "method": content.pop("method"),
+        "engine": content.pop("engine"),
+        "samples": content.pop("samples"),
+        "yield": {"limit": content.pop("limit"), "value": value, "low": low, "high": high},
+        "failure": {"value": found.failure, "low": found.low, "high": found.high},
+        "sigma": found.sigma,
+        "effective_failures": content.pop("effective"),
+        "predicted_failure": content.pop("predicted"),
+        "directions": content.pop("directions"),
+        "warnings": list(content.pop("warnings")),
+    }
+
+
+def high_sigma_text(content: dict[str, Any]) -> str:
+    """Lay out the object of ``yield``."""
+    missed, limit = content["failure"], content["yield"]["limit"]
+    lines = [
+        f"high-sigma yield: {content['method']}, {content['samples']} samples, {content['engine']} engine",
+        f"  failure           {missed['value']:>10.3g}  95 % interval {missed['low']:.3g} to {missed['high']:.3g}, "
+        f"beyond {percent(limit)}",
+        f"  sigma             {content['sigma']:>10.3g}  the same as a one-sided distance",
+        f"  theory            {content['predicted_failure']:>10.3g}  by the quadratic form, without sampling",
+        f"  directions        {content['directions']:>10.3g}  of mismatch that share the blame",
+    ]
+    return "\n".join([*lines, *(f"  warning: {line}" for line in content["warnings"])])
+
+
+def _save(found: xr.Dataset, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    count = min(DRAWN, found.sizes["element"])
+    figure = Figure(figsize=(9.0, 1.2 + 0.28 * count), layout="constrained")
+    plot_elements(found, figure.subplots(), count)
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,131 @@
+"""Ensembles of circuits that bend: against ngspice, and what is handed over to it."""
+
+import numpy as np
+import pytest
+
+from lmu_analog.design import Design
+from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.montecarlo import monte_carlo
+from lmu_analog.ensembles.nonlinear import nonlinear_chunk
+from lmu_analog.ensembles.reasons import CODES, reasons
+from lmu_analog.ensembles.simulated import ngspice_sample
+from lmu_analog.ensembles.store import GOOD, UNSTABLE, open_run
+from lmu_analog.errors import CircuitError, StoreError
+from lmu_analog.spice.worker import Worker
+
+OPAMP = {
+    "gain": "100 dB",
+    "gbw": "10 MHz",
+    "slew": "0.1 V/us",
+    "offset_max": "3 mV",
+    "output_resistance": "100 Ohm",
+    "input_capacitance": "5 pF",
+}
+MISMATCH = {"resistor": "3 %", "capacitor": "3 %", "opamp": "3 %"}
+# Swings to three quarters of the rails; a tenth of the slew limit.
+MILD = Design(order=3, theta="1 ms", opamp=OPAMP, headroom="10 %", mismatch=MISMATCH)
+HARD = MILD.replace(opamp={**OPAMP, "slew": "0.001 V/us"})
+# Some samples swing a little beyond what is sure, some do not.
+BORDER = MILD.replace(order=2, headroom="0 %", realization="cap-feedforward")
+OTA = {"gain": "60 dB", "limit": "200 mV", "parasitic": "5 fF", "pole": "10 MHz"}
+
+
+@pytest.fixture(scope="module")
+def worker():
+    with Worker() as running:
+        yield running
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("design", "moved"),
+    [
+        (MILD.replace(realization="cap-feedforward"), 1e-6),
+        (MILD.replace(family="active-rc-differential", opamp={**OPAMP, "output_resistance": 0.0}), 1e-6),
+        (
+            MILD.replace(
+                family="gm-c", opamp="ideal", transconductor=OTA, headroom="30 %", realization="legendre"
+            ),
+            0.1,
+        ),
+    ],
+)
+def test_the_nonlinear_engine_agrees_with_ngspice(design, moved, worker):
+    ours = nonlinear_chunk(design, 0, range(1))
+    theirs = worker.call(ngspice_sample, (design, 0, 0), timeout=60.0)
+    assert ours.reason[0] == CODES["none"]
+    # 1e-6: measured are 1e-8 to 4e-7, the error of ngspice's step, of which half the step leaves a quarter.
+    np.testing.assert_allclose(ours.profile, theirs.profile, atol=1e-6)
+    # And it does something: the linear engine is farther away.
+    assert abs(exact_chunk(design, 0, range(1)).window_nrmse[0] - ours.window_nrmse[0]) > moved
+
+
+def test_a_circuit_that_does_not_bend_is_the_exact_engines():
+    for opamp in ("ideal", {"gain": "100 dB", "gbw": "10 MHz", "rail": "1 MV"}):
+        design = MILD.replace(opamp=opamp)
+        np.testing.assert_allclose(
+            nonlinear_chunk(design, 0, range(5)).profile,
+            exact_chunk(design, 0, range(5)).profile,
+            rtol=1e-6,  # the exact engine stops its own rounds where 1e-8 is left
+        )
+
+
+def test_a_sample_does_not_depend_on_its_chunk():
+    whole = nonlinear_chunk(MILD, 0, range(0, 40))
+    for k in (0, 7, 39):
+        alone = nonlinear_chunk(MILD, 0, range(k, k + 1))
+        np.testing.assert_array_equal(alone.profile[0], whole.profile[k])
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        HARD,
+        MILD.replace(amplitude="6 V"),
+        # Far beyond: rounds would crawl, and a small change be taken for the end of it.
+        MILD.replace(amplitude="6 V", bandwidth="1 kHz"),
+        MILD.replace(signal="chirp"),
+    ],
+    ids=["slew", "rail", "far", "recording"],
+)
+def test_what_cannot_be_done_is_said_and_not_guessed(design):
+    found = nonlinear_chunk(design, 0, range(4))
+    assert (found.reason == CODES["handed"]).all()
+    assert np.isnan(found.window_nrmse).all()
+
+
+def test_unstable_and_impossible_samples_are_not_handed_over():
+    design = MILD.replace(mismatch={"resistor": {"tolerance": "90 %", "distribution": "gauss"}})
+    found, linear = nonlinear_chunk(design, 0, range(64)), exact_chunk(design, 0, range(64))
+    np.testing.assert_array_equal(found.status, linear.status)
+    assert (linear.status == UNSTABLE).any()
+    assert (linear.status > UNSTABLE).any()
+    lost = linear.status != GOOD
+    np.testing.assert_array_equal(found.reason[lost], linear.reason[lost])
+    np.testing.assert_array_equal(found.window_nrmse[lost], linear.window_nrmse[lost])
+
+
+@pytest.mark.ngspice
+def test_samples_beyond_the_engine_are_run_by_ngspice(tmp_path, worker):
+    alone = nonlinear_chunk(BORDER, 0, range(4))
+    handed = alone.reason == CODES["handed"]
+    assert handed.any()
+    assert not handed.all()
+    run = monte_carlo(BORDER, 4, engine="nonlinear", store=tmp_path / "run.zarr", workers=1)
+    simulated = [
+        worker.call(ngspice_sample, (BORDER, 0, int(k)), timeout=60.0) for k in np.flatnonzero(handed)
+    ]
+    np.testing.assert_array_equal(run.window_nrmse[handed], [s.window_nrmse[0] for s in simulated])
+    np.testing.assert_array_equal(run.window_nrmse[~handed], alone.window_nrmse[~handed])
+    assert (run.status == GOOD).all()
+    assert reasons(run) == {"beyond the nonlinear engine, so ngspice ran it": int(handed.sum())}
+    assert open_run(tmp_path / "run.zarr").attrs["engine"] == "nonlinear"
+    with pytest.raises(StoreError, match="its engine is 'nonlinear', not 'exact'"):
+        monte_carlo(BORDER, 4, engine="exact", store=tmp_path / "run.zarr", resumed=True)
+
+
+def test_transistors_are_refused_before_anything_is_written(tmp_path):
+    design = Design(order=2, theta="1 ms", family="gm-c", level="transistor")
+    with pytest.raises(CircuitError, match="not of transistors or switches; use the ngspice engine"):
+        monte_carlo(design, 4, engine="nonlinear", store=tmp_path / "run.zarr")
+    assert not (tmp_path / "run.zarr").exists()
