@@ -5,20 +5,16 @@ from typing import assert_never
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.ensembles.first_order import tones_of
-from lmu_analog.ensembles.mismatch import Mismatch, is_sound, sample
+from lmu_analog.ensembles.exact import exact_draws
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.ensembles.simulated import ngspice_draws
+from lmu_analog.ensembles.store import UNSTABLE
 from lmu_analog.errors import SimulationError, SimulatorMissing
 from lmu_analog.memory import window
-from lmu_analog.memory.sampled import steady_response
-from lmu_analog.memory.statespace import growth
 from lmu_analog.simulation import Engine
 
-AT_ONCE = 256  # samples: bounds the memory
+AT_ONCE = 1024  # samples: bounds the memory
 SAMPLE_TIMEOUT = 600.0  # s in ngspice
 
 
@@ -53,15 +49,8 @@ def errors_of(
 
 
 def _exact(design: Design, z: np.ndarray) -> np.ndarray:
-    circuit, law, tones = build(design), Mismatch.of(design), tones_of(design)
-    values = sample(circuit, law, z)
-    sound = is_sound(circuit, values)
-    system = extract(circuit, np.where(sound[:, None], values, circuit.values))
-    phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
-    heard = (tones.frequency, tones.phasor)
-    profile = window.tone_profile(phasor, heard, design.theta, offset=system.offset)
-    found = np.where(growth(system) < 0.0, window.window_nrmse(profile), np.inf)
-    return np.where(sound, found, np.nan)
+    profile, status = exact_draws(design, z)
+    return np.where(status == UNSTABLE, np.inf, window.window_nrmse(profile))
 
 
 def _simulated(design: Design, z: np.ndarray, workers: int) -> np.ndarray:

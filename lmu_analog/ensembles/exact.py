@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from jaxtyping import Float
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.slow import Reduction, plan_reduction, slow_states
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, is_sound, sample
+from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw
+from lmu_analog.ensembles.mismatch import Mismatch, columns, is_sound, sample
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE, Results
 from lmu_analog.errors import CircuitError
@@ -65,19 +67,31 @@ def _block_size(bench: Bench) -> int:
     return max(SMALL_BLOCK, 2 ** int(np.log2(BLOCK_POINTS / len(bench.looked_at.time))))
 
 
-def exact_chunk(design: Design, seed: int, samples: range, *, plan: Plan = RANDOM) -> Results:
-    """Run consecutive samples in the exact engine."""
+def exact_chunk(
+    design: Design, seed: int, samples: range, *, plan: Plan = RANDOM, kernel: Kernel = "numpy"
+) -> Results:
+    """Run consecutive samples in the exact engine; kernels agree but for the last digits."""
     bench = _bench(design)
+    compiled = _compiled(_Named(design.digest, design)) if kernel == "numba" else None
     block = _block_size(bench)
     profiles, statuses = [], []
     for start in range(block * (samples.start // block), samples.stop, block):
-        draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=range(start, start + block), plan=plan)
-        profile, status = _block(bench, design.theta, draws)
+        whole = range(start, start + block)
+        if kernel == "numba" and plan == RANDOM:
+            draws = compiled_draw(bench.circuit, bench.law, seed=seed, samples=whole)
+        else:
+            draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
+        profile, status = _block(bench, design.theta, draws, compiled)
         wanted = slice(max(samples.start - start, 0), min(samples.stop - start, block))
         profiles.append(profile[wanted])
         statuses.append(status[wanted])
     profile = np.concatenate(profiles)
     return Results(samples.start, profile, window.window_nrmse(profile), np.concatenate(statuses))
+
+
+def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
+    """Run the circuits of given draws, columns as in ``mismatch.columns``; profile (s, q) and status (s,)."""
+    return _block(_bench(design), design.theta, z)
 
 
 def _bench(design: Design) -> Bench:
@@ -110,18 +124,48 @@ def _prepared(named: _Named) -> Bench:
     return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), reduction)
 
 
-def _block(bench: Bench, theta: float, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=KEPT_DESIGNS)
+def _compiled(named: _Named) -> Compiled | None:
+    """Prepare the compiled kernel; None where it does not apply: recordings, clocks, no slow states."""
+    bench = _prepared(named)
+    circuit, tones = bench.circuit, bench.looked_at.stimulus
+    if bench.reduction is None or not isinstance(tones, Tones):
+        return None
+    strayed = sample(circuit, bench.law, np.ones((1, len(columns(circuit, bench.law)))))
+    inner = strayed if circuit.twin is None else twin_values(circuit, strayed)
+    moving = inner[0] != bench.reduction.circuit.values
+    return compile_design(bench.reduction, moving, tones, theta=named.design.theta)
+
+
+def _block(
+    bench: Bench, theta: float, z: np.ndarray, compiled: Compiled | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Give profile (s, q) and status (s,) of a whole block of draws (s, z)."""
     circuit = bench.circuit
     values = sample(circuit, bench.law, z)
     # A value that is not positive is no circuit; such a sample has failed, and the nominal stands in.
     sound = is_sound(circuit, values)
-    system = _system(bench, np.where(sound[:, None], values, circuit.values))
-    stable = is_stable(system)
-    with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        profile = _profiles(system, bench.looked_at, theta)
+    if not sound.all():
+        values = np.where(sound[:, None], values, circuit.values)
+    profile, stable = _solved(bench, theta, values, compiled)
     profile[~stable], profile[~sound] = np.inf, np.nan
     return profile, np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8)
+
+
+def _solved(
+    bench: Bench, theta: float, values: np.ndarray, compiled: Compiled | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give profile (s, q) of circuits, and which are stable, (s,)."""
+    if compiled is not None:
+        inner = values if bench.circuit.twin is None else twin_values(bench.circuit, values)
+        profile, stable, certain = compiled.run(inner)
+        if not certain.all():
+            profile[~certain], stable[~certain] = _solved(bench, theta, values[~certain], None)
+        return profile, stable
+    system = _system(bench, values)
+    stable = is_stable(system)
+    with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
+        return _profiles(system, bench.looked_at, theta), stable
 
 
 def _system(bench: Bench, values: np.ndarray) -> StateSpace:

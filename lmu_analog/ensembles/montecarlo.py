@@ -19,7 +19,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.saturation import check_parts
 from lmu_analog.design import Design
 from lmu_analog.ensembles.cluster import Crew, hired
-from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.exact import block_size, exact_chunk
 from lmu_analog.ensembles.layout import CHUNK
 from lmu_analog.ensembles.mismatch import Mismatch, check_seed, columns
 from lmu_analog.ensembles.nonlinear import nonlinear_chunk, parts, taken_over
@@ -167,7 +167,8 @@ def _reach(
 
 
 def _run(job: _Job, todo: np.ndarray, crew: Crew) -> Generator[Results, None, None]:
-    stretches = [part for part in np.split(todo, _breaks(todo)) if len(part)]
+    size = block_size(job.design) if job.engine == "exact" else CHUNK
+    stretches = [part for part in np.split(todo, _breaks(todo, size)) if len(part)]
     tasks = [(job.design, job.seed, range(int(part[0]), int(part[-1]) + 1)) for part in stretches]
     match job.engine:
         case "exact":
@@ -219,9 +220,9 @@ def _pays(crew: Crew, done: int, left: int, seconds: float) -> bool:
     return crew.remote or (crew.workers > 1 and done > 0 and left * seconds / done > POOL_WORTH)
 
 
-def _breaks(todo: np.ndarray) -> np.ndarray:
-    """Where a new stretch begins: at a gap, or at a chunk's boundary."""
-    return np.flatnonzero((np.diff(todo) > 1) | (todo[1:] % CHUNK == 0)) + 1
+def _breaks(todo: np.ndarray, size: int) -> np.ndarray:
+    """Where a new stretch begins: at a gap, or at a boundary of what is computed together."""
+    return np.flatnonzero((np.diff(todo) > 1) | (todo[1:] % size == 0)) + 1
 
 
 def _collect(

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import twin_values
+from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.design import Design
+from lmu_analog.ensembles import exact
+from lmu_analog.ensembles.exact import block_size, exact_chunk, exact_draws
+from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
+from lmu_analog.ensembles.store import GOOD, UNSTABLE
+from lmu_analog.errors import CircuitError
+from lmu_analog.memory import window
+from lmu_analog.memory.sampled import steady_response
+from lmu_analog.memory.statespace import growth, respond
+from lmu_analog.simulation import grid, ideal_window
+
+PAIRS = [(name, r) for name, family in FAMILIES.items() for r in family.realizations]
+STRAY = {c: "5 %" for c in ("resistor", "capacitor", "inductor", "transconductor", "tau", "opamp")}
+
+
+def whole_circuit(design: Design, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Take all states, by LAPACK: profile and largest real part of a pole."""
+    circuit, law = build(design), Mismatch.of(design)
+    values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
+    system = extract(circuit.twin, twin_values(circuit, values)) if circuit.twin else extract(circuit, values)
+    looked_at = grid(design.stimulus, design.theta)
+    if design.file:
+        states = respond(system, looked_at.values, looked_at.stimulus.dt)
+        return window.time_profile(states, ideal_window(looked_at, design.theta), looked_at.rms), growth(
+            system
+        )
+    tones = design.stimulus
+    phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
+    wave = (tones.frequency, tones.phasor)
+    return window.tone_profile(phasor, wave, design.theta, offset=system.offset), growth(system)
+
+
+@pytest.mark.parametrize(("family", "realization"), PAIRS)
+def test_samples_are_those_of_the_whole_circuit(family, realization):
+    design = Design(
+        order=4, theta="1 ms", family=family, realization=realization, opamp="OPA2192", mismatch=STRAY
+    )
+    wanted, _ = whole_circuit(design, 8)
+    results = exact_chunk(design, 0, range(8))
+    assert (results.status == GOOD).all()
+    # Responses agree to 1e-8 of the largest; the error is a hundredth of it.
+    np.testing.assert_allclose(results.profile, wanted, rtol=1e-5)
+
+
+def test_unstable_samples_are_found():
+    wild = {"resistor": {"tolerance": "15 %", "distribution": "gauss"}}
+    design = Design(order=12, theta="1 ms", realization="legendre", opamp="OPA2192", mismatch=wild)
+    _, largest = whole_circuit(design, 64)
+    status = exact_chunk(design, 0, range(64)).status
+    np.testing.assert_array_equal(status == UNSTABLE, largest > 0.0)
+    assert 0 < (status == UNSTABLE).sum() < 64
+
+
+def test_recordings_are_those_of_the_whole_circuit(tmp_path):
+    times = np.linspace(0.0, 4e-3, 120)
+    np.savetxt(tmp_path / "in.csv", np.column_stack([times, np.sin(4000.0 * times)]), delimiter=",")
+    design = Design(order=4, theta="1 ms", opamp="OPA2192", file=tmp_path / "in.csv", mismatch=STRAY)
+    wanted, _ = whole_circuit(design, 5)
+    # Poles a thousand times beyond the band have died out within a piece; 1e-5 of them is left.
+    np.testing.assert_allclose(exact_chunk(design, 0, range(5)).profile, wanted, rtol=1e-4)
+
+
+def test_a_sample_is_the_same_to_the_bit_in_any_stretch():
+    design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=STRAY)
+    size = block_size(design)
+    whole = exact_chunk(design, 2, range(size + 40))
+    for stretch in (range(3, 5), range(size - 2, size + 2), range(size, size + 40)):
+        part = exact_chunk(design, 2, stretch)
+        np.testing.assert_array_equal(part.profile, whole.profile[stretch.start : stretch.stop])
+
+
+def test_draws_of_ones_own_are_run_too():
+    design = Design(order=3, theta="1 ms", mismatch=STRAY)
+    circuit, law = build(design), Mismatch.of(design)
+    z = draw(circuit, law, seed=0, samples=range(6))
+    profile, status = exact_draws(design, z)
+    np.testing.assert_allclose(profile, exact_chunk(design, 0, range(6)).profile, rtol=1e-10)
+    assert (status == GOOD).all()
+
+
+def test_a_circuit_that_cannot_be_reduced_takes_all_its_states(monkeypatch):
+    design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=STRAY, nrmse="7 %")
+    reduced = exact_chunk(design, 0, range(4)).profile
+
+    def refuse(*_, **__):
+        raise CircuitError("no")
+
+    monkeypatch.setattr(exact, "slow_states", refuse)
+    np.testing.assert_allclose(exact_chunk(design, 0, range(4)).profile, reduced, rtol=1e-6)
+    monkeypatch.setattr(exact, "plan_reduction", refuse)
+    unplanned = design.replace(nrmse="8 %")  # another digest: nothing is remembered of it
+    assert block_size(unplanned) == exact.SMALL_BLOCK
+    np.testing.assert_allclose(exact_chunk(unplanned, 0, range(4)).profile, reduced, rtol=1e-6)
