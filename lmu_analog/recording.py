@@ -80,6 +80,72 @@ def _columns(path: Path) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]
     return np.array(seconds), np.array(volts)
 
 
+def read_table(path: Path | str) -> dict[str, Float[np.ndarray, "n"]]:
+    """Read a recording of several channels: a ``.csv`` whose first line names the columns.
+
+    Parameters
+    ----------
+    path : Path or str
+        Columns separated by comma, semicolon, tab or space, with a decimal point; ``#`` starts a comment.
+
+    Returns
+    -------
+    dict
+        Name of a column, as it stands in the header, to its (n,) numbers; at least two rows.
+
+    Raises
+    ------
+    DesignError
+        If the file is missing, malformed or too long; the message names line and column.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            what = "not a file" if path.exists() else "no such file"
+            raise DesignError(f"{path}: {what}; give a .csv with a header and rows of numbers")
+        lines = _lines(path)
+        names = _header(path, next(lines, None))
+        columns = [array("d") for _ in names]
+        for number, line in lines:
+            _table_row(_cells(line), names, columns, where=f"{path}, line {number}")
+    except OSError as error:
+        raise DesignError(f"{path}: cannot be read ({error.strerror}); give a readable file") from None
+    if len(columns[0]) < 2:
+        raise DesignError(f"{path}: {len(columns[0])} rows of data; at least two are wanted")
+    return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _header(path: Path, first: tuple[int, str] | None) -> list[str]:
+    if first is None:
+        raise DesignError(f"{path}: empty; a header and rows of numbers are wanted")
+    number, line = first
+    names = _cells(line)
+    if any(_number(name) is not None for name in names):
+        raise DesignError(f"{path}, line {number}: no header; name the columns, for example time,input,m0,m1")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DesignError(
+            f"{path}, line {number}: two columns are called {twice[0][:40]!r}; give each its own name"
+        )
+    return names
+
+
+def _table_row(cells: list[str], names: list[str], columns: list["array[float]"], *, where: str) -> None:
+    if len(cells) != len(names):
+        raise DesignError(f"{where}: {len(cells)} cells; the header names {len(names)} columns")
+    if len(columns[0]) == MOST_ROWS:
+        raise DesignError(f"{where}: too long, at most {MOST_ROWS} rows are accepted")
+    for name, cell, column in zip(names, cells, columns, strict=True):
+        value = _number(cell)
+        if value is None:
+            raise DesignError(
+                f"{where}, column {name[:40]!r}: {cell[:40]!r} is not a number; "
+                "numbers with a decimal point are accepted"
+            )
+        if not abs(value) <= _MOST_SECONDS:  # also true of NaN
+            raise DesignError(f"{where}, column {name[:40]!r}: {cell[:40]!r} is out of range")
+        column.append(value)
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number and text of each line that is neither blank nor a comment."""
     number = 0

@@ -9,7 +9,7 @@ from lmu_analog.errors import DesignError
 
 PREFIXES = {"T": 12, "G": 9, "M": 6, "k": 3, "": 0, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
 ICE = 273.15  # K at 0 C
-UNITS = ("s", "Hz", "V", "F", "Ohm", "H", "A", "S", "V/s")
+UNITS = ("s", "Hz", "V", "F", "Ohm", "H", "A", "S", "V/s", "V/rtHz", "A/rtHz")
 
 # The exponent is short so that absurd texts fail to match instead of stalling int().
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,4}))?\s*(\S*)")

@@ -17,7 +17,7 @@ import pytest
 from lmu_analog.design import Design
 from lmu_analog.ensembles import cluster
 from lmu_analog.ensembles.cluster import hired
-from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.exact import block_size, exact_chunk
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import DesignError, SimulationError
 
@@ -82,11 +82,11 @@ def test_a_worker_killed_in_mid_run_changes_no_byte(tmp_path, running, monkeypat
         if len(seen) == 3:
             running.workers[0].kill()
 
-    remote, local = tmp_path / "remote.zarr", tmp_path / "local.zarr"
-    monte_carlo(DESIGN, 1000, seed=1, scheduler=running.address, store=remote, progress=strike)
-    monte_carlo(DESIGN, 1000, seed=1, store=local)
+    remote, local, count = tmp_path / "remote.zarr", tmp_path / "local.zarr", 12 * block_size(DESIGN)
+    monte_carlo(DESIGN, count, seed=1, scheduler=running.address, store=remote, progress=strike)
+    monte_carlo(DESIGN, count, seed=1, store=local)
     assert running.workers[0].wait(timeout=60.0) == -signal.SIGKILL
-    assert sum(seen) == 1000
+    assert sum(seen) == count
     assert files(remote) == files(local)
 
 

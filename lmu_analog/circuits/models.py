@@ -53,6 +53,12 @@ class OpAmpModel:
         Flows into each input.
     input_capacitance : float, F
         Of each input to ground.
+    noise : float, V/rtHz
+        White input noise voltage, one-sided.
+    noise_corner : float, Hz
+        Where 1/f noise of the voltage is as large as the white.
+    current_noise : float, A/rtHz
+        White noise current into each input, independent of each other.
     library : Library or None
         A SPICE model that ngspice uses instead; the figures above stay those of the exact engine.
     """
@@ -67,6 +73,9 @@ class OpAmpModel:
     output_resistance: float = 0.0
     bias: float = 0.0
     input_capacitance: float = 0.0
+    noise: float = 0.0
+    noise_corner: float = 0.0
+    current_noise: float = 0.0
     library: Library | None = None
 
     @property
@@ -94,6 +103,8 @@ class OtaModel:
         Second pole, of the current.
     limit : float, V
         Input range: the current is g limit tanh(v/limit).
+    excess_noise : float
+        gamma of its noise current, 4 k T gamma g; 1 is that of a resistor 1/g.
     """
 
     name: str = "ideal"
@@ -101,6 +112,7 @@ class OtaModel:
     parasitic: float = 0.0
     pole: float = math.inf
     limit: float = math.inf
+    excess_noise: float = 1.0
 
 
 IDEAL_OTA = OtaModel()

@@ -21,6 +21,9 @@ HIGHEST = {
     "output_resistance": 1e9,
     "bias": 1.0,
     "input_capacitance": 1.0,
+    "noise": 1.0,
+    "noise_corner": 1e15,
+    "current_noise": 1.0,
 }  # beyond it lies nonsense
 UNITS = {
     "slew": "V/s",
@@ -30,13 +33,16 @@ UNITS = {
     "output_resistance": "Ohm",
     "bias": "A",
     "input_capacitance": "F",
+    "noise": "V/rtHz",
+    "noise_corner": "Hz",
+    "current_noise": "A/rtHz",
 }  # of the optional figures
 FIGURES = ("name", "gain", "gbw", *UNITS)
 SIGNED = ("offset", "bias")
 OF_A_MODEL = ("model", "subcircuit", "pins")
 USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
-FOR_PEOPLE = ("offset_typical", "noise", "current", "confidence", "source")
+FOR_PEOPLE = ("offset_typical", "current", "confidence", "source")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
 LARGEST_FILE = 1_000_000  # bytes
 
@@ -52,9 +58,9 @@ def read_parts(path: Path) -> dict[str, dict[str, object]]:
     """Read a file of parts of one's own, in the form of the catalogue.
 
     A table a part, named by its number: ``gain`` (dB), ``gbw`` (Hz), ``supply`` ([least, most] in total, V)
-    and optionally ``slew`` (V/s), ``offset_max`` (V), ``bias`` (A), ``output_resistance`` (Ohm) and
-    ``input_capacitance`` (F), as SI numbers or text with units; ``offset_typical``, ``noise``, ``current``,
-    ``confidence`` and ``source`` are for people.
+    and optionally ``slew`` (V/s), ``offset_max`` (V), ``bias`` (A), ``output_resistance`` (Ohm),
+    ``input_capacitance`` (F), ``noise`` (V/rtHz), ``noise_corner`` (Hz) and ``current_noise`` (A/rtHz), as SI
+    numbers or text with units; ``offset_typical``, ``current``, ``confidence`` and ``source`` are for people.
 
     Raises
     ------
@@ -119,8 +125,8 @@ def opamp(
     given : str or dict
         "ideal", a part of the catalogue, or a table of figures: ``gain`` ("106 dB" or V/V), ``gbw``
         ("10 MHz"), and optionally ``slew`` ("20 V/us"), ``offset`` and ``offset_max`` ("2 mV"), ``rail``
-        ("4.8 V"), ``output_resistance`` ("50 Ohm"), ``bias`` ("20 nA"), ``input_capacitance`` ("5 pF") and
-        ``name``. A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
+        ("4.8 V"), ``output_resistance`` ("50 Ohm"), ``bias`` ("20 nA"), ``input_capacitance`` ("5 pF"),
+        ``noise`` ("8 nV/rtHz"), ``noise_corner`` ("100 Hz"), ``current_noise`` ("3 fA/rtHz") and ``name``. A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
     supply : float, V
         The amplifier runs from +-supply, where real parts saturate unless ``rail`` says otherwise.
     parts : dict, optional
@@ -209,7 +215,8 @@ def ota(given: object) -> OtaModel:
     Parameters
     ----------
     given : dict
-        Any of ``gain`` ("60 dB" or V/V), ``parasitic`` ("50 fF"), ``pole`` ("1 GHz") and ``limit`` ("200 mV").
+        Any of ``gain`` ("60 dB" or V/V), ``parasitic`` ("50 fF"), ``pole`` ("1 GHz"), ``limit`` ("200 mV") and
+        ``excess_noise`` (gamma, a number).
 
     Raises
     ------
@@ -218,13 +225,14 @@ def ota(given: object) -> OtaModel:
     """
     if not isinstance(given, dict):
         raise DesignError(f"a table of figures is wanted, not {given!r:.40}")
-    if extra := sorted(set(given) - {"gain", "parasitic", "pole", "limit"}):
-        raise DesignError(f"unknown figure {extra[0]!r:.40}; known are gain, parasitic, pole, limit")
+    if extra := sorted(set(given) - {"gain", "parasitic", "pole", "limit", "excess_noise"}):
+        raise DesignError(
+            f"unknown figure {extra[0]!r:.40}; known are gain, parasitic, pole, limit, excess_noise"
+        )
     figures = {
         k: parse(given[k], u) for k, u in (("parasitic", "F"), ("pole", "Hz"), ("limit", "V")) if k in given
     }
-    if "gain" in given:
-        figures["gain"] = gain(given["gain"])
+    figures |= {k: gain(given[k]) for k in ("gain", "excess_noise") if k in given}
     for key, value in figures.items():
         if not value > 0.0:
             raise DesignError(f"{key} = {value:g}; it must be positive")

@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from scipy import linalg
 
-from lmu_analog.circuits.charge import cycle, phases
+from lmu_analog.circuits.charge import Cycle, cycle, phases
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Capacitor, DifferentialOpAmp, OpAmp
 from lmu_analog.errors import CircuitError
@@ -46,11 +46,31 @@ def sampled_noise(
     found = cycle(circuit, values.reshape(-1, values.shape[-1]))
     if np.abs(np.linalg.eigvals(found.A)).max() >= 1.0:
         raise CircuitError("the memory is unstable: its noise grows without bound")
-    charge = BOLTZMANN * temperature * found.freed / (found.scale[:, None] * found.scale)
-    power = found.entry @ charge @ np.swapaxes(found.entry, -1, -2) + charge
+    power = _charge_noise(found, temperature)
     kept = np.array([linalg.solve_discrete_lyapunov(A, Q) for A, Q in zip(found.A, power, strict=True)])
     covariance = found.C @ kept @ np.swapaxes(found.C, -1, -2)
     return covariance.reshape(*values.shape[:-1], circuit.order, circuit.order)
+
+
+def sampled_noise_density(
+    circuit: Circuit, frequency: Float[np.ndarray, " f"], *, temperature: float = 300.0
+) -> Complex[np.ndarray, "f d d"]:
+    """Spectral density of the Legendre states' kT/C noise, one-sided up to half the clock, V^2/Hz.
+
+    Its integral from 0 to half the clock is ``sampled_noise``; arguments and errors are the same.
+    """
+    found = cycle(circuit, circuit.values[None])
+    power, A, C = _charge_noise(found, temperature)[0], found.A[0], found.C[0]
+    clock = 1.0 if circuit.clock is None else circuit.clock
+    turned = np.exp(-2j * np.pi * np.asarray(frequency) / clock)
+    seen = C @ np.linalg.inv(np.eye(len(A)) - turned[:, None, None] * A)
+    return (2.0 / clock) * seen @ power @ np.conj(np.swapaxes(seen, -1, -2))
+
+
+def _charge_noise(found: Cycle, temperature: float) -> np.ndarray:
+    """Covariance of what one clock cycle adds to the kept charges, over their scale, (s, n, n), V^2."""
+    charge = BOLTZMANN * temperature * found.freed / (found.scale[:, None] * found.scale)
+    return found.entry @ charge @ np.swapaxes(found.entry, -1, -2) + charge
 
 
 def feedback_factors(circuit: Circuit) -> dict[str, float]:

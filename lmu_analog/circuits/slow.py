@@ -127,8 +127,27 @@ def _whole_response(reduction: Reduction, content: Table, k: int) -> np.ndarray:
         for power, x in enumerate(series):
             if x is not None:
                 powers[(power, *at)] = x if np.ndim(x) == 0 else x[k]
+    return whole_response(powers, size, 1j * CHECKED)
+
+
+def whole_response(powers: np.ndarray, size: int, turns: np.ndarray) -> np.ndarray:
+    """Solve all equations of one circuit.
+
+    Parameters
+    ----------
+    powers : (2, N + p, N + 2) array
+        Coefficients of 1 and s of the entries of ``elimination.table``.
+    size : int
+        Number N of unknowns.
+    turns : (f,) complex array
+        Values of s, in units of the rate.
+
+    Returns
+    -------
+    (f, p) array
+    """
     responses = []
-    for s in 1j * CHECKED:
+    for s in turns:
         whole = powers[0] + s * powers[1]
         alike = np.abs(whole[:size, :size]).max(axis=1)  # rows of siemens and of 1/s
         v = np.linalg.solve(whole[:size, :size] / alike[:, None], whole[:size, size] / alike)

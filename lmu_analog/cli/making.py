@@ -91,7 +91,9 @@ def netlist(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Deck, or folder for --samples.")
     ] = None,
-    dialect: Annotated[Dialect, typer.Option(help="Simulator the deck is for.")] = Dialect.ngspice,
+    dialect: Annotated[
+        Dialect, typer.Option(help="Simulator the deck is for; only ngspice was run.")
+    ] = Dialect.ngspice,
     sample: Sample = None,
     samples: Annotated[str | None, typer.Option(metavar="A:B", help="Samples A to B-1, a deck each.")] = None,
     seed: Seed = 0,
@@ -109,11 +111,17 @@ def netlist(
         raise DesignError("both --sample and --samples are given; give one of them")
     if samples is not None:
         written = write_decks(
-            loaded, output or Path("decks"), samples=sample_range(samples), seed=seed, sampling=plan
+            loaded,
+            output or Path("decks"),
+            samples=sample_range(samples),
+            seed=seed,
+            sampling=plan,
+            dialect=dialect.value,
         )
     elif output is None:
-        typer.echo(deck_text(loaded, sample=sample, seed=seed, sampling=plan), nl=False)
+        text = deck_text(loaded, sample=sample, seed=seed, sampling=plan, dialect=dialect.value)
+        typer.echo(text, nl=False)
         return
     else:
-        written = write_deck(loaded, output, sample=sample, seed=seed, sampling=plan)
+        written = write_deck(loaded, output, sample=sample, seed=seed, sampling=plan, dialect=dialect.value)
     say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))

@@ -35,10 +35,20 @@ class SamplingName(StrEnum):
     sobol = "sobol"
 
 
+class KernelName(StrEnum):
+    """What computes in the exact engine."""
+
+    numpy = "numpy"
+    numba = "numba"
+
+
 class Dialect(StrEnum):
     """Deck dialects."""
 
     ngspice = "ngspice"
+    ltspice = "ltspice"
+    xyce = "xyce"
+    spectre = "spectre"
 
 
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="Design file (TOML).")]
@@ -65,6 +75,9 @@ Scheduler = Annotated[
 ]
 SamplingOption = Annotated[
     SamplingName, typer.Option(help="Plan of the samples; latin and sobol spread them evenly.")
+]
+KernelOption = Annotated[
+    KernelName, typer.Option(help="numba (compiled, several times as fast) for the exact engine.")
 ]
 Workers = Annotated[int | None, typer.Option(help="Processes; one a processor unless given.")]
 

@@ -12,6 +12,8 @@ from lmu_analog.cli.options import (
     EngineOption,
     EnsembleEngineName,
     EnsembleEngineOption,
+    KernelName,
+    KernelOption,
     Only,
     Recording,
     Sample,
@@ -79,6 +81,7 @@ def montecarlo(
         int | None, typer.Option(metavar="K", help="Let ngspice run the first K too, and combine both.")
     ] = None,
     sampling: SamplingOption = SamplingName.random,
+    kernel: KernelOption = KernelName.numpy,
     until: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Stop by precision: 'yield +-1 %' or 'p95 +-2 %'.")
     ] = None,
@@ -107,6 +110,7 @@ def montecarlo(
             engine=engine.value,
             subset=hybrid,
             sampling=sampling.value,
+            kernel=kernel.value,
             until=until,
             workers=workers,
             scheduler=scheduler,

@@ -74,7 +74,7 @@ def exact_chunk(
     bench = _bench(design)
     compiled = _compiled(_Named(design.digest, design)) if kernel == "numba" else None
     block = _block_size(bench)
-    profiles, statuses = [], []
+    parts = []
     for start in range(block * (samples.start // block), samples.stop, block):
         whole = range(start, start + block)
         if kernel == "numba" and plan == RANDOM:
@@ -83,10 +83,9 @@ def exact_chunk(
             draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
         profile, status = _block(bench, design.theta, draws, compiled)
         wanted = slice(max(samples.start - start, 0), min(samples.stop - start, block))
-        profiles.append(profile[wanted])
-        statuses.append(status[wanted])
-    profile = np.concatenate(profiles)
-    return Results(samples.start, profile, window.window_nrmse(profile), np.concatenate(statuses))
+        parts.append([x[wanted] for x in (profile, window.window_nrmse(profile), status)])
+    profile, error, status = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return Results(samples.start, profile, error, status)
 
 
 def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Why a sample has no good result: a closed list, so that equal runs store equal codes."""
+"""Why a sample has no good result, or another engine's: a closed list, so that equal runs store equal codes."""
 
 import re
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def code_of(error: SimulationError) -> int:
 
 
 def reasons(run: xr.Dataset) -> dict[str, int]:
-    """Count the samples of a run that are not good by the text of their reason, most frequent first.
+    """Count the samples of a run that have a reason by its text, most frequent first.
 
     A run of an older version knows no reasons, and gives none.
     """

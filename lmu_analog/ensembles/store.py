@@ -28,7 +28,8 @@ GOOD, UNSTABLE, FAILED = 0, 1, 2  # places in ``layout.STATUS``
 _IMPLIED = np.array([CODES["none"], CODES["unstable"], CODES["impossible"]], np.int8)  # by status
 _ALONG = ("sample", *RESULTS, "done")  # what has a sample axis
 _FORMAT = 1
-UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random"}  # of a run whose attributes do not say
+# Of a run whose attributes do not say.
+UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random", "kernel": "numpy"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +113,13 @@ class Store:
 
 
 def manifest(
-    design: Design, *, seed: int, engine: str, sampling: str = "random"
+    design: Design, *, seed: int, engine: str, sampling: str = "random", kernel: str = "numpy"
 ) -> dict[str, str | int | float]:
     """Say what a run is of: two runs with equal manifests have equal samples.
 
     What is as in ``UNLESS_SAID`` is left out, so that runs from before there was a choice can be continued.
     """
-    chosen = {"sampling": sampling}
+    chosen = {"sampling": sampling, "kernel": kernel}
     told = {key: value for key, value in chosen.items() if value != UNLESS_SAID[key]}
     return {"format": _FORMAT, "engine": engine, "seed": seed, **told, **design.provenance}
 

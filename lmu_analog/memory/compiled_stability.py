@@ -7,21 +7,20 @@ Only compiled kernels import this: it needs Numba.
 # What Numba compiles has no types before it is called.
 
 import numpy as np
-from numba import njit
 
 from lmu_analog.memory import stability
 from lmu_analog.memory.compiled import multiply
-from lmu_analog.memory.lanes import LANES, mix1, mix4, shift
+from lmu_analog.memory.lanes import LANES, copy, fill, inner, mixes, scale, shift
 
 LARGEST_LYAPUNOV, SQUARINGS, PROVED = stability.LARGEST_LYAPUNOV, stability.SQUARINGS, stability.PROVED
-INVERTED = 1e-6  # largest entry of (1 - hA) Y - 1: far below what single precision adds to the powers
+INVERTED = 1e-9  # largest entry of (1 - hA) Y - 1: below what single precision makes of A
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def certify(A, certificate, proved, n):
     """Tell which A are stable for certain, (LANES,) bool; ``certificate`` is (T, T^-1, h)."""
     T, back, step = certificate
-    turned, work = np.empty((2, n * n, LANES))
+    turned, work = np.empty((n * n, LANES)), np.empty((n * n, LANES))
     _turn(T, back, A, (work, turned), n)
     proved[:] = False
     if n <= LARGEST_LYAPUNOV:
@@ -31,31 +30,17 @@ def certify(A, certificate, proved, n):
     _powers_shrink(turned, step, work, proved, n)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _turn(T, back, A, into, n):
     """Write T A T^-1 into the second of two arrays."""
     between, turned = into
     for j in range(n):
-        i = 0
-        while i < n:
-            if i + 4 <= n:
-                mix4(between, i * n + j, n, back, j, n, A, i * n, 1, n, n)
-                i += 4
-            else:
-                mix1(between, i * n + j, n, back, j, n, A, i * n, 1, n, n)
-                i += 1
+        mixes(between, j, n, back, j, n, A, 0, 1, n, n, n)
     for i in range(n):
-        j = 0
-        while j < n:
-            if j + 4 <= n:
-                mix4(turned, i * n + j, 1, T, i * n, 1, between, j, n, 1, n)
-                j += 4
-            else:
-                mix1(turned, i * n + j, 1, T, i * n, 1, between, j, n, 1, n)
-                j += 1
+        mixes(turned, i * n, 1, T, i * n, 1, between, 0, n, 1, n, n)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _contracts(A, S, proved, n):
     """Tell where -(A + A') has positive pivots."""
     for i in range(n):
@@ -74,26 +59,14 @@ def _contracts(A, S, proved, n):
             shift(S, i * n + i, 1, share, 0, S, k * n + i, 1, n - i)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _powers_shrink(A, step, work, proved, n):
     """Tell where a power of the Cayley map has a norm below one."""
-    for cell in range(n * n):
-        unit = 1.0 if cell % (n + 1) == 0 else 0.0
-        for lane in range(LANES):
-            A[cell, lane] = unit - step * A[cell, lane]
-    inverse = A.copy()
-    _invert(inverse, n)
-    multiply(work, A, inverse, n, n)
+    power, other = np.empty((n * n, LANES), np.float32), np.empty((n * n, LANES), np.float32)
     inverted = np.ones(LANES, np.bool_)
-    power, other = np.empty((2, n * n, LANES), np.float32)
-    for cell in range(n * n):
-        unit = 1.0 if cell % (n + 1) == 0 else 0.0
-        for lane in range(LANES):
-            if not abs(work[cell, lane] - unit) <= INVERTED:
-                inverted[lane] = False
-            power[cell, lane] = 2.0 * inverse[cell, lane] - unit
+    _cayley(A, step, work, (power, inverted), n)
     for _ in range(SQUARINGS):
-        multiply(other, power, power, n, n)
+        multiply(other, 0, power, 0, power, n)
         power, other = other, power
         size = np.zeros(LANES, np.float32)
         for cell in range(n * n):
@@ -106,7 +79,27 @@ def _powers_shrink(A, step, work, proved, n):
             break
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
+def _cayley(A, step, work, into, n):
+    """Write the Cayley map of step A, and tell where the inverse in it is one; A is lost."""
+    power, inverted = into
+    for cell in range(n * n):
+        unit = 1.0 if cell % (n + 1) == 0 else 0.0
+        for lane in range(LANES):
+            A[cell, lane] = unit - step * A[cell, lane]
+    inverse = np.empty((n * n, LANES))
+    copy(inverse, 0, A, 0, 1, n * n)
+    _invert(inverse, n)
+    multiply(work, 0, A, 0, inverse, n)
+    for cell in range(n * n):
+        unit = 1.0 if cell % (n + 1) == 0 else 0.0
+        for lane in range(LANES):
+            if not abs(work[cell, lane] - unit) <= INVERTED:
+                inverted[lane] = False
+            power[cell, lane] = 2.0 * inverse[cell, lane] - unit
+
+
+@inner
 def _invert(X, n):
     """Invert in place without exchanges; who calls puts the result back."""
     share = np.empty((1, LANES))
@@ -114,11 +107,9 @@ def _invert(X, n):
         for lane in range(LANES):
             share[0, lane] = 1.0 / X[k * n + k, lane]
             X[k * n + k, lane] = 1.0
-        for j in range(n):
-            for lane in range(LANES):
-                X[k * n + j, lane] *= share[0, lane]
+        scale(X, k * n, share, 0, 0, n)
         for i in range(n):
             if i != k:
-                share[0] = X[i * n + k]
-                X[i * n + k] = 0.0
+                copy(share, 0, X, i * n + k, 1, 1)
+                fill(X, i * n + k, 0.0, 1)
                 shift(X, i * n, 1, share, 0, X, k * n, 1, n)

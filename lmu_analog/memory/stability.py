@@ -29,18 +29,29 @@ def is_stable(system: StateSpace) -> Bool[np.ndarray, " s"]:
     if system.dt is not None:
         return np.asarray(growth(system) < 0.0)
     A = system.A
-    decay = -float(np.linalg.eigvals(A.mean(axis=0)).real.max())
     proved = np.zeros(len(A), bool)
-    if decay > 0.0:
-        T = _coordinates(A.mean(axis=0), decay)
+    if (proof := certificate(A.mean(axis=0))) is not None:
+        T, step = proof
         turned = T @ A @ np.linalg.inv(T)
         if A.shape[-1] <= LARGEST_LYAPUNOV:
             proved = _contracting(turned)
         left = np.flatnonzero(~proved)
-        proved[left] = _powers_shrink(turned[left], turned.mean(axis=0))
+        proved[left] = _powers_shrink(turned[left], step)
     for k in np.flatnonzero(~proved):
         proved[k] = np.linalg.eigvals(A[k]).real.max() < 0.0
     return proved
+
+
+def certificate(mean: Float[np.ndarray, "n n"]) -> tuple[np.ndarray, float] | None:
+    """Give T of coordinates T x, (n, n), and step h of a Cayley map that suit systems near this one.
+
+    None where it is not stable itself.
+    """
+    poles = np.linalg.eigvals(mean)
+    decay, sizes = -float(poles.real.max()), np.abs(poles)
+    if not decay > 0.0:
+        return None
+    return _coordinates(mean, decay), 1.0 / float(np.sqrt(sizes.min() * sizes.max()))
 
 
 def _coordinates(mean: Float[np.ndarray, "n n"], decay: float) -> np.ndarray:
@@ -65,11 +76,9 @@ def _contracting(A: np.ndarray) -> np.ndarray:
     return positive
 
 
-def _powers_shrink(A: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _powers_shrink(A: np.ndarray, step: float) -> np.ndarray:
     """Tell where a power of the Cayley map has a norm below one, (s,) bool."""
-    n = len(mean)
-    poles = np.abs(np.linalg.eigvals(mean))
-    step = 1.0 / float(np.sqrt(poles.min() * poles.max()))
+    n = A.shape[-1]
     unit = np.eye(n, dtype=np.float32)
     try:
         power = 2.0 * np.linalg.inv(unit - (step * A).astype(np.float32)) - unit

@@ -15,15 +15,22 @@ from lmu_analog.errors import DesignError
 from lmu_analog.output.files import whole_folder, write_text
 from lmu_analog.simulation import settling
 from lmu_analog.spice.deck import deck, transient
+from lmu_analog.spice.dialects import Dialect, translate
 from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
 
 MOST_DECKS = 100_000
+SUFFIXES: dict[Dialect, str] = {"ngspice": ".cir", "ltspice": ".cir", "xyce": ".cir", "spectre": ".scs"}
 
 
 def deck_text(
-    design: Design, *, sample: int | None = None, seed: int = 0, sampling: Sampling = "random"
+    design: Design,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    sampling: Sampling = "random",
+    dialect: Dialect = "ngspice",
 ) -> str:
-    """Write the deck of a design, or of one of its mismatch samples.
+    """Write the deck of a design, or of one of its mismatch samples, for ngspice or another simulator.
 
     Raises
     ------
@@ -32,10 +39,11 @@ def deck_text(
     """
     check_seed(seed)
     if sample is None:
-        return _deck(design, build(design), _notes(design, None, seed))
+        circuit = build(design)
+        return translate(_deck(design, circuit, _notes(design, None, seed)), dialect, circuit)
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     plan = () if sampling == "random" else (f"sampling = {sampling}",)
-    return _deck(design, circuit, _notes(design, sample, seed) + plan)
+    return translate(_deck(design, circuit, _notes(design, sample, seed) + plan), dialect, circuit)
 
 
 def _notes(design: Design, sample: int | None, seed: int) -> tuple[str, ...]:
@@ -53,15 +61,28 @@ def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> str:
 
 
 def write_deck(
-    design: Design, path: Path, *, sample: int | None = None, seed: int = 0, sampling: Sampling = "random"
+    design: Design,
+    path: Path,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    sampling: Sampling = "random",
+    dialect: Dialect = "ngspice",
 ) -> list[Path]:
     """Write one deck, and beside it the recording if that is too long to stand in it; give the files."""
-    written = [write_text(path, deck_text(design, sample=sample, seed=seed, sampling=sampling))]
+    text = deck_text(design, sample=sample, seed=seed, sampling=sampling, dialect=dialect)
+    written = [write_text(path, text)]
     return written + _write_recording(design, path.parent)
 
 
 def write_decks(
-    design: Design, folder: Path, *, samples: range, seed: int = 0, sampling: Sampling = "random"
+    design: Design,
+    folder: Path,
+    *,
+    samples: range,
+    seed: int = 0,
+    sampling: Sampling = "random",
+    dialect: Dialect = "ngspice",
 ) -> list[Path]:
     """Write a deck for every sample into a new folder; give the files.
 
@@ -77,10 +98,10 @@ def write_decks(
     width = max(4, len(str(samples.stop)))
     with whole_folder(folder) as half:
         for k in samples:
-            text = deck_text(design, sample=k, seed=seed, sampling=sampling)
-            write_text(half / f"sample-{k:0{width}d}.cir", text)
+            text = deck_text(design, sample=k, seed=seed, sampling=sampling, dialect=dialect)
+            write_text(half / f"sample-{k:0{width}d}{SUFFIXES[dialect]}", text)
         _write_recording(design, half)
-    return sorted(folder.iterdir(), key=lambda path: (path.suffix != ".cir", path.name))
+    return sorted(folder.iterdir(), key=lambda path: (path.suffix != SUFFIXES[dialect], path.name))
 
 
 def _write_recording(design: Design, folder: Path) -> list[Path]:

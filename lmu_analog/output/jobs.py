@@ -10,6 +10,7 @@ import xarray as xr
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.hybrid import hybrid
+from lmu_analog.ensembles.kernel import Kernel
 from lmu_analog.ensembles.montecarlo import Engine as EnsembleEngine
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
@@ -71,6 +72,7 @@ def stored_ensemble(
     engine: EnsembleEngine,
     subset: int | None = None,
     sampling: Sampling = "random",
+    kernel: Kernel = "numpy",
     until: str | None = None,
     workers: int | None,
     scheduler: str | None = None,
@@ -88,11 +90,15 @@ def stored_ensemble(
     start, both = time.perf_counter(), None
     where = _Where(workers=workers, scheduler=scheduler, store=path, resumed=resumed, progress=progress)
     if subset is None:
-        run = monte_carlo(design, samples, seed, engine=engine, sampling=sampling, until=until, **where)
-    elif sampling == "random" and until is None:
+        run = monte_carlo(
+            design, samples, seed, engine=engine, sampling=sampling, kernel=kernel, until=until, **where
+        )
+    elif sampling == "random" and kernel == "numpy" and until is None:
         run, both = hybrid(design, samples, seed, subset=subset, engine=engine, **where)
     else:
-        raise DesignError("hybrid takes a fixed number of random samples; leave sampling and until out")
+        raise DesignError(
+            "hybrid takes a fixed number of random samples; leave sampling, kernel and until out"
+        )
     return summary.ensemble(
         run,
         design,

@@ -43,7 +43,7 @@ def ensemble(content: dict[str, Any]) -> str:
         note = f"rms excess error; {theory['low']:.3g} to {theory['high']:.3g} is expected"
         rows.append(("over theory", f"{theory['ratio']:.3g}", note))
     rows.append(("time", f"{content['seconds']:.3g} s", f"{content['resumed']} samples taken over"))
-    rows += [("not good", str(number), text) for text, number in content["reasons"].items()]
+    rows += [("of these", str(number), text) for text, number in content["reasons"].items()]
     title = f"mismatch ensemble, seed {content['seed']}, {content['engine']} engine"
     return "\n".join([_table(title, rows), *(f"  warning: {line}" for line in content["warnings"])])
 

@@ -1,0 +1,143 @@
+"""Which kernel computes a block of the exact engine, and what the compiled one needs to know of a design."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.elimination import eliminate, table
+from lmu_analog.circuits.remainder import Reduction, remainder, sweep
+from lmu_analog.circuits.slow import AGREED, whole_response
+from lmu_analog.circuits.tape import STORE, Program
+from lmu_analog.circuits.tracing import trace
+from lmu_analog.ensembles.mismatch import Mismatch, check_seed, columns, key_of
+from lmu_analog.errors import DesignError
+from lmu_analog.memory import window
+from lmu_analog.memory.solvent import solvent
+from lmu_analog.memory.stability import certificate
+from lmu_analog.stimulus import Tones
+
+Kernel = Literal["numpy", "numba"]
+KERNELS: tuple[Kernel, ...] = get_args(Kernel)
+
+
+def check_kernel(kernel: str) -> None:
+    """Refuse a kernel that there is not, or that is not installed."""
+    if kernel not in KERNELS:
+        raise DesignError(f"unknown kernel {kernel[:40]!r}; known are {', '.join(KERNELS)}")
+    if kernel == "numba":
+        try:
+            import numba  # noqa: F401
+        except ImportError as error:
+            raise DesignError(
+                f"kernel 'numba' cannot be loaded ({error}); pip install lmu-analog[numba]"
+            ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """What the compiled kernel needs to know of a design.
+
+    Attributes
+    ----------
+    reduction : Reduction
+    model, tones, certificate : tuple
+        Arguments of ``compiled.run_block``.
+    """
+
+    reduction: Reduction
+    model: tuple[Any, ...]
+    tones: tuple[Any, ...]
+    certificate: tuple[Any, ...]
+
+    def run(self, values: Float[np.ndarray, "s m"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Run samples: profiles (s, q), which are stable, and of which both is certain, (s,) bool."""
+        from lmu_analog.ensembles.compiled import run_block
+
+        profile, certain, stable, matrices, equations, seen = run_block(
+            np.ascontiguousarray(values.T), self.model, self.tones, self.certificate
+        )
+        for k in np.flatnonzero(~stable & certain):
+            stable[k] = np.linalg.eigvals(matrices[k]).real.max() < 0.0
+        size, outputs = self.reduction.index.size, self.reduction.circuit.order
+        powers, ends = equations.reshape(2, size + outputs, size + 2), [0, -1]
+        wanted = whole_response(powers, size, 1j * self.tones[0][ends])
+        found = seen[0, ends] + 1j * seen[1, ends]
+        if not np.abs(found - wanted).max() <= AGREED * np.abs(wanted).max():
+            certain[:] = False
+        return profile, stable, certain
+
+
+def compiled_draw(circuit: Circuit, law: Mismatch, *, seed: int, samples: range) -> Float[np.ndarray, "s z"]:
+    """Draw what ``mismatch.draw`` draws, bit for bit."""
+    from lmu_analog.ensembles.compiled_draws import normals
+
+    keys = np.array([key_of(name) for name in columns(circuit, law)], np.uint64)
+    return normals(np.uint64(check_seed(seed)), keys, samples.start, len(samples)).T
+
+
+def compile_design(
+    reduction: Reduction, moving: Bool[np.ndarray, " m"], tones: Tones, *, theta: float
+) -> Compiled | None:
+    """Prepare the compiled kernel; None where the nominal circuit is not stable.
+
+    Parameters
+    ----------
+    reduction : Reduction
+    moving : (m,) bool array
+        Which parameters differ between samples.
+    tones : Tones
+    theta : float, s
+    """
+    traced = trace(reduction, moving)
+    n, p = len(reduction.order.rows), reduction.circuit.order
+    board = _nominal(reduction)
+    M, _, _ = sweep(reduction, board)
+    aim = reduction.aim
+    A = solvent(M, None if aim is None else aim.start)[0]
+    proof = certificate(A)
+    if proof is None:
+        return None
+    has_rest = _writes(traced.slow, [(i + 1) * traced.width - 1 for i in range(n)])
+    plan = [line for j, i, others in reduction.sweeps for line in ((j, i, -1), *((j, i, k) for k in others))]
+    both = () if aim is None else (aim.left, aim.right)
+    model = (
+        _arrays(traced.table),
+        _arrays(traced.slow),
+        np.array(plan, np.int64).reshape(-1, 3),
+        ((A + M[0][0]).ravel(), reduction.circuit.values),
+        tuple(np.ascontiguousarray(x).ravel() for x in both) or (np.empty(0), np.empty(0)),
+        (n, p, traced.width, traced.probed, has_rest),
+    )
+    frequency = 2.0 * np.pi * tones.frequency / reduction.rate
+    r = window.QUADRATURE.r
+    ideal = np.exp(-2j * np.pi * theta * np.outer(tones.frequency, r)) * tones.phasor[:, None]
+    seen = (
+        frequency,
+        tones.phasor.astype(complex),
+        window.readout(p, r).ravel(),
+        ideal,
+        0.5 * float(np.sum(np.abs(tones.phasor) ** 2)),
+    )
+    T, step = proof
+    turns = (np.ascontiguousarray(T).ravel(), np.ascontiguousarray(np.linalg.inv(T)).ravel(), step)
+    return Compiled(reduction, model, seen, turns)
+
+
+def _nominal(reduction: Reduction) -> np.ndarray:
+    content = table(reduction.circuit, reduction.index, reduction.circuit.values[None], rate=reduction.rate)
+    for step in reduction.order.steps:
+        eliminate(content, step, reduction.degree)
+    return remainder(reduction, content, slice(0, 1))
+
+
+def _arrays(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    return program.code, program.constant, program.template, program.registers
+
+
+def _writes(program: Program, places: list[int]) -> bool:
+    """Whether an output of a program is not always zero."""
+    stored = program.code[program.code[:, 0] == STORE, 1]
+    return bool(np.isin(places, stored).any() or program.template[places].any())

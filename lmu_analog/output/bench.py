@@ -1,0 +1,191 @@
+"""A bench recording for people and scripts: its figures beside simulation and ensemble, as text and drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from lmu_analog.analysis.bench import analyze
+from lmu_analog.analysis.measurement import read_measurement
+from lmu_analog.building import build
+from lmu_analog.design import Design
+from lmu_analog.ensembles.sampling import Sampling, planned_circuit
+from lmu_analog.ensembles.store import open_run
+from lmu_analog.errors import DesignError
+from lmu_analog.output import style
+from lmu_analog.output.facts import percent
+from lmu_analog.output.jobs import FIGURES
+from lmu_analog.units import write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DRAWN = 3  # channels that the plot shows
+SCORES = ("nrmse", "simulated_nrmse", "truncation_nrmse", "difference_nrmse", "corrected_nrmse")
+
+
+def bench(
+    design: Design,
+    measured: Path,
+    *,
+    run: Path | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    sampling: Sampling = "random",
+    skip: float | None = None,
+    plot: Path | None = None,
+) -> dict[str, Any]:
+    """Score a recording of a design's circuit; draw it if asked.
+
+    Parameters
+    ----------
+    design : Design
+    measured : Path
+        CSV of the recording, see ``read_measurement``.
+    run : Path, optional
+        Ensemble of the same design, among which the recording takes its place.
+    sample, seed, sampling : int or None, int, str
+        Mismatch sample that is simulated beside it, in place of the nominal circuit.
+    skip : float, s, optional
+        What is left out at the start.
+    plot : Path, optional
+
+    Returns
+    -------
+    dict
+        For JSON.
+    """
+    if plot is not None and (plot.suffix not in FIGURES or not plot.parent.is_dir()):
+        raise DesignError(
+            f"--plot {plot}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
+        )
+    circuit = build(design)
+    if sample is not None:
+        circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+    ensemble = None if run is None else _run_of(run, design)
+    result = analyze(design, read_measurement(measured, circuit), circuit=circuit, skip=skip)
+    if plot is not None:
+        save(result, plot)
+    place = None if ensemble is None else {"run": str(run), **standing(result, ensemble)}
+    return {"file": str(measured), **figures(result), "ensemble": place}
+
+
+def _run_of(path: Path, design: Design) -> xr.Dataset:
+    run = open_run(path)
+    if run.attrs.get("design") != design.digest:
+        raise DesignError(f"--run {path} is of another design; run montecarlo anew for this one")
+    return run
+
+
+def figures(result: xr.Dataset) -> dict[str, Any]:
+    """Give the figures of ``analyze`` as plain objects: fractions of rms(u), s, V."""
+    states = result.attrs["kind"] == "states"
+    offsets = zip(result.channel.values, result.offset.values, strict=True)
+    taps = zip(
+        *(result[k].values for k in ("delay", "profile", "simulated_profile", "corrected_profile")),
+        strict=True,
+    )
+    keys = ("r", "nrmse", "simulated", "corrected")
+    return {
+        "kind": result.attrs["kind"],
+        **{key: result.attrs[key] for key in ("order", "family", "realization")},
+        "window_nrmse": float(result.nrmse) if states else None,
+        **{key: float(result[key]) for key in SCORES},
+        "theta": {"fitted": float(result.theta), "ratio": float(result.theta) / result.attrs["theta"]},
+        "gain": float(result.gain),
+        "offset": {str(name): float(volts) for name, volts in offsets},
+        "taps": [] if states else [dict(zip(keys, map(float, row), strict=True)) for row in taps],
+        "scored": {"start": float(result.time[0]), "stop": float(result.time[-1])},
+        "warnings": list(result.attrs["warnings"]),
+    }
+
+
+def standing(result: xr.Dataset, run: xr.Dataset) -> dict[str, Any]:
+    """Give a recording its place in an ensemble: the percentage of circuits that are better.
+
+    Taps are looked up on the ensemble's profiles, on straight lines between the points of the window. A
+    circuit that is unstable or failed counts as worse.
+    """
+    errors = run.window_nrmse.values
+    if result.attrs["kind"] == "taps":
+        inside = np.clip(result.delay.values, run.delay.values[0], run.delay.values[-1])
+        taps = np.stack([np.interp(inside, run.delay.values, profile) for profile in run.profile.values])
+        errors = np.sqrt(np.mean(taps**2, axis=-1))
+    finite = np.isfinite(errors)
+    middle = float(np.median(errors[finite])) if finite.any() else None
+    better = float(np.mean(np.where(finite, errors, np.inf) < float(result.nrmse)))
+    return {"samples": len(errors), "percentile": 100.0 * better, "median": middle}
+
+
+def bench_text(content: dict[str, Any]) -> str:
+    """Lay out the object of ``analyze``."""
+    what = "window" if content["kind"] == "states" else "tap"
+    theta, volts = content["theta"], max(content["offset"].values(), key=abs)
+    rows = [
+        (f"{what} NRMSE", percent(content["nrmse"]), "measured, against the true past of the measured input"),
+        ("simulated", percent(content["simulated_nrmse"]), "the exact engine with the same input"),
+        ("difference", percent(content["difference_nrmse"]), "measured minus simulated"),
+        ("truncation", percent(content["truncation_nrmse"]), "an ideal memory"),
+        ("corrected", percent(content["corrected_nrmse"]), "without fitted theta, gain and offsets"),
+        ("theta", write(theta["fitted"], "s"), f"fitted: {100.0 * (theta['ratio'] - 1.0):+.3g} %"),
+        ("gain", f"{content['gain']:.5g}", "fitted, of all channels"),
+        ("offset", write(volts, "V"), "fitted, the largest of a channel"),
+    ]
+    if (place := content["ensemble"]) is not None:
+        note = f"% of {place['samples']} circuits of the ensemble are better"
+        rows.append(("standing", f"{place['percentile']:.3g}", note))
+    rows += [
+        (f"tap r = {tap['r']:.3g}", percent(tap["nrmse"]), f"simulated {percent(tap['simulated'])}")
+        for tap in content["taps"]
+    ]
+    title = f"{content['file']}: {content['family']}, {content['realization']}, order {content['order']}"
+    lines = [f"  {name:<18}{value:>12}  {note}" for name, value, note in rows]
+    return "\n".join([title, *lines, *(f"  warning: {line}" for line in content["warnings"])])
+
+
+def plot_measured(result: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the first channels, measured over simulated."""
+    ax = style.axes(ax)
+    scale, unit = style.scale(float(result.time.max()), "s")
+    for k, name in enumerate(result.channel.values[:DRAWN]):
+        here, colour = result.sel(channel=name), (style.BLUE, style.ORANGE, style.GREEN)[k]
+        label = "simulated" if k == 0 else None
+        ax.plot(result.time / scale, here.simulated, **style.PALE, label=label)
+        ax.plot(result.time / scale, here.measured, color=colour, linewidth=1.3, label=f"{name}, measured")
+    ax.set(xlabel=f"Time ({unit})", ylabel="Channel (V)")
+    ax.margins(x=0.0)
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def plot_errors(result: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the NRMSE over the window, or at the taps: measured, corrected and simulated."""
+    ax = style.axes(ax)
+    mark = "o" if result.attrs["kind"] == "taps" else ""
+    looks = {
+        "simulated_profile": ("simulated", style.PALE),
+        "profile": ("measured", style.ENGINE_STYLE[0]),
+        "corrected_profile": ("without theta, gain, offsets", style.ENGINE_STYLE[1]),
+    }
+    for name, (label, look) in looks.items():
+        ax.plot(result.delay, 100.0 * result[name], **look, marker=mark, label=label)
+    ax.set(xlabel="Delay r (θ);  0 = now, 1 = oldest", ylabel="NRMSE (% of rms(u))", xlim=(0.0, 1.0))
+    style.percent_axis(ax)
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def save(result: xr.Dataset, path: Path) -> Path:
+    """Draw channels and errors; SVG, PNG or PDF by the suffix."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 6.5), layout="constrained")
+    above, below = figure.subplots(2, 1)
+    plot_measured(result, above)
+    plot_errors(result, below)
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
+    return path

@@ -1,0 +1,1 @@
+"""Drawings of circuits: sheets as data, laid out by plain functions, painted in one place."""

@@ -1,0 +1,124 @@
+"""One detailed cell of every family, with names and values as in the deck."""
+
+from __future__ import annotations
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    Capacitor,
+    DifferentialOpAmp,
+    Mosfet,
+    OpAmp,
+    Resistor,
+    Transconductor,
+)
+from lmu_analog.output.drawings.ladder import ladder
+from lmu_analog.output.drawings.nodes import node
+from lmu_analog.output.drawings.parts import beside, in_series, short
+from lmu_analog.output.drawings.sheet import Item, Label, Sheet, extent, side_by_side
+from lmu_analog.output.drawings.stages import fan, plate, rows, stage
+from lmu_analog.output.drawings.transistors import dpi, ota
+
+
+def cell_sheet(circuit: Circuit) -> Sheet:
+    """Draw one integrator of a circuit with all its parts; of a passive ladder all there is."""
+    drawn = in_series(circuit)
+    match drawn.family:
+        case "passive-rlc":
+            title, groups = "The ladder", [ladder(drawn)]
+        case "dpi":
+            title, groups = "One differential-pair integrator", _filter(drawn)
+        case "switched-capacitor":
+            title, groups = "One integrator (phases φ1, φ2)", _switched(drawn)
+        case "crossbar":
+            title, groups = "One state of the crossbar", _columns(drawn)
+        case "gm-c" | "rc-synapse":
+            title, groups = _nodes(drawn)
+        case _:
+            title, groups = "One integrator", _stages(drawn)
+    about = f"Schematic of a cell of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}."
+    return Sheet(title, about, tuple(side_by_side(groups)))
+
+
+def _titled(title: str, items: list[Item]) -> list[Item]:
+    left, _, _, top = extent(items)
+    return [*items, Label((left, top + 0.9), title, size=8.5)]
+
+
+def _stages(circuit: Circuit) -> list[list[Item]]:
+    """An integrator with as many kinds of inputs as there are, then a summer and an inverter where used."""
+    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    groups: list[list[Item]] = []
+    for kind in ("integrator", "summer", "inverter"):
+        ours = [c for c in amplifiers if c.role.startswith(kind)]
+        if ours:
+            shown = max(ours, key=lambda c: len({type(p) for p in _inputs(circuit, c)}))
+            groups.append(_titled(f"{shown.role} ({len(ours)} {kind}{'s' * (len(ours) > 1)} in all)", stage(circuit, shown)))
+    return groups
+
+
+def _inputs(circuit: Circuit, amplifier: OpAmp | DifferentialOpAmp) -> list[object]:
+    own = {p.name for p in beside(circuit, amplifier.minus) if p.name.startswith("Cint")}
+    return [p for p in beside(circuit, amplifier.minus) if p.name not in own]
+
+
+def _switched(circuit: Circuit) -> list[list[Item]]:
+    amplifiers = [c for c in circuit.components if isinstance(c, DifferentialOpAmp)]
+    shown = max(amplifiers, key=lambda c: len({type(p) for p in _inputs(circuit, c)}))
+    i = shown.role.split()[1]
+    groups = [_titled(f"integrator {i} ({len(amplifiers)} in all)", stage(circuit, shown))]
+    right = f"r{i}p"
+    groups.append(_titled(f"its plate {right}", fan(circuit, right)))
+    sources = [p.a if p.b == right else p.b for p in beside(circuit, right) if isinstance(p, Capacitor)]
+    plates = list(dict.fromkeys(sources))
+    shown_plates = [plate(circuit, net) for net in plates[:4]]
+    more = f", of {len(plates)}" if len(plates) > 4 else ""
+    groups.append(_titled(f"plates at the sources{more}", side_by_side(shown_plates, gap=1.2)))
+    return groups
+
+
+def _columns(circuit: Circuit) -> list[list[Item]]:
+    """The three op-amps behind the bit lines of state 0."""
+    named = {c.name: c for c in circuit.components if isinstance(c, OpAmp)}
+    titles = {"Uneg_0": "bit line n: negative weights", "Udif_0": "bit line p", "Uint_0": "filter"}
+    groups = [_titled(title, stage(circuit, named[name])) for name, title in titles.items()]
+    wires = [c for c in circuit.components if isinstance(c, Resistor) and c.name.startswith("Rbit_0")]
+    for wire in wires:
+        groups.append(_titled(f"its cells, behind {wire.name}", _cells(circuit, wire.a)))
+    return groups
+
+
+def _cells(circuit: Circuit, net: str) -> list[Item]:
+    drawn, end = rows([p for p in beside(circuit, net) if p.name.startswith("Rcell")], net, up=True)
+    return [*drawn, Label((0.3, end), net, bold=True)]
+
+
+def _nodes(circuit: Circuit) -> tuple[str, list[list[Item]]]:
+    """A state's net, an algebraic net if there is one, and an OTA if they are transistors."""
+    plain = circuit.twin or circuit
+    stores = {c.a for c in plain.components if isinstance(c, Capacitor)}
+    driven = [c.out for c in plain.components if isinstance(c, Transconductor)]
+    states = [net for net in dict.fromkeys(driven) if net in stores]
+    sums = [net for net in dict.fromkeys(driven) if net not in stores]
+    groups = [_titled(f"state {states[-1]} ({len(states)} in all)", node(plain, states[-1]))]
+    if sums:
+        groups.append(_titled(f"sum {sums[0]} ({len(sums)} in all)", node(plain, sums[0])))
+    if circuit.twin is not None:
+        out = states[-1]
+        tail = next(c.name for c in circuit.components if isinstance(c, Mosfet) and c.drain == out)[:-2]
+        count = sum(isinstance(c, Transconductor) for c in plain.components)
+        groups.insert(0, _titled(f"OTA {tail}, one of {count}", ota(circuit, tail)))
+        return "One OTA, and how they are joined", groups
+    return "One synapse" if circuit.family == "rc-synapse" else "One integrator", groups
+
+
+def _filter(circuit: Circuit) -> list[list[Item]]:
+    mirrors = [c for c in circuit.components if isinstance(c, Mosfet) and c.name.startswith("Mw_0_")]
+    supply = next(c for c in circuit.components if c.name == "Vdd")
+    listed = [f"{m.name}: {'−' if m.model.kind == 'n' else '+'} state {m.name.split('_')[2]}" for m in mirrors]
+    volts = short(getattr(supply, "value", 0.0), "V")
+    lines = [f"vdd = {volts}; currents into in_0: u through Gb_0, bias Iin_0, mirrors"]
+    lines += [",  ".join(listed[k : k + 6]) for k in range(0, len(listed), 6)]
+    notes: list[Item] = [Label((0.0, -0.9 * k), line, size=7.5) for k, line in enumerate(lines)]
+    return [_titled("filter 0", dpi(circuit, 0)), notes]
+
+

@@ -1,0 +1,98 @@
+"""The passive ladder, whole: sections from left to right, in rows."""
+
+from __future__ import annotations
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    GROUND,
+    Ammeter,
+    Capacitor,
+    Component,
+    Inductor,
+    Resistor,
+    Transconductor,
+)
+from lmu_analog.output.drawings.parts import SYMBOLS, caption
+from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, moved
+
+SERIES, SHUNT = 4.4, 3.6  # width of a part along the ladder, and of one to ground
+ACROSS = 28.0  # units: longer ladders go on below
+DROP = 7.0  # from one row to the next
+
+
+def ladder(circuit: Circuit) -> list[Item]:
+    """Draw a ladder of series parts between nodes and parts from nodes to ground.
+
+    Behind a gyrator there is a capacitor in place of a coil: it is drawn beside the ladder's coil symbol.
+    """
+    parts = [c for c in circuit.components if isinstance(c, Resistor | Capacitor | Inductor)]
+    parts = [*(c for c in parts if not c.name.startswith(("Cl_", "Rleak_"))), *_coils(circuit)]
+    behind = {c.a: c.b for c in circuit.components if isinstance(c, Ammeter)}
+    items: list[Item] = [Label((-0.2, 0.0), circuit.source, align="right", bold=True)]
+    net: str | None = circuit.source
+    x = y = 0.0
+    while net is not None:
+        for shunt in (p for p in parts if {p.a, p.b} == {net, GROUND}):
+            items += _shunt(shunt, x, y)
+            x += SHUNT
+        ahead = [p for p in parts if GROUND not in (p.a, p.b) and p.a == net]
+        net = None
+        for series in ahead:
+            if x > ACROSS:
+                items += [Wire(((x - SHUNT, y), (x, y))), Label((x + 0.2, y), series.a, bold=True)]
+                x, y = 0.0, y - DROP
+                items.append(Label((-0.2, y), series.a, align="right", bold=True))
+            net = behind.get(series.b, series.b)
+            items += _series(series, net, at=(x, y))
+            x += SERIES
+    items.pop()  # the wire on from the last part
+    return [*items, *_notes(circuit, y - DROP + 1.5)]
+
+
+def _coils(circuit: Circuit) -> list[Inductor]:
+    """Give the coils that gyrators stand for: L = C/g^2 between the input nets."""
+    stores = {c.a: c for c in circuit.components if isinstance(c, Capacitor) and c.name.startswith("Cl_")}
+    gyrators = [c for c in circuit.components if isinstance(c, Transconductor) and c.out in stores]
+    return [
+        Inductor(f"L_{c.name.split('_')[1]}", c.plus, c.minus, stores[c.out].value / c.value**2, c.role)
+        for c in gyrators
+    ]
+
+
+def _notes(circuit: Circuit, y: float) -> list[Item]:
+    stores = [c for c in circuit.components if isinstance(c, Capacitor) and c.name.startswith("Cl_")]
+    pairs = [c for c in circuit.components if isinstance(c, Transconductor)]
+    if not stores:
+        return []
+    said = f"Every coil is a gyrator of two {caption(pairs[0]).split('  ')[1]} transconductors and a capacitor:"
+    lines = [said]
+    for k in range(0, len(stores), 6):
+        lines.append(",  ".join(caption(c) for c in stores[k : k + 6]))
+    return [Label((0.0, y - 0.9 * k), line, size=8.0) for k, line in enumerate(lines)]
+
+
+def _series(part: Component, net: str, *, at: tuple[float, float]) -> list[Item]:
+    x, y = at
+    name, value = caption(part).split("  ")
+    items: list[Item] = [
+        Symbol(SYMBOLS[type(part)], (0.4, 0.0), (SERIES - 1.0, 0.0)),
+        Wire(((0.0, 0.0), (0.4, 0.0))),
+        Wire(((SERIES - 1.0, 0.0), (SERIES, 0.0))),
+        Label((0.5 * SERIES - 0.3, 1.4), name, align="center", size=7.5),
+        Label((0.5 * SERIES - 0.3, 0.8), value, align="center", size=7.5),
+        Label((SERIES, 0.45), net, align="center", size=7.0),
+    ]
+    return moved(items, x, y)
+
+
+def _shunt(part: Component, x: float, y: float) -> list[Item]:
+    name, value = caption(part).split("  ")
+    items: list[Item] = [
+        Symbol(SYMBOLS[type(part)], (0.0, 0.0), (0.0, -2.8)),
+        Symbol("dot", (0.0, 0.0), (0.0, 0.0)),
+        ground((0.0, -2.8)),
+        Label((0.6, -1.1), name, size=7.5),
+        Label((0.6, -1.7), value, size=7.5),
+        Wire(((0.0, 0.0), (SHUNT, 0.0))),
+    ]
+    return moved(items, x, y)

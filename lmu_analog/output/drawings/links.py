@@ -1,0 +1,208 @@
+"""What drives what in a circuit: integrators, filters and sums as blocks, coefficients as links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    GROUND,
+    Capacitor,
+    Component,
+    DifferentialOpAmp,
+    OpAmp,
+    Resistor,
+    Switch,
+    Transconductor,
+)
+from lmu_analog.circuits.extract import extract
+from lmu_analog.output.drawings.parts import beside, between, in_series, short, value
+
+Signal = tuple[str, int]  # block or input, and whether a net carries it as it is or inverted
+NEGLIGIBLE = 1e-9  # of the largest gain into a state: rounding of the extraction
+
+
+@dataclass(frozen=True)
+class Block:
+    """One integrator, filter or sum; ``text`` is what it stores on, or its load."""
+
+    name: str
+    kind: Literal["integrator", "filter", "sum"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A coefficient from a block or the input into a block.
+
+    Attributes
+    ----------
+    source, target : str
+    name, text : str
+        Of the component that sets it, and its value.
+    sign : int
+        +1 or -1, as the target counts it.
+    weight : float
+        Its size; links of one circuit compare.
+    """
+
+    source: str
+    target: str
+    name: str
+    text: str
+    sign: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Network:
+    """A circuit as blocks and links; ``physical`` says whether a link is a component."""
+
+    source: str
+    blocks: tuple[Block, ...]
+    links: tuple[Link, ...]
+    physical: bool = True
+
+
+def network(circuit: Circuit) -> Network:
+    """Read blocks and links off the components; off the state space where elements are shared.
+
+    Raises
+    ------
+    CircuitError
+        If the circuit has no state space and no blocks either.
+    """
+    linear = in_series(circuit.twin or circuit)
+    if linear.family == "passive-rlc":
+        return _states(linear)
+    if linear.family == "crossbar":
+        return _crossbar(linear)
+    if any(isinstance(c, Transconductor) for c in linear.components):
+        return _transconductors(linear)
+    return _amplifiers(linear)
+
+
+def _amplifiers(circuit: Circuit) -> Network:
+    """Blocks are op-amps; an inverter is the sign of what it inverts."""
+    blocks: list[Block] = []
+    signals: dict[str, Signal] = {circuit.source: (circuit.source, 1), f"{circuit.source}n": (circuit.source, -1)}
+    into: dict[str, Signal] = {}
+    for c in circuit.components:
+        match c:
+            case OpAmp() if not c.role.startswith("inverter"):
+                blocks.append(Block(c.out, _kind(c), _stored(circuit, c.minus, c.out)))
+                signals[c.out] = (c.out, 1)
+                into |= {c.minus: (c.out, -1), **({c.plus: (c.out, 1)} if c.plus != GROUND else {})}
+            case DifferentialOpAmp():
+                name = c.out_plus[:-1]
+                blocks.append(Block(name, _kind(c), _stored(circuit, c.minus, c.out_plus)))
+                signals |= {c.out_plus: (name, 1), c.out_minus: (name, -1)}
+                into[c.minus] = (name, -1)
+            case _:
+                continue
+    for c in circuit.components:
+        if isinstance(c, OpAmp) and c.role.startswith("inverter"):
+            whole = c.role.split()[1]
+            signals[c.out] = (whole, -1)
+    signals, into = _through_switches(circuit, signals, into)
+    return Network(circuit.source, tuple(blocks), tuple(_links(circuit, signals, into)))
+
+
+def _kind(c: OpAmp | DifferentialOpAmp) -> Literal["integrator", "sum"]:
+    return "sum" if c.role.startswith("summer") else "integrator"
+
+
+def _stored(circuit: Circuit, minus: str, out: str) -> str:
+    return ", ".join(value(p) for p in beside(circuit, minus) if between(p, minus) == out and _own(p))
+
+
+def _own(part: Component) -> bool:
+    """Whether a part makes the block, and is no coefficient."""
+    return part.role.startswith(("integrator", "summer", "inverter", "leakage"))
+
+
+def _through_switches(
+    circuit: Circuit, signals: dict[str, Signal], into: dict[str, Signal]
+) -> tuple[dict[str, Signal], dict[str, Signal]]:
+    """Take a source's plate for what it holds in phase 1, an integrator's for where it leads in phase 2.
+
+    A charge that passes through both plates arrives uninverted.
+    """
+    for c in circuit.components:
+        if isinstance(c, Switch) and c.phase == 1 and c.b in signals:
+            signals = {**signals, c.a: signals[c.b]}
+        if isinstance(c, Switch) and c.phase == 2 and c.b in into:
+            name, sign = into[c.b]
+            into = {**into, c.a: (name, -sign)}
+    return signals, into
+
+
+def _links(circuit: Circuit, signals: dict[str, Signal], into: dict[str, Signal]) -> Iterator[Link]:
+    for c in circuit.components:
+        if not isinstance(c, Resistor | Capacitor) or _own(c):
+            continue
+        for near, far in ((c.b, c.a), (c.a, c.b)):
+            if near in into and far in signals:
+                (target, way), (source, sign) = into[near], signals[far]
+                weight = 1.0 / c.value if isinstance(c, Resistor) else c.value
+                yield Link(source, target, c.name, value(c), way * sign, weight)
+                break
+
+
+def _transconductors(circuit: Circuit) -> Network:
+    """Blocks are nets that transconductors drive; one that a net drives itself with is its load."""
+    driven = [c for c in circuit.components if isinstance(c, Transconductor)]
+    signals = {circuit.source, *(c.out for c in driven)}  # others are biases
+    links: list[Link] = []
+    blocks: list[Block] = []
+    for net in dict.fromkeys(c.out for c in driven):
+        stores = [p for p in beside(circuit, net) if isinstance(p, Capacitor)]
+        leaks = [p for p in beside(circuit, net) if isinstance(p, Resistor)]
+        loads = [c for c in driven if c.out == net == c.minus and not stores]
+        text = ", ".join(short(p.value, "F") for p in stores) or ", ".join(short(p.value, "S") for p in loads)
+        if leaks:
+            text = ", ".join([*(short(p.value, "Ohm") for p in leaks), text])
+        blocks.append(Block(net, "filter" if leaks else "integrator" if stores else "sum", text))
+        links += [
+            Link(source, net, c.name, short(c.value, "S"), sign, c.value)
+            for c in driven
+            if c.out == net and c not in loads
+            for source, sign in ((c.plus, 1), (c.minus, -1))
+            if source in signals
+        ]
+    order = {"integrator": 0, "filter": 0, "sum": 1}
+    return Network(circuit.source, tuple(sorted(blocks, key=lambda b: order[b.kind])), tuple(links))
+
+
+def _crossbar(circuit: Circuit) -> Network:
+    """A pair of cells is a weight: +1 where p is on, -1 where n is, none where both are off."""
+    cells = [c for c in circuit.components if isinstance(c, Resistor) and c.name.startswith("Rcell")]
+    on = min(c.value for c in cells)
+    blocks = tuple(
+        Block(c.b, "filter", value(c)) for c in circuit.components if isinstance(c, Capacitor) and "tau" in c.role
+    )
+    links: list[Link] = []
+    for c in cells:
+        _, i, j, bit = c.name.split("_")
+        if c.value == on:
+            source = circuit.source if int(j) == len(blocks) else f"x{j}"
+            links.append(Link(source, f"x{i}", c.name, "+1" if bit == "p" else "−1", 1 if bit == "p" else -1, 1.0))
+    return Network(circuit.source, blocks, tuple(links))
+
+
+def _states(circuit: Circuit) -> Network:
+    """Blocks are the states of the extracted system, links its coefficients times theta."""
+    system = extract(circuit)
+    names = [*(f"z{k}" for k in range(system.order)), circuit.source]
+    gains = circuit.theta * np.concatenate([system.A, system.B], axis=1)
+    floor = NEGLIGIBLE * np.abs(gains).max(axis=1, keepdims=True)
+    links = [
+        Link(names[j], names[i], "", f"{gains[i, j]:+.3g}".replace("-", "−"), int(np.sign(gains[i, j])), abs(float(gains[i, j])))
+        for i, j in np.argwhere(np.abs(gains) > floor)
+    ]
+    blocks = tuple(Block(name, "integrator", "") for name in names[:-1])
+    return Network(circuit.source, blocks, tuple(links), physical=False)

@@ -1,0 +1,210 @@
+"""The network on one sheet: blocks and arrows where links are few, a crossbar or a map of sizes where many."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.output.drawings.links import Block, Link, Network, network
+from lmu_analog.output.drawings.sheet import Area, Item, Label, Sheet, Symbol, Wire, box
+from lmu_analog.output.style import BLUE, VERMILLION
+
+SPARSE = 5.0  # links a block: up to here arrows can be followed
+SHARED = 4  # links of one block on the same side, above which they share a rail
+MOST_VALUES = 8  # states of a crossbar with values; larger ones show sizes
+DECADES = 3.0  # of sizes that squares tell apart
+WIDE, TAP, HIGH = 4.4, 0.95, 1.0  # a block's width, the pitch of its inputs, its height beside them
+LANE, FIRST = 0.6, 7.6  # pitch of the vertical wires, and how far the first is from the blocks
+COLOUR = {1: BLUE, -1: VERMILLION}
+MARK = {1: "+", -1: "−"}
+
+
+def network_sheet(circuit: Circuit) -> Sheet:
+    """Draw what drives what: a block diagram, a crossbar with values, or a map of sizes and signs."""
+    drawn = network(circuit)
+    about = f"Network of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}: "
+    if len(drawn.links) <= SPARSE * len(drawn.blocks):
+        about += "integrators and sums as blocks, coefficients as arrows with sign and value."
+        return Sheet("Block diagram", about, tuple(block_diagram(drawn)))
+    scale = "" if drawn.physical else " (coefficients times θ)"
+    if len(drawn.blocks) <= MOST_VALUES:
+        about += "a crossbar of coefficients; columns drive, rows receive."
+        return Sheet(f"Crossbar{scale}: columns drive rows", about, tuple(crossbar(drawn)))
+    about += "sizes of the coefficients as squares, logarithmic over three decades; hollow where negative."
+    return Sheet(f"Coefficients{scale}: columns drive rows", about, tuple(size_map(drawn)))
+
+
+def block_diagram(drawn: Network) -> list[Item]:
+    """Draw blocks in a column; signals run in lanes beside it, allotted from the left (channel routing)."""
+    ports, y = {}, 0.0
+    rails = _collected(drawn)
+    tops: dict[str, float] = {drawn.source: 0.0}
+    items: list[Item] = [Label((0.0, 0.0), drawn.source, align="right", bold=True)]
+    y = -1.4
+    for block in drawn.blocks:
+        inputs = _inputs(drawn, block.name, rails)
+        height = max(1.6, HIGH + TAP * len(inputs))
+        items += _block(block, y, height)
+        tops[block.name] = y - 0.5
+        for k, link in enumerate(inputs):
+            ports[link] = y - HIGH - TAP * (k + 0.3)
+        y -= height + 0.7
+    return [*items, *_route(drawn, rails, (tops, ports))]
+
+
+def _collected(drawn: Network) -> set[str]:
+    """Name the blocks with so many inputs that these share one rail into it."""
+    count = Counter(link.target for link in drawn.links)
+    return {name for name, n in count.items() if n > SHARED}
+
+
+def _inputs(drawn: Network, name: str, rails: set[str]) -> list[Link]:
+    """Links that end at a block's own ports; one port where they share a rail."""
+    inputs = [link for link in drawn.links if link.target == name]
+    return inputs[:1] if name in rails else inputs
+
+
+def _block(block: Block, y: float, height: float) -> list[Item]:
+    symbol = {"integrator": "∫", "filter": "1/(1+sτ)", "sum": "Σ"}[block.kind]
+    return [
+        box((-WIDE, y - height), WIDE, height),
+        Label((-WIDE + 0.3, y - 0.5), block.name, bold=True, size=9.0),
+        Label((-0.3, y - 0.5), symbol, align="right", size=9.0 if block.kind == "filter" else 11.0),
+        *([Label((-WIDE + 0.3, y - 1.15), block.text, size=7.5)] if block.text else []),
+    ]
+
+
+def _route(drawn: Network, rails: set[str], places: tuple[dict[str, float], dict[Link, float]]) -> list[Item]:
+    """Give every signal, and every shared rail, a lane that is free over its whole height, and wire it."""
+    tops, ports = places
+    direct = [link for link in drawn.links if link.target not in rails]
+    spans: dict[tuple[str, str], list[float]] = {}
+    for name in (drawn.source, *(b.name for b in drawn.blocks)):
+        fed = [ports[link] for link in direct if link.source == name]
+        if fed:
+            spans["from", name] = [tops[name], *fed]
+    for name in rails:
+        first = next(link for link in drawn.links if link.target == name)
+        spans["into", name] = [ports[first], *(tops[link.source] for link in drawn.links if link.target == name)]
+    lanes = _lanes(spans)
+    items: list[Item] = []
+    for (way, name), at in spans.items():
+        x = FIRST + LANE * lanes[way, name]
+        items.append(Wire(((x, max(at)), (x, min(at)))))
+        if way == "from":
+            items += _signal(drawn, name, (x, tops[name]), ports=ports, rails=rails)
+        else:
+            items += _rail(drawn, name, x, places=places)
+    return items
+
+
+def _lanes(spans: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str], int]:
+    """Left-edge algorithm: short signals first, each in the first lane where nothing is in its way."""
+    taken: list[list[tuple[float, float]]] = []
+    lanes: dict[tuple[str, str], int] = {}
+    for key in sorted(spans, key=lambda k: (max(spans[k]) - min(spans[k]), -max(spans[k]))):
+        low, high = min(spans[key]) - 0.3, max(spans[key]) + 0.3
+        for lane in range(len(taken) + 1):
+            if lane == len(taken):
+                taken.append([])
+            if all(high < a or low > b for a, b in taken[lane]):
+                taken[lane].append((low, high))
+                lanes[key] = lane
+                break
+    return lanes
+
+
+def _signal(
+    drawn: Network, name: str, at: tuple[float, float], *, ports: dict[Link, float], rails: set[str]
+) -> list[Item]:
+    """Draw a block's output to its lane, and from there an arrow into every port that it feeds."""
+    x, top = at
+    start = 0.3 if name == drawn.source else 0.0
+    items: list[Item] = [Wire(((start, top), (x, top))), Symbol("dot", (x, top), (x, top))]
+    for link in drawn.links:
+        if link.source == name and link.target not in rails:
+            y = ports[link]
+            items += [Wire(((x, y), (0.0, y)), arrow=True), Symbol("dot", (x, y), (x, y)), *_said(link, y)]
+    return items
+
+
+def _rail(
+    drawn: Network, name: str, x: float, *, places: tuple[dict[str, float], dict[Link, float]]
+) -> list[Item]:
+    """Draw a rail that collects what goes into one block; every signal joins it with its coefficient."""
+    tops, ports = places
+    inputs = [link for link in drawn.links if link.target == name]
+    port = ports[inputs[0]]
+    items: list[Item] = [Wire(((x, port), (0.0, port)), arrow=True), Label((0.6, port + 0.36), "sum of the rail", size=7.0)]
+    for link in inputs:
+        y = tops[link.source]
+        items += [Wire(((0.0 if link.source != drawn.source else 0.3, y), (x, y)), arrow=True), *_said(link, y)]
+    return items
+
+
+def _said(link: Link, y: float) -> list[Item]:
+    """Write sign, name and value above the wire of a coefficient."""
+    return [
+        Label((0.75, y + 0.36), MARK[link.sign], align="center", size=8.0, bold=True, colour=COLOUR[link.sign]),
+        Label((1.15, y + 0.36), f"{link.name}  {link.text}".strip(), size=7.0),
+    ]
+
+
+def crossbar(drawn: Network) -> list[Item]:
+    """Draw a column for every signal, a row for every block, and each coefficient where they cross."""
+    names = [drawn.source, *(b.name for b in drawn.blocks)]
+    pitch, high = 3.7, 1.7
+    across, down = pitch * len(names), -high * len(drawn.blocks)
+    items: list[Item] = []
+    for j, name in enumerate(names):
+        x = pitch * (j + 0.5)
+        items += [Wire(((x, 0.2), (x, down + 0.5))), Label((x, 0.7), name, align="center", bold=True)]
+    for i, block in enumerate(drawn.blocks):
+        y = -high * (i + 0.5)
+        items.append(Wire(((0.4, y), (across + 0.6, y)), arrow=True))
+        items += [box((across + 0.6, y - 0.65), 4.4, 1.3), Label((across + 0.9, y), block.name, bold=True)]
+        items.append(Label((across + 4.7, y), block.text, align="right", size=7.0))
+    for link in drawn.links:
+        x, y = pitch * (names.index(link.source) + 0.5), -high * ([b.name for b in drawn.blocks].index(link.target) + 0.5)
+        items += _crossing(x, y, link)
+    return [*items, *_key(down - 0.9)]
+
+
+def _crossing(x: float, y: float, link: Link) -> list[Item]:
+    """Draw a square on the crossing, hollow where negative, and the value in its upper right corner."""
+    s, colour = 0.22, COLOUR[link.sign]
+    square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))
+    said = link.text if link.text[:1] in "+−" else f"{MARK[link.sign]}{link.text}"
+    fill = colour if link.sign > 0 else None
+    return [Area(square, colour=colour, fill=fill, width=1.2), Label((x + 0.3, y + 0.5), said, size=7.0)]
+
+
+def size_map(drawn: Network) -> list[Item]:
+    """Draw a square for every coefficient: its side is the logarithm of its size, hollow where negative."""
+    names = [drawn.source, *(b.name for b in drawn.blocks)]
+    row = {b.name: i for i, b in enumerate(drawn.blocks)}
+    every = 1 if len(names) <= 32 else 4
+    items: list[Item] = [Label((j, 1.0), n, align="center", size=6.0) for j, n in enumerate(names) if j % every == 0]
+    items += [Label((-1.0, -i), n, align="right", size=6.0) for n, i in row.items() if i % every == 0]
+    largest = max(link.weight for link in drawn.links)
+    for link in drawn.links:
+        size = 1.0 + np.log10(link.weight / largest) / DECADES
+        s = float(0.45 * max(0.12, size))
+        x, y = names.index(link.source), -row[link.target]
+        square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))
+        colour = COLOUR[link.sign]
+        fill = colour if link.sign > 0 else None
+        items.append(Area(square, colour=colour, fill=fill, width=0.7))
+    return [*items, *_key(-len(row) - 0.8)]
+
+
+def _key(y: float) -> list[Item]:
+    items: list[Item] = []
+    for x, sign, word in ((0.0, 1, "positive"), (5.0, -1, "negative")):
+        corners = ((x, y - 0.22), (x + 0.44, y - 0.22), (x + 0.44, y + 0.22), (x, y + 0.22))
+        fill = COLOUR[sign] if sign > 0 else None
+        items.append(Area(corners, colour=COLOUR[sign], fill=fill, width=1.2))
+        items.append(Label((x + 0.8, y), word, size=7.5))
+    return items

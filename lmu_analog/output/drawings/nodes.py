@@ -1,0 +1,75 @@
+"""Nets that currents add up on: transconductors from the left, what stores or loads to the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import GROUND, Capacitor, Resistor, Transconductor
+from lmu_analog.output.drawings.parts import SYMBOLS, beside, caption
+from lmu_analog.output.drawings.sheet import Area, Item, Label, Symbol, Wire, ground
+from lmu_analog.output.drawings.stages import MOST_ROWS
+
+PITCH = 2.0
+TIP = 1.9  # length of a transconductor's triangle
+
+
+def transconductor(part: Transconductor, *, y: float) -> list[Item]:
+    """Draw a transconductor whose output lies at (0, y)."""
+    back = -TIP - 0.8
+    items: list[Item] = [
+        Area(((back, y + 0.8), (back, y - 0.8), (back + TIP, y))),
+        Label((back + 0.12, y + 0.36), "+", size=7.0),
+        Label((back + 0.12, y - 0.36), "−", size=7.0),
+        Label((back + 0.95, y), "gm", align="center", size=6.5),
+        Wire(((back + TIP, y), (0.0, y))),
+        Label((back - 2.6, y), caption(part), align="right", size=7.5),
+    ]
+    for net, level in ((part.plus, y + 0.36), (part.minus, y - 0.36)):
+        items.append(Wire(((back - 0.7, level), (back, level))))
+        if net == GROUND:
+            items.append(ground((back - 0.7, level), "left"))
+        else:
+            items.append(Label((back - 0.85, level), net, align="right", bold=True))
+    return items
+
+
+def node(circuit: Circuit, net: str) -> list[Item]:
+    """Draw a net with the transconductors that drive it and the parts between it and ground."""
+    sources = [c for c in circuit.components if isinstance(c, Transconductor) and c.out == net]
+    shown = _some(sources)
+    items: list[Item] = []
+    for k, part in enumerate(shown):
+        if part is None:
+            items.append(Label((-6.0, -PITCH * k), f"⋮  {len(sources) - len(shown) + 1} more"))
+        else:
+            items += transconductor(part, y=-PITCH * k)
+    bottom = -PITCH * (len(shown) - 1)
+    if len(shown) > 1:
+        items.append(Wire(((0.0, 0.0), (0.0, bottom))))
+        dots = [k for k, part in enumerate(shown) if part is not None and k < len(shown) - 1]
+        items += [Symbol("dot", (0.0, -PITCH * k), (0.0, -PITCH * k)) for k in dots]
+    stores = [c for c in beside(circuit, net) if isinstance(c, Resistor | Capacitor)]
+    return [*items, *_hung(stores, net)]
+
+
+def _some(sources: Sequence[Transconductor]) -> list[Transconductor | None]:
+    if len(sources) <= MOST_ROWS:
+        return list(sources)
+    return [*sources[: MOST_ROWS - 3], None, *sources[-2:]]
+
+
+def _hung(stores: Sequence[Resistor | Capacitor], net: str) -> list[Item]:
+    """Draw parts from the rail at y = 0 down to ground, and the net's name at its end."""
+    items: list[Item] = []
+    x = 0.0
+    for part in stores:
+        x += 2.0 if part is stores[0] else 4.6
+        items.append(Symbol(SYMBOLS[type(part)], (x, 0.0), (x, -2.4)))
+        items.append(Symbol("dot", (x, 0.0), (x, 0.0)))
+        items.append(ground((x, -2.4)))
+        name, value = caption(part).split("  ")
+        items.append(Label((x + 0.6, -1.0), name, size=7.5))
+        items.append(Label((x + 0.6, -1.6), value, size=7.5))
+    end = x + 2.2
+    return [*items, Wire(((0.0, 0.0), (end, 0.0))), Label((end + 0.2, 0.0), net, bold=True)]

@@ -1,0 +1,85 @@
+"""What the drawings say about components: symbols, values, and series resistors taken as one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    GROUND,
+    Ammeter,
+    Bias,
+    Capacitor,
+    Component,
+    Inductor,
+    Passive,
+    Resistor,
+    Supply,
+    Switch,
+    terminals,
+)
+from lmu_analog.output.drawings.sheet import Kind
+from lmu_analog.units import write
+
+UNITS: dict[type, str] = {Resistor: "Ohm", Capacitor: "F", Inductor: "H", Switch: "Ohm", Bias: "A", Supply: "V"}
+SYMBOLS: dict[type, Kind] = {
+    Resistor: "resistor",
+    Capacitor: "capacitor",
+    Inductor: "inductor",
+    Switch: "switch",
+    Bias: "source-i",
+    Supply: "source-v",
+}
+
+
+def short(value: float, unit: str) -> str:
+    """Write a value with three digits, as on a schematic."""
+    return write(float(f"{value:.3g}"), unit).replace("Ohm", "Ω").replace(" u", " µ")
+
+
+def value(component: Component) -> str:
+    """Write the value of a component; a switch shows its phase, an ammeter nothing."""
+    match component:
+        case Switch():
+            return f"φ{component.phase}"
+        case Resistor() | Capacitor() | Inductor() | Bias() | Supply():
+            return short(component.value, UNITS[type(component)])
+        case Ammeter():
+            return ""
+        case _:
+            return short(component.value, "S") if hasattr(component, "value") else ""
+
+
+def caption(component: Component) -> str:
+    """Give name and value."""
+    return f"{component.name}  {value(component)}"
+
+
+def in_series(circuit: Circuit) -> Circuit:
+    """Take two resistors with a net of their own between them as one, so that every signal path is one part."""
+    touching: defaultdict[str, list[Component]] = defaultdict(list)
+    for c in circuit.components:
+        for net in terminals(c):
+            touching[net].append(c)
+    gone: dict[str, Component | None] = {}
+    for net, around in touching.items():
+        match around:
+            case [Resistor() as first, Resistor() as second] if first.b == net == second.a:
+                summed = replace(first, b=second.b, value=first.value + second.value)
+                gone |= {first.name: replace(summed, name=f"{first.name}+"), second.name: None}
+            case _:
+                continue
+    kept = [gone.get(c.name, c) for c in circuit.components]
+    return replace(circuit, components=tuple(c for c in kept if c is not None))
+
+
+def between(part: Passive | Switch, near: str) -> str:
+    """Give the other net of a two-terminal part."""
+    return part.b if part.a == near else part.a
+
+
+def beside(circuit: Circuit, net: str) -> list[Passive | Switch]:
+    """Give the two-terminal parts at a net, those that only leak left out."""
+    parts = (c for c in circuit.components if isinstance(c, Resistor | Capacitor | Inductor | Switch))
+    return [c for c in parts if net in (c.a, c.b) and net != GROUND and not c.name.startswith("Rleak_")]

@@ -1,0 +1,159 @@
+"""Op-amp stages: what feeds each input from the left, what feeds back above or below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    GROUND,
+    Capacitor,
+    DifferentialOpAmp,
+    Inductor,
+    OpAmp,
+    Resistor,
+    Switch,
+)
+from lmu_analog.output.drawings.parts import SYMBOLS, beside, between, caption
+from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, moved
+
+MOST_ROWS = 8  # parts at one net; of more, the first and the last are drawn
+PITCH = 1.25  # units between rows
+LEFT, BUS = -10.6, -1.4  # where input rows begin, and the wire that they join
+WIDE = 2.165  # of an op-amp
+INPUTS = 1.25  # between its inputs
+PART = 2.6  # length of a symbol with its leads
+
+TwoEnded = Resistor | Capacitor | Inductor | Switch
+
+
+def some(rows: Sequence[TwoEnded]) -> tuple[list[TwoEnded], int, list[TwoEnded]]:
+    """Split a long list: what is drawn first, how many are left out, what is drawn after them."""
+    if len(rows) <= MOST_ROWS:
+        return list(rows), 0, []
+    first = MOST_ROWS - 3
+    return list(rows[:first]), len(rows) - MOST_ROWS + 1, list(rows[-2:])
+
+
+def rows(parts: Sequence[TwoEnded], near: str, *, up: bool) -> tuple[list[Item], float]:
+    """Draw parts as rows from their nets to a bus at x = 0 that begins at y = 0; give the bus's far end."""
+    first, left_out, last = some(parts)
+    entries: list[TwoEnded | None] = [*first, *([None] if left_out else []), *last]
+    items: list[Item] = []
+    step = PITCH if up else -PITCH
+    start = LEFT - BUS
+    for k, part in enumerate(entries):
+        y = k * step
+        if part is None:
+            items.append(Label((start + 0.4, y), f"⋮  {left_out} more", size=8.0))
+            continue
+        items += row(part, near, y=y)
+    if len(entries) > 1:
+        items.append(Wire(((0.0, 0.0), (0.0, (len(entries) - 1) * step))))
+        dots = (k * step for k, part in enumerate(entries[:-1]) if part is not None)
+        items += [Symbol("dot", (0.0, y), (0.0, y)) for y in dots]
+    return items, (len(entries) - 1) * step
+
+
+def row(part: TwoEnded, near: str, *, y: float) -> list[Item]:
+    """Draw one part from its far net to the bus at x = 0."""
+    start = LEFT - BUS
+    net = between(part, near)
+    items: list[Item] = [
+        Symbol(SYMBOLS[type(part)], (-PART - 0.5, y), (-0.5, y)),
+        Wire(((-0.5, y), (0.0, y))),
+        Label((-PART - 0.7, y + 0.38), caption(part), align="right", size=7.5),
+        Wire(((start + 1.0, y), (-PART - 0.5, y))),
+    ]
+    if net == GROUND:
+        return [*items, ground((start + 1.0, y), "left")]
+    return [*items, Label((start + 0.8, y), net, align="right", bold=True)]
+
+
+def stage(circuit: Circuit, amplifier: OpAmp | DifferentialOpAmp) -> list[Item]:
+    """Draw an op-amp with all that hangs on its inputs."""
+    out_top, out_bottom = _outputs(amplifier)
+    sides = (
+        (amplifier.minus, out_top, 0.0, True),
+        (amplifier.plus, out_bottom, -INPUTS, False),
+    )
+    items: list[Item] = [Symbol("opamp", (0.0, 0.0), (WIDE, 0.0))]
+    items.append(Label((0.9, -1.8), amplifier.name, size=7.0))
+    for net, out, y, up in sides:
+        items += _side(circuit, (net, out), y=y, up=up)
+    if isinstance(amplifier, OpAmp):
+        tip = -0.5 * INPUTS
+        items.append(Wire(((WIDE, tip), (WIDE + 2.4, tip))))
+        items.append(Label((WIDE + 2.6, tip), amplifier.out, bold=True))
+        if any(out_top in (p.a, p.b) for p in beside(circuit, amplifier.minus)):
+            items.append(Symbol("dot", (WIDE + 1.2, tip), (WIDE + 1.2, tip)))
+    return items
+
+
+def _outputs(amplifier: OpAmp | DifferentialOpAmp) -> tuple[str, str]:
+    """Give the nets that feed back to the inverting and to the other input; none, "", for one output."""
+    match amplifier:
+        case OpAmp():
+            return amplifier.out, ""
+        case DifferentialOpAmp():
+            return amplifier.out_plus, amplifier.out_minus
+
+
+def _side(circuit: Circuit, nets: tuple[str, str], *, y: float, up: bool) -> list[Item]:
+    """Draw one input: its rows, its feedback over or under the op-amp, a ground if that is all."""
+    net, out = nets
+    sign = 1.0 if up else -1.0
+    items: list[Item] = []
+    if net == GROUND:
+        return [Wire(((0.0, y), (-0.5, y), (-0.5, y - 0.5))), ground((-0.5, y - 0.5))]
+    parts = beside(circuit, net)
+    inputs = [p for p in parts if between(p, net) != out or not out]
+    feedback = [p for p in parts if p not in inputs]
+    drawn, end = rows(inputs, net, up=up) if inputs else ([], 0.0)
+    items += moved(drawn, BUS, y)
+    items.append(Wire(((BUS, y), (0.0, y))))
+    items.append(Label((BUS + 0.15, y + 0.32 * sign), net, size=7.0))
+    tip = -0.5 * INPUTS if up and not out.endswith("p") else y - sign * 0.31
+    lowest = max(abs(end) + PITCH, 1.6)
+    for k, part in enumerate(feedback):
+        level = y + sign * (lowest + k * PITCH)
+        items.append(Symbol(SYMBOLS[type(part)], (BUS + 1.0, level), (WIDE + 0.4, level)))
+        items.append(Wire(((BUS, y), (BUS, level), (BUS + 1.0, level))))
+        items.append(Wire(((WIDE + 0.4, level), (WIDE + 1.2, level), (WIDE + 1.2, tip))))
+        items.append(Label((0.5 * (BUS + WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5))
+    if feedback:
+        items.append(Symbol("dot", (BUS, y), (BUS, y)))
+    if out and tip != -0.5 * INPUTS:  # one of two outputs
+        items.append(Wire(((1.44, tip), (WIDE + 2.4, tip))))
+        items.append(Label((WIDE + 2.6, tip), out, bold=True))
+        items.append(Symbol("dot", (WIDE + 1.2, tip), (WIDE + 1.2, tip)))
+    return items
+
+
+def fan(circuit: Circuit, net: str) -> list[Item]:
+    """Draw the plate of switched capacitors: the capacitors on it, and its two switches."""
+    parts = beside(circuit, net)
+    switches = [p for p in parts if isinstance(p, Switch)]
+    drawn, end = rows([p for p in parts if p not in switches], net, up=True)
+    items = [*drawn, Wire(((0.0, 0.0), (1.6, 0.0))), Label((0.2, end + 0.5), net, bold=True)]
+    return [*items, *_pole(switches, net, x=1.6)]
+
+
+def plate(circuit: Circuit, net: str) -> list[Item]:
+    """Draw the two switches of a plate alone."""
+    switches = [p for p in beside(circuit, net) if isinstance(p, Switch)]
+    return [Label((-0.2, 0.0), net, align="right", bold=True), *_pole(switches, net, x=0.0)]
+
+
+def _pole(switches: Sequence[TwoEnded], net: str, *, x: float) -> list[Item]:
+    """Draw switches that share a net at (x, 0), one above the other."""
+    items: list[Item] = []
+    for k, switch in enumerate(switches):
+        y, far = -1.7 * k, between(switch, net)
+        items.append(Wire(((x, 0.0), (x, y), (x + 0.9, y))))
+        items.append(Symbol("switch", (x + 0.9, y), (x + 2.9, y)))
+        items.append(Label((x + 1.9, y + 0.62), caption(switch), align="center", size=7.5))
+        end = (x + 3.1, y)
+        items.append(Wire(((x + 2.9, y), end)))
+        items.append(ground(end, "right") if far == GROUND else Label((end[0] + 0.2, y), far, bold=True))
+    return items

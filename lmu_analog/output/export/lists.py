@@ -1,0 +1,116 @@
+"""A circuit as lists: what to order, as CSV, and what is joined to what, as JSON."""
+
+import csv
+import io
+from dataclasses import asdict
+from typing import Any
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import Ammeter, Capacitor, Resistor
+from lmu_analog.circuits.ranges import ON_CHIP
+from lmu_analog.circuits.rounding import capacitors_beside
+from lmu_analog.circuits.values import nearest
+from lmu_analog.design import Design
+from lmu_analog.output.export.board import Placed, board
+from lmu_analog.output.summary import dumps
+from lmu_analog.units import write
+
+FINEST = "E96"  # series that is offered where the design asks for none
+COLUMNS = (
+    "references",
+    "quantity",
+    "kind",
+    "value",
+    "value_si",
+    "unit",
+    "order_as",
+    "off_percent",
+    "tolerance_percent",
+    "part",
+    "roles",
+    "deck_names",
+)
+
+
+def bom(design: Design, circuit: Circuit) -> str:
+    """Write the bill of materials as CSV: equal parts in one line, with what the nearest standard value is.
+
+    ``value`` has six digits, ``value_si`` all; ``order_as`` is the standard value (of the design's series, or
+    E96 and E12) and ``off_percent`` how far it is from the circuit's. Ammeters are wires and left out; so
+    are standard values on a chip.
+    """
+    groups: dict[tuple[str, ...], list[Placed]] = {}
+    for placed in board(circuit):
+        if not isinstance(placed.component, Ammeter):
+            groups.setdefault((placed.kind, placed.text, placed.part, _tolerance(design, placed)), []).append(placed)
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for (kind, text, part, tolerance), members in groups.items():
+        first = members[0]
+        table.writerow(
+            [
+                " ".join(p.reference for p in members),
+                len(members),
+                kind,
+                text,
+                "" if first.value is None else repr(first.value),
+                first.unit,
+                *_standard(design, circuit, first),
+                tolerance,
+                part,
+                "; ".join(dict.fromkeys(p.component.role for p in members)),
+                " ".join(p.component.name for p in members),
+            ]
+        )
+    return written.getvalue()
+
+
+def _tolerance(design: Design, placed: Placed) -> str:
+    known = design.tolerances
+    shares = [known[c].tolerance for c in placed.component.classes if c in known]
+    return f"{100.0 * max(shares):.6g}" if shares and placed.value is not None else ""
+
+
+def _standard(design: Design, circuit: Circuit, placed: Placed) -> tuple[str, str]:
+    component = placed.component
+    if not isinstance(component, Resistor | Capacitor) or circuit.family in ON_CHIP or component.value <= 0.0:
+        return "", ""
+    series = FINEST if design.values == "exact" else design.values
+    if isinstance(component, Capacitor):
+        series = capacitors_beside(series)
+    value = float(nearest(component.value, series))
+    return write(value, placed.unit), f"{100.0 * (value / component.value - 1.0):+.3g}"
+
+
+def components_json(design: Design, circuit: Circuit) -> str:
+    """Write components, nets and probes as JSON, for programs of one's own."""
+    placed = board(circuit)
+    nets: dict[str, list[str]] = {}
+    for p in placed:
+        for pin, net in p.pins:
+            nets.setdefault(net, []).append(f"{p.reference}.{pin}")
+    content: dict[str, Any] = {
+        **design.provenance,
+        "input": circuit.source,
+        "components": [_component(p) for p in placed],
+        "nets": nets,
+        "probes": [[asdict(term) for term in probe] for probe in circuit.probes],
+    }
+    return dumps(content) + "\n"
+
+
+def _component(placed: Placed) -> dict[str, Any]:
+    c = placed.component
+    model = getattr(c, "model", None)
+    return {
+        "reference": placed.reference,
+        "name": c.name,
+        "kind": placed.kind,
+        "pins": dict(placed.pins),
+        "value": placed.value,
+        "unit": placed.unit,
+        "role": c.role,
+        "classes": list(c.classes),
+        "model": None if model is None else asdict(model),
+    }
