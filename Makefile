@@ -28,7 +28,7 @@ demo: ## set up what is missing, run the demo; its files are in demo-output/ (OU
 
 test: ## set up what is missing, run all tests (ARGS='-k mismatch' is handed on to pytest)
 	@.ci/setup test
-	$(PYTHON) -m pytest --ngspice=required $(ARGS)
+	$(PYTHON) -m pytest -n auto --dist worksteal --ngspice=required $(ARGS)
 
 lint: ## check style, format and types
 	@.ci/setup lint

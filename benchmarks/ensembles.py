@@ -1,6 +1,6 @@
 """Mismatch ensembles: our exact engine beside ngspice's quickest way, in one run.
 
-    python -m benchmarks.ensembles [--quick] [--kernel numba] [--only ratios|growth|sizes|cold|cores ...]
+    python -m benchmarks.ensembles [--quick] [--only ratios|growth|sizes|cold|cores ...]
 
 Prints tables and writes benchmarks/results/ensembles.json. Every ratio is against ngspice timed in the same
 process tree within the same minute: `.ac` with M copies of the circuit in one deck (the best M is looked for)
@@ -10,6 +10,7 @@ not counted. Ours is everything from the draws to the window error. CPU seconds 
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -134,7 +135,7 @@ def tran_seconds(design: Design, samples: int, worker: Worker) -> tuple[float, f
     return median(times), max(apart)
 
 
-def ratios(orders: list[int], quick: bool, kernel: dict[str, str]) -> list[dict[str, Any]]:
+def ratios(orders: list[int], quick: bool) -> list[dict[str, Any]]:
     """Compare both engines, order by order."""
     rows = []
     with Worker() as worker, tempfile.TemporaryDirectory() as folder:
@@ -142,12 +143,12 @@ def ratios(orders: list[int], quick: bool, kernel: dict[str, str]) -> list[dict[
             periodic, many = design_of(order), design_of(order, tones=MANY_TONES)
             recording = recorded(order, Path(folder))
             ac, copies, apart = ac_seconds(periodic, COPIES[order], worker)
-            ours = our_seconds(periodic, 2048, **kernel)
+            ours = our_seconds(periodic, 2048)
+            compiled = our_seconds(periodic, 2048, kernel="numba") if numba_is_here() else None
             ac_many, _, _ = ac_seconds(many, COPIES[order][:1], worker)
             tran, tran_apart = tran_seconds(recording, 2 if quick else 5, worker)
             through = our_seconds(recording, 512)
             start = time.process_time()
-            first_order.cache_clear() if hasattr(first_order, "cache_clear") else None
             p95 = nrmse_quantiles(first_order(periodic))[2]
             theory = time.process_time() - start
             drawn = np.percentile(exact_chunk(periodic, SEED, range(10_000)).window_nrmse, 95.0)
@@ -158,6 +159,8 @@ def ratios(orders: list[int], quick: bool, kernel: dict[str, str]) -> list[dict[
                     "copies": copies,
                     "exact_us": 1e6 * ours,
                     "ac_ratio": ac / ours,
+                    "numba_us": compiled and 1e6 * compiled,
+                    "numba_ratio": compiled and ac / compiled,
                     "ac_difference": apart,
                     "tran_ms": 1e3 * tran,
                     "tran_difference": tran_apart,
@@ -169,16 +172,21 @@ def ratios(orders: list[int], quick: bool, kernel: dict[str, str]) -> list[dict[
                     "theory_p95_error": float(p95 / drawn - 1.0),
                 }
             )
-            print("  ".join(f"{k} {v:.4g}" for k, v in rows[-1].items()), flush=True)
+            print("  ".join(f"{k} {v:.4g}" for k, v in rows[-1].items() if v is not None), flush=True)
     return rows
 
 
-def growth(orders: list[int], kernel: dict[str, str]) -> list[dict[str, Any]]:
+def numba_is_here() -> bool:
+    """Whether the compiled kernel can be measured too."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def growth(orders: list[int]) -> list[dict[str, Any]]:
     """Time a sample over the order, dense and sparse realizations."""
     rows = []
     for realization in ("legendre", "ladder", "bus-ladder", "cap-feedforward"):
         for order in orders:
-            seconds = our_seconds(design_of(order, realization), 1024, **kernel)
+            seconds = our_seconds(design_of(order, realization), 2048)
             rows.append({"realization": realization, "order": order, "us": 1e6 * seconds})
             print("  ".join(f"{k} {v if isinstance(v, str) else f'{v:.4g}'}" for k, v in rows[-1].items()))
     return rows
@@ -262,13 +270,11 @@ def cores() -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--kernel", default="numpy")
     parser.add_argument("--only", nargs="+", default=["ratios", "growth", "sizes", "cold", "cores"])
     given = parser.parse_args()
-    kernel = {} if given.kernel == "numpy" else {"kernel": given.kernel}
     jobs: dict[str, Callable[[], Any]] = {
-        "ratios": lambda: ratios([6, 12] if given.quick else [6, 12, 24], given.quick, kernel),
-        "growth": lambda: growth([3, 6, 12] if given.quick else [3, 6, 12, 24, 48], kernel),
+        "ratios": lambda: ratios([6, 12] if given.quick else [6, 12, 24], given.quick),
+        "growth": lambda: growth([3, 6, 12] if given.quick else [3, 6, 12, 24, 48]),
         "sizes": lambda: sizes(10_000 if given.quick else 1_000_000),
         "cold": cold,
         "cores": cores,
@@ -278,7 +284,7 @@ def main() -> None:
     content |= {"seed": SEED, "python": platform.python_version(), "numpy": np.__version__}
     for name in given.only:
         print(f"\n{name}")
-        content[name if not kernel else f"{name}_{given.kernel}"] = jobs[name]()
+        content[name] = jobs[name]()
     content["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     FOLDER.mkdir(exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n")

@@ -49,6 +49,9 @@ OPTIONS = {
         "until",
         "hybrid",
     },
+    "draw": {"output", "what"},
+    "analyze": {"measured", "run", "skip", "sample", "seed", "sampling", "plot", "json"},
+    "export": {"to", "output", "sample", "seed", "sampling"},
     "report": {"run", "output"},
     "run": {"output", "samples", "only", "without"},
 }

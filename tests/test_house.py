@@ -45,9 +45,23 @@ ROOT_FILES = {
     "building",
 }  # share the root folder: same floor is home
 ENTRANCES = {"__init__", "__main__"}  # of the root: they may import from any floor
-SLOW_OR_OPTIONAL = {"sympy", "matplotlib", "PySpice", "dask", "distributed", "numba", "control", "pywt"}
+SLOW_OR_OPTIONAL = {
+    "sympy",
+    "matplotlib",
+    "schemdraw",
+    "PySpice",
+    "dask",
+    "distributed",
+    "numba",
+    "control",
+    "pywt",
+}
 FILE_LINES, FUNCTION_LINES, POSITIONAL = 300, 40, 3
-COMPILED = {"njit", "inner", "intrinsic"}  # Numba knows no keyword-only arguments, and a kernel no objects
+COMPILED = {
+    "inner",
+    "outermost",
+    "intrinsic",
+}  # Numba knows no keyword-only arguments, and a kernel no objects
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Guard = Callable[[str, str], Iterator[str]]
@@ -240,7 +254,7 @@ ALLOWED = [
     (guard_spice, "simulate.py", "ENGINES = ['ngspice', 'exact']\nrun(design, engine='ngspice')"),
     (guard_failures, "units.py", "try:\n    f()\nexcept (KeyError, ValueError):\n    g()"),
     (guard_positional, "units.py", "class A:\n    def f(self, a, b, c, *, d): ...\ndef _g(a, b, c, d): ..."),
-    (guard_positional, "units.py", "@njit(nogil=True)\ndef f(a, b, c, d): ..."),
+    (guard_positional, "units.py", "@inner\ndef f(a, b, c, d): ..."),
     (guard_late_imports, "units.py", "def f():\n    import sympy\n    from .memory.symbolic import s"),
     (guard_docstrings, "units.py", "def _f(): ..."),
 ]

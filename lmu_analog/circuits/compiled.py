@@ -3,8 +3,8 @@
 Only compiled kernels import this: it needs Numba.
 """
 
-# pyright: basic
-# What Numba compiles has no types before it is called.
+# pyright: basic, reportCallIssue=false
+# What Numba compiles has no types before it is called, and an intrinsic is called without its first argument.
 
 from lmu_analog.circuits import tape
 from lmu_analog.memory.lanes import (
@@ -15,6 +15,7 @@ from lmu_analog.memory.lanes import (
     fill,
     inner,
     minus,
+    mix1,
     plus,
     product_less,
     reciprocal,
@@ -45,8 +46,7 @@ def play(program, values, start, rows, out):
     """Run a program for samples start .. start + LANES - 1 of values (m, s), into out (o, LANES)."""
     code, constant, template = program
     groups = values.shape[1] // LANES
-    for place in range(len(template)):
-        fill(out, place, template[place], 1)
+    copy(out, 0, template, 0, 1, len(template))
     for line in range(len(code)):
         operation, o, a, b, c = code[line]
         if operation == ADD_PRODUCT:
@@ -64,22 +64,22 @@ def play(program, values, start, rows, out):
         elif operation == LOAD:
             copy(rows, o, values, a * groups + start // LANES, 1, 1)
         else:
-            _unary(operation, o, a, constant[line], rows, out)
+            _unary(operation, (o, a), (constant, line), rows, out)
 
 
 @inner
-def _unary(operation, o, a, number, rows, out):
+def _unary(operation, places, number, rows, out):
+    """Do what has one operand; ``number`` says where its constant is."""
+    (o, a), (constant, line) = places, number
     if operation == RECIPROCAL:
         reciprocal(rows, o, a, 0, 0)
-    elif operation == OFFSET:
-        fill(rows, o, number, 1)
-        add(rows, o, rows, a, 1, 1)
     elif operation == SCALE:
-        fill(rows, o, number, 1)
-        scale(rows, o, rows, a, 1, 1)
+        mix1(rows, o, 0, constant, line, 0, rows, a, 0, 0, 1)
+    elif operation == OFFSET:
+        fill(rows, o, constant[line], 1)
+        add(rows, o, rows, a, 1, 1)
     else:  # STORE
-        fill(out, o, number, 1)
-        scale(out, o, rows, a, 1, 1)
+        mix1(out, o, 0, constant, line, 0, rows, a, 0, 0, 1)
 
 
 @inner

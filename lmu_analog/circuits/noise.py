@@ -99,7 +99,7 @@ def noise_system(circuit: Circuit, *, temperature: float) -> NoiseSystem:
     """
     if circuit.twin is not None:
         raise CircuitError(
-            f"{circuit.family}: the noise of transistors is not modelled; use level = 'behavioural', or gm-c"
+            f"{circuit.family}: the noise of transistors is not modelled; take a family or level of behavioural parts"
         )
     if circuit.clock is not None:
         raise CircuitError(f"{circuit.family}: its noise is that of its switches, kT/C; use sampled_noise")
@@ -118,9 +118,7 @@ def noise_system(circuit: Circuit, *, temperature: float) -> NoiseSystem:
     return NoiseSystem(tuple(source for source, _ in found), A, B, C, D)
 
 
-def _sources(
-    c: Component, index: Index, temperature: float
-) -> Iterator[tuple[Source, dict[int, float]]]:
+def _sources(c: Component, index: Index, temperature: float) -> Iterator[tuple[Source, dict[int, float]]]:
     """Give every source of a component, and what one unit of it adds to which equation."""
     thermal = 4.0 * BOLTZMANN * temperature
     match c:
@@ -133,7 +131,10 @@ def _sources(
             model = c.model
             if model.noise:
                 crossover = 2.0 * math.pi * model.gbw
-                yield Source(c.name, "voltage", model.noise**2, model.noise_corner), {index.own[c.name]: crossover}
+                yield (
+                    Source(c.name, "voltage", model.noise**2, model.noise_corner),
+                    {index.own[c.name]: crossover},
+                )
             for net in (c.plus, c.minus):
                 if model.current_noise and net in index.law:
                     yield Source(c.name, "current", model.current_noise**2), _current(index, net)

@@ -126,7 +126,8 @@ def opamp(
         "ideal", a part of the catalogue, or a table of figures: ``gain`` ("106 dB" or V/V), ``gbw``
         ("10 MHz"), and optionally ``slew`` ("20 V/us"), ``offset`` and ``offset_max`` ("2 mV"), ``rail``
         ("4.8 V"), ``output_resistance`` ("50 Ohm"), ``bias`` ("20 nA"), ``input_capacitance`` ("5 pF"),
-        ``noise`` ("8 nV/rtHz"), ``noise_corner`` ("100 Hz"), ``current_noise`` ("3 fA/rtHz") and ``name``. A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
+        ``noise`` ("8 nV/rtHz"), ``noise_corner`` ("100 Hz"), ``current_noise`` ("3 fA/rtHz") and ``name``.
+        A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
     supply : float, V
         The amplifier runs from +-supply, where real parts saturate unless ``rail`` says otherwise.
     parts : dict, optional

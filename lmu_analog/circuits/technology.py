@@ -37,6 +37,10 @@ class Device:
         What a circuit's devices share, three sigma, a fraction.
     tc1, tc2 : float, 1/K and 1/K^2
     source, confidence : str
+    sheet : float or None, Ohm
+        Of a square of a resistor.
+    density : float or None, F/m^2
+        Of a capacitor.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Device:
     tc2: float
     source: str
     confidence: str
+    sheet: float | None = None
+    density: float | None = None
 
 
 @dataclass(frozen=True)
@@ -222,4 +228,6 @@ def _device(name: str, figures: dict[str, object]) -> Device:
         number("tc2", 1e-6),
         str(figures["source"]),
         str(figures["confidence"]),
+        number("sheet", 1.0) if "sheet" in figures else None,
+        number("density", 1e-15 / MICRON**2) if "density" in figures else None,
     )

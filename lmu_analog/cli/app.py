@@ -5,13 +5,36 @@ from typing import Annotated, cast
 
 import typer
 
+from lmu_analog.cli.analysis import calibrate, corners, resources
+from lmu_analog.cli.budgeting import budget, noise
+from lmu_analog.cli.drawing import draw
+from lmu_analog.cli.exporting import export
 from lmu_analog.cli.making import derive, families, netlist, new
+from lmu_analog.cli.measured import analyze
 from lmu_analog.cli.running import montecarlo, report, run, simulate
 from lmu_analog.cli.theory import high_sigma_yield, sensitivity
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
 from lmu_analog.version import __version__
 
-COMMANDS = (new, derive, families, netlist, simulate, montecarlo, sensitivity, report, run)
+COMMANDS = (
+    new,
+    derive,
+    families,
+    netlist,
+    simulate,
+    montecarlo,
+    sensitivity,
+    noise,
+    budget,
+    draw,
+    calibrate,
+    corners,
+    resources,
+    export,
+    analyze,
+    report,
+    run,
+)
 
 app = typer.Typer(
     name="lmu-analog",

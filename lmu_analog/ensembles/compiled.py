@@ -3,11 +3,10 @@
 Only ``exact`` imports this, and only where the kernel "numba" is asked for: it needs Numba.
 """
 
-# pyright: basic
-# What Numba compiles has no types before it is called.
+# pyright: basic, reportCallIssue=false, reportGeneralTypeIssues=false
+# What Numba compiles has no types before it is called, and an intrinsic is called without its first argument.
 
 import numpy as np
-from numba import njit
 
 from lmu_analog.circuits.compiled import play, sweep_lanes
 from lmu_analog.memory.compiled import (
@@ -21,10 +20,10 @@ from lmu_analog.memory.compiled import (
 )
 from lmu_analog.memory.compiled_stability import certify
 from lmu_analog.memory.compiled_tones import TRUSTED, add_errors, at_rest, hessenberg, hyman, put_back, read
-from lmu_analog.memory.lanes import LANES, add, copy, fill, inner, mix1, scale, take
+from lmu_analog.memory.lanes import LANES, add, copy, fill, inner, mix1, outermost, scale, take
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@outermost
 def run_block(values, model, tones, certificate):
     """Run a block of samples.
 
@@ -200,7 +199,7 @@ def add_square(total, work, q):
 
 @inner
 def trusted(terms, B):
-    """Compare the largest residual with the largest term, lane by lane."""
+    """Compare the residuals of all tones together with the largest term, lane by lane."""
     found = np.empty(LANES, np.bool_)
     for i in range(len(B)):
         for lane in range(LANES):

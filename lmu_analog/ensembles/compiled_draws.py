@@ -5,13 +5,15 @@ is Cephes' ndtri (Moshier, Methods and Programs for Mathematical Functions, 1989
 ``exact`` imports this: it needs Numba.
 """
 
-# pyright: basic, reportAttributeAccessIssue=false
-# What Numba compiles has no types before it is called.
+# pyright: basic, reportCallIssue=false, reportAttributeAccessIssue=false
+# What Numba compiles has no types before it is called, and an intrinsic is called without its first argument.
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from lmu_analog.memory.lanes import inner, outermost
 
 WORDS = 4  # of one step of a counter
 ROUNDS = 10
@@ -97,7 +99,7 @@ def _high(typingctx, a, b):
     return types.uint64(types.uint64, types.uint64), write
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def philox(counter, key, other_key, out):
     """Write the four words of one step."""
     a, b, c, d = counter, np.uint64(0), np.uint64(0), np.uint64(0)
@@ -109,7 +111,7 @@ def philox(counter, key, other_key, out):
     out[0], out[1], out[2], out[3] = a, b, c, d
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _tail(y):
     """Give ndtri(y) for y below exp(-2)."""
     x = np.sqrt(-2.0 * np.log(y))
@@ -129,7 +131,7 @@ def _tail(y):
     return z * above / below - (x - np.log(x) / x)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@outermost
 def normals(seed, keys, first, samples):
     """Draw standard normals, (names, samples): sample ``first`` + k of every name's stream."""
     step = first // WORDS
@@ -137,7 +139,7 @@ def normals(seed, keys, first, samples):
     words = np.empty(((skip + samples + WORDS - 1) // WORDS, WORDS), np.uint64)
     z = np.empty((len(keys), samples))
     flat = words.reshape(-1)
-    uniform = np.empty(samples)
+    uniform, tails = np.empty(samples), np.empty(samples + 1, np.int64)
     for name in range(len(keys)):
         for k in range(len(words)):
             # A generator turns its counter before it gives the first words.
@@ -152,9 +154,14 @@ def normals(seed, keys, first, samples):
             below = ((((t + Q0[0]) * t + Q0[1]) * t + Q0[2]) * t + Q0[3]) * t + Q0[4]
             below = ((below * t + Q0[5]) * t + Q0[6]) * t + Q0[7]
             row[k] = (y + y * (t * above / below)) * ROOT
+        # Found without a branch, because nothing could predict it.
+        count = 0
         for k in range(samples):
+            tails[count] = k
+            count += int(uniform[k] <= CENTRAL or uniform[k] > 1.0 - CENTRAL)
+        for k in tails[:count]:
             if uniform[k] <= CENTRAL:
                 row[k] = _tail(uniform[k])
-            elif uniform[k] > 1.0 - CENTRAL:
+            else:
                 row[k] = -_tail(1.0 - uniform[k])
     return z

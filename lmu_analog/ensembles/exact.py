@@ -16,7 +16,7 @@ from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.slow import Reduction, plan_reduction, slow_states
 from lmu_analog.design import Design
-from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw
+from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
 from lmu_analog.ensembles.mismatch import Mismatch, columns, is_sound, sample
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE, Results
@@ -71,14 +71,14 @@ def exact_chunk(
     design: Design, seed: int, samples: range, *, plan: Plan = RANDOM, kernel: Kernel = "numpy"
 ) -> Results:
     """Run consecutive samples in the exact engine; kernels agree but for the last digits."""
-    bench = _bench(design)
-    compiled = _compiled(_Named(design.digest, design)) if kernel == "numba" else None
+    named = _Named(design.digest, design)
+    bench, compiled = _prepared(named), _compiled(named) if kernel == "numba" else None
     block = _block_size(bench)
     parts = []
     for start in range(block * (samples.start // block), samples.stop, block):
         whole = range(start, start + block)
         if kernel == "numba" and plan == RANDOM:
-            draws = compiled_draw(bench.circuit, bench.law, seed=seed, samples=whole)
+            draws = compiled_draw(_keys(named), seed=seed, samples=whole)
         else:
             draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
         profile, status = _block(bench, design.theta, draws, compiled)
@@ -134,6 +134,12 @@ def _compiled(named: _Named) -> Compiled | None:
     inner = strayed if circuit.twin is None else twin_values(circuit, strayed)
     moving = inner[0] != bench.reduction.circuit.values
     return compile_design(bench.reduction, moving, tones, theta=named.design.theta)
+
+
+@lru_cache(maxsize=KEPT_DESIGNS)
+def _keys(named: _Named) -> np.ndarray:
+    bench = _prepared(named)
+    return draw_keys(bench.circuit, bench.law)
 
 
 def _block(

@@ -1,10 +1,11 @@
 """Which kernel computes a block of the exact engine, and what the compiled one needs to know of a design."""
 
+import importlib
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt64
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.elimination import eliminate, table
@@ -29,7 +30,7 @@ def check_kernel(kernel: str) -> None:
         raise DesignError(f"unknown kernel {kernel[:40]!r}; known are {', '.join(KERNELS)}")
     if kernel == "numba":
         try:
-            import numba  # noqa: F401
+            importlib.import_module("numba")
         except ImportError as error:
             raise DesignError(
                 f"kernel 'numba' cannot be loaded ({error}); pip install lmu-analog[numba]"
@@ -70,11 +71,15 @@ class Compiled:
         return profile, stable, certain
 
 
-def compiled_draw(circuit: Circuit, law: Mismatch, *, seed: int, samples: range) -> Float[np.ndarray, "s z"]:
-    """Draw what ``mismatch.draw`` draws, bit for bit."""
+def draw_keys(circuit: Circuit, law: Mismatch) -> UInt64[np.ndarray, " z"]:
+    """Give the keys of the streams that draws of a circuit come from."""
+    return np.array([key_of(name) for name in columns(circuit, law)], np.uint64)
+
+
+def compiled_draw(keys: UInt64[np.ndarray, " z"], *, seed: int, samples: range) -> Float[np.ndarray, "s z"]:
+    """Draw what ``mismatch.draw`` draws from the streams of these keys, bit for bit."""
     from lmu_analog.ensembles.compiled_draws import normals
 
-    keys = np.array([key_of(name) for name in columns(circuit, law)], np.uint64)
     return normals(np.uint64(check_seed(seed)), keys, samples.start, len(samples)).T
 
 
@@ -134,7 +139,10 @@ def _nominal(reduction: Reduction) -> np.ndarray:
 
 
 def _arrays(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    return program.code, program.constant, program.template, program.registers
+    from lmu_analog.memory.lanes import LANES
+
+    template = np.ascontiguousarray(np.repeat(program.template[:, None], LANES, axis=1))
+    return program.code, program.constant, template, program.registers
 
 
 def _writes(program: Program, places: list[int]) -> bool:

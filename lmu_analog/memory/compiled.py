@@ -4,13 +4,13 @@ A matrix is an array of rows of lanes, entry (i, j) in row n i + j. Only compile
 Numba.
 """
 
-# pyright: basic
-# What Numba compiles has no types before it is called.
+# pyright: basic, reportCallIssue=false
+# What Numba compiles has no types before it is called, and an intrinsic is called without its first argument.
 
 import numpy as np
 
 from lmu_analog.memory import solvent
-from lmu_analog.memory.lanes import LANES, add, copy, dots, fill, inner, take
+from lmu_analog.memory.lanes import LANES, add, copy, dots, fill, inner, negative, pile, take, widen
 
 MOST_ROUNDS, ROUNDED, DERIVATIVES = solvent.MOST_ROUNDS, solvent.ROUNDED, solvent.DERIVATIVES
 
@@ -29,15 +29,15 @@ def apply(out, o, a, first, x, i, n, rows):
 
 
 @inner
-def largest(rows, start, stop):
-    """Give the largest number among rows, NaN where one is."""
-    most = 0.0
-    for k in range(start, stop):
-        for lane in range(LANES):
-            size = abs(rows[k, lane])
-            if not size <= most:
-                most = size
-    return most
+def largest(rows, start, count):
+    """Give the largest number among rows, and the sum of all, which shows where one is no number."""
+    seen, most, total = np.empty((2, LANES)), 0.0, 0.0
+    fill(seen, 0, 0.0, 2)
+    widen(seen, 0, rows, start, count)
+    pile(seen, 1, rows, start, count)
+    for lane in range(LANES):
+        most, total = max(most, seen[0, lane]), total + seen[1, lane]
+    return most, total
 
 
 @inner
@@ -58,18 +58,13 @@ def find_solvent(M, A, Q, work, n, powers):
     for _ in range(MOST_ROUNDS):
         quotient(M, A, Q, n, powers)
         multiply(work, 0, Q, 0, A, n)
-        change, most = 0.0, 0.0
-        for cell in range(cells):
-            for lane in range(LANES):
-                renewed = -M[cell, lane] - work[cell, lane]
-                step = abs(renewed - A[cell, lane])
-                A[cell, lane] = renewed
-                if not step <= change:
-                    change = step
-                most = max(most, abs(renewed))
-        if not np.isfinite(change):
+        add(work, 0, M, 0, 1, cells)  # what A is the negative of
+        add(A, 0, work, 0, 1, cells)
+        change, total = largest(A, 0, cells)
+        negative(A, 0, work, 0, 1, cells)
+        if not np.isfinite(total):
             return False
-        if not change > ROUNDED * most:
+        if not change > ROUNDED * largest(A, 0, cells)[0]:
             quotient(M, A, Q, n, powers)
             return True
     return False
@@ -89,15 +84,13 @@ def forced(Q, b, f, work, n, powers):
 def near_unit(Q, right, x, start, work, n):
     """Solve (1 + Q) x = right for a small Q; both are rows start .. start + n - 1."""
     copy(x, start, right, start, 1, n)
-    size = largest(right, start, start + n)
+    size, _ = largest(right, start, n)
     for _ in range(MOST_ROUNDS):
         apply(work, 0, Q, 0, x, start, n, n)
-        change = 0.0
-        for i in range(start, start + n):
-            for lane in range(LANES):
-                renewed = right[i, lane] - work[i - start, lane]
-                change = max(change, abs(renewed - x[i, lane]))
-                x[i, lane] = renewed
+        take(work, 0, right, start, 1, n)  # what x is the negative of
+        add(x, start, work, 0, 1, n)
+        change, _ = largest(x, start, n)
+        negative(x, start, work, 0, 1, n)
         if not change > ROUNDED * size:
             break
 

@@ -3,8 +3,8 @@
 Only compiled kernels import this: it needs Numba.
 """
 
-# pyright: basic
-# What Numba compiles has no types before it is called.
+# pyright: basic, reportCallIssue=false
+# What Numba compiles has no types before it is called, and an intrinsic is called without its first argument.
 
 import numpy as np
 
@@ -102,19 +102,15 @@ def reflected(V, share, z, work, n):
 
 @inner
 def put_back(system, w, x, seen, n):
-    """Put x back into jw x = A x + B: keep the largest term (row 0 of seen) and residual (row 1)."""
+    """Put x back into jw x = A x + B: keep the largest term (row 0 of seen) and the sum of residuals (row 1)."""
     A, B, moved = system
     for i in range(n):
         dot2(moved, 0, 1, A, i * n, 1, x, 0, 1, n, n)
         for lane in range(LANES):
             re, im = moved[0, lane] + B[i, lane], moved[1, lane]
             seen[0, lane] = max(seen[0, lane], abs(re), abs(im))
-            left, right = abs(re + w * x[n + i, lane]), abs(im - w * x[i, lane])
-            # Written so that what is no number stays in sight.
-            if not left <= seen[1, lane]:
-                seen[1, lane] = left
-            if not right <= seen[1, lane]:
-                seen[1, lane] = right
+            # A sum, unlike the largest, shows what is no number.
+            seen[1, lane] += abs(re + w * x[n + i, lane]) + abs(im - w * x[i, lane])
 
 
 @inner

@@ -6,19 +6,30 @@ the vectors themselves. Products are rounded before they are added, on every mac
 equal bits wherever they are computed. Only compiled kernels import this: it needs Numba.
 """
 
-# pyright: basic, reportAttributeAccessIssue=false
+# pyright: basic, reportCallIssue=false, reportAttributeAccessIssue=false
 # Numba has no types that a checker could read.
+
+import inspect
 
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 16
+LANES = 32
 UNROLLED = 2  # sums that run beside one another: an addition takes some cycles, and two can start in each
 
-# What only kernels call needs none of the wrappers that let Python call it; they take half of the compiling.
-inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+def outermost(function):
+    """Compile what Python calls, and keep it on disk; Numba compares the time of that function's file alone."""
+    # A checker of annotations may have wrapped the function before; Numba wants the bare one.
+    return njit(cache=True, nogil=True, error_model="numpy")(inspect.unwrap(function))
+
+
+def inner(function):
+    """Compile what only kernels call; wrappers for Python would take as long again."""
+    compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return compiled(inspect.unwrap(function))
 
 
 class _Writer:
@@ -209,7 +220,33 @@ copy = _rowwise(lambda builder, old, given: given)
 add = _rowwise(lambda builder, old, given: builder.fadd(old, given))
 take = _rowwise(lambda builder, old, given: builder.fsub(old, given))
 scale = _rowwise(lambda builder, old, given: builder.fmul(old, given))
-take_from = _rowwise(lambda builder, old, given: builder.fsub(given, old))
+negative = _rowwise(lambda builder, old, given: builder.fneg(given))
+
+
+def _reduction(compute):
+    """Make out[o] = compute(out[o], |a[i + k]|) for k < n, one after another."""
+
+    def on_rows(typingctx, out, o, a, i, n):
+        def write(context, builder, signature, args):
+            out, o, a, i, n = args
+            w, whole = _Writer(context, builder, signature.args[0].dtype), o.type
+            out, a = w.start_of(signature.args[0], out), w.start_of(signature.args[2], a)
+            total = cgutils.alloca_once_value(builder, w.load(out, o))
+            with cgutils.for_range_slice(builder, whole(0), n, whole(1), whole) as (k, _):
+                given = w.load(a, builder.add(i, k))
+                size = builder.select(builder.fcmp_ordered("<", given, w.zero), builder.fneg(given), given)
+                builder.store(compute(builder, builder.load(total), size), total)
+            w.store(builder.load(total), out, o)
+            return context.get_dummy_value()
+
+        t = types.int64
+        return types.void(out, t, a, t, t), write
+
+    return intrinsic(on_rows)
+
+
+widen = _reduction(lambda builder, old, size: builder.select(builder.fcmp_ordered("<", old, size), size, old))
+pile = _reduction(lambda builder, old, size: builder.fadd(old, size))
 
 
 @intrinsic

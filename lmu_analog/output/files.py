@@ -35,6 +35,32 @@ def write_text(path: Path, text: str) -> Path:
 
 
 @contextmanager
+def whole_file(path: Path) -> Generator[Path, None, None]:
+    """Hand out a file to fill, which takes its name once all is in it; else nothing is left of it.
+
+    Raises
+    ------
+    DesignError
+        If the folder is missing or cannot be written, or the disk is full.
+    """
+    if path.is_dir():
+        raise DesignError(f"{path} is a folder; give the name of a file in it")
+    half = None
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(descriptor)
+        half = Path(name)
+        yield half
+        half.chmod(0o644)
+        half.replace(path)
+    except OSError as error:
+        raise DesignError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        if half is not None:
+            half.unlink(missing_ok=True)
+
+
+@contextmanager
 def whole_folder(path: Path) -> Generator[Path, None, None]:
     """Hand out a folder to fill, which takes its name once all is in it; else nothing is left of it.
 

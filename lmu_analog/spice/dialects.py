@@ -34,8 +34,6 @@ def translate(text: str, dialect: Dialect, circuit: Circuit) -> str:
     """
     if dialect == "ngspice":
         return text
-    if dialect not in WRITERS:
-        raise DesignError(f"unknown dialect {dialect!r}; known are ngspice, {', '.join(WRITERS)}")
     amplifiers = [c.model for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
     library = next((m.library.text for m in amplifiers if m.library is not None), "")
     name, write = WRITERS[dialect]
@@ -43,8 +41,8 @@ def translate(text: str, dialect: Dialect, circuit: Circuit) -> str:
 
 
 def ltspice(deck: Deck, notes: tuple[str, ...]) -> str:
-    """Write LTspice's dialect."""
-    return _spice(deck, notes, _ltspice_card)
+    """Write LTspice's dialect; its own netlists begin with a star."""
+    return "* " + _spice(deck, notes, _ltspice_card)
 
 
 def xyce(deck: Deck, notes: tuple[str, ...]) -> str:

@@ -35,7 +35,9 @@ def cell_sheet(circuit: Circuit) -> Sheet:
             title, groups = _nodes(drawn)
         case _:
             title, groups = "One integrator", _stages(drawn)
-    about = f"Schematic of a cell of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}."
+    about = (
+        f"Schematic of a cell of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}."
+    )
     return Sheet(title, about, tuple(side_by_side(groups)))
 
 
@@ -45,14 +47,15 @@ def _titled(title: str, items: list[Item]) -> list[Item]:
 
 
 def _stages(circuit: Circuit) -> list[list[Item]]:
-    """An integrator with as many kinds of inputs as there are, then a summer and an inverter where used."""
+    """Draw an integrator with as many kinds of inputs as there are, then a summer and an inverter where used."""
     amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
     groups: list[list[Item]] = []
     for kind in ("integrator", "summer", "inverter"):
         ours = [c for c in amplifiers if c.role.startswith(kind)]
         if ours:
             shown = max(ours, key=lambda c: len({type(p) for p in _inputs(circuit, c)}))
-            groups.append(_titled(f"{shown.role} ({len(ours)} {kind}{'s' * (len(ours) > 1)} in all)", stage(circuit, shown)))
+            count = f"{len(ours)} {kind}" if len(ours) == 1 else f"{len(ours)} {kind}s"
+            groups.append(_titled(f"{shown.role} ({count} in all)", stage(circuit, shown)))
     return groups
 
 
@@ -77,7 +80,7 @@ def _switched(circuit: Circuit) -> list[list[Item]]:
 
 
 def _columns(circuit: Circuit) -> list[list[Item]]:
-    """The three op-amps behind the bit lines of state 0."""
+    """Draw the three op-amps behind the bit lines of state 0."""
     named = {c.name: c for c in circuit.components if isinstance(c, OpAmp)}
     titles = {"Uneg_0": "bit line n: negative weights", "Udif_0": "bit line p", "Uint_0": "filter"}
     groups = [_titled(title, stage(circuit, named[name])) for name, title in titles.items()]
@@ -93,7 +96,7 @@ def _cells(circuit: Circuit, net: str) -> list[Item]:
 
 
 def _nodes(circuit: Circuit) -> tuple[str, list[list[Item]]]:
-    """A state's net, an algebraic net if there is one, and an OTA if they are transistors."""
+    """Draw a state's net, an algebraic net if there is one, and an OTA if they are transistors."""
     plain = circuit.twin or circuit
     stores = {c.a for c in plain.components if isinstance(c, Capacitor)}
     driven = [c.out for c in plain.components if isinstance(c, Transconductor)]
@@ -114,11 +117,11 @@ def _nodes(circuit: Circuit) -> tuple[str, list[list[Item]]]:
 def _filter(circuit: Circuit) -> list[list[Item]]:
     mirrors = [c for c in circuit.components if isinstance(c, Mosfet) and c.name.startswith("Mw_0_")]
     supply = next(c for c in circuit.components if c.name == "Vdd")
-    listed = [f"{m.name}: {'−' if m.model.kind == 'n' else '+'} state {m.name.split('_')[2]}" for m in mirrors]
+    listed = [
+        f"{m.name}: {'−' if m.model.kind == 'n' else '+'} state {m.name.split('_')[2]}" for m in mirrors
+    ]
     volts = short(getattr(supply, "value", 0.0), "V")
     lines = [f"vdd = {volts}; currents into in_0: u through Gb_0, bias Iin_0, mirrors"]
     lines += [",  ".join(listed[k : k + 6]) for k in range(0, len(listed), 6)]
     notes: list[Item] = [Label((0.0, -0.9 * k), line, size=7.5) for k, line in enumerate(lines)]
     return [_titled("filter 0", dpi(circuit, 0)), notes]
-
-

@@ -35,7 +35,9 @@ def flow_sheet(circuit: Circuit) -> Sheet:
 
 def _ideal(circuit: Circuit) -> Circuit:
     """Take fast poles of real op-amps out of the picture."""
-    parts = [replace(c, model=IDEAL) if isinstance(c, OpAmp | DifferentialOpAmp) else c for c in circuit.components]
+    parts = [
+        replace(c, model=IDEAL) if isinstance(c, OpAmp | DifferentialOpAmp) else c for c in circuit.components
+    ]
     return replace(circuit, components=tuple(parts))
 
 
@@ -55,7 +57,7 @@ def _items(graph: nx.DiGraph[str], unit: float) -> list[Item]:
     told = len(edges) <= MOST_GAINS
     pitch = 4.4 if told else 2.2
     if told and len(names) > 12:  # a chain: what is told of neighbours needs little room
-        pitch = 3.4
+        pitch = 2.7
     step = 1.15 if told else 0.55
     largest = max(abs(gain) for *_, gain in edges)
     items: list[Item] = []
@@ -69,19 +71,21 @@ def _items(graph: nx.DiGraph[str], unit: float) -> list[Item]:
     return items
 
 
-def _edge(ends: tuple[float, float], height: float, gain: float, *, strength: float, told: bool) -> list[Item]:
+def _edge(
+    ends: tuple[float, float], height: float, gain: float, *, strength: float, told: bool
+) -> list[Item]:
     """Draw one gain as an arc; its apex is its own, for no two arcs share both middle and span."""
     a, b = ends
-    look = {"colour": BLUE if gain > 0.0 else VERMILLION, "dashed": gain < 0.0}
-    width = 0.5 + 1.3 * strength
+    width = 0.5 + 1.3 * strength if told else 0.3 + 0.6 * strength
     alpha = 1.0 if told else max(0.15, strength)
+    style = Arc(ends, ends, 0.0, BLUE if gain > 0.0 else VERMILLION, width, gain < 0.0, alpha)
     said = f"{gain:.3g}".replace("-", "−")
     if a == b:
-        loop = Arc((a - 0.45, -0.6), (a + 0.45, -0.6), -1.0, width=width, alpha=alpha, **look)
+        loop = replace(style, start=(a - 0.45, -0.6), end=(a + 0.45, -0.6), height=-1.0)
         return [loop, *([Label((a, -1.95), said, align="center", size=6.5)] if told else [])]
     side = 1.0 if b > a else -1.0
     rise = height + (0.9 if told and side < 0.0 else 0.0)  # below the loops
     start, end = (a + side * 0.5, side * 0.56), (b - side * 0.5, side * 0.56)
-    arc = Arc(start, end, rise, width=width, alpha=alpha, **look)
+    arc = replace(style, start=start, end=end, height=rise)
     text = Label((0.5 * (a + b), side * (0.56 + rise + 0.32)), said, align="center", size=6.5)
     return [arc, *([text] if told else [])]

@@ -64,7 +64,9 @@ def _notes(circuit: Circuit, y: float) -> list[Item]:
     pairs = [c for c in circuit.components if isinstance(c, Transconductor)]
     if not stores:
         return []
-    said = f"Every coil is a gyrator of two {caption(pairs[0]).split('  ')[1]} transconductors and a capacitor:"
+    said = (
+        f"Every coil is a gyrator of two {caption(pairs[0]).split('  ')[1]} transconductors and a capacitor:"
+    )
     lines = [said]
     for k in range(0, len(stores), 6):
         lines.append(",  ".join(caption(c) for c in stores[k : k + 6]))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -68,6 +68,20 @@ class Network:
     physical: bool = True
 
 
+def _in_parallel(links: Iterable[Link]) -> tuple[Link, ...]:
+    """Take parts between the same blocks as one link."""
+    merged: dict[tuple[str, str, int, str], Link] = {}
+    for link in links:
+        key = link.source, link.target, link.sign, link.name[:1]
+        before = merged.get(key)
+        if before is None:
+            merged[key] = link
+        else:
+            text, weight = f"{before.text} ∥ {link.text}", before.weight + link.weight
+            merged[key] = replace(before, text=text, weight=weight)
+    return tuple(merged.values())
+
+
 def network(circuit: Circuit) -> Network:
     """Read blocks and links off the components; off the state space where elements are shared.
 
@@ -89,7 +103,10 @@ def network(circuit: Circuit) -> Network:
 def _amplifiers(circuit: Circuit) -> Network:
     """Blocks are op-amps; an inverter is the sign of what it inverts."""
     blocks: list[Block] = []
-    signals: dict[str, Signal] = {circuit.source: (circuit.source, 1), f"{circuit.source}n": (circuit.source, -1)}
+    signals: dict[str, Signal] = {
+        circuit.source: (circuit.source, 1),
+        f"{circuit.source}n": (circuit.source, -1),
+    }
     into: dict[str, Signal] = {}
     for c in circuit.components:
         match c:
@@ -109,7 +126,7 @@ def _amplifiers(circuit: Circuit) -> Network:
             whole = c.role.split()[1]
             signals[c.out] = (whole, -1)
     signals, into = _through_switches(circuit, signals, into)
-    return Network(circuit.source, tuple(blocks), tuple(_links(circuit, signals, into)))
+    return Network(circuit.source, tuple(blocks), _in_parallel(_links(circuit, signals, into)))
 
 
 def _kind(c: OpAmp | DifferentialOpAmp) -> Literal["integrator", "sum"]:
@@ -179,18 +196,22 @@ def _transconductors(circuit: Circuit) -> Network:
 
 
 def _crossbar(circuit: Circuit) -> Network:
-    """A pair of cells is a weight: +1 where p is on, -1 where n is, none where both are off."""
+    """Take a pair of cells as a weight: +1 where p is on, -1 where n is, none where both are off."""
     cells = [c for c in circuit.components if isinstance(c, Resistor) and c.name.startswith("Rcell")]
     on = min(c.value for c in cells)
     blocks = tuple(
-        Block(c.b, "filter", value(c)) for c in circuit.components if isinstance(c, Capacitor) and "tau" in c.role
+        Block(c.b, "filter", value(c))
+        for c in circuit.components
+        if isinstance(c, Capacitor) and "tau" in c.role
     )
     links: list[Link] = []
     for c in cells:
         _, i, j, bit = c.name.split("_")
         if c.value == on:
             source = circuit.source if int(j) == len(blocks) else f"x{j}"
-            links.append(Link(source, f"x{i}", c.name, "+1" if bit == "p" else "−1", 1 if bit == "p" else -1, 1.0))
+            links.append(
+                Link(source, f"x{i}", c.name, "+1" if bit == "p" else "−1", 1 if bit == "p" else -1, 1.0)
+            )
     return Network(circuit.source, blocks, tuple(links))
 
 
@@ -201,8 +222,12 @@ def _states(circuit: Circuit) -> Network:
     gains = circuit.theta * np.concatenate([system.A, system.B], axis=1)
     floor = NEGLIGIBLE * np.abs(gains).max(axis=1, keepdims=True)
     links = [
-        Link(names[j], names[i], "", f"{gains[i, j]:+.3g}".replace("-", "−"), int(np.sign(gains[i, j])), abs(float(gains[i, j])))
-        for i, j in np.argwhere(np.abs(gains) > floor)
+        Link(names[j], names[i], "", _signed(gains[i, j]), int(np.sign(gains[i, j])), float(abs(gains[i, j])))
+        for i, j in np.argwhere(np.abs(gains) > floor).tolist()
     ]
     blocks = tuple(Block(name, "integrator", "") for name in names[:-1])
     return Network(circuit.source, blocks, tuple(links), physical=False)
+
+
+def _signed(gain: float) -> str:
+    return f"{gain:+.3g}".replace("-", "−")

@@ -38,7 +38,7 @@ def network_sheet(circuit: Circuit) -> Sheet:
 
 def block_diagram(drawn: Network) -> list[Item]:
     """Draw blocks in a column; signals run in lanes beside it, allotted from the left (channel routing)."""
-    ports, y = {}, 0.0
+    ports: dict[Link, float] = {}
     rails = _collected(drawn)
     tops: dict[str, float] = {drawn.source: 0.0}
     items: list[Item] = [Label((0.0, 0.0), drawn.source, align="right", bold=True)]
@@ -55,9 +55,16 @@ def block_diagram(drawn: Network) -> list[Item]:
 
 
 def _collected(drawn: Network) -> set[str]:
-    """Name the blocks with so many inputs that these share one rail into it."""
+    """Name the blocks with so many inputs that these share one rail; no block feeds two rails."""
     count = Counter(link.target for link in drawn.links)
-    return {name for name, n in count.items() if n > SHARED}
+    chosen: set[str] = set()
+    feeding: set[str] = set()
+    for name, n in count.most_common():
+        sources = {link.source for link in drawn.links if link.target == name}
+        if n > SHARED and not sources & feeding:
+            chosen.add(name)
+            feeding |= sources
+    return chosen
 
 
 def _inputs(drawn: Network, name: str, rails: set[str]) -> list[Link]:
@@ -87,7 +94,10 @@ def _route(drawn: Network, rails: set[str], places: tuple[dict[str, float], dict
             spans["from", name] = [tops[name], *fed]
     for name in rails:
         first = next(link for link in drawn.links if link.target == name)
-        spans["into", name] = [ports[first], *(tops[link.source] for link in drawn.links if link.target == name)]
+        spans["into", name] = [
+            ports[first],
+            *(tops[link.source] for link in drawn.links if link.target == name),
+        ]
     lanes = _lanes(spans)
     items: list[Item] = []
     for (way, name), at in spans.items():
@@ -137,17 +147,25 @@ def _rail(
     tops, ports = places
     inputs = [link for link in drawn.links if link.target == name]
     port = ports[inputs[0]]
-    items: list[Item] = [Wire(((x, port), (0.0, port)), arrow=True), Label((0.6, port + 0.36), "sum of the rail", size=7.0)]
+    items: list[Item] = [
+        Wire(((x, port), (0.0, port)), arrow=True),
+        Label((0.6, port + 0.36), "sum of the rail", size=7.0),
+    ]
     for link in inputs:
         y = tops[link.source]
-        items += [Wire(((0.0 if link.source != drawn.source else 0.3, y), (x, y)), arrow=True), *_said(link, y)]
+        items += [
+            Wire(((0.0 if link.source != drawn.source else 0.3, y), (x, y)), arrow=True),
+            *_said(link, y),
+        ]
     return items
 
 
 def _said(link: Link, y: float) -> list[Item]:
     """Write sign, name and value above the wire of a coefficient."""
     return [
-        Label((0.75, y + 0.36), MARK[link.sign], align="center", size=8.0, bold=True, colour=COLOUR[link.sign]),
+        Label(
+            (0.75, y + 0.36), MARK[link.sign], align="center", size=8.0, bold=True, colour=COLOUR[link.sign]
+        ),
         Label((1.15, y + 0.36), f"{link.name}  {link.text}".strip(), size=7.0),
     ]
 
@@ -155,6 +173,7 @@ def _said(link: Link, y: float) -> list[Item]:
 def crossbar(drawn: Network) -> list[Item]:
     """Draw a column for every signal, a row for every block, and each coefficient where they cross."""
     names = [drawn.source, *(b.name for b in drawn.blocks)]
+    rows = [b.name for b in drawn.blocks]
     pitch, high = 3.7, 1.7
     across, down = pitch * len(names), -high * len(drawn.blocks)
     items: list[Item] = []
@@ -163,11 +182,11 @@ def crossbar(drawn: Network) -> list[Item]:
         items += [Wire(((x, 0.2), (x, down + 0.5))), Label((x, 0.7), name, align="center", bold=True)]
     for i, block in enumerate(drawn.blocks):
         y = -high * (i + 0.5)
-        items.append(Wire(((0.4, y), (across + 0.6, y)), arrow=True))
-        items += [box((across + 0.6, y - 0.65), 4.4, 1.3), Label((across + 0.9, y), block.name, bold=True)]
-        items.append(Label((across + 4.7, y), block.text, align="right", size=7.0))
+        items.append(Wire(((0.4, y), (across + 1.6, y)), arrow=True))
+        items += [box((across + 1.6, y - 0.65), 4.4, 1.3), Label((across + 1.9, y), block.name, bold=True)]
+        items.append(Label((across + 5.7, y), block.text, align="right", size=7.0))
     for link in drawn.links:
-        x, y = pitch * (names.index(link.source) + 0.5), -high * ([b.name for b in drawn.blocks].index(link.target) + 0.5)
+        x, y = pitch * (names.index(link.source) + 0.5), -high * (rows.index(link.target) + 0.5)
         items += _crossing(x, y, link)
     return [*items, *_key(down - 0.9)]
 
@@ -186,7 +205,9 @@ def size_map(drawn: Network) -> list[Item]:
     names = [drawn.source, *(b.name for b in drawn.blocks)]
     row = {b.name: i for i, b in enumerate(drawn.blocks)}
     every = 1 if len(names) <= 32 else 4
-    items: list[Item] = [Label((j, 1.0), n, align="center", size=6.0) for j, n in enumerate(names) if j % every == 0]
+    items: list[Item] = [
+        Label((j, 1.0), n, align="center", size=6.0) for j, n in enumerate(names) if j % every == 0
+    ]
     items += [Label((-1.0, -i), n, align="right", size=6.0) for n, i in row.items() if i % every == 0]
     largest = max(link.weight for link in drawn.links)
     for link in drawn.links:

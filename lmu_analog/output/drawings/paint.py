@@ -142,5 +142,12 @@ def _area(ax: Axes, area: Area) -> None:
 
     fill = area.fill or "none"
     ax.add_patch(
-        Polygon(area.points, closed=True, facecolor=fill, edgecolor=area.colour, linewidth=area.width, alpha=area.alpha)
+        Polygon(
+            area.points,
+            closed=True,
+            facecolor=fill,
+            edgecolor=area.colour,
+            linewidth=area.width,
+            alpha=area.alpha,
+        )
     )

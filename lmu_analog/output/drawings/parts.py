@@ -8,7 +8,6 @@ from dataclasses import replace
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
-    Ammeter,
     Bias,
     Capacitor,
     Component,
@@ -17,12 +16,20 @@ from lmu_analog.circuits.components import (
     Resistor,
     Supply,
     Switch,
+    Transconductor,
     terminals,
 )
 from lmu_analog.output.drawings.sheet import Kind
 from lmu_analog.units import write
 
-UNITS: dict[type, str] = {Resistor: "Ohm", Capacitor: "F", Inductor: "H", Switch: "Ohm", Bias: "A", Supply: "V"}
+UNITS: dict[type, str] = {
+    Resistor: "Ohm",
+    Capacitor: "F",
+    Inductor: "H",
+    Switch: "Ohm",
+    Bias: "A",
+    Supply: "V",
+}
 SYMBOLS: dict[type, Kind] = {
     Resistor: "resistor",
     Capacitor: "capacitor",
@@ -39,16 +46,16 @@ def short(value: float, unit: str) -> str:
 
 
 def value(component: Component) -> str:
-    """Write the value of a component; a switch shows its phase, an ammeter nothing."""
+    """Write the value of a component; a switch shows its phase."""
     match component:
         case Switch():
             return f"φ{component.phase}"
         case Resistor() | Capacitor() | Inductor() | Bias() | Supply():
             return short(component.value, UNITS[type(component)])
-        case Ammeter():
-            return ""
+        case Transconductor():
+            return short(component.value, "S")
         case _:
-            return short(component.value, "S") if hasattr(component, "value") else ""
+            return ""
 
 
 def caption(component: Component) -> str:

@@ -120,7 +120,9 @@ def _side(circuit: Circuit, nets: tuple[str, str], *, y: float, up: bool) -> lis
         items.append(Symbol(SYMBOLS[type(part)], (BUS + 1.0, level), (WIDE + 0.4, level)))
         items.append(Wire(((BUS, y), (BUS, level), (BUS + 1.0, level))))
         items.append(Wire(((WIDE + 0.4, level), (WIDE + 1.2, level), (WIDE + 1.2, tip))))
-        items.append(Label((0.5 * (BUS + WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5))
+        items.append(
+            Label((0.5 * (BUS + WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5)
+        )
     if feedback:
         items.append(Symbol("dot", (BUS, y), (BUS, y)))
     if out and tip != -0.5 * INPUTS:  # one of two outputs

@@ -42,7 +42,9 @@ def bom(design: Design, circuit: Circuit) -> str:
     groups: dict[tuple[str, ...], list[Placed]] = {}
     for placed in board(circuit):
         if not isinstance(placed.component, Ammeter):
-            groups.setdefault((placed.kind, placed.text, placed.part, _tolerance(design, placed)), []).append(placed)
+            groups.setdefault((placed.kind, placed.text, placed.part, _tolerance(design, placed)), []).append(
+                placed
+            )
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
     table.writerow(COLUMNS)

@@ -13,7 +13,7 @@ from lmu_analog.memory.statespace import StateSpace
 HEADER = """\
 // {title}
 // The circuit's own state space, linear: small signal of a nonlinear circuit, no rails, no slew limits.
-// theta x' = theta (A x + B u), and m = C x + D u{slope}: the coefficients are those of the circuit's elements.
+// theta x' = theta (A x + B u), and m = C x + D u: the coefficients are those of the circuit's elements.
 // Ports: u the input, m0, m1, ... the Legendre states of the window, all voltages against ground.
 // design = {design}
 `include "disciplines.vams"
@@ -31,7 +31,10 @@ def verilog_a(design: Design, circuit: Circuit) -> str:
     system = extract(circuit)
     if system.dt is not None:
         raise DesignError(f"verilog-a: {circuit.family} is a sampled circuit; export a continuous one")
-    theta, name = design.theta, f"lmu_{circuit.family}_{circuit.realization}_{circuit.order}".replace("-", "_")
+    theta, name = (
+        design.theta,
+        f"lmu_{circuit.family}_{circuit.realization}_{circuit.order}".replace("-", "_"),
+    )
     states = [f"x{k}" for k in range(system.A.shape[-1])]
     ports = [f"m{i}" for i in range(circuit.order)]
     title = f"Legendre memory, {circuit.family} {circuit.realization}, order {circuit.order}"
@@ -49,15 +52,12 @@ def verilog_a(design: Design, circuit: Circuit) -> str:
         "    end",
         "endmodule",
     ]
-    slope = " + slope u'" if system.slope is not None else ""
-    return HEADER.format(title=title, design=design.digest, slope=slope) + "\n".join(body) + "\n"
+    return HEADER.format(title=title, design=design.digest) + "\n".join(body) + "\n"
 
 
 def _outputs(ports: list[str], states: list[str], system: StateSpace) -> Iterator[str]:
     for i, port in enumerate(ports):
         total = _sum(system.C[i], states, float(system.D[i, 0]))
-        if system.slope is not None and system.slope[i, 0]:
-            total += f" + {float(system.slope[i, 0])!r}*ddt(V(u))"
         if system.offset is not None and system.offset[i]:
             total += f" + {float(system.offset[i])!r}"
         yield f"        V({port}) <+ {total.replace('+ -', '- ')};"

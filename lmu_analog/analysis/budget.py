@@ -1,0 +1,242 @@
+"""Where a design's window error comes from: each cause turned on alone, against all of them at once."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from lmu_analog.analysis.causes import Cause, before_speed, caused
+from lmu_analog.analysis.noise import noise_powers
+from lmu_analog.analysis.periodic import Periodic, bent, difference_power, error_power, ideal, linear
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.design import Design
+from lmu_analog.ensembles.mismatch import Mismatch, columns, draw, sample
+from lmu_analog.errors import CircuitError, SimulationError
+from lmu_analog.memory.window import QUADRATURE, Quadrature, readout, time_profile
+from lmu_analog.simulation import simulate
+from lmu_analog.stimulus import Tones, multitone
+
+CAUSES = ("truncation", "values", "gain", "speed", "offset", "mismatch", "noise", "distortion")
+PLACES = (0.0, 0.5, 1.0)
+SAMPLES = 100  # circuits of the ensemble: its rms is then right to about 5 %
+R = np.concatenate([QUADRATURE.r, PLACES])
+Engine = Literal["nonlinear", "ngspice", "linear"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One cause at every place: growth of the mean square error, and mean square of what it adds itself."""
+
+    power: Float[np.ndarray, " q"]
+    alone: Float[np.ndarray, " q"]
+
+
+NOTHING = _Part(np.zeros(len(R)), np.zeros(len(R)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """What is looked at: a design with a sum of tones as its input, its circuit, its linear steady state."""
+
+    design: Design
+    tones: Tones
+    circuit: Circuit
+    nominal: Periodic
+
+    @classmethod
+    def of(cls, design: Design) -> "_Subject":
+        if not isinstance(tones := design.stimulus, Tones):
+            tones = multitone(design.bandwidth, design.full_scale)
+            design = design.replace(file=None, tones=None, signal="multitone", amplitude=design.full_scale)
+        circuit = build(design)
+        nominal = linear(circuit, tones)
+        if not nominal.sure[0]:
+            raise SimulationError("the nominal circuit is unstable: it has no steady state to split up")
+        return cls(design, tones, circuit, nominal)
+
+    def error(self, found: Periodic) -> np.ndarray:
+        """Mean square error of every sample that is sure, (s, q)."""
+        return error_power(found, self.design.theta, R)[found.sure]
+
+    def values(self, z: np.ndarray) -> np.ndarray:
+        """Parameters of the samples with draws z, (s, m)."""
+        return sample(self.circuit, Mismatch.of(self.design), z)
+
+
+def budget(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> xr.Dataset:
+    """Split the window error by its causes.
+
+    The input is the design's sum of tones, or the default ten tones in place of a recording. ``power`` of a
+    cause is by how much the mean square error grows when it is turned on alone, so it may be negative where
+    it happens to undo another error; ``alone`` is the rms of what it adds, whatever there was. ``measured``
+    has all causes at once: an ensemble of the nonlinear circuit, and noise. ``remainder`` is what the powers
+    leave: causes that act together, and chance.
+
+    Parameters
+    ----------
+    design : Design
+    samples : int
+        Circuits of the ensemble; one where there is no mismatch.
+    seed : int
+
+    Returns
+    -------
+    xarray.Dataset
+        ``power`` and ``alone`` over (cause, delay), ``measured`` and ``remainder`` (delay): mean squares as
+        fractions of rms(u)^2, but ``alone`` of rms(u). ``mean_power`` and ``mean_alone`` (cause): over the
+        window. Over ``place`` (r = 0, .5, 1): ``window_db``, the signal over all errors, ``sinad_db``, over
+        noise and distortion alone, and ``enob``. Attributes ``measured_nrmse``, ``remainder_share``,
+        ``engine`` (of the distortion: nonlinear, ngspice or linear), ``samples`` (that have a steady state)
+        of ``drawn``, and ``left_out``: causes that are not known of this family.
+
+    Raises
+    ------
+    SimulationError
+        If the nominal circuit is unstable, or ngspice is needed and fails.
+    """
+    subject = _Subject.of(design)
+    law = Mismatch.of(subject.design)
+    z = draw(subject.circuit, law, seed=seed, samples=range(samples))
+    z = z if z.shape[1] else z[:1]
+    distortion, engine = _distortion(subject)
+    thermal, left_out = _noise(subject)
+    parts = {
+        **_active(subject),
+        **_random(subject, z, np.array([".offset|" in name for name in columns(subject.circuit, law)], bool)),
+        "noise": thermal,
+        "distortion": distortion,
+    }
+    values = subject.values(z)
+    found = bent(subject.circuit, subject.tones, values) if engine == "nonlinear" else None
+    if found is None:
+        errors = subject.error(linear(subject.circuit, subject.tones, values)) + distortion.power
+    else:
+        errors = subject.error(found)
+    about = {"engine": engine, "samples": len(errors), "drawn": len(z), "left_out": left_out}
+    return _dataset(subject, parts, errors.mean(axis=0) + thermal.power, about=about)
+
+
+def _active(subject: _Subject) -> dict[str, _Part]:
+    """Split what the nominal circuit does by the figures of its active parts."""
+    tones, design = subject.tones, subject.design
+    memory = ideal(design.order, design.theta, tones)
+    kinds: tuple[Cause, ...] = ("values", "gain", "speed")
+    runs = {cause: linear(caused(design, cause), tones) for cause in kinds}
+    errors = {cause: error_power(found, design.theta, R)[0] for cause, found in runs.items()}
+    floor = subject.error(memory)[0]
+    parts = {
+        "truncation": _Part(floor, floor),
+        "values": _Part(errors["values"] - floor, difference_power(runs["values"], memory, R)[0]),
+    }
+    for cause in ("gain", "speed"):
+        before = before_speed(subject.circuit) if cause == "speed" else "values"
+        # Offsets are a cause of their own.
+        added = difference_power(runs[cause], runs[before], R, rest=False)[0]
+        parts[cause] = _Part(errors[cause] - errors[before], added)
+    return parts
+
+
+def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, _Part]:
+    """Let offsets stray alone, then all else alone."""
+    tones, nominal = subject.tones, subject.nominal
+    rows = readout(subject.circuit.order, R)
+    shifted = linear(subject.circuit, tones, subject.values(z * offsets))
+    offset = np.mean((shifted.rest @ rows.T) ** 2, axis=0) / tones.rms**2
+    strayed = linear(subject.circuit, tones, subject.values(z * ~offsets))
+    if not strayed.sure.any():
+        raise SimulationError("every circuit of the ensemble is unstable; tighten the mismatch")
+    excess = difference_power(strayed, nominal, R, rest=False)[strayed.sure]
+    growth = subject.error(strayed).mean(axis=0) - subject.error(nominal)[0]
+    return {"offset": _Part(offset, offset), "mismatch": _Part(growth, excess.mean(axis=0))}
+
+
+def _noise(subject: _Subject) -> tuple[_Part, list[str]]:
+    """Take noise over all frequencies, or in the band where that diverges; none of transistors."""
+    if subject.circuit.twin is not None:
+        return NOTHING, ["noise"]
+    found = noise_powers(subject.design, subject.circuit, R)
+    total = found.total.sum(axis=1)
+    power = (total if np.isfinite(total).all() else found.band.sum(axis=1)) / subject.tones.rms**2
+    return _Part(power, power), []
+
+
+def _distortion(subject: _Subject) -> tuple[_Part, Engine]:
+    """Find what rails, slew limits and input ranges add; by ngspice where harmonic balance gives up."""
+    if subject.circuit.clock is not None:
+        return NOTHING, "linear"
+    try:
+        found = bent(subject.circuit, subject.tones)
+    except CircuitError:
+        return _by_ngspice(subject), "ngspice"
+    if found is None:
+        return NOTHING, "linear"
+    if not found.sure[0]:
+        return _by_ngspice(subject), "ngspice"
+    growth = subject.error(found)[0] - subject.error(subject.nominal)[0]
+    return _Part(growth, difference_power(found, subject.nominal, R, rest=False)[0]), "nonlinear"
+
+
+def _by_ngspice(subject: _Subject) -> _Part:
+    design, tones = subject.design, subject.tones
+    real, straight = (simulate(design, engine=e, circuit=subject.circuit) for e in ("ngspice", "exact"))
+    times, places = real.time.values, Quadrature(R, np.full(len(R), 1.0 / len(R)))
+    truth = tones(times[:, None] - design.theta * R)
+    rows = readout(design.order, R)
+    real, straight = real.states.values, straight.states.values
+    errors = [time_profile(states, truth, tones.rms, quadrature=places) ** 2 for states in (real, straight)]
+    added = time_profile(real, straight @ rows.T, tones.rms, quadrature=places) ** 2
+    return _Part(errors[0] - errors[1], added)
+
+
+def _dataset(
+    subject: _Subject, parts: dict[str, _Part], measured: np.ndarray, *, about: Mapping[str, object]
+) -> xr.Dataset:
+    window, weight = len(QUADRATURE.r), QUADRATURE.weight
+    power, alone = (np.array([getattr(parts[cause], key) for cause in CAUSES]) for key in ("power", "alone"))
+    remainder = measured - power.sum(axis=0)
+    mean = float(weight @ measured[:window])
+    share, decibels = {"units": "1"}, {"units": "dB"}
+    figures = _converter_figures(subject, parts, measured)
+    return xr.Dataset(
+        {
+            "power": (("cause", "delay"), power[:, :window], share),
+            "alone": (("cause", "delay"), np.sqrt(alone[:, :window]), share),
+            "mean_power": ("cause", power[:, :window] @ weight, share),
+            "mean_alone": ("cause", np.sqrt(alone[:, :window] @ weight), share),
+            "measured": ("delay", measured[:window], share),
+            "remainder": ("delay", remainder[:window], share),
+            "window_db": ("place", figures[0], decibels),
+            "sinad_db": ("place", figures[1], decibels),
+            "enob": ("place", figures[2], {"units": "bit"}),
+        },
+        coords={
+            "cause": np.array(CAUSES, dtype=object),
+            "delay": ("delay", QUADRATURE.r, {"units": "theta"}),
+            "place": ("place", np.array(PLACES), {"units": "theta"}),
+        },
+        attrs={
+            "measured_nrmse": math.sqrt(mean),
+            "remainder_share": float(weight @ remainder[:window]) / mean,
+            **about,
+            **subject.design.provenance,
+        },
+    )
+
+
+def _converter_figures(
+    subject: _Subject, parts: dict[str, _Part], measured: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the signal over all errors, over noise and distortion (dB), and the latter as bits, at the places.
+
+    Bits are those of a full-scale sine (IEEE Std 1241): the test signal has less power.
+    """
+    unwanted = (parts["noise"].alone + parts["distortion"].alone)[-len(PLACES) :]
+    with np.errstate(divide="ignore"):
+        window, sinad = (-10.0 * np.log10(p) for p in (measured[-len(PLACES) :], unwanted))
+    full = 20.0 * math.log10(subject.design.full_scale / (math.sqrt(2.0) * subject.tones.rms))
+    return window, sinad, (sinad + full - 1.76) / 6.02

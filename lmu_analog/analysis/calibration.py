@@ -1,0 +1,162 @@
+"""Calibration of real circuits: what each method wins back, on another input and at another temperature.
+
+Every method is fitted at the bench, at the temperature where parts are nominal, to tones at Gauss-Legendre
+nodes of the band; it is judged by the design's own input, and at the design's temperature where that differs.
+"""
+
+import numpy as np
+import xarray as xr
+
+from lmu_analog.analysis.plant import power_error, profiles, responses
+from lmu_analog.analysis.recipes import (
+    METHODS,
+    Batch,
+    Calibrated,
+    Method,
+    Settings,
+    calibrated,
+    lacking,
+    prepared,
+)
+from lmu_analog.circuits.temperature import NOMINAL, at_temperature
+from lmu_analog.design import Design
+from lmu_analog.ensembles.mismatch import is_sound
+from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE
+from lmu_analog.errors import DesignError
+from lmu_analog.memory import window
+from lmu_analog.memory.stability import is_stable
+from lmu_analog.simulation import grid
+
+MOST_SAMPLES = 10_000
+MOST_BITS = 16
+MOST_ELEMENTS = 1000
+
+
+def calibrate(
+    design: Design,
+    samples: int = 200,
+    seed: int = 0,
+    *,
+    methods: tuple[Method, ...] | None = None,
+    settings: Settings | None = None,
+) -> xr.Dataset:
+    """Calibrate mismatched circuits of a design, and judge what is left.
+
+    Parameters
+    ----------
+    design : Design
+        With mismatch.
+    samples : int
+    seed : int
+        The same circuits as those of ``monte_carlo``.
+    methods : tuple of str, optional
+        Of ``METHODS``; all that the circuit has unless given. ``nominal``, no calibration, always comes first.
+        ``readout``: least squares for every circuit, its value at rest taken off; ``ensemble``: one such readout,
+        fitted to 100 other circuits; ``theta``: one knob on all capacitors and inductors; ``trim``: k elements
+        together towards the nominal response; ``exact-k``: the k most sensitive elements made exact; ``dac``: a
+        converter on every passive element and transconductor, set from its own measured error; ``tau``: synapse
+        weights computed anew from the measured time constants.
+    settings : Settings, optional
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``calibration`` and ``sample``: ``window_nrmse`` by the design's input, ``fitted_nrmse`` by the tones of
+        the fit, ``drifted_nrmse`` at the design's temperature (NaN where it has none), fractions of rms(u);
+        ``status`` as in ``monte_carlo``. Over ``calibration`` and ``delay``: ``profile``, the median over circuits.
+        Attributes ``trimmed`` and ``exact``: the elements of ``trim`` and of ``exact-k``.
+
+    Raises
+    ------
+    DesignError
+        If there is no mismatch, or the circuit does not have what a method needs.
+    """
+    settings = settings or Settings()
+    _check(design, samples, settings)
+    batch = prepared(design, samples, seed, settings=settings)
+    if methods is None:
+        methods = tuple(m for m in METHODS if lacking(batch, m) is None)
+    for method in methods:
+        if said := lacking(batch, method):
+            raise DesignError(f"calibration {method}: {said}")
+    ordered: tuple[Method, ...] = ("nominal", *(m for m in METHODS if m in methods and m != "nominal"))
+    found = [_judged(batch, calibrated(batch, method)) for method in ordered]
+    return _dataset(batch, ordered, found).assign_attrs(seed=seed)
+
+
+def _check(design: Design, samples: int, settings: Settings) -> None:
+    if not design.mismatch:
+        raise DesignError("no mismatch, so nothing to calibrate: give [mismatch]")
+    if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
+        raise DesignError(f"{samples!r} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
+    for bits in (settings.bits, settings.trim_bits):
+        if bits is not None and not 1 <= bits <= MOST_BITS:
+            raise DesignError(f"{bits} bits; 1 to {MOST_BITS} are accepted")
+    if settings.elements is not None and settings.elements < 1:
+        raise DesignError(f"{settings.elements} elements; at least one is wanted")
+
+
+def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
+    """Score what a method left: by the design's input, by the tones of the fit, and at another temperature."""
+    design, plant, given = batch.design, batch.plant, batch.given
+    looked_at = grid(design.stimulus, design.theta)
+    system = plant.system(after.values)
+    sound = is_sound(batch.circuit, batch.values)
+    stable = is_stable(system)
+    constant = None
+    if after.rest and system.offset is not None:
+        constant = -(after.rows @ system.offset[..., None])[..., 0]
+
+    def score(found: np.ndarray, good: np.ndarray) -> np.ndarray:
+        return np.where(sound, np.where(good, found, np.inf), np.nan)
+
+    with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
+        states = responses(plant, after.values, given.frequency)
+        fitted = power_error(states, given, plant.theta, rows=after.rows)
+        profile = profiles(system, looked_at, after.rows, theta=plant.theta, constant=constant)
+        drifted = np.full(len(sound), np.nan)
+        if design.temperature not in (None, NOMINAL):
+            warm = plant.system(
+                at_temperature(batch.circuit, design.temperature_law, design.temperature, values=after.values)
+            )
+            found = profiles(warm, looked_at, after.rows, theta=plant.theta, constant=constant)
+            drifted = score(window.window_nrmse(found), is_stable(warm))
+    return {
+        "window_nrmse": score(window.window_nrmse(profile), stable),
+        "fitted_nrmse": score(fitted, stable),
+        "drifted_nrmse": drifted,
+        "profile": np.median(profile[stable & sound], axis=0)
+        if (stable & sound).any()
+        else np.inf + profile[0],
+        "status": np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8),
+    }
+
+
+def _dataset(batch: Batch, methods: tuple[Method, ...], found: list[dict[str, np.ndarray]]) -> xr.Dataset:
+    def stacked(name: str) -> np.ndarray:
+        return np.stack([of[name] for of in found])
+
+    along, share = ("calibration", "sample"), {"units": "1"}
+    names = np.array(batch.plant.names, dtype=object)
+    return xr.Dataset(
+        {
+            **{
+                name: (along, stacked(name), share)
+                for name in ("window_nrmse", "fitted_nrmse", "drifted_nrmse")
+            },
+            "status": (along, stacked("status")),
+            "profile": (("calibration", "delay"), stacked("profile"), share),
+        },
+        coords={
+            "calibration": np.array(methods, dtype=object),
+            "sample": np.arange(len(batch.values)),
+            "delay": ("delay", window.QUADRATURE.r, {"units": "theta"}),
+        },
+        attrs={
+            "engine": "exact",
+            "exact": [str(name) for name in names[batch.exact]],
+            "trimmed": [str(name) for name in names[batch.trimmed]],
+            "temperature_k": batch.design.temperature,
+            **batch.design.provenance,
+        },
+    )

@@ -1,0 +1,62 @@
+"""A design's circuit with one cause of error alone: all else about its active parts is ideal."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Transconductor
+from lmu_analog.circuits.models import IDEAL, IDEAL_OTA, OpAmpModel, OtaModel
+from lmu_analog.design import Design
+
+Cause = Literal["values", "gain", "speed"]
+FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, which then does nothing else
+
+_OPAMP: dict[Cause, Callable[[OpAmpModel], OpAmpModel]] = {
+    "values": lambda m: IDEAL,
+    "gain": lambda m: OpAmpModel(m.name, gain=m.gain, gbw=FAST * m.gbw),
+    "speed": lambda m: OpAmpModel(
+        m.name, gbw=m.gbw, output_resistance=m.output_resistance, input_capacitance=m.input_capacitance
+    ),
+}
+_OTA: dict[Cause, Callable[[OtaModel], OtaModel]] = {
+    "values": lambda m: IDEAL_OTA,
+    "gain": lambda m: OtaModel(m.name, gain=m.gain),
+    "speed": lambda m: m,
+}
+
+
+def caused(design: Design, cause: Cause) -> Circuit:
+    """Build a design with one cause of error in its active parts.
+
+    Parameters
+    ----------
+    design : Design
+    cause : {"values", "gain", "speed"}
+        Nothing but the element values as they are, or finite DC gain, or finite bandwidth (with what input
+        capacitance and output resistance do to it). Predistortion belongs to the bandwidth that it makes up
+        for: it is there with ``speed`` alone.
+    """
+    circuit = build(design if cause == "speed" else design.replace(predistort="none"))
+    return _replaced(circuit.twin or circuit, cause)
+
+
+def before_speed(circuit: Circuit) -> Cause:
+    """Give what bandwidth is turned on upon: of transconductors, whose poles need a load, finite gain."""
+    finite = (c for c in circuit.components if isinstance(c, Transconductor) and math.isfinite(c.model.gain))
+    return "gain" if any(finite) else "values"
+
+
+def _replaced(circuit: Circuit, cause: Cause) -> Circuit:
+    parts = []
+    for c in circuit.components:
+        match c:
+            case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
+                parts.append(replace(c, model=_OPAMP[cause](c.model)))
+            case Transconductor():
+                parts.append(replace(c, model=_OTA[cause](c.model)))
+            case _:
+                parts.append(c)
+    return replace(circuit, components=tuple(parts), twin=None)

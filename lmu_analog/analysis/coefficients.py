@@ -1,0 +1,82 @@
+"""Calibration at the level of coefficients: what each method leaves of a realization's error, before a circuit.
+
+200 circuits, every coefficient p (1 + sigma z), errors in total (not excess) in the norm of
+``ensembles.coefficients``.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.analysis.plant import Excitation, Plant, coefficient_plant, excitation, power_error, responses
+from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
+from lmu_analog.analysis.trims import Knobs, importance, quantised, trimmed
+from lmu_analog.memory.realizations import Realization
+
+OTHERS = 100  # circuits that one readout for all is fitted to
+BITS = 4
+
+
+def calibrated_errors(
+    realization: Realization, *, bandwidth: float, sigma: float, samples: int = 200, seed: int = 0
+) -> dict[str, Float[np.ndarray, " s"]]:
+    """Give the total window error of every circuit, after every method; fractions of the input.
+
+    Parameters
+    ----------
+    realization : Realization
+    bandwidth : float, Hz
+        The band of the norm, of the excitation, and of the test.
+    sigma : float
+        Relative standard deviation of every coefficient, Gaussian.
+    samples : int
+    seed : int
+
+    Returns
+    -------
+    dict
+        Method to errors, (s,): ``nominal``, ``readout``, ``ensemble``, ``theta``, ``exact-k`` and ``trim`` (of as
+        many elements as the order), ``dac`` (4 bits on every element).
+    """
+    plant = coefficient_plant(realization)
+    given = excitation(plant.order, bandwidth)
+    random = np.random.default_rng(seed)
+    spread = np.where(plant.rates, 0.0, sigma)
+    z = random.standard_normal((samples + OTHERS, len(spread)))
+    strayed = plant.nominal * (1.0 + spread * z)
+    values, others = strayed[:samples], strayed[samples:]
+    rows = ideal_rows(plant.order)
+
+    def left(found: np.ndarray, by: np.ndarray = rows) -> np.ndarray:
+        return power_error(responses(plant, found, given.frequency), given, plant.theta, rows=by)
+
+    states = responses(plant, values, given.frequency)
+    return {
+        "nominal": left(values),
+        "readout": left(values, fitted_rows(states, given, plant.theta)),
+        "ensemble": left(
+            values, ensemble_rows(responses(plant, others, given.frequency), given, plant.theta)
+        ),
+        **_by_knobs(plant, values, given, spread, left),
+    }
+
+
+def _by_knobs(
+    plant: Plant,
+    values: np.ndarray,
+    given: Excitation,
+    spread: np.ndarray,
+    left: Callable[[np.ndarray], np.ndarray],
+) -> dict[str, np.ndarray]:
+    chosen = np.argsort(-importance(plant, given, spread), kind="stable")[: plant.order]
+    exact = values.copy()
+    exact[:, chosen] = plant.nominal[chosen]
+    few, theta = Knobs.on(chosen, len(plant.nominal)), Knobs(plant.rates[None])
+    strayed = values / plant.nominal - 1.0
+    return {
+        "theta": left(theta.turn(values, trimmed(plant, values, theta, given=given))),
+        "exact-k": left(exact),
+        "trim": left(few.turn(values, trimmed(plant, values, few, given=given))),
+        "dac": left(plant.nominal * (1.0 + strayed - quantised(strayed, spread, BITS))),
+    }

@@ -1,0 +1,181 @@
+"""One corner of a circuit: its values there, and the figures of the nominal and of mismatched circuits."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import minimize_scalar
+
+from lmu_analog.analysis.plant import Plant, excitation, profiles, responses
+from lmu_analog.analysis.readouts import ideal_rows
+from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, outputs
+from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.technology import technology
+from lmu_analog.circuits.temperature import at_temperature
+from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.design import Design
+from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw, is_sound, sample
+from lmu_analog.memory import window
+from lmu_analog.memory.stability import is_stable
+from lmu_analog.memory.statespace import StateSpace
+from lmu_analog.simulation import Grid, exact_states
+
+# The sign of a part's error that makes the memory's window longer: larger R, L and C, smaller gm.
+SLOW = {"resistor": 1.0, "capacitor": 1.0, "inductor": 1.0, "transconductor": -1.0}
+SIGMAS = 3.0
+THETA_RANGE, THETA_STEPS = (0.5, 2.0), 151
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What is the same in all corners.
+
+    Attributes
+    ----------
+    design : Design
+    plant : Plant
+    circuit : Circuit
+        At the temperature where parts are nominal.
+    local : (s, m) array
+        Values of mismatched circuits without their lots.
+    looked_at : Grid
+    """
+
+    design: Design
+    plant: Plant
+    circuit: Circuit
+    local: Float[np.ndarray, "s m"]
+    looked_at: Grid
+
+
+def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> dict[str, float]:
+    """Give the figures of one corner.
+
+    Parameters
+    ----------
+    look : Look
+    factor : (m,) array
+        What the lots do to every parameter.
+    temperature : float, K
+
+    Returns
+    -------
+    dict
+        As the variables of ``corners.corners``, and ``swing``: the largest amplifier output over its rail.
+    """
+    values = np.concatenate([look.circuit.values[None], look.local]) * factor
+    values = at_temperature(look.circuit, look.design.temperature_law, temperature, values=values)
+    system = look.plant.system(values)
+    rows = ideal_rows(look.plant.order)
+    with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
+        error = window.window_nrmse(profiles(system, look.looked_at, rows, theta=look.plant.theta))
+    good = is_stable(system) & is_sound(look.circuit, values)
+    error = np.where(good, error, np.inf)
+    rest = _rest(system, len(values))
+    found = {
+        "window_nrmse": float(error[0]),
+        "effective_theta": effective_theta(look.plant, values[:1], look.design.bandwidth),
+        "offset": float(rest[0]),
+        "swing": _swing(look, values[0]),
+    }
+    if len(error) == 1:
+        return {**found, **dict.fromkeys(("median_nrmse", "p95_nrmse", "unstable", "offset_rms"), math.nan)}
+    with np.errstate(invalid="ignore"):  # between two infinite samples
+        median, p95 = np.percentile(error[1:], [50.0, 95.0])
+    return {
+        **found,
+        "median_nrmse": float(median),
+        "p95_nrmse": float(p95),
+        "unstable": float(np.mean(~good[1:])),
+        "offset_rms": float(np.sqrt(np.mean(rest[1:] ** 2))),
+    }
+
+
+def effective_theta(plant: Plant, values: Float[np.ndarray, "1 m"], bandwidth: float) -> float:
+    """Give the window length, s, whose ideal delays fit a circuit's window best, over a flat band.
+
+    Parameters
+    ----------
+    plant : Plant
+    values : (1, m) array
+    bandwidth : float, Hz
+    """
+    given = excitation(plant.order, bandwidth)
+    estimate = responses(plant, values, given.frequency)[0] @ ideal_rows(plant.order).T
+    turns = -2j * np.pi * plant.theta * np.outer(given.frequency, window.QUADRATURE.r)
+
+    def error(factor: float) -> float:
+        apart = np.abs(estimate - np.exp(factor * turns)) ** 2
+        return float(given.power @ apart @ window.QUADRATURE.weight)
+
+    # The error has many minima over the factor; the deepest is found on a grid, then polished.
+    tried = np.geomspace(*THETA_RANGE, THETA_STEPS)
+    best = int(np.argmin([error(factor) for factor in tried]))
+    ends = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
+    found: Any = minimize_scalar(error, bounds=ends, options={"xatol": 1e-7})
+    return plant.theta * float(found.x)
+
+
+def lot(design: Design, circuit: Circuit, kind: str) -> float:
+    """Give three sigma of what all parts of a class share, a fraction; 0 where the circuit has no such part.
+
+    The lot is that of the mismatch, or of the technology where the mismatch does not name the class.
+    """
+    if not any(kind in p.classes for p in circuit.parameters):
+        return 0.0
+    tolerance = design.tolerances.get(kind)
+    if tolerance is None:
+        devices = technology(design.technology).devices.values() if design.technology else ()
+        return next((d.lot for d in devices if d.kind == kind), 0.0)
+    return _three_sigma(tolerance)
+
+
+def _three_sigma(tolerance: Tolerance) -> float:
+    match tolerance.distribution:
+        case "gauss":
+            return SIGMAS * tolerance.lot
+        case "lognormal":
+            return math.expm1(SIGMAS * math.sqrt(math.log1p(tolerance.lot**2)))
+        case _:  # gauss3 ends at three sigma, and uniform at its half width
+            return tolerance.lot
+
+
+def factors(circuit: Circuit, levels: dict[str, str], lots: dict[str, float]) -> Float[np.ndarray, " m"]:
+    """Give what lots at their ends do to every parameter, (m,): 1 + lot or 1 - lot."""
+    found = np.ones(len(circuit.parameters))
+    for kind, level in levels.items():
+        if level != "typical":
+            away = SLOW[kind] * (1.0 if level == "slow" else -1.0)
+            has = np.array([kind in p.classes for p in circuit.parameters], bool)
+            found[has] *= 1.0 + away * lots[kind]
+    return found
+
+
+def local_values(design: Design, circuit: Circuit, *, seed: int, samples: int) -> Float[np.ndarray, "s m"]:
+    """Draw mismatched circuits without what their parts share; none for no samples."""
+    law = Mismatch.of(design)
+    law = replace(law, classes={k: replace(t, lot=0.0) for k, t in law.classes.items()})
+    if not samples or not law.classes:
+        return np.zeros((0, len(circuit.parameters)))
+    return sample(circuit, law, draw(circuit, law, seed=check_seed(seed), samples=range(samples)))
+
+
+def _rest(system: StateSpace, count: int) -> np.ndarray:
+    """Give the rms over the window of what shows at rest, (s,), V."""
+    if system.offset is None:
+        return np.zeros(count)
+    return np.sqrt(system.offset**2 @ (1.0 / (2.0 * np.arange(system.offset.shape[-1]) + 1.0)))
+
+
+def _swing(look: Look, values: np.ndarray) -> float:
+    """Give the largest amplifier output over its rail; NaN where none is known to clip."""
+    amplifiers = [c for c in look.circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    limited = [(net, c.model.rail) for c in amplifiers for net in outputs(c) if math.isfinite(c.model.rail)]
+    if not limited or look.circuit.clock is not None:
+        return math.nan
+    probes = tuple((Term("v", net, 1.0 / rail),) for net, rail in limited)
+    system = extract(replace(look.circuit, probes=probes), values)
+    return float(np.abs(exact_states(system, look.looked_at)).max())

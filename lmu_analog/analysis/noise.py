@@ -1,0 +1,203 @@
+"""Noise of a design at the window: what every component contributes at every delay, in the band and in total."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from lmu_analog.analysis.lyapunov import band_power, flicker_power, white_power
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.noise import noise_system
+from lmu_analog.circuits.settling import BOLTZMANN, sampled_noise, sampled_noise_density
+from lmu_analog.circuits.temperature import NOMINAL
+from lmu_analog.design import Design
+from lmu_analog.memory.window import QUADRATURE, gauss_legendre, readout
+
+SLOWEST = 1e-3  # of the bandwidth: 1/f noise below it is drift, and counts as an offset
+BAND_POINTS = 32  # frequencies of a sampled circuit's band; its response turns once or twice in it
+
+
+@dataclass(frozen=True, eq=False)
+class Powers:
+    """Noise at places of the window, V^2, source by source.
+
+    Attributes
+    ----------
+    names, kinds : tuple of str
+        Component, and what of it makes noise.
+    total : (q, k) array
+        Over all frequencies; infinite where white noise reaches the output at once.
+    band : (q, k) array
+        Over the signal band.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    total: Float[np.ndarray, "q k"]
+    band: Float[np.ndarray, "q k"]
+
+
+def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
+    """Find the noise of a design's circuit at its window, at the temperature of the design or 300.15 K.
+
+    White noise by a Lyapunov equation, exactly; 1/f noise and the band by integration over frequency, 1/f
+    noise from a thousandth of the bandwidth upwards. A sampled circuit has the kT/C noise of its switches,
+    at the instants when it is read. The input is noiseless.
+
+    Parameters
+    ----------
+    design : Design
+    circuit : Circuit, optional
+        In place of the nominal one.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``total`` and ``band`` over (source, delay), V^2, largest source first; ``share`` (source) of the mean
+        over the window, of all frequencies or, where that diverges, of the band; ``component`` and ``kind``.
+        Attributes ``temperature_k``, ``window_mean_v2`` (infinite where it diverges), ``band_v2``,
+        ``snr_db`` and ``band_snr_db`` (a full-scale sine over the noise), ``lowest_hz``.
+
+    Raises
+    ------
+    SimulationError
+        If the circuit is unstable.
+    CircuitError
+        If it is made of transistors.
+    """
+    circuit = build(design) if circuit is None else circuit
+    powers = noise_powers(design, circuit, QUADRATURE.r)
+    return _dataset(design, powers)
+
+
+def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -> Powers:
+    """Find the noise of a circuit at places ``r`` of the window, source by source; raises as ``noise`` does."""
+    temperature, band = temperature_of(design), design.bandwidth
+    rows = readout(circuit.order, r)
+    if circuit.clock is not None:
+        return _sampled(circuit, rows, band, temperature)
+    system = noise_system(circuit, temperature=temperature)
+    low = SLOWEST * band
+    return Powers(
+        tuple(s.name for s in system.sources),
+        tuple(s.kind for s in system.sources),
+        white_power(system, rows) + flicker_power(system, rows, (low, math.inf)),
+        band_power(system, rows, band) + flicker_power(system, rows, (low, band)),
+    )
+
+
+def temperature_of(design: Design) -> float:
+    """Temperature of a design's parts, K."""
+    return NOMINAL if design.temperature is None else design.temperature
+
+
+def _sampled(circuit: Circuit, rows: np.ndarray, band: float, temperature: float) -> Powers:
+    """Take all switches together: their charges mix."""
+    total = sampled_noise(circuit, temperature=temperature)
+    rule = gauss_legendre(BAND_POINTS)
+    highest = min(band, 0.5 * (circuit.clock or math.inf))
+    density = np.real(sampled_noise_density(circuit, highest * rule.r, temperature=temperature))
+    inside = highest * np.einsum("f,fij->ij", rule.weight, density)
+    at_rows = (np.einsum("qi,ij,qj->q", rows, N, rows)[:, None] for N in (total, inside))
+    return Powers(("switches",), ("kT/C",), *at_rows)
+
+
+def _dataset(design: Design, powers: Powers) -> xr.Dataset:
+    weight = QUADRATURE.weight
+    total, band = (float(weight @ part.sum(axis=1)) for part in (powers.total, powers.band))
+    mean = weight @ (powers.total if math.isfinite(total) else powers.band)
+    order = np.argsort(-mean, kind="stable")
+    share = mean[order] / mean.sum() if mean.any() else mean
+    names = [f"{name} {kind}" for name, kind in zip(powers.names, powers.kinds, strict=True)]
+    volts2 = {"units": "V^2"}
+    return xr.Dataset(
+        {
+            "total": (("source", "delay"), powers.total.T[order], volts2),
+            "band": (("source", "delay"), powers.band.T[order], volts2),
+            "share": ("source", share, {"units": "1"}),
+            "component": ("source", np.array([powers.names[k] for k in order], dtype=object)),
+            "kind": ("source", np.array([powers.kinds[k] for k in order], dtype=object)),
+        },
+        coords={
+            "source": np.array([names[k] for k in order], dtype=object),
+            "delay": ("delay", QUADRATURE.r, {"units": "theta"}),
+        },
+        attrs={
+            "temperature_k": temperature_of(design),
+            "window_mean_v2": total,
+            "band_v2": band,
+            "snr_db": _decibels(design, total),
+            "band_snr_db": _decibels(design, band),
+            "lowest_hz": SLOWEST * design.bandwidth,
+            **design.provenance,
+        },
+    )
+
+
+def _decibels(design: Design, power: float) -> float:
+    """Give the power of a full-scale sine over a noise power; none of noise is an infinite ratio."""
+    signal = 0.5 * design.full_scale**2
+    return 10.0 * math.log10(signal / power) if 0.0 < power < math.inf else math.copysign(math.inf, -power)
+
+
+def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
+    """Give what physics asks for, to stand beside what the circuit does.
+
+    Parameters
+    ----------
+    design : Design
+    snr_db : float, dB
+        That the power bound is for.
+
+    Returns
+    -------
+    dict
+        ``kt_c_v2``: kT/C of the design's capacitance, V^2; ``lossless_v2``: what a lossless circuit of such
+        capacitors has at its window, order times kT/C, where its states use the swing that the design allows;
+        ``power_w``: 8 k T f SNR a pole (Vittoz, ISCAS 1990), W.
+    """
+    thermal = BOLTZMANN * temperature_of(design)
+    ratio = 10.0 ** (snr_db / 10.0) if math.isfinite(snr_db) else None
+    return {
+        "kt_c_v2": thermal / design.capacitance,
+        "lossless_v2": _lossless(design, design.capacitance),
+        "power_w": None if ratio is None else 8.0 * thermal * design.bandwidth * ratio * design.order,
+    }
+
+
+def snr_against_capacitance(design: Design, capacitance: Float[np.ndarray, " c"]) -> xr.Dataset:
+    """Find the signal-to-noise ratio over the impedance level.
+
+    Parameters
+    ----------
+    design : Design
+    capacitance : (c,) array, F
+        Values of ``[circuit] capacitance``.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``snr_db`` and ``band_snr_db`` (capacitance); ``bound_db``: of a lossless circuit.
+    """
+    found = [noise(design.replace(capacitance=float(c))) for c in capacitance]
+    lossless = [_lossless(design, float(c)) for c in capacitance]
+    decibels = {"units": "dB"}
+    return xr.Dataset(
+        {
+            "snr_db": ("capacitance", np.array([f.attrs["snr_db"] for f in found]), decibels),
+            "band_snr_db": ("capacitance", np.array([f.attrs["band_snr_db"] for f in found]), decibels),
+            "bound_db": ("capacitance", np.array([_decibels(design, p) for p in lossless]), decibels),
+        },
+        coords={"capacitance": ("capacitance", np.asarray(capacitance), {"units": "F"})},
+        attrs=design.provenance,
+    )
+
+
+def _lossless(design: Design, capacitance: float) -> float:
+    """Give order times kT/C at the window, V^2, of states that swing as far as the design allows."""
+    swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
+    enlarged = swing / design.full_scale
+    return design.order * BOLTZMANN * temperature_of(design) / (capacitance * enlarged**2)

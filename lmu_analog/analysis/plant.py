@@ -1,0 +1,196 @@
+"""Circuits as a bench sees them: element values in, responses of the Legendre states out.
+
+A plant is a realization whose coefficients stray, or a circuit whose components do; calibration treats both alike.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import twin_values
+from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.slow import plan_reduction, slow_states
+from lmu_analog.design import Design
+from lmu_analog.errors import CircuitError
+from lmu_analog.memory import window
+from lmu_analog.memory.realizations import Realization
+from lmu_analog.memory.sampled import steady_response
+from lmu_analog.memory.statespace import StateSpace, cut
+from lmu_analog.memory.structure import read_out
+from lmu_analog.simulation import Grid, exact_states, ideal_window
+from lmu_analog.stimulus import Tones
+
+FEWEST_NODES, NODES_A_STATE = 24, 4  # 48 frequencies at order 12, 96 at order 24
+BATCH = 2048  # circuits at once: bounds the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Plant:
+    """Element values to systems whose outputs are the Legendre states.
+
+    Attributes
+    ----------
+    system : callable
+        Values (s, m) to a ``StateSpace`` with the axis s.
+    names : tuple of str
+        Of the m elements.
+    nominal : (m,) array
+        Their values.
+    theta : float, s
+    order : int
+    rates : (m,) bool array
+        Elements that one knob turns together to stretch theta.
+    """
+
+    system: Callable[[np.ndarray], StateSpace]
+    names: tuple[str, ...]
+    nominal: Float[np.ndarray, " m"]
+    theta: float
+    order: int
+    rates: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Excitation:
+    """The input of a calibration: tones (f,), Hz, whose power (f,) adds up to one."""
+
+    frequency: Float[np.ndarray, " f"]
+    power: Float[np.ndarray, " f"]
+
+
+def excitation(order: int, bandwidth: float) -> Excitation:
+    """Give tones at Gauss-Legendre nodes of the band: a flat spectrum, integrated exactly.
+
+    Parameters
+    ----------
+    order : int
+    bandwidth : float, Hz
+    """
+    rule = window.gauss_legendre(max(FEWEST_NODES, NODES_A_STATE * order))
+    return Excitation(bandwidth * rule.r, rule.weight)
+
+
+def coefficient_plant(realization: Realization) -> Plant:
+    """Let every coefficient of a realization stray by itself; one factor on A and B is the last column."""
+    structure = realization.structure
+
+    def system(values: np.ndarray) -> StateSpace:
+        found = read_out(structure, realization.readout, values[..., :-1])
+        slower = values[..., -1, None, None]
+        return replace(found, A=found.A / slower, B=found.B / slower)
+
+    names = (*(c.name for c in structure.coefficients), "time")
+    nominal = np.append(structure.values, 1.0)
+    last = np.arange(len(nominal)) == len(nominal) - 1
+    return Plant(system, names, nominal, realization.theta, len(realization.readout), last)
+
+
+def circuit_plant(design: Design) -> Plant:
+    """Let the parameters of a design's circuit stray, at the temperature where parts are nominal.
+
+    The knob of theta turns all capacitors and inductors together; a clocked circuit has none.
+    """
+    circuit = build(design.replace(temperature=None))
+    reduction = None
+    with contextlib.suppress(CircuitError):  # fast and slow modes that cannot be parted: all states then
+        if circuit.clock is None:
+            reduction = plan_reduction(circuit.twin or circuit, band=design.bandwidth)
+
+    def system(values: np.ndarray) -> StateSpace:
+        if reduction is None:
+            return extract(circuit, values)
+        inner = values if circuit.twin is None else twin_values(circuit, values)
+        try:
+            return slow_states(reduction, inner)
+        except (CircuitError, np.linalg.LinAlgError):
+            return extract(reduction.circuit, inner)
+
+    stores = [bool({"capacitor", "inductor"} & set(p.classes)) for p in circuit.parameters]
+    return Plant(
+        system,
+        tuple(p.name for p in circuit.parameters),
+        circuit.values,
+        circuit.theta,
+        circuit.order,
+        np.array(stores, bool) & (circuit.clock is None),
+    )
+
+
+def responses(
+    plant: Plant, values: Float[np.ndarray, "s m"], frequency: Float[np.ndarray, " f"]
+) -> Complex[np.ndarray, "s f d"]:
+    """Measure the Legendre states for unit input at every frequency, (s, f, d)."""
+    parts = [
+        steady_response(plant.system(values[k : k + BATCH]), frequency) for k in range(0, len(values), BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def power_error(
+    states: Complex[np.ndarray, "s f d"],
+    given: Excitation,
+    theta: float,
+    *,
+    rows: Float[np.ndarray, "*s q d"],
+) -> Float[np.ndarray, "s"]:
+    """Window error of responses read out by ``rows`` of each circuit, or of all; (s,), a fraction of rms(u)."""
+    wave = (given.frequency, np.sqrt(2.0 * given.power))
+    return window.window_nrmse(_tone_profile(states * wave[1][:, None], wave, theta, rows))
+
+
+def profiles(
+    system: StateSpace,
+    looked_at: Grid,
+    rows: Float[np.ndarray, "*s q d"],
+    *,
+    theta: float,
+    constant: Float[np.ndarray, "#s q"] | None = None,
+) -> Float[np.ndarray, "s q"]:
+    """NRMSE over the window of many systems with a readout each, or one for all.
+
+    Parameters
+    ----------
+    system : StateSpace
+        With one leading axis s.
+    looked_at : Grid
+    rows : (s, q, d) or (q, d) array
+        Estimates over the window from the Legendre states.
+    theta : float, s
+    constant : (s, q) array, V, optional
+        Added to the estimates: what a calibration subtracts as the value at rest.
+    """
+    shift = np.zeros((1, len(window.QUADRATURE.r))) if constant is None else constant
+    match looked_at.stimulus:
+        case Tones() as tones:
+            phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
+            offset = np.zeros((1, phasor.shape[-1])) if system.offset is None else system.offset
+            rest = (rows @ offset[..., None])[..., 0] + shift
+            return _tone_profile(phasor, (tones.frequency, tones.phasor), theta, rows, rest=rest)
+        case _:
+            truth = ideal_window(looked_at, theta)
+            found = []
+            for k in range(len(system.A)):
+                mine = rows if rows.ndim == 2 else rows[k]
+                estimate = exact_states(cut(system, k), looked_at) @ mine.T + shift[k % len(shift)]
+                found.append(np.sqrt(np.mean((estimate - truth) ** 2, axis=0)) / looked_at.rms)
+            return np.array(found)
+
+
+def _tone_profile(
+    states: np.ndarray,
+    wave: tuple[np.ndarray, np.ndarray],
+    theta: float,
+    rows: np.ndarray,
+    *,
+    rest: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    frequency, phasor = wave
+    ideal = np.exp(-2j * np.pi * theta * np.outer(frequency, window.QUADRATURE.r)) * phasor[:, None]
+    error = states @ np.swapaxes(rows, -1, -2) - ideal
+    power = 0.5 * np.sum(np.abs(error) ** 2, axis=-2)
+    power = power + np.asarray(rest) ** 2
+    return np.sqrt(power / (0.5 * np.sum(np.abs(phasor) ** 2)))

@@ -1,0 +1,54 @@
+"""Readouts that are fitted to circuits: least squares over the responses to a stated excitation."""
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from lmu_analog.analysis.plant import Excitation
+from lmu_analog.memory import window
+
+RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
+
+
+def ideal_rows(order: int) -> Float[np.ndarray, "q d"]:
+    """Give the readout of the ideal memory at the window's quadrature points, (q, d)."""
+    return window.readout(order, window.QUADRATURE.r)
+
+
+def fitted_rows(
+    states: Complex[np.ndarray, "s f d"], given: Excitation, theta: float
+) -> Float[np.ndarray, "s q d"]:
+    """Fit a readout to every circuit: least squares with real weights for each place in the window.
+
+    With X the states for unit input and e the delays exp(-jwr), W = (G + ridge)^-1 Re <X^* e>, G = Re <X^* X>
+    and ridge = 3e-7 trace(G)/d.
+
+    Parameters
+    ----------
+    states : (s, f, d) complex array
+        From ``plant.responses`` at the tones of the excitation.
+    given : Excitation
+    theta : float, s
+    """
+    gram, wanted = _moments(states, given, theta)
+    return _solved(gram, wanted)
+
+
+def ensemble_rows(
+    states: Complex[np.ndarray, "s f d"], given: Excitation, theta: float
+) -> Float[np.ndarray, "q d"]:
+    """Fit one readout to all circuits together: the least mean square error over the ensemble."""
+    gram, wanted = _moments(states, given, theta)
+    return _solved(gram.mean(axis=0), wanted.mean(axis=0))
+
+
+def _moments(states: np.ndarray, given: Excitation, theta: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give G, (s, d, d), and Re <X^* e>, (s, d, q)."""
+    weighted = np.conj(np.swapaxes(states, -1, -2)) * given.power
+    delays = np.exp(-2j * np.pi * theta * np.outer(given.frequency, window.QUADRATURE.r))
+    return np.real(weighted @ states), np.real(weighted @ delays)
+
+
+def _solved(gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    order = gram.shape[-1]
+    ridge = RIDGE * np.trace(gram, axis1=-2, axis2=-1)[..., None, None] / order * np.eye(order)
+    return np.swapaxes(np.linalg.solve(gram + ridge, wanted), -1, -2)

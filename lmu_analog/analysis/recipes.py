@@ -1,0 +1,153 @@
+"""Recipes of calibration: what each does to element values and to the readout of mismatched circuits."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, assert_never, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lmu_analog.analysis.plant import Excitation, Plant, circuit_plant, excitation, responses
+from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
+from lmu_analog.analysis.synapses import compensated, lacks_for_compensation
+from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised, trimmed
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.design import Design
+from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw, is_sound, sample
+
+Method = Literal["nominal", "readout", "ensemble", "theta", "trim", "exact-k", "dac", "tau"]
+METHODS: tuple[Method, ...] = get_args(Method)
+OTHERS = 100  # circuits that one readout for all is fitted to; they follow those that are judged
+SPREAD_DRAWS = 1000  # tell sigma of an element to 2 %
+BITS = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the methods may use.
+
+    Attributes
+    ----------
+    elements : int or None
+        Number k of elements that ``trim`` and ``exact-k`` touch, at most; as many as the order unless given.
+    bits : int
+        Of the converter on every element, ``dac``.
+    trim_bits : int or None
+        Of the converters of ``trim``; as fine as one likes unless given.
+    """
+
+    elements: int | None = None
+    bits: int = BITS
+    trim_bits: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What all methods share: the plant, its mismatched circuits (s, m), and how elements stray."""
+
+    design: Design
+    circuit: Circuit
+    plant: Plant
+    given: Excitation
+    values: Float[np.ndarray, "s m"]
+    others: Float[np.ndarray, "o m"]
+    spread: Float[np.ndarray, " m"]
+    settings: Settings
+
+    @cached_property
+    def trimmed(self) -> Int[np.ndarray, " k"]:
+        """The elements that have a knob in ``trim``, the most useful first, (k,)."""
+        count = self.settings.elements or self.plant.order
+        return most_useful(self.plant, self.given, self.spread, count=count)
+
+    @cached_property
+    def exact(self) -> Int[np.ndarray, " k"]:
+        """The elements whose spread alone costs most, those that ``exact-k`` makes exact, (k,)."""
+        cost = importance(self.plant, self.given, self.spread)
+        ranked = np.argsort(-cost, kind="stable")[: self.settings.elements or self.plant.order]
+        return ranked[cost[ranked] > 0.0]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """Values, (s, m), and readout, (q, d) or (s, q, d), after a method; ``rest`` is then measured and taken off."""
+
+    values: np.ndarray
+    rows: np.ndarray
+    rest: bool = False
+
+
+def prepared(design: Design, samples: int, seed: int, *, settings: Settings) -> Batch:
+    """Draw the circuits of a design that are to be calibrated, and 100 others after them."""
+    circuit, law = build(design.replace(temperature=None)), Mismatch.of(design)
+    drawn = draw(circuit, law, seed=check_seed(seed), samples=range(samples + OTHERS))
+    values = sample(circuit, law, drawn)
+    wide = sample(circuit, law, draw(circuit, law, seed=0, samples=range(SPREAD_DRAWS)))
+    passive = np.array([not set(p.classes) <= {"opamp"} for p in circuit.parameters], bool)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.where(passive, np.std(wide, axis=0) / np.abs(circuit.values), 0.0)
+    # A constant element has the rounding of its mean as scatter.
+    spread = np.where(spread > 1e-12, spread, 0.0)
+    given = excitation(design.order, design.bandwidth)
+    plant = circuit_plant(design)
+    others = values[samples:][is_sound(circuit, values[samples:])]
+    return Batch(design, circuit, plant, given, values[:samples], others, spread, settings)
+
+
+def lacking(batch: Batch, method: Method) -> str | None:
+    """Say in a line what a circuit lacks for a method; None if nothing."""
+    strays = bool(np.any(batch.spread))
+    match method:
+        case "theta" if batch.circuit.clock is not None:
+            return "theta comes from the clock; there is nothing to trim"
+        case "trim" | "exact-k" | "dac" if not strays:
+            return "no passive element strays; give [mismatch] of a class that the circuit has"
+        case "tau":
+            return lacks_for_compensation(batch.circuit)
+        case _:
+            return None
+
+
+def calibrated(batch: Batch, method: Method) -> Calibrated:
+    """Apply one method to all circuits of a batch."""
+    values, rows = batch.values, ideal_rows(batch.plant.order)
+    plant, given = batch.plant, batch.given
+    match method:
+        case "nominal":
+            return Calibrated(values, rows)
+        case "readout":
+            states = responses(plant, values, given.frequency)
+            return Calibrated(values, fitted_rows(states, given, plant.theta), rest=True)
+        case "ensemble":
+            states = responses(plant, batch.others, given.frequency)
+            return Calibrated(values, ensemble_rows(states, given, plant.theta))
+        case "theta":
+            knob = Knobs(plant.rates[None])
+            return Calibrated(knob.turn(values, trimmed(plant, values, knob, given=given)), rows)
+        case "trim":
+            return Calibrated(_trim(batch), rows)
+        case "exact-k":
+            exact = values.copy()
+            exact[:, batch.exact] = batch.circuit.values[batch.exact]
+            return Calibrated(exact, rows)
+        case "dac":
+            strayed = np.where(batch.spread > 0.0, values / _safe(batch.circuit.values) - 1.0, 0.0)
+            taken = quantised(strayed, batch.spread, batch.settings.bits)
+            return Calibrated(values - taken * batch.circuit.values, rows)
+        case "tau":
+            return Calibrated(compensated(batch.circuit, values), rows)
+        case _:
+            assert_never(method)
+
+
+def _trim(batch: Batch) -> np.ndarray:
+    knobs = Knobs.on(batch.trimmed, len(batch.spread))
+    settings = trimmed(batch.plant, batch.values, knobs, given=batch.given)
+    if (bits := batch.settings.trim_bits) is not None:
+        settings = quantised(settings, knobs.turns @ batch.spread, bits)
+    return knobs.turn(batch.values, settings)
+
+
+def _safe(values: np.ndarray) -> np.ndarray:
+    return np.where(values == 0.0, 1.0, values)

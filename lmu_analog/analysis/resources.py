@@ -1,0 +1,281 @@
+"""What a circuit takes: supply current and energy, area on a chip, and money for its parts.
+
+Only what is known is counted, and what is missing is said: a sum is a figure of the rows above it.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import (
+    Bias,
+    Capacitor,
+    DifferentialOpAmp,
+    Inductor,
+    Mosfet,
+    OpAmp,
+    Resistor,
+    Transconductor,
+)
+from lmu_analog.circuits.parts import catalogue
+from lmu_analog.circuits.prices import Price
+from lmu_analog.circuits.technology import THERMAL_SLOPE, Device, technology
+from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.units import parse
+
+WIDTH = 1e-6  # m: of a resistor whose area the mismatch does not say
+NARROWEST = 0.15e-6  # m: poly is not drawn narrower in the technologies known here
+LARGEST_CURRENT = 10.0  # A an amplifier
+
+
+@dataclass(frozen=True)
+class Current:
+    """Supply current of parts of one kind.
+
+    Attributes
+    ----------
+    what : str
+    count : int
+    each : float or None, A
+        From the positive to the negative supply; None where it is not known.
+    note : str
+        Where the figure is from, or why it is missing.
+    """
+
+    what: str
+    count: int
+    each: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Area:
+    """Area of the devices of one class on a chip.
+
+    Attributes
+    ----------
+    what : str
+        The class and the technology's device.
+    count : int
+    units : float
+        Unit elements of the smallest value in all of them.
+    unit : float
+        Value of a unit, Ohm, F or W/L.
+    total : float or None, m^2
+        Without spacing, wells, wires and dummies; None where it is not known.
+    note : str
+    """
+
+    what: str
+    count: int
+    units: float
+    unit: float
+    total: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Money for parts of one kind: ``packages`` of them at ``each``; None where there is no price."""
+
+    what: str
+    count: int
+    packages: int
+    each: float | None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a circuit takes.
+
+    Attributes
+    ----------
+    supply : float, V
+        The circuit runs from +-supply.
+    theta : float, s
+    currents : tuple of Current
+        Of what stands at the supply; loads and signal currents are not counted.
+    areas : tuple of Area
+        Empty without a technology, and for parts on a board.
+    costs : tuple of Cost
+        Empty without prices.
+    """
+
+    supply: float
+    theta: float
+    currents: tuple[Current, ...]
+    areas: tuple[Area, ...]
+    costs: tuple[Cost, ...]
+
+    @property
+    def current(self) -> float | None:
+        """Supply current of all that is known, A; None where nothing is."""
+        return _sum([None if c.each is None else c.count * c.each for c in self.currents])
+
+    @property
+    def power(self) -> float | None:
+        """Power from both supplies, W."""
+        return None if self.current is None else 2.0 * self.supply * self.current
+
+    @property
+    def energy(self) -> float | None:
+        """Energy in one window of theta, J."""
+        return None if self.power is None else self.power * self.theta
+
+    @property
+    def area(self) -> float | None:
+        """Area of all devices whose area is known, m^2."""
+        return _sum([a.total for a in self.areas])
+
+    @property
+    def cost(self) -> float | None:
+        """Money for all parts that have a price."""
+        return _sum([None if c.each is None else c.packages * c.each for c in self.costs])
+
+
+def _sum(parts: list[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return math.fsum(known) if known else None
+
+
+def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Resources:
+    """Add up what a design's circuit takes.
+
+    Parameters
+    ----------
+    design : Design
+    prices : dict, optional
+        Part or class to price, from ``read_prices``.
+
+    Raises
+    ------
+    DesignError
+        If a part's current in a file of one's own is no current.
+    """
+    circuit = build(design)
+    return Resources(
+        design.supply,
+        design.theta,
+        _currents(design, circuit),
+        _areas(design, circuit),
+        () if prices is None else _costs(design, circuit, prices),
+    )
+
+
+def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
+    found = []
+    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    if amplifiers:
+        found.append(Current(design.opamp_model.name, len(amplifiers), *_quiescent(design)))
+    pairs = [c.value for c in circuit.components if isinstance(c, Transconductor)]
+    if pairs:
+        # A differential pair in weak inversion has gm = I/(2 n U_T), and no pair has more for its current.
+        least = 2.0 * THERMAL_SLOPE * math.fsum(pairs) / len(pairs)
+        note = "least: a differential pair in weak inversion, 2 n U_T gm"
+        found.append(Current("transconductor", len(pairs), least, note))
+    biases = [abs(c.value) for c in circuit.components if isinstance(c, Bias)]
+    if biases:
+        note = "bias sources of the circuit alone; their mirrors' copies are not counted"
+        found.append(Current("bias", len(biases), math.fsum(biases) / len(biases), note))
+    return tuple(found)
+
+
+def _quiescent(design: Design) -> tuple[float | None, str]:
+    """Give the supply current of one amplifier, A, and where it is from."""
+    name = design.opamp_model.name
+    if design.opamp_model.ideal:
+        return None, "an ideal op-amp has no supply current; name a part"
+    part = {**catalogue(), **design.own_parts}.get(name)
+    if part is None or "current" not in part or isinstance(design.opamp, dict):
+        return None, "no current known; give one in [circuit] parts"
+    current = parse(part["current"], "A")
+    if not 0.0 < current <= LARGEST_CURRENT:
+        raise DesignError(
+            f"{name}: current = {current:g} A; above 0 and at most {LARGEST_CURRENT:g} A is wanted"
+        )
+    return current, f"quiescent, typical; confidence: {part.get('confidence', 'own part')}"
+
+
+def _areas(design: Design, circuit: Circuit) -> tuple[Area, ...]:
+    if design.technology is None:
+        return ()
+    known = technology(design.technology).devices.values()
+    if all(d.tolerance for d in known):  # parts on a board
+        return ()
+    found = []
+    for kind, types in (
+        ("resistor", (Resistor,)),
+        ("capacitor", (Capacitor,)),
+        ("transconductor", (Mosfet,)),
+    ):
+        values = np.array([c.value for c in circuit.components if isinstance(c, types)])
+        named = design.mismatch[kind].device if kind in design.mismatch else ""
+        device = next((d for d in known if d.kind == kind and named in ("", d.name)), None)
+        if len(values):
+            found.append(_area(design, kind, device, values))
+    return tuple(found)
+
+
+def _area(design: Design, kind: str, device: Device | None, values: np.ndarray) -> Area:
+    tolerance = design.mismatch.get(kind, Tolerance())
+    given, scales = tolerance.area, tolerance.scale == "units"
+    unit = float(values.min())
+    units = float(np.sum(values / unit))
+    what = kind if device is None else f"{kind} ({device.name})"
+    by_matching = None if given is None else given * (units if scales else len(values))
+
+    def row(total: float | None, note: str) -> Area:
+        return Area(what, len(values), units, unit, total, note)
+
+    if device is not None and device.density is not None:
+        total = float(values.sum()) / device.density
+        note = f"{1e3 * device.density:g} fF/um2; {device.confidence}"
+        if given is not None:
+            note += f"; a unit has {1e12 * unit / device.density:.3g} um2, matching was given for {1e12 * given:.3g}"
+        return row(total, note)
+    if device is not None and device.sheet is not None:
+        note = f"{device.sheet:g} Ohm a square; {device.confidence}"
+        if by_matching is None or given is None:
+            return row(float(values.sum()) / device.sheet * WIDTH**2, f"{note}; {1e6 * WIDTH:g} um wide")
+        # All devices have the same area, or the same area a unit: the longest, or any, is the narrowest.
+        width = math.sqrt(given * device.sheet / (unit if scales else float(values.max())))
+        narrow = "; too narrow to draw: take more area" if width < NARROWEST else ""
+        return row(by_matching, f"{note}; at least {1e6 * width:.3g} um wide{narrow}")
+    if by_matching is not None:
+        return row(by_matching, "the area that mismatch is given for")
+    return row(None, f"{design.technology} does not say; give an area in [mismatch] {kind}")
+
+
+def _costs(design: Design, circuit: Circuit, prices: Mapping[str, Price]) -> tuple[Cost, ...]:
+    names = Counter(
+        name for c in circuit.components if (name := _priced(c, design.opamp_model.name)) is not None
+    )
+    found = []
+    for name, count in names.items():
+        price = prices.get(name)
+        packages = count if price is None else math.ceil(count / price.amplifiers)
+        found.append(Cost(name, count, packages, None if price is None else price.each))
+    return tuple(found)
+
+
+def _priced(component: object, opamp: str) -> str | None:
+    match component:
+        case OpAmp() | DifferentialOpAmp():
+            return opamp
+        case Resistor():
+            return "resistor"
+        case Capacitor():
+            return "capacitor"
+        case Inductor():
+            return "inductor"
+        case Transconductor() | Mosfet():
+            return "transconductor"
+        case _:
+            return None

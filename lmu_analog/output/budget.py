@@ -1,0 +1,174 @@
+"""The error budget for people and scripts: causes, figures of merit, and a stacked plot."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from lmu_analog.analysis.budget import budget
+from lmu_analog.analysis.merits import Merits, merits
+from lmu_analog.design import Design
+from lmu_analog.output import style
+from lmu_analog.output.facts import Table, percent, quantity
+from lmu_analog.output.figures import Figure
+from lmu_analog.output.svg import draw, svg
+from lmu_analog.units import write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, those of causes that are often large the farthest apart.
+SKY, YELLOW, GREY = "#56B4E9", "#F0E442", "#999999"
+COLOURS = (
+    style.BLUE, SKY, style.PURPLE, style.GREEN, YELLOW, style.ORANGE, GREY, style.VERMILLION,
+)  # fmt: skip
+NEGLIGIBLE = 1e-9  # share of the power; differences of mean squares leave rounding below it
+NAMES = {
+    "truncation": "truncation of the order",
+    "values": "element values",
+    "gain": "finite gain",
+    "speed": "finite bandwidth",
+    "offset": "offsets",
+    "mismatch": "mismatch",
+    "noise": "noise",
+    "distortion": "rails, slew, distortion",
+}
+
+
+def as_json(found: xr.Dataset, figures: Merits) -> dict[str, Any]:
+    """Give the budget and the figures of merit as one object; what a family does not have is null."""
+    attrs = found.attrs
+    mean = attrs["measured_nrmse"] ** 2
+    return {
+        **{key: attrs[key] for key in ("order", "family", "realization")},
+        "measured_nrmse": attrs["measured_nrmse"],
+        "remainder_share": attrs["remainder_share"],
+        **{key: attrs[key] for key in ("engine", "samples", "drawn", "left_out")},
+        "causes": [
+            {
+                "cause": str(one.cause.values),
+                "rms": float(one.mean_alone),
+                "power": float(one.mean_power),
+                "share": float(one.mean_power) / mean,
+            }
+            for one in (found.sel(cause=cause) for cause in found.cause.values)
+        ],
+        "places": [
+            {
+                "r": float(one.place),
+                "window_db": float(one.window_db),
+                "sinad_db": float(one.sinad_db),
+                "enob": float(one.enob),
+            }
+            for one in (found.isel(place=k) for k in range(found.sizes["place"]))
+        ],
+        "merits": asdict(figures),
+    }
+
+
+def budget_of(design: Design, *, samples: int, seed: int) -> tuple[dict[str, Any], xr.Dataset]:
+    """Give what the command ``budget`` says, and the dataset that its plot shows."""
+    found = budget(design, samples=samples, seed=seed)
+    return as_json(found, merits(design)), found
+
+
+def text(content: dict[str, Any]) -> str:
+    """Lay out the object of ``budget``."""
+    lines = [
+        f"error budget: {content['family']}, {content['realization']}, order {content['order']}; "
+        f"{content['samples']} of {content['drawn']} circuits, {content['engine']} engine",
+        f"{'cause':<26}{'rms alone':>12}{'share':>10}",
+    ]
+    for row in content["causes"]:
+        lines.append(f"{NAMES[row['cause']]:<26}{percent(row['rms']):>12}{_share(row['share']):>10}")
+    lines.append(f"{'remainder':<26}{'':>12}{_share(content['remainder_share']):>10}")
+    lines += [f"{'all at once':<26}{percent(content['measured_nrmse']):>12}", ""]
+    lines.append(f"{'r':<8}{'over all errors':>18}{'SINAD':>12}{'ENOB':>8}")
+    for row in content["places"]:
+        decibels = f"{row['window_db']:>15.4g} dB{row['sinad_db']:>9.4g} dB"
+        lines.append(f"{row['r']:<8g}{decibels}{row['enob']:>8.3g}")
+    lines += ["", *(f"{name:<26}{value:>12}" for name, value in _merit_rows(content["merits"]))]
+    lines += [f"not known of {content['family']}: {cause}" for cause in content["left_out"]]
+    return "\n".join(lines)
+
+
+def _share(value: float) -> str:
+    """Write a share of the power; rounding is none."""
+    return percent(0.0 if abs(value) < NEGLIGIBLE else value)
+
+
+def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    def shown(value: float | None, unit: str = "") -> str:
+        if value is None:
+            return "none"
+        return quantity(value, unit) if unit else f"{value:.4g}"
+
+    return [
+        ("effective theta", write(found["theta_eff"], "s")),
+        ("group delay, spread", percent(found["delay_flatness"])),
+        ("largest swing", shown(found["swing"], "V")),
+        ("headroom", percent(found["headroom"])),
+        ("slew margin", shown(found["slew_margin"])),
+        ("THD at full scale", percent(found["thd"])),
+        ("settling to 0.1 %", shown(found["settling"], "s")),
+        ("offset at the window", shown(found["offset"], "V")),
+        ("largest real part", f"{found['growth']:.4g} 1/s"),
+        ("one element unstable at", percent(found["single_error"])),
+        ("all elements unstable at", percent(found["joint_error"])),
+    ]
+
+
+def plot_budget(found: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the mean square error over the window, stacked by cause, and the error of all at once.
+
+    Parameters
+    ----------
+    found : Dataset
+        From ``analysis.budget.budget``. A cause that undoes another's error hangs below zero.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax)
+    power = 1e4 * found.power.values
+    floors = {1.0: np.zeros(found.sizes["delay"]), -1.0: np.zeros(found.sizes["delay"])}
+    for colour, cause, part in zip(COLOURS, found.cause.values, power, strict=True):
+        for sign, floor in floors.items():
+            top = floor + sign * np.maximum(sign * part, 0.0)
+            label = NAMES[str(cause)] if sign > 0.0 else None
+            ax.fill_between(found.delay, floor, top, color=colour, alpha=0.75, linewidth=0.0, label=label)
+            floors[sign] = top
+    ax.plot(found.delay, 1e4 * found.measured, color=style.INK, linewidth=1.8, label="all at once")
+    ax.set(xlabel="Delay r (θ)", ylabel="Mean square error (%² of rms(u))", xlim=(0.0, 1.0))
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def budget_tables(content: dict[str, Any]) -> tuple[Table, Table, Table]:
+    """Make the tables of the report from the object of ``as_json``: causes, places, figures of merit."""
+    causes = [(NAMES[row["cause"]], percent(row["rms"]), _share(row["share"])) for row in content["causes"]]
+    causes += [
+        ("remainder", "", _share(content["remainder_share"])),
+        ("all at once", percent(content["measured_nrmse"]), "100 %"),
+    ]
+    places = [
+        (f"{row['r']:g}", f"{row['window_db']:.4g}", f"{row['sinad_db']:.4g}", f"{row['enob']:.3g}")
+        for row in content["places"]
+    ]
+    columns = ("r (θ)", "signal over all errors (dB)", "SINAD (dB)", "ENOB")
+    return (
+        Table("Error by cause", ("cause", "rms alone", "share of the power"), tuple(causes)),
+        Table("As a converter", columns, tuple(places)),
+        Table("Figures of merit", ("figure", "value"), tuple(_merit_rows(content["merits"]))),
+    )
+
+
+def budget_figure(content: dict[str, Any], found: xr.Dataset) -> Figure:
+    """Show the budget over the window, and its causes as a table."""
+    drawn = draw(lambda canvas: plot_budget(found, canvas.subplots()), height=3.6)
+    caption = (
+        "Each cause turned on alone, stacked; the line is the circuit with all of them at once. "
+        f"The remainder is {_share(content['remainder_share'])} of the power."
+    )
+    about = svg(drawn, key="budget", title="Error budget", about=caption)
+    return Figure("budget", "Error budget", caption, about, budget_tables(content)[0])

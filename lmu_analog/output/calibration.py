@@ -1,0 +1,128 @@
+"""Calibration for people and scripts: a row a method, and a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from lmu_analog.ensembles.store import FAILED, UNSTABLE
+from lmu_analog.ensembles.yields import percentiles, yield_within
+from lmu_analog.output import style
+from lmu_analog.output.facts import Table, percent
+from lmu_analog.output.layout import lined_up, percent_along
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WORDS = {
+    "nominal": "as built, read out nominally",
+    "readout": "least-squares readout for every circuit",
+    "ensemble": "one readout, fitted to 100 other circuits",
+    "theta": "one knob on all capacitors and inductors",
+    "trim": "k elements turned together",
+    "exact-k": "the k most sensitive elements exact",
+    "dac": "a converter on every element",
+    "tau": "weights computed anew from measured taus",
+}
+PLACES = {"fitted_nrmse": "fitted", "window_nrmse": "nrmse", "drifted_nrmse": "drifted"}
+
+
+def content(found: xr.Dataset, limit: float | None = None) -> dict[str, Any]:
+    """Give the figures of a calibration.
+
+    Parameters
+    ----------
+    found : Dataset
+        From ``analysis.calibration.calibrate``.
+    limit : float, optional
+        Of the window NRMSE, for the yield.
+    """
+    kept = ("order", "family", "realization", "seed", "temperature_k")
+    return {
+        **{key: found.attrs[key] for key in kept},
+        "samples": found.sizes["sample"],
+        "trimmed": list(found.attrs["trimmed"]),
+        "exact": list(found.attrs["exact"]),
+        "methods": {str(m): _method(found.sel(calibration=m), limit) for m in found.calibration.values},
+    }
+
+
+def _method(run: xr.Dataset, limit: float | None) -> dict[str, Any]:
+    """Give medians with their 95 % intervals, and the yield, of one method."""
+    figures: dict[str, Any] = {}
+    for name, key in PLACES.items():
+        spread = percentiles(run.assign(window_nrmse=run[name]))
+        picked = ("median", "median_low", "median_high", "p95")
+        figures[key] = {k: spread[k] for k in picked} if run[name].notnull().any() else None
+    figures["unstable"] = int((run.status == UNSTABLE).sum())
+    figures["failed"] = int((run.status == FAILED).sum())
+    figures["yield"] = None
+    if limit is not None:
+        good = yield_within(run, limit)
+        figures["yield"] = {"limit": limit, "value": good.value, "low": good.low, "high": good.high}
+    return figures
+
+
+def table(given: dict[str, Any]) -> Table:
+    """List methods: medians by the tones of the fit, by the design's input and at its temperature, and yield."""
+    columns = ["method", "fitted", "median", "95 %"]
+    warm, limited = (any(m[key] for m in given["methods"].values()) for key in ("drifted", "yield"))
+    columns += [f"{given['temperature_k'] - 273.15:g} C"] if warm else []
+    columns += ["yield"] if limited else []
+    rows = []
+    for name, figures in given["methods"].items():
+        row = [name, *_medians(figures)]
+        row += [percent(figures["drifted"]["median"])] if warm else []
+        row += [percent(figures["yield"]["value"])] if limited else []
+        rows.append((*row, WORDS[name]))
+    caption = f"window NRMSE after calibration, {given['samples']} circuits"
+    return Table(caption, (*columns, "what is done"), tuple(rows))
+
+
+def _medians(figures: dict[str, Any]) -> tuple[str, str, str]:
+    nrmse, fitted = figures["nrmse"], figures["fitted"]
+    missing = {"median": None, "p95": None}
+    return (
+        percent((fitted or missing)["median"]),
+        percent((nrmse or missing)["median"]),
+        percent((nrmse or missing)["p95"]),
+    )
+
+
+def text(given: dict[str, Any]) -> str:
+    """Lay out the object of ``calibrate``."""
+    lines = [f"{given['family']}, {given['realization']}, order {given['order']}, seed {given['seed']}"]
+    lines.append(lined_up(table(given)))
+    for key in ("trimmed", "exact"):
+        if given[key] and {"trimmed": "trim", "exact": "exact-k"}[key] in given["methods"]:
+            lines.append(f"  {key}: {', '.join(given[key])}")
+    return "\n".join(lines)
+
+
+def plot_calibration(found: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the window NRMSE of all circuits, a row a method: 5 % to 95 % as a bar, the median as a mark.
+
+    Parameters
+    ----------
+    found : Dataset
+        From ``analysis.calibration.calibrate``.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax)
+    names = [str(m) for m in found.calibration.values]
+    for k, name in enumerate(names):
+        errors = found.window_nrmse.sel(calibration=name).values
+        finite = 100.0 * errors[np.isfinite(errors)]
+        if len(finite):
+            low, middle, high = np.percentile(finite, [5.0, 50.0, 95.0])
+            ax.plot([low, high], [k, k], **style.PALE)
+            ax.plot(middle, k, "o", color=style.BLUE)
+            ax.annotate(f"{middle:.3g} %", (middle, k), (0.0, 7.0), textcoords="offset points", ha="center")
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.margins(y=0.12)
+    percent_along(ax)
+    ax.set(xlabel="Window NRMSE (%);  bar: 5 % to 95 % of circuits, mark: median")
+    return style.finish(ax, None)

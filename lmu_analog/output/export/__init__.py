@@ -1,0 +1,1 @@
+"""What is taken to other tools: parts lists, schematics, behavioural models."""

@@ -1,0 +1,61 @@
+"""The table of formats that a design's circuit is exported to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.design import Design
+from lmu_analog.ensembles.sampling import Sampling, planned_circuit
+from lmu_analog.errors import DesignError
+from lmu_analog.output.export.kicad import kicad
+from lmu_analog.output.export.lists import bom, components_json
+from lmu_analog.output.export.veriloga import verilog_a
+from lmu_analog.output.files import write_text
+from lmu_analog.output.schematic import as_svg
+
+# Format to its suffix, which the receiving program insists on (none where any will do), and its writer.
+FORMATS: dict[str, tuple[str, Callable[[Design, Circuit], str]]] = {
+    "bom": ("", bom),
+    "json": ("", components_json),
+    "verilog-a": ("", verilog_a),
+    "kicad": (".kicad_sch", kicad),
+    "svg": (".svg", lambda _, circuit: as_svg(circuit)),
+}
+
+
+def export(
+    design: Design,
+    to: str,
+    path: Path,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    sampling: Sampling = "random",
+) -> Path:
+    """Write a design's circuit, or one of its mismatch samples, for another tool.
+
+    Parameters
+    ----------
+    design : Design
+    to : str
+        A format of the table.
+    path : Path
+        File to write.
+    sample, seed, sampling : int or None, int, str
+        Mismatch sample in place of the nominal circuit.
+
+    Raises
+    ------
+    DesignError
+        If the format is unknown, the file's name does not suit it, or the circuit has no such form.
+    """
+    if to not in FORMATS:
+        raise DesignError(f"unknown format {to!r:.40}; known are {', '.join(FORMATS)}")
+    suffix, write = FORMATS[to]
+    if suffix and path.suffix != suffix:
+        raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")
+    if sample is None:
+        return write_text(path, write(design, build(design)))
+    circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+    return write_text(path, write(design, circuit))

@@ -1,0 +1,58 @@
+"""Tables of text for a terminal, and figures onto a file that the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lmu_analog.errors import DesignError
+from lmu_analog.output.facts import Table
+from lmu_analog.output.jobs import FIGURES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def lined_up(table: Table) -> str:
+    """Lay a table out in columns: the first and the last to the left, the others to the right."""
+    lines = [table.columns, *table.rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(table.columns))]
+    last = len(widths) - 1
+
+    def cell(text: str, k: int) -> str:
+        return text.ljust(widths[k]) if k in (0, last) else text.rjust(widths[k])
+
+    body = ["  " + "  ".join(cell(text, k) for k, text in enumerate(line)).rstrip() for line in lines]
+    return "\n".join([table.caption, *body])
+
+
+def check_figure(path: Path | None) -> None:
+    """Refuse a figure's name that nothing can be written to, before the work is done."""
+    if path is not None and (path.suffix not in FIGURES or not path.parent.is_dir()):
+        raise DesignError(
+            f"--plot {path}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
+        )
+
+
+def save_figure(draw: Callable[[Axes], Axes], path: Path, *, height: float) -> Path:
+    """Draw on axes of 9 by ``height`` inches and write them; SVG, PNG or PDF by the suffix."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, height), layout="constrained")
+    draw(figure.subplots())
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def percent_along(ax: Axes) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=15))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())

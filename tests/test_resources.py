@@ -1,0 +1,114 @@
+"""Supply current, chip area and money."""
+
+from pathlib import Path
+
+import pytest
+
+from lmu_analog.analysis.resources import resources
+from lmu_analog.building import build
+from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor, Transconductor
+from lmu_analog.circuits.prices import Price, read_prices
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.output import resources as shown
+
+BOARD = Design(order=3, theta="1 ms", opamp="MCP6004", supply="2.5 V")
+CHIP = Design(
+    order=3,
+    theta="10 us",
+    family="active-rc",
+    capacitance="2 pF",
+    technology="ihp-sg13g2",
+    mismatch={"resistor": {"area": "50 um2", "scale": "units"}},
+)
+
+
+def test_power_is_the_quiescent_current_of_all_amplifiers():
+    found = resources(BOARD)
+    count = sum(isinstance(c, OpAmp) for c in build(BOARD).components)
+    assert count > 3
+    # parts.toml: 0.1 mA each, across 5 V, for 1 ms.
+    assert found.current == pytest.approx(count * 1e-4)
+    assert found.power == pytest.approx(count * 5e-4)
+    assert found.energy == pytest.approx(count * 5e-7)
+    assert found.areas == ()
+    assert found.cost is None
+
+
+def test_an_ideal_amplifier_has_no_known_current():
+    found = resources(BOARD.replace(opamp="ideal"))
+    assert found.current is None
+    assert "current of ideal: an ideal op-amp has no supply current; name a part" in shown.missing(found)
+    table = {"gain": "100 dB", "gbw": "1 MHz"}
+    assert "no current known" in shown.missing(resources(BOARD.replace(opamp=table)))[0]
+
+
+def test_a_part_of_ones_own_says_its_current(tmp_path: Path):
+    file = tmp_path / "parts.toml"
+    file.write_text('[MINE]\ngain = 100\ngbw = 1e6\nsupply = [2, 6]\ncurrent = "50 uA"\n')
+    mine = BOARD.replace(parts=file, opamp="MINE")
+    assert resources(mine).currents[0].each == pytest.approx(50e-6)
+    file.write_text("[MINE]\ngain = 100\ngbw = 1e6\nsupply = [2, 6]\ncurrent = -1\n")
+    with pytest.raises(DesignError, match="MINE: current = -1 A; above 0"):
+        resources(BOARD.replace(parts=file, opamp="MINE"))
+
+
+def test_transconductors_need_at_least_what_weak_inversion_does():
+    design = Design(order=3, theta="10 us", family="gm-c", capacitance="2 pF", supply="0.6 V")
+    gm = sum(c.value for c in build(design).components if isinstance(c, Transconductor))
+    # 2 n U_T with n = 1.35 and 25.852 mV at 300 K.
+    assert resources(design).current == pytest.approx(2 * 1.35 * 0.025852 * gm)
+
+
+def test_area_is_that_of_the_sheets_and_the_matching():
+    found = {a.what: a for a in resources(CHIP).areas}
+    parts = build(CHIP).components
+    farads = [c.value for c in parts if isinstance(c, Capacitor)]
+    ohms = [c.value for c in parts if isinstance(c, Resistor)]
+    # technologies.toml: MIM 1.5 fF/um^2.
+    assert found["capacitor (mim)"].total == pytest.approx(sum(farads) / 1.5e-3)
+    resistors = found["resistor (rppd)"]
+    assert resistors.units == pytest.approx(sum(ohms) / min(ohms))
+    assert resistors.total == pytest.approx(50e-12 * sum(ohms) / min(ohms))
+    # Without an area: squares of 260 Ohm, a micrometre wide.
+    plain = {a.what: a for a in resources(CHIP.replace(mismatch={})).areas}
+    assert plain["resistor (rppd)"].total == pytest.approx(sum(ohms) / 260 * 1e-12)
+
+
+def test_a_resistor_too_narrow_to_draw_is_told():
+    tight = CHIP.replace(mismatch={"resistor": {"area": "1 um2"}})
+    note = next(a.note for a in resources(tight).areas if a.what.startswith("resistor"))
+    assert "too narrow to draw: take more area" in note
+
+
+def test_packages_are_whole(tmp_path: Path):
+    file = tmp_path / "prices.csv"
+    file.write_text("part,price,amplifiers\nMCP6004, 0.50, 4  # quad\n\nresistor,0.01\n")
+    prices = read_prices(file)
+    assert prices == {"MCP6004": Price(0.5, 4), "resistor": Price(0.01)}
+    found = resources(BOARD, prices)
+    parts = build(BOARD).components
+    amplifiers = sum(isinstance(c, OpAmp) for c in parts)
+    resistors = sum(isinstance(c, Resistor) for c in parts)
+    assert found.cost == pytest.approx(-(-amplifiers // 4) * 0.5 + resistors * 0.01)
+    assert "price of capacitor" in shown.missing(found)
+    assert "cost of parts" in shown.text(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "holds no price"),
+        ("resistor\n", "line 1: 1 cells; part,price or part,price,amplifiers is wanted"),
+        ("resistor,cheap\n", "line 1: 'cheap'; a price"),
+        ("resistor,-1\n", "line 1: price -1, 1 amplifiers"),
+        ("resistor,1\nresistor,2\n", "line 2: 'resistor' has a price already"),
+    ],
+)
+def test_a_wrong_price_list_is_refused(tmp_path: Path, content: str, message: str):
+    file = tmp_path / "prices.csv"
+    file.write_text(content)
+    with pytest.raises(DesignError, match=message):
+        read_prices(file)
+    with pytest.raises(DesignError, match="cannot be read"):
+        read_prices(tmp_path / "none.csv")
