@@ -22,9 +22,9 @@ import numpy as np  # noqa: E402
 
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
-from lmu_analog.ensembles.layout import CHUNK  # noqa: E402
 from lmu_analog.ensembles.simulated import ngspice_sample  # noqa: E402
 from lmu_analog.spice.worker import Worker  # noqa: E402
+from lmu_analog.storage.layout import CHUNK  # noqa: E402
 
 SEED = 0
 REPEATS = 5

@@ -35,12 +35,12 @@ from lmu_analog.circuits.circuit import Circuit, with_values  # noqa: E402
 from lmu_analog.circuits.extract import extract  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
-from lmu_analog.ensembles.first_order import first_order  # noqa: E402
-from lmu_analog.ensembles.mismatch import Mismatch, draw, sample  # noqa: E402
-from lmu_analog.ensembles.quadratic import nrmse_quantiles  # noqa: E402
 from lmu_analog.memory import window  # noqa: E402
+from lmu_analog.mismatch.law import Mismatch, draw, sample  # noqa: E402
 from lmu_analog.simulation import grid, ngspice_task, read_states, settling  # noqa: E402
 from lmu_analog.spice.worker import Worker  # noqa: E402
+from lmu_analog.theory.first_order import first_order  # noqa: E402
+from lmu_analog.theory.quadratic import nrmse_quantiles  # noqa: E402
 
 SEED = 0
 THETA = 1e-3

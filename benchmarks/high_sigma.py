@@ -21,10 +21,10 @@ import numpy as np  # noqa: E402
 
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
-from lmu_analog.ensembles.first_order import first_order  # noqa: E402
 from lmu_analog.ensembles.high_sigma import METHODS, high_sigma  # noqa: E402
-from lmu_analog.ensembles.quadratic import quadratic_form, quantile  # noqa: E402
 from lmu_analog.ensembles.yields import clopper_pearson  # noqa: E402
+from lmu_analog.theory.first_order import first_order  # noqa: E402
+from lmu_analog.theory.quadratic import quadratic_form, quantile  # noqa: E402
 
 SEED = 0
 FAILURE = 3e-5

@@ -25,17 +25,17 @@ import numpy as np  # noqa: E402
 from lmu_analog.circuits.extract import extract  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
-from lmu_analog.ensembles.layout import CHUNK  # noqa: E402
-from lmu_analog.ensembles.mismatch import sample_circuit  # noqa: E402
 from lmu_analog.ensembles.nonlinear import nonlinear_chunk  # noqa: E402
-from lmu_analog.ensembles.reasons import CODES  # noqa: E402
 from lmu_analog.ensembles.simulated import ngspice_sample  # noqa: E402
-from lmu_analog.ensembles.store import GOOD  # noqa: E402
 from lmu_analog.memory.window import time_profile, window_nrmse  # noqa: E402
+from lmu_analog.mismatch.law import sample_circuit  # noqa: E402
 from lmu_analog.simulation import grid, ideal_window, read_states, settling  # noqa: E402
 from lmu_analog.spice import ngspice  # noqa: E402
 from lmu_analog.spice.deck import deck, transient  # noqa: E402
 from lmu_analog.spice.worker import Worker  # noqa: E402
+from lmu_analog.storage.layout import CHUNK  # noqa: E402
+from lmu_analog.storage.reasons import CODES  # noqa: E402
+from lmu_analog.storage.store import GOOD  # noqa: E402
 
 SEED = 0
 REPEATS = 5

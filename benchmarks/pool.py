@@ -27,9 +27,9 @@ sys.path.insert(0, str(HERE.parent))  # worker processes find this file as a mod
 import numpy as np  # noqa: E402
 
 from lmu_analog.design import Design  # noqa: E402
-from lmu_analog.ensembles.mismatch import sample_circuit  # noqa: E402
 from lmu_analog.ensembles.pool import processors, run_tasks  # noqa: E402
 from lmu_analog.ensembles.simulated import ngspice_sample  # noqa: E402
+from lmu_analog.mismatch.law import sample_circuit  # noqa: E402
 from lmu_analog.simulation import extract, ngspice_task, settling  # noqa: E402
 from lmu_analog.spice import ngspice  # noqa: E402
 from lmu_analog.spice.worker import Worker  # noqa: E402

@@ -21,12 +21,12 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 from scipy.optimize import brentq  # noqa: E402
 
-from lmu_analog.ensembles.coefficients import count_unstable, excess_error  # noqa: E402
-from lmu_analog.ensembles.opamp_needs import Need, excess_with_opamps, offset_gain  # noqa: E402
-from lmu_analog.ensembles.rounding import rounding_errors  # noqa: E402
 from lmu_analog.ensembles.yields import clopper_pearson  # noqa: E402
 from lmu_analog.memory.legendre import legendre  # noqa: E402
 from lmu_analog.memory.realizations import realize  # noqa: E402
+from lmu_analog.theory.coefficients import count_unstable, excess_error  # noqa: E402
+from lmu_analog.theory.opamp_needs import Need, excess_with_opamps, offset_gain  # noqa: E402
+from lmu_analog.theory.rounding import rounding_errors  # noqa: E402
 
 SEED = 0
 SCANS = 100  # beginnings of the scan of common resistors

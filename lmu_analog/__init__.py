@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lmu_analog.circuits.extract import extract
     from lmu_analog.circuits.models import OpAmpModel
     from lmu_analog.design import Design
-    from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
     from lmu_analog.ensembles.montecarlo import monte_carlo
     from lmu_analog.ensembles.sweep import sweep
     from lmu_analog.errors import (
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from lmu_analog.memory.realizations import Realization, realize
     from lmu_analog.memory.statespace import StateSpace
     from lmu_analog.memory.symbolic import derive
+    from lmu_analog.mismatch.law import Mismatch, draw, sample
     from lmu_analog.simulation import simulate
     from lmu_analog.spice.netlist import netlist
 
@@ -38,7 +38,7 @@ _HOMES = {
     "Design": "design",
     "DesignError": "errors",
     "LmuAnalogError": "errors",
-    "Mismatch": "ensembles.mismatch",
+    "Mismatch": "mismatch.law",
     "OpAmpModel": "circuits.models",
     "Realization": "memory.realizations",
     "SimulationError": "errors",
@@ -47,13 +47,13 @@ _HOMES = {
     "StoreError": "errors",
     "build": "building",
     "derive": "memory.symbolic",
-    "draw": "ensembles.mismatch",
+    "draw": "mismatch.law",
     "extract": "circuits.extract",
     "legendre": "memory.legendre",
     "monte_carlo": "ensembles.montecarlo",
     "netlist": "spice.netlist",
     "realize": "memory.realizations",
-    "sample": "ensembles.mismatch",
+    "sample": "mismatch.law",
     "simulate": "simulation",
     "sweep": "ensembles.sweep",
 }

@@ -101,7 +101,7 @@ class Design:
     groups : tuple of Group
         Components whose mismatch is correlated.
     only, without : tuple of str
-        Patterns: the mismatch that acts, see ``ensembles.selection``; all unless given.
+        Patterns: the mismatch that acts, see ``mismatch.selection``; all unless given.
     drift : dict
         Class to temperature coefficients, where not those of the technology.
     nrmse : float or None

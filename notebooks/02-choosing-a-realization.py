@@ -25,8 +25,8 @@ import xarray as xr
 
 from lmu_analog import Design, build, legendre, monte_carlo, realize
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
-from lmu_analog.ensembles.coefficients import count_unstable, excess_error
 from lmu_analog.memory.legendre import usable_band
+from lmu_analog.theory.coefficients import count_unstable, excess_error
 
 names = ["legendre", "balanced", "cap-feedforward", "ladder", "bus-ladder", "rlc-ladder"]
 orders = [3, 6, 12, 24]

@@ -12,11 +12,11 @@ from lmu_analog.analysis.noise import noise
 from lmu_analog.building import realization
 from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.cli import run_command
-from lmu_analog.ensembles.first_order import first_order
-from lmu_analog.ensembles.opamp_needs import Need, excess_with_opamps
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.structure import matrices, scaled
 from lmu_analog.memory.window import QUADRATURE
+from lmu_analog.theory.first_order import first_order
+from lmu_analog.theory.opamp_needs import Need, excess_with_opamps
 
 LOOSE = {"resistor": "1 %", "capacitor": "1 %"}
 # Three families, each with several causes of like size.

@@ -15,13 +15,13 @@ from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised,
 from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.ensembles.coefficients import first_order_excess
-from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
+from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.output import calibration as shown
+from lmu_analog.theory.coefficients import first_order_excess
 
 BAND = 17.3 / (2 * math.pi)  # theory.md section 4: where the ideal memory of order 12 is 1 % wrong
 # circuits.md section 6: median total error in % of 200 circuits, order 12, at 1 %.

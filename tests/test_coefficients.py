@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lmu_analog.ensembles.coefficients import excess_error, first_order_excess, mismatch_floor
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
+from lmu_analog.theory.coefficients import excess_error, first_order_excess, mismatch_floor
 
 # theory.md section 4: w_m theta at which the ideal memory is 1 % wrong.
 BAND = {3: 1.76, 6: 6.46, 12: 17.3, 24: 40.2}

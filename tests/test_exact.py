@@ -8,13 +8,13 @@ from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact
 from lmu_analog.ensembles.exact import block_size, exact_chunk, exact_draws
-from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
-from lmu_analog.ensembles.store import GOOD, UNSTABLE
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory import window
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import growth, respond
+from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.simulation import grid, ideal_window
+from lmu_analog.storage.store import GOOD, UNSTABLE
 
 PAIRS = [(name, r) for name, family in FAMILIES.items() for r in family.realizations]
 STRAY = {c: "5 %" for c in ("resistor", "capacitor", "inductor", "transconductor", "tau", "opamp")}

@@ -19,12 +19,12 @@ from lmu_analog.circuits.models import OtaModel
 from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.mismatch.law import sample_circuit
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector

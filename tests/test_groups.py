@@ -6,9 +6,9 @@ import pytest
 from lmu_analog.building import build
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, columns, draw, sample
-from lmu_analog.ensembles.sensitivity import elements
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import Mismatch, columns, draw, sample
+from lmu_analog.theory.sensitivity import elements
 
 MISMATCH = {"resistor": Tolerance(0.01, "gauss"), "capacitor": Tolerance(0.02, "gauss")}
 DESIGN = Design(order=3, theta="1 ms", opamp="TL072", realization="legendre", mismatch=MISMATCH)

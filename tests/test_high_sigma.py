@@ -10,12 +10,12 @@ from scipy import stats
 from lmu_analog.design import Design
 from lmu_analog.ensembles.evaluate import errors_of
 from lmu_analog.ensembles.exact import exact_chunk
-from lmu_analog.ensembles.first_order import first_order
 from lmu_analog.ensembles.high_sigma import high_sigma
-from lmu_analog.ensembles.mismatch import Mismatch, build, draw
-from lmu_analog.ensembles.quadratic import quadratic_form, quantile
 from lmu_analog.ensembles.scaled_sigma import extrapolate, scales_for
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import Mismatch, build, draw
+from lmu_analog.theory.first_order import first_order
+from lmu_analog.theory.quadratic import quadratic_form, quantile
 
 SIGMA = {"tolerance": "1 %", "distribution": "gauss"}
 SMALL = Design(order=3, theta="1 ms", bandwidth="280 Hz", mismatch={"resistor": SIGMA, "capacitor": SIGMA})

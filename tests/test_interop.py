@@ -10,11 +10,11 @@ from scipy import signal
 from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.reference import discretize
 from lmu_analog.memory.statespace import StateSpace, cut, frequency_response, respond
+from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.output.interop import from_ss, to_control, to_scipy, to_xarray
 
 FREQUENCY = np.array([10.0, 300.0, 1000.0])  # Hz, up to the band of theta = 1 ms

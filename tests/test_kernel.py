@@ -11,8 +11,8 @@ from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.tape import Number, Tape, program
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.ensembles.kernel import check_kernel, compiled_draw, draw_keys
-from lmu_analog.ensembles.mismatch import Mismatch, draw
 from lmu_analog.errors import StoreError
+from lmu_analog.mismatch.law import Mismatch, draw
 
 pytest.importorskip("numba")
 

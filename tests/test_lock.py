@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from lmu_analog.ensembles.lock import locked
 from lmu_analog.errors import StoreError
+from lmu_analog.storage.lock import locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from lmu_analog.ensembles.lock import locked
+from lmu_analog.storage.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60.0)

@@ -7,10 +7,10 @@ import pytest
 
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
-from lmu_analog.ensembles.store import open_run
 from lmu_analog.errors import DesignError, SimulatorMissing
 from lmu_analog.output import mainjob
 from lmu_analog.spice import ngspice
+from lmu_analog.storage.store import open_run
 
 DESIGN = Design(order=2, theta="1 ms", mismatch={"resistor": "1 %"}, nrmse="50 %")
 FILES = {

@@ -10,8 +10,8 @@ from lmu_analog.building import build
 from lmu_analog.circuits.components import OpAmp, Resistor
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, columns, draw, factor, is_sound, sample, sample_circuit
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import Mismatch, columns, draw, factor, is_sound, sample, sample_circuit
 
 DESIGN = Design(order=3, theta="1 ms", mismatch={"resistor": "1 %", "capacitor": "2 %"})
 CIRCUIT, LAW = build(DESIGN), Mismatch.of(DESIGN)

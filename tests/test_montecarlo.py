@@ -8,9 +8,7 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.ensembles.exact import exact_chunk
-from lmu_analog.ensembles.mismatch import Mismatch, draw, sample, sample_circuit
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.memory.legendre import legendre
@@ -18,8 +16,10 @@ from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.structure import read_out
 from lmu_analog.memory.window import Quadrature, tone_profile, window_nrmse
+from lmu_analog.mismatch.law import Mismatch, draw, sample, sample_circuit
 from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Tones
+from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
 
 DESIGN = Design(order=4, theta="1 ms", bandwidth="500 Hz", mismatch={"resistor": "1 %", "capacitor": "2 %"})
 

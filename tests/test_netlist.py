@@ -6,7 +6,7 @@ import pytest
 from lmu_analog.building import build
 from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import sample_circuit
+from lmu_analog.mismatch.law import sample_circuit
 from lmu_analog.spice.elements import opamp_subcircuit
 from lmu_analog.spice.netlist import lead, needs_file, netlist, recording_points
 from lmu_analog.stimulus import Recording, multitone

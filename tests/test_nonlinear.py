@@ -7,11 +7,11 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.nonlinear import nonlinear_chunk
-from lmu_analog.ensembles.reasons import CODES, reasons
 from lmu_analog.ensembles.simulated import ngspice_sample
-from lmu_analog.ensembles.store import GOOD, UNSTABLE, open_run
 from lmu_analog.errors import CircuitError, StoreError
 from lmu_analog.spice.worker import Worker
+from lmu_analog.storage.reasons import CODES, reasons
+from lmu_analog.storage.store import GOOD, UNSTABLE, open_run
 
 OPAMP = {
     "gain": "100 dB",

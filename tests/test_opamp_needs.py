@@ -8,10 +8,10 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.scaling import peak_scale
-from lmu_analog.ensembles.opamp_needs import Need, excess_with_opamps, offset_gain
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
+from lmu_analog.theory.opamp_needs import Need, excess_with_opamps, offset_gain
 
 BAND = {6: 6.46 / (2 * np.pi), 12: 17.3 / (2 * np.pi)}  # theta = 1
 # circuits.md section 2: A0 in dB, w_t theta, offset gain, for 1 % extra window error.

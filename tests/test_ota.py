@@ -9,9 +9,9 @@ from lmu_analog.circuits.components import Ammeter, Mosfet, Transconductor
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.ota import LIMIT, ota, rails, tail_current
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.mismatch.law import sample_circuit
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, transient, vector

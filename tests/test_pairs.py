@@ -15,8 +15,8 @@ from lmu_analog.circuits.ranges import counts
 from lmu_analog.circuits.rounding import choose_common
 from lmu_analog.circuits.values import best_pair, members, nearest
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, columns
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import Mismatch, columns
 from lmu_analog.simulation import simulate
 
 DESIGN = Design(order=4, theta="1 ms", realization="legendre", values="E24")

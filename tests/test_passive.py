@@ -15,13 +15,13 @@ from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.passive import passive_rlc
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.store import GOOD
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response, growth
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
+from lmu_analog.storage.store import GOOD
 
 VARIANTS = ["", "gyrator"]
 ORDERS = [3, 6, 12]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lmu_analog.ensembles.reasons import CODES, REASONS, code_of, reasons
 from lmu_analog.errors import SimulationError
+from lmu_analog.storage.reasons import CODES, REASONS, code_of, reasons
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from scipy.special import ndtr
 
 from lmu_analog.building import build
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, columns, draw
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import (
     BLOCK,
@@ -19,6 +18,7 @@ from lmu_analog.ensembles.sampling import (
     planned_circuit,
 )
 from lmu_analog.errors import DesignError, StoreError
+from lmu_analog.mismatch.law import Mismatch, columns, draw
 from lmu_analog.output.decks import deck_text
 from lmu_analog.simulation import simulate
 

@@ -9,13 +9,13 @@ from lmu_analog.building import build
 from lmu_analog.circuits.tolerance import CLASSES, DISTRIBUTIONS, Tolerance
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, columns, draw, sample, sample_circuit
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.selection import Selection
-from lmu_analog.ensembles.sensitivity import elements
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import Mismatch, columns, draw, sample, sample_circuit
+from lmu_analog.mismatch.selection import Selection
 from lmu_analog.output.decks import deck_text
 from lmu_analog.simulation import simulate
+from lmu_analog.theory.sensitivity import elements
 
 DESIGN = Design(
     order=3,
@@ -91,7 +91,9 @@ def test_without_mismatch_every_sample_is_the_nominal_circuit():
     run = monte_carlo(design, 3, workers=1)
     # The ensemble and the single run take different ways to the same sum: rounding, cond(A) of order 3 is 30.
     np.testing.assert_allclose(run.window_nrmse, float(simulate(design).window_nrmse), rtol=1e-9)
-    np.testing.assert_allclose(run.window_nrmse, run.window_nrmse[0], rtol=1e-12)  # lanes of a vector round alike
+    np.testing.assert_allclose(
+        run.window_nrmse, run.window_nrmse[0], rtol=1e-12
+    )  # lanes of a vector round alike
     assert sample_circuit(design, seed=5, index=7) == CIRCUIT
 
 

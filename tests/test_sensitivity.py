@@ -5,8 +5,8 @@ import pytest
 
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.sensitivity import elements
 from lmu_analog.simulation import simulate
+from lmu_analog.theory.sensitivity import elements
 
 DESIGN = Design(order=6, theta="1 ms", bandwidth="1 kHz", mismatch={"resistor": "1 %", "capacitor": "1 %"})
 

@@ -7,11 +7,11 @@ from scipy import signal
 from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import sample_circuit
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import StateSpace, frequency_response
+from lmu_analog.mismatch.law import sample_circuit
 from lmu_analog.simulation import exact_states, grid, reference_states, settling, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector

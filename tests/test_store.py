@@ -14,11 +14,11 @@ import zarr
 
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact, montecarlo
-from lmu_analog.ensembles.layout import CHUNK
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.reasons import reasons
-from lmu_analog.ensembles.store import FAILED, GOOD, create, finished, manifest, open_run, resume
 from lmu_analog.errors import SimulationError, StoreError
+from lmu_analog.storage.layout import CHUNK
+from lmu_analog.storage.reasons import reasons
+from lmu_analog.storage.store import FAILED, GOOD, create, finished, manifest, open_run, resume
 
 DESIGN = Design(order=3, theta="1 ms", mismatch={"resistor": "1 %"})
 

@@ -14,8 +14,8 @@ from lmu_analog.circuits.technology import pelgrom, technologies, technology, to
 from lmu_analog.circuits.temperature import NOMINAL, TemperatureLaw, at_temperature
 from lmu_analog.circuits.tolerance import CLASSES, Tolerance
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, draw, sample
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import Mismatch, draw, sample
 
 UM2 = 1e-12
 

@@ -8,12 +8,12 @@ import xarray as xr
 
 from lmu_analog.building import build
 from lmu_analog.design import Design
-from lmu_analog.ensembles.first_order import deviation, first_order
-from lmu_analog.ensembles.mismatch import factor
+from lmu_analog.ensembles.comparison import compare, predict, theory_of
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.theory import compare, predict, theory_of
 from lmu_analog.ensembles.yields import percentiles
+from lmu_analog.mismatch.law import factor
 from lmu_analog.simulation import simulate
+from lmu_analog.theory.first_order import deviation, first_order
 
 ONE_PERCENT = {"tolerance": "1 %", "distribution": "gauss"}
 BAND = {6: 6.46, 12: 17.3}  # w_m theta at which the ideal memory is 1 % wrong

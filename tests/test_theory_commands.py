@@ -8,7 +8,7 @@ import pytest
 
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
-from lmu_analog.ensembles.sensitivity import elements
+from lmu_analog.theory.sensitivity import elements
 
 TEXT = """
 [memory]

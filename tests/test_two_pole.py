@@ -11,7 +11,6 @@ from lmu_analog.circuits.components import Capacitor, Resistor, Transconductor
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
-from lmu_analog.ensembles.store import GOOD
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import StateSpace, frequency_response, growth
@@ -19,6 +18,7 @@ from lmu_analog.memory.window import tone_profile, window_nrmse
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
+from lmu_analog.storage.store import GOOD
 
 NAME = "principle3-two-pole"
 TAUS = {"tau": 0.1, "second_tau": 0.02}  # s, with theta = 1 s: experiments.md

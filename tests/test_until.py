@@ -7,12 +7,12 @@ import xarray as xr
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact, montecarlo
 from lmu_analog.ensembles.intervals import clopper_pearson
-from lmu_analog.ensembles.layout import CHUNK
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import BLOCK
 from lmu_analog.ensembles.until import describe, half_width, is_reached, looks, read_target
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.errors import DesignError
+from lmu_analog.storage.layout import CHUNK
 
 DESIGN = Design(order=2, theta="1 ms", nrmse="20 %", mismatch={"resistor": "5 %", "capacitor": "5 %"})
 

@@ -12,9 +12,9 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.rounding import choose_common
 from lmu_analog.circuits.values import SERIES, around, members, nearest
 from lmu_analog.design import Design
-from lmu_analog.ensembles.rounding import rounding_errors
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.theory.rounding import rounding_errors
 
 positive = st.floats(1e-12, 1e9)
 # Members that people know; 9.20 and not 9.19 is the exception of the standard.

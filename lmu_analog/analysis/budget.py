@@ -15,9 +15,9 @@ from lmu_analog.analysis.periodic import Periodic, bent, difference_power, error
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, columns, draw, sample
 from lmu_analog.errors import CircuitError, SimulationError
 from lmu_analog.memory.window import QUADRATURE, Quadrature, readout, time_profile
+from lmu_analog.mismatch.law import Mismatch, columns, draw, sample
 from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Tones, multitone
 

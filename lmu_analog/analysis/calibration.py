@@ -20,12 +20,12 @@ from lmu_analog.analysis.recipes import (
 )
 from lmu_analog.circuits.temperature import NOMINAL, at_temperature
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import is_sound
-from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
 from lmu_analog.memory.stability import is_stable
+from lmu_analog.mismatch.law import is_sound
 from lmu_analog.simulation import grid
+from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
 
 MOST_SAMPLES = 10_000
 MOST_BITS = 16

@@ -1,7 +1,7 @@
 """Calibration at the level of coefficients: what each method leaves of a realization's error, before a circuit.
 
 200 circuits, every coefficient p (1 + sigma z), errors in total (not excess) in the norm of
-``ensembles.coefficients``.
+``theory.coefficients``.
 """
 
 from collections.abc import Callable

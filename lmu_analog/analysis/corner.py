@@ -17,10 +17,10 @@ from lmu_analog.circuits.technology import technology
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw, is_sound, sample
 from lmu_analog.memory import window
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace
+from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 from lmu_analog.simulation import Grid, exact_states
 
 # The sign of a part's error that makes the memory's window longer: larger R, L and C, smaller gm.

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -113,7 +114,7 @@ def _effective_theta(states: np.ndarray, frequency: np.ndarray, theta: float) ->
         wanted = np.exp(-2j * np.pi * ratio * theta * np.outer(frequency, QUADRATURE.r))
         return float(np.mean(np.abs(seen - wanted) ** 2 @ QUADRATURE.weight))
 
-    best = minimize_scalar(
+    best: Any = minimize_scalar(
         error, bounds=(1.0 - WIDEST, 1.0 + WIDEST), method="bounded", options={"xatol": 1e-9}
     )
     return theta * float(best.x)

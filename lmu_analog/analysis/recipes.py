@@ -14,7 +14,7 @@ from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised,
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw, is_sound, sample
+from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 
 Method = Literal["nominal", "readout", "ensemble", "theta", "trim", "exact-k", "dac", "tau"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -140,7 +140,7 @@ def _kept(circuit: Circuit, index: Index, unit: np.ndarray, slow: tuple[int, flo
         total = np.zeros_like(modes)
         for turn in np.exp(2j * np.pi * (np.arange(CONTOUR) + 0.5) / CONTOUR):
             total += np.real(radius * turn * np.linalg.solve(radius * turn * E - F, E @ modes))
-        modes, _ = linalg.qr(total, mode="economic")
+        modes, _ = np.linalg.qr(total)
     modes[probe_rows(circuit, index)[0].any(axis=0)] *= PREFERRED
     *_, ranking = linalg.qr(modes.T, mode="economic", pivoting=True)
     return {int(j) for j in ranking[:states]}

@@ -111,7 +111,7 @@ def remainder(
         for k, x in enumerate(series):
             if x is None:
                 continue
-            part = x if np.ndim(x) == 0 else x[stretch]
+            part = x[stretch] if isinstance(x, np.ndarray) and x.ndim else x
             if column in where:
                 unit = reduction.order.unit[column]
                 board[i, n * k + where[column]] = part if unit == 1.0 else unit * part
@@ -156,7 +156,7 @@ def probe_series(
     C, D = [], []
     for k in range(max(len(series) for series in mine.values())):
         parts = {at: series[k] for at, series in mine.items() if len(series) > k and series[k] is not None}
-        lead = () if all(np.ndim(x) == 0 for x in parts.values()) else (samples,)
+        lead = () if not any(isinstance(x, np.ndarray) and x.ndim for x in parts.values()) else (samples,)
         C.append(np.zeros((*lead, reduction.circuit.order, len(where)), dtype))
         D.append(np.zeros((*lead, reduction.circuit.order), dtype))
         for (i, j), x in parts.items():

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from scipy import linalg
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.elimination import Table, eliminate, order_of, table
@@ -26,6 +25,7 @@ from lmu_analog.circuits.remainder import (
 from lmu_analog.circuits.unknowns import Index
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.solvent import Polynomial, nominal_solvent, state_space
+from lmu_analog.memory.stability import lyapunov
 from lmu_analog.memory.statespace import StateSpace, cut, frequency_response, joined
 
 DEGREES = (1, 2, 3, 5, 8)  # powers of s that are tried
@@ -126,7 +126,7 @@ def _whole_response(reduction: Reduction, content: Table, k: int) -> np.ndarray:
     for at, series in content.items():
         for power, x in enumerate(series):
             if x is not None:
-                powers[(power, *at)] = x if np.ndim(x) == 0 else x[k]
+                powers[(power, *at)] = x[k] if isinstance(x, np.ndarray) and x.ndim else x
     return whole_response(powers, size, 1j * CHECKED)
 
 
@@ -167,7 +167,7 @@ def _gaps(poles: np.ndarray, rate: float) -> Iterator[tuple[int, float]]:
     sizes = np.abs(poles)
     for count in range(int((sizes <= rate).sum()), len(sizes)):
         inner = max(sizes[count - 1], rate) if count else rate
-        if sizes[count] > GAP * inner and (poles.real[count:] < -DAMPED * sizes[count:]).all():
+        if sizes[count] > GAP * inner and (np.real(poles[count:]) < -DAMPED * sizes[count:]).all():
             yield count, float(np.sqrt(inner * sizes[count]))
     yield len(sizes), 10.0 * float(max(sizes[-1], rate))
 
@@ -189,6 +189,9 @@ def _aimed(reduction: Reduction) -> Reduction:
         return reduction
     drive = np.outer(left @ forced[0][0], left @ forced[0][0])
     drive += FLOOR * np.trace(drive) * np.eye(len(drive))
-    right = np.linalg.cholesky(linalg.solve_continuous_lyapunov(A, -drive))
+    reached = lyapunov(A, drive)
+    if reached is None:
+        raise CircuitError("what is left of the circuit without its fast modes is not stable")
+    right = np.linalg.cholesky(reached)
     inverse = np.linalg.inv(right)
     return replace(reduction, aim=Aim(inverse @ left, right, inverse @ A @ right))

@@ -9,10 +9,10 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.exact import exact_draws
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.ensembles.simulated import ngspice_draws
-from lmu_analog.ensembles.store import UNSTABLE
 from lmu_analog.errors import SimulationError, SimulatorMissing
 from lmu_analog.memory import window
 from lmu_analog.simulation import Engine
+from lmu_analog.storage.store import UNSTABLE
 
 AT_ONCE = 1024  # samples: bounds the memory
 SAMPLE_TIMEOUT = 600.0  # s in ngspice
@@ -28,7 +28,7 @@ def errors_of(
     design : Design
         Its signal is a sum of tones.
     z : (s, z) array
-        Standard normals, columns as in ``mismatch.columns``.
+        Standard normals, columns as in ``law.columns``.
     engine : {"exact", "ngspice"}
     workers : int, optional
         Processes of ngspice; as many as there are processors unless given.

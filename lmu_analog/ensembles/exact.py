@@ -17,16 +17,16 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.slow import Reduction, plan_reduction, slow_states
 from lmu_analog.design import Design
 from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
-from lmu_analog.ensembles.mismatch import Mismatch, columns, is_sound, sample
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
-from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE, Results
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory import lifted, steady, window
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
+from lmu_analog.mismatch.law import Mismatch, columns, is_sound, sample
 from lmu_analog.simulation import Grid, exact_states, grid, ideal_window
 from lmu_analog.stimulus import Recording, Tones
+from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results
 
 BLOCK = 2048  # samples of tones computed together: enough to hide what a call of NumPy costs
 SMALL_BLOCK = 64  # of what takes longer: long recordings, circuits that do not come down to slow states
@@ -89,7 +89,7 @@ def exact_chunk(
 
 
 def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
-    """Run the circuits of given draws, columns as in ``mismatch.columns``; profile (s, q) and status (s,)."""
+    """Run the circuits of given draws, columns as in ``law.columns``; profile (s, q) and status (s,)."""
     return _block(_bench(design), design.theta, z)
 
 

@@ -20,14 +20,14 @@ from scipy.special import ndtri
 
 from lmu_analog.building import build
 from lmu_analog.design import Design
+from lmu_analog.ensembles.comparison import theory_of
 from lmu_analog.ensembles.evaluate import errors_of
-from lmu_analog.ensembles.first_order import FirstOrder
-from lmu_analog.ensembles.mismatch import Mismatch, check_seed, draw
-from lmu_analog.ensembles.quadratic import QuadraticForm, beyond, principal, root_between
 from lmu_analog.ensembles.scaled_sigma import SCALES, extrapolate, scales_for
-from lmu_analog.ensembles.theory import theory_of
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import Mismatch, check_seed, draw
 from lmu_analog.simulation import Engine
+from lmu_analog.theory.first_order import FirstOrder
+from lmu_analog.theory.quadratic import QuadraticForm, beyond, principal, root_between
 
 Method = Literal["importance", "scaled-sigma"]
 METHODS: tuple[Method, ...] = ("importance", "scaled-sigma")

@@ -20,9 +20,9 @@ from scipy import stats
 from lmu_analog.design import Design
 from lmu_analog.ensembles.intervals import CONFIDENCE, clopper_pearson
 from lmu_analog.ensembles.montecarlo import Engine, check_numbers, monte_carlo
-from lmu_analog.ensembles.store import FAILED, GOOD
 from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.spice import ngspice
+from lmu_analog.storage.store import FAILED, GOOD
 
 FEWEST = 10  # pairs; a slope and a spread from fewer say little
 BOUND = 0.05  # of ngspice's error: the engines disagree beyond it

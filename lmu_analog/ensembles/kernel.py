@@ -13,11 +13,11 @@ from lmu_analog.circuits.remainder import Reduction, remainder, sweep
 from lmu_analog.circuits.slow import AGREED, whole_response
 from lmu_analog.circuits.tape import STORE, Program
 from lmu_analog.circuits.tracing import trace
-from lmu_analog.ensembles.mismatch import Mismatch, check_seed, columns, key_of
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
 from lmu_analog.memory.solvent import solvent
 from lmu_analog.memory.stability import certificate
+from lmu_analog.mismatch.law import Mismatch, check_seed, columns, key_of
 from lmu_analog.stimulus import Tones
 
 Kernel = Literal["numpy", "numba"]

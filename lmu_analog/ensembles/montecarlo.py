@@ -21,18 +21,18 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.cluster import Crew, hired
 from lmu_analog.ensembles.exact import block_size, exact_chunk
 from lmu_analog.ensembles.kernel import Kernel, check_kernel
-from lmu_analog.ensembles.layout import CHUNK
-from lmu_analog.ensembles.mismatch import Mismatch, check_seed, columns
 from lmu_analog.ensembles.nonlinear import nonlinear_chunk, parts, taken_over
 from lmu_analog.ensembles.pool import processors
-from lmu_analog.ensembles.reasons import code_of
 from lmu_analog.ensembles.sampling import RANDOM, Plan, Sampling, make_plan
 from lmu_analog.ensembles.simulated import ngspice_sample
-from lmu_analog.ensembles.store import Results, Store, extend, failed, manifest, opened
 from lmu_analog.ensembles.until import is_reached, looks, read_target
 from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
 from lmu_analog.memory import window
+from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.spice import ngspice
+from lmu_analog.storage.layout import CHUNK
+from lmu_analog.storage.reasons import code_of
+from lmu_analog.storage.store import Results, Store, extend, failed, manifest, opened
 
 Engine = Literal["exact", "nonlinear", "ngspice"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -91,7 +91,7 @@ def monte_carlo(
     xarray.Dataset
         ``window_nrmse`` (sample) and ``profile`` (sample, delay), fractions of rms(u); ``status`` (sample):
         0 good, 1 unstable (error inf), 2 failed (error NaN); ``reason`` (sample): codes, see
-        ``ensembles.reasons``.
+        ``storage.reasons``.
 
     Raises
     ------

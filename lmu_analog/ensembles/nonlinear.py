@@ -19,12 +19,12 @@ from lmu_analog.circuits.unknowns import Index
 from lmu_analog.design import Design
 from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
 from lmu_analog.ensembles.exact import exact_chunk
-from lmu_analog.ensembles.mismatch import Mismatch, sample
-from lmu_analog.ensembles.reasons import CODES
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
-from lmu_analog.ensembles.store import GOOD, Results
 from lmu_analog.memory import window
+from lmu_analog.mismatch.law import Mismatch, sample
 from lmu_analog.stimulus import Tones
+from lmu_analog.storage.reasons import CODES
+from lmu_analog.storage.store import GOOD, Results
 
 HARMONICS = (4, 12)  # of the highest tone that are kept; the larger number where the smaller is too few
 NEARLY = 0.99  # share of a limit; there the law is 50 times as steep as at rest

@@ -20,8 +20,8 @@ from scipy.stats import qmc
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.design import Design
-from lmu_analog.ensembles.first_order import first_order
-from lmu_analog.ensembles.mismatch import (
+from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import (
     Mismatch,
     check_index,
     check_seed,
@@ -30,7 +30,7 @@ from lmu_analog.ensembles.mismatch import (
     sample,
     sample_circuit,
 )
-from lmu_analog.errors import DesignError
+from lmu_analog.theory.first_order import first_order
 
 Sampling = Literal["random", "latin", "sobol"]
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
@@ -118,7 +118,7 @@ def draw_plan(
     Returns
     -------
     (s, z) array
-        Columns as in ``mismatch.columns``; each row alone is distributed as in the plan "random".
+        Columns as in ``law.columns``; each row alone is distributed as in the plan "random".
     """
     if plan.sampling == "random":
         return draw(circuit, law, seed=seed, samples=samples)

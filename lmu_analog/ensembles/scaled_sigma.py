@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 
-from lmu_analog.ensembles.quadratic import QuadraticForm, beyond, root_between
+from lmu_analog.theory.quadratic import QuadraticForm, beyond, root_between
 
 SCALES = 6
 SHARES = (0.04, 0.5)  # of failures at the smallest and the largest scale

@@ -11,13 +11,13 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, is_sound, sample
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
-from lmu_analog.ensembles.store import GOOD, UNSTABLE, Results, failed
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window
+from lmu_analog.mismatch.law import Mismatch, is_sound, sample
 from lmu_analog.simulation import Grid, grid, ideal_window, ngspice_task, read_states, settling
 from lmu_analog.spice import ngspice
+from lmu_analog.storage.store import GOOD, UNSTABLE, Results, failed
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def ngspice_sample(design: Design, seed: int, index: int, *, plan: Plan = RANDOM
 
 
 def ngspice_draws(design: Design, z: Float[np.ndarray, " z"], index: int) -> Results:
-    """Run the circuit of given draws, columns as in ``mismatch.columns``, in ngspice; call it in a worker."""
+    """Run the circuit of given draws, columns as in ``law.columns``, in ngspice; call it in a worker."""
     bench = _bench(pickle.dumps(design))
     values = sample(bench.circuit, bench.law, z[None])[0]
     if not is_sound(bench.circuit, values):

@@ -19,7 +19,7 @@ from lmu_analog.ensembles.intervals import (
     wilson,
 )
 from lmu_analog.ensembles.sampling import BLOCK, Sampling
-from lmu_analog.ensembles.store import FAILED, GOOD, UNSTABLE
+from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
 
 FEWEST_BLOCKS = 4  # Student's factor is 3.2 then, 4.3 with three
 RARE = 10  # good or bad samples; fewer say too little about their scatter over blocks

@@ -8,6 +8,7 @@ A = -M_1^-1 (M_0 + M_2 A^2 + ...) is the solvent of the slow modes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy import linalg
@@ -77,7 +78,7 @@ def nominal_solvent(M: Sequence[np.ndarray]) -> np.ndarray:
     left[-n:, -n:] = M[-1]
     right[:-n, n:] = np.eye(n * (powers - 1))
     right[-n:] = -np.hstack(M[:-1])
-    poles, vectors = linalg.eig(right, left)
+    poles, vectors = cast("tuple[np.ndarray, np.ndarray]", linalg.eig(right, left))
     slow = np.argsort(np.abs(poles))[:n]
     modes = vectors[:n, slow]
     return np.real((modes * poles[slow]) @ np.linalg.inv(modes))

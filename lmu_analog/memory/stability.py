@@ -6,6 +6,8 @@ just where A is stable (Franklin, Powell and Workman, Digital Control of Dynamic
 power with a norm below one proves it. What neither proves is left to the eigenvalues.
 """
 
+import warnings
+
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy import linalg
@@ -14,6 +16,7 @@ from lmu_analog.memory.statespace import StateSpace, growth
 
 MARGIN = 0.3  # of the mean system's slowest decay that the Lyapunov function is asked to keep
 LARGEST_LYAPUNOV = 16  # states; beyond, mismatch of a percent outgrows any common function
+NEGLIGIBLE = 1e-12  # of the largest pole: a decay below it is rounding
 SQUARINGS = 11
 PROVED = 0.9  # a Frobenius norm below it: single precision errs by some 1e-5
 
@@ -49,7 +52,7 @@ def certificate(mean: Float[np.ndarray, "n n"]) -> tuple[np.ndarray, float] | No
     """
     poles = np.linalg.eigvals(mean)
     decay, sizes = -float(poles.real.max()), np.abs(poles)
-    if not decay > 0.0:
+    if not decay > NEGLIGIBLE * sizes.max():
         return None
     return _coordinates(mean, decay), 1.0 / float(np.sqrt(sizes.min() * sizes.max()))
 
@@ -57,11 +60,23 @@ def certificate(mean: Float[np.ndarray, "n n"]) -> tuple[np.ndarray, float] | No
 def _coordinates(mean: Float[np.ndarray, "n n"], decay: float) -> np.ndarray:
     """Give T of z = T x in which the mean system's states shrink together."""
     n = len(mean)
-    P = linalg.solve_continuous_lyapunov((mean + MARGIN * decay * np.eye(n)).T, -np.eye(n))
+    P = lyapunov((mean + MARGIN * decay * np.eye(n)).T, np.eye(n))
+    if P is None:
+        return np.eye(n)
     try:
         return np.linalg.cholesky(0.5 * (P + P.T)).T
     except np.linalg.LinAlgError:
         return np.eye(n)
+
+
+def lyapunov(A: Float[np.ndarray, "n n"], Q: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"] | None:
+    """Solve A X + X A' + Q = 0; None where poles that mirror each other leave no solution."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            return np.asarray(linalg.solve_continuous_lyapunov(A, -Q))
+        except (RuntimeWarning, np.linalg.LinAlgError):
+            return None
 
 
 def _contracting(A: np.ndarray) -> np.ndarray:

@@ -165,6 +165,7 @@ def _hyman(H: np.ndarray, b: np.ndarray, w: np.ndarray) -> np.ndarray:
     z[-1, :count] = 1.0
     turn = np.concatenate([-w, w])[:, None]
     swap = np.r_[count : 2 * count, :count]
+    row = z[0]
     for i in range(n - 1, -1, -1):
         row = turn * z[i, swap] - np.einsum("js,jws->ws", H[i, i:], z[i:])
         if i:

@@ -90,7 +90,8 @@ def _mean_squares(states: np.ndarray, rows: np.ndarray, ideal: np.ndarray) -> np
     """Give half the squared error of phasors, summed over tones; (s, q)."""
     total = np.zeros((len(states), len(rows)))
     # Real products: the rows are real, and a complex product would cost four times as much.
-    for given, true in ((states.real, ideal.real), (states.imag, ideal.imag)):
+    for part in (np.real, np.imag):
+        given, true = part(states), part(ideal)
         error = (given.reshape(-1, rows.shape[1]) @ rows.T).reshape(-1, *true.shape) - true
         total += np.einsum("skq,skq->sq", error, error)
     return 0.5 * total

@@ -13,11 +13,11 @@ from lmu_analog.analysis.measurement import read_measurement
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
-from lmu_analog.ensembles.store import open_run
 from lmu_analog.errors import DesignError
 from lmu_analog.output import style
 from lmu_analog.output.facts import percent
 from lmu_analog.output.jobs import FIGURES
+from lmu_analog.storage.store import open_run
 from lmu_analog.units import write
 
 if TYPE_CHECKING:

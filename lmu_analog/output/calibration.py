@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from lmu_analog.ensembles.store import FAILED, UNSTABLE
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.output import style
 from lmu_analog.output.facts import Table, percent
 from lmu_analog.output.layout import lined_up, percent_along
+from lmu_analog.storage.store import FAILED, UNSTABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import check_seed
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
-from lmu_analog.ensembles.selection import Selection
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.law import check_seed
+from lmu_analog.mismatch.selection import Selection
 from lmu_analog.output.files import whole_folder, write_text
 from lmu_analog.simulation import settling
 from lmu_analog.spice.deck import deck, transient

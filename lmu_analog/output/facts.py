@@ -16,11 +16,11 @@ from lmu_analog.circuits.components import LETTERS, DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
-from lmu_analog.ensembles.reasons import reasons
-from lmu_analog.ensembles.selection import Selection
-from lmu_analog.ensembles.sensitivity import tighten
-from lmu_analog.ensembles.theory import Comparison
+from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
+from lmu_analog.mismatch.selection import Selection
+from lmu_analog.storage.reasons import reasons
+from lmu_analog.theory.sensitivity import tighten
 from lmu_analog.units import write
 
 UNITS = {"R": "Ohm", "C": "F", "L": "H", "G": "S"}

@@ -9,18 +9,18 @@ import xarray as xr
 
 from lmu_analog.building import build
 from lmu_analog.design import Design
+from lmu_analog.ensembles.comparison import Comparison, compare, theory_of
 from lmu_analog.ensembles.hybrid import hybrid
 from lmu_analog.ensembles.kernel import Kernel
 from lmu_analog.ensembles.montecarlo import Engine as EnsembleEngine
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
-from lmu_analog.ensembles.store import finished
-from lmu_analog.ensembles.theory import Comparison, compare, theory_of
 from lmu_analog.errors import DesignError
 from lmu_analog.output import summary
 from lmu_analog.output.plots import plot_profile, plot_traces, plot_window
 from lmu_analog.simulation import Engine, simulate
 from lmu_analog.spice import ngspice
+from lmu_analog.storage.store import finished
 
 FIGURES = (".svg", ".png", ".pdf")
 

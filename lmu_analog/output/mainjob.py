@@ -10,12 +10,10 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import Mismatch, check_seed, columns
 from lmu_analog.ensembles.montecarlo import check_numbers
-from lmu_analog.ensembles.sensitivity import elements
-from lmu_analog.ensembles.store import open_run
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.symbolic import derive
+from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.output import derivation, summary
 from lmu_analog.output.decks import deck_text, write_deck
 from lmu_analog.output.design_text import commented
@@ -24,6 +22,8 @@ from lmu_analog.output.jobs import against_theory, stored_ensemble
 from lmu_analog.output.report import ReportContent, report, write_report
 from lmu_analog.simulation import ENGINES, simulate
 from lmu_analog.spice import ngspice
+from lmu_analog.storage.store import open_run
+from lmu_analog.theory.sensitivity import elements
 
 MARK = "lmu-analog.json"  # says whose folder it is, so that a second run may go on in it
 STEP = 20  # what one of the other steps counts on the progress bar, in samples

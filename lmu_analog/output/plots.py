@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import xarray as xr
 
-from lmu_analog.ensembles.store import FAILED, UNSTABLE
 from lmu_analog.memory.window import readout, time_profile
 from lmu_analog.output import style
+from lmu_analog.storage.store import FAILED, UNSTABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

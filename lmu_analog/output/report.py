@@ -14,7 +14,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.design import Design
-from lmu_analog.ensembles.theory import Comparison
+from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError
 from lmu_analog.output import facts, figures

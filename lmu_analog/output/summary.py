@@ -10,11 +10,11 @@ import xarray as xr
 
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.design import Design
+from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid
-from lmu_analog.ensembles.reasons import reasons
-from lmu_analog.ensembles.theory import Comparison
 from lmu_analog.ensembles.until import describe, read_target
 from lmu_analog.ensembles.yields import counts, percentiles, warnings, yield_within
+from lmu_analog.storage.reasons import reasons
 
 
 def simulation(result: xr.Dataset) -> dict[str, Any]:

@@ -8,15 +8,15 @@ import xarray as xr
 
 from lmu_analog.building import realization
 from lmu_analog.design import Design
-from lmu_analog.ensembles.coefficients import first_order_excess, mismatch_floor
-from lmu_analog.ensembles.first_order import first_order
+from lmu_analog.ensembles.comparison import predict
 from lmu_analog.ensembles.high_sigma import HighSigma
-from lmu_analog.ensembles.sensitivity import elements, tighten
-from lmu_analog.ensembles.theory import predict
 from lmu_analog.errors import DesignError
 from lmu_analog.output.facts import percent
 from lmu_analog.output.jobs import FIGURES
 from lmu_analog.output.plots import plot_elements
+from lmu_analog.theory.coefficients import first_order_excess, mismatch_floor
+from lmu_analog.theory.first_order import first_order
+from lmu_analog.theory.sensitivity import elements, tighten
 
 DRAWN = 20  # elements in the plot
 LISTED = 12  # elements in the terminal

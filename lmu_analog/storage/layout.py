@@ -5,8 +5,8 @@ from typing import Any, cast
 import numpy as np
 import zarr
 
-from lmu_analog.ensembles.reasons import CODES
 from lmu_analog.memory.window import QUADRATURE
+from lmu_analog.storage.reasons import CODES
 
 CHUNK = 64  # samples; a unit of work, whatever the number of samples or workers
 # Samples in a file. A file costs about a millisecond whatever its size: files of 64 would hold the exact engine

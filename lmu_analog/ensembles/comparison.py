@@ -7,10 +7,10 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.design import Design
-from lmu_analog.ensembles.first_order import FirstOrder, first_order
-from lmu_analog.ensembles.quadratic import quadratic_form, quantile, within
-from lmu_analog.ensembles.store import GOOD, UNSTABLE
 from lmu_analog.stimulus import Tones
+from lmu_analog.storage.store import GOOD, UNSTABLE
+from lmu_analog.theory.first_order import FirstOrder, first_order
+from lmu_analog.theory.quadratic import quadratic_form, quantile, within
 
 SECOND_ORDER = 0.06  # what higher orders may add: 0 to 6 % at 1 % mismatch in every realization but one
 CONFIDENCE = 0.95

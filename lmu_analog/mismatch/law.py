@@ -20,9 +20,9 @@ from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.tolerance import Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
-from lmu_analog.ensembles.groups import Shared, shared_draws
-from lmu_analog.ensembles.selection import Selection, Target, acting
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.groups import Shared, shared_draws
+from lmu_analog.mismatch.selection import Selection, Target, acting
 
 HIGHEST_SEED = 2**63 - 1
 BLOCK = 4  # 64-bit words that one step of a Philox counter gives

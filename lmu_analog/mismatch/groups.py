@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 
 from lmu_analog.circuits.patterns import picks
 from lmu_analog.circuits.tolerance import Group
-from lmu_analog.ensembles.selection import Target
 from lmu_analog.errors import DesignError
+from lmu_analog.mismatch.selection import Target
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,14 +24,14 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lmu_analog import Design, monte_carlo
-from lmu_analog.ensembles.first_order import first_order
+from lmu_analog.ensembles.comparison import compare, predict
 from lmu_analog.ensembles.high_sigma import high_sigma
-from lmu_analog.ensembles.quadratic import quadratic_form, quantile
-from lmu_analog.ensembles.sensitivity import elements, tighten
-from lmu_analog.ensembles.theory import compare, predict
 from lmu_analog.ensembles.yields import counts as count_samples
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.output import plots
+from lmu_analog.theory.first_order import first_order
+from lmu_analog.theory.quadratic import quadratic_form, quantile
+from lmu_analog.theory.sensitivity import elements, tighten
 
 design = Design(
     order=6, theta="1 ms", bandwidth="1 kHz", mismatch={"resistor": "1 %", "capacitor": "1 %"}, nrmse="2.5 %"

@@ -6,7 +6,7 @@ import xarray as xr
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
-from lmu_analog.ensembles.first_order import FirstOrder, first_order
+from lmu_analog.theory.first_order import FirstOrder, first_order
 
 TIGHTENED = 3  # elements whose exactness is looked at
 

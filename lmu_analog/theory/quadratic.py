@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 from scipy.optimize import root_scalar
 
-from lmu_analog.ensembles.first_order import FirstOrder
+from lmu_analog.theory.first_order import FirstOrder
 
 STEP = 0.1  # of the width of the saddle: the trapezoidal rule is then right to rounding
 STRETCH = 300  # steps taken at once

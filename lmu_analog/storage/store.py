@@ -17,12 +17,12 @@ import xarray as xr
 import zarr
 
 from lmu_analog.design import Design
-from lmu_analog.ensembles.chunks import check_chunks, sweep_leftovers
-from lmu_analog.ensembles.layout import ARRAYS, RESULTS, array_of, make_array, make_arrays, update
-from lmu_analog.ensembles.lock import locked
-from lmu_analog.ensembles.reasons import CODES
 from lmu_analog.errors import SimulationError, StoreError
 from lmu_analog.memory.window import QUADRATURE
+from lmu_analog.storage.chunks import check_chunks, sweep_leftovers
+from lmu_analog.storage.layout import ARRAYS, RESULTS, array_of, make_array, make_arrays, update
+from lmu_analog.storage.lock import locked
+from lmu_analog.storage.reasons import CODES
 
 GOOD, UNSTABLE, FAILED = 0, 1, 2  # places in ``layout.STATUS``
 _IMPLIED = np.array([CODES["none"], CODES["unstable"], CODES["impossible"]], np.int8)  # by status

@@ -14,8 +14,8 @@ from lmu_analog.circuits.adjoint import derivatives
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.tolerance import Distribution
 from lmu_analog.design import Design
-from lmu_analog.ensembles.mismatch import TRUNCATION, Mismatch, columns, sample
 from lmu_analog.memory import window
+from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, sample
 from lmu_analog.stimulus import Tones, multitone
 
 STEP = 1e-4  # of a standard normal: the quotient is then right to about 1e-9
@@ -29,7 +29,7 @@ class FirstOrder:
     Attributes
     ----------
     names : tuple of str
-        Of the z draws, as in ``mismatch.columns``.
+        Of the z draws, as in ``law.columns``.
     rest : float
         Mean square error that no memory of this order can reach, a fraction of rms(u)^2.
     error : (e,) array

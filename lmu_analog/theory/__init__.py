@@ -1,0 +1,1 @@
+"""What mismatch does, without sampling: sensitivities, quadratic forms, needs of op-amps and values."""
