@@ -252,7 +252,7 @@ def cold() -> dict[str, float]:
 
 def cores() -> dict[str, float]:
     """Two workers against one, and two busy loops against one."""
-    one, two = child(40_000, 1, 12)["seconds"], child(40_000, 2, 12)["seconds"]
+    one, two = child(150_000, 1, 24)["seconds"], child(150_000, 2, 24)["seconds"]
     alone = spin(2.0)
     with Worker() as first:
         import threading
