@@ -48,11 +48,11 @@ def calibrate(
     from lmu_analog.analysis import calibration
     from lmu_analog.analysis.recipes import Settings
     from lmu_analog.output import calibration as shown
-    from lmu_analog.output import layout, summary
+    from lmu_analog.output import files, layout, summary
     from lmu_analog.output.progress import progress
 
     keep(design, plot)
-    layout.check_figure(plot)
+    files.check_figure(plot)
     loaded = load(design, only, without)
     with progress("calibrating"):
         found = calibration.calibrate(
@@ -94,12 +94,12 @@ def corners(
     from lmu_analog.analysis import corners as analysis
     from lmu_analog.design_keys import labelled
     from lmu_analog.output import corners as shown
-    from lmu_analog.output import layout, summary
+    from lmu_analog.output import files, layout, summary
     from lmu_analog.output.progress import progress
     from lmu_analog.units import fraction, temperature
 
     keep(design, plot)
-    layout.check_figure(plot)
+    files.check_figure(plot)
     usual = analysis.Axes(samples=samples)
     axes = analysis.Axes(
         tuple(labelled("--temperature", temperature, t) for t in temperatures or ()) or usual.temperatures,

@@ -15,7 +15,8 @@ def noise(design: DesignFile, *, plot: Plot = None, as_json: AsJson = False) -> 
     from lmu_analog.analysis.noise import noise as noise_of
     from lmu_analog.design import Design
     from lmu_analog.output import noise as said
-    from lmu_analog.output.layout import check_figure, save_figure
+    from lmu_analog.output.files import check_figure
+    from lmu_analog.output.layout import save_figure
     from lmu_analog.output.summary import dumps
 
     check_figure(plot)
@@ -38,7 +39,8 @@ def budget(
     """Split the window error by its causes, with the circuit's figures of merit."""
     from lmu_analog.design import Design
     from lmu_analog.output import budget as said
-    from lmu_analog.output.layout import check_figure, save_figure
+    from lmu_analog.output.files import check_figure
+    from lmu_analog.output.layout import save_figure
     from lmu_analog.output.progress import progress
     from lmu_analog.output.summary import dumps
 

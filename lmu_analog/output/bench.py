@@ -16,7 +16,7 @@ from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError
 from lmu_analog.output import style
 from lmu_analog.output.facts import percent
-from lmu_analog.output.jobs import FIGURES
+from lmu_analog.output.files import check_figure, write_figure
 from lmu_analog.storage.store import open_run
 from lmu_analog.units import write
 
@@ -58,10 +58,7 @@ def bench(
     dict
         For JSON.
     """
-    if plot is not None and (plot.suffix not in FIGURES or not plot.parent.is_dir()):
-        raise DesignError(
-            f"--plot {plot}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
-        )
+    check_figure(plot)
     circuit = build(design)
     if sample is not None:
         circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
@@ -184,8 +181,4 @@ def save(result: xr.Dataset, path: Path) -> Path:
     above, below = figure.subplots(2, 1)
     plot_measured(result, above)
     plot_errors(result, below)
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
-    return path
+    return write_figure(figure, path)

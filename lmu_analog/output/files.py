@@ -6,8 +6,14 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lmu_analog.errors import DesignError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = (".svg", ".png", ".pdf")
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -18,19 +24,8 @@ def write_text(path: Path, text: str) -> Path:
     DesignError
         If the folder is missing or cannot be written, or the disk is full.
     """
-    if path.is_dir():
-        raise DesignError(f"{path} is a folder; give the name of a file in it")
-    temporary = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise DesignError(f"{path} cannot be written: {error.strerror}") from error
+    with whole_file(path) as half:
+        half.write_text(text, "utf-8")
     return path
 
 
@@ -81,3 +76,20 @@ def whole_folder(path: Path) -> Generator[Path, None, None]:
     finally:
         if half is not None:
             shutil.rmtree(half, ignore_errors=True)
+
+
+def check_figure(path: Path | None) -> None:
+    """Refuse a figure's name that nothing can be written to, before the work is done."""
+    if path is not None and (path.suffix not in FIGURES or not path.parent.is_dir()):
+        raise DesignError(
+            f"--plot {path}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
+        )
+
+
+def write_figure(figure: "Figure", path: Path) -> Path:
+    """Write a figure; SVG, PNG or PDF by the suffix."""
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
+    return path

@@ -17,12 +17,11 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError
 from lmu_analog.output import summary
+from lmu_analog.output.files import check_figure, write_figure
 from lmu_analog.output.plots import plot_profile, plot_traces, plot_window
 from lmu_analog.simulation import Engine, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import finished
-
-FIGURES = (".svg", ".png", ".pdf")
 
 
 class _Where(TypedDict):
@@ -49,10 +48,7 @@ def simulate_one(
 
     The circuit stays scaled for the design's own amplitude and band; only the input changes.
     """
-    if plot is not None and (plot.suffix not in FIGURES or not plot.parent.is_dir()):
-        raise DesignError(
-            f"--plot {plot}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
-        )
+    check_figure(plot)
     circuit = build(design)
     if sample is not None:
         circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
@@ -133,8 +129,4 @@ def save_overview(result: xr.Dataset, path: Path) -> Path:
     plot_traces(result, traces)
     plot_window(result, window)
     plot_profile(result, profile)
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
-    return path
+    return write_figure(figure, path)

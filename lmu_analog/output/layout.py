@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmu_analog.errors import DesignError
 from lmu_analog.output.facts import Table
-from lmu_analog.output.jobs import FIGURES
+from lmu_analog.output.files import write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,25 +26,13 @@ def lined_up(table: Table) -> str:
     return "\n".join([table.caption, *body])
 
 
-def check_figure(path: Path | None) -> None:
-    """Refuse a figure's name that nothing can be written to, before the work is done."""
-    if path is not None and (path.suffix not in FIGURES or not path.parent.is_dir()):
-        raise DesignError(
-            f"--plot {path}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
-        )
-
-
 def save_figure(draw: Callable[[Axes], Axes], path: Path, *, height: float) -> Path:
     """Draw on axes of 9 by ``height`` inches and write them; SVG, PNG or PDF by the suffix."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, height), layout="constrained")
     draw(figure.subplots())
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
-    return path
+    return write_figure(figure, path)
 
 
 def percent_along(ax: Axes) -> None:

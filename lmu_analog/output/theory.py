@@ -10,9 +10,8 @@ from lmu_analog.building import realization
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import predict
 from lmu_analog.ensembles.high_sigma import HighSigma
-from lmu_analog.errors import DesignError
 from lmu_analog.output.facts import percent
-from lmu_analog.output.jobs import FIGURES
+from lmu_analog.output.files import check_figure, write_figure
 from lmu_analog.output.plots import plot_elements
 from lmu_analog.theory.coefficients import first_order_excess, mismatch_floor
 from lmu_analog.theory.first_order import first_order
@@ -31,10 +30,7 @@ def sensitivity(design: Design, *, plot: Path | None = None) -> dict[str, Any]:
     plot : Path, optional
         Of a figure of the twenty elements that matter most.
     """
-    if plot is not None and (plot.suffix not in FIGURES or not plot.parent.is_dir()):
-        raise DesignError(
-            f"--plot {plot}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
-        )
+    check_figure(plot)
     theory = first_order(design)
     found = elements(design, theory)
     if plot is not None:
@@ -151,7 +147,4 @@ def _save(found: xr.Dataset, path: Path) -> None:
     count = min(DRAWN, found.sizes["element"])
     figure = Figure(figsize=(9.0, 1.2 + 0.28 * count), layout="constrained")
     plot_elements(found, figure.subplots(), count)
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
+    write_figure(figure, path)
