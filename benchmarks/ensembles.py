@@ -34,7 +34,7 @@ from lmu_analog.building import build  # noqa: E402
 from lmu_analog.circuits.circuit import Circuit, with_values  # noqa: E402
 from lmu_analog.circuits.extract import extract  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
-from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
+from lmu_analog.ensembles.exact import block_size, exact_chunk, precision_error  # noqa: E402
 from lmu_analog.memory import window  # noqa: E402
 from lmu_analog.mismatch.law import Mismatch, draw, sample  # noqa: E402
 from lmu_analog.simulation import grid, ngspice_task, read_states, settling  # noqa: E402
@@ -144,10 +144,11 @@ def ratios(orders: list[int], quick: bool) -> list[dict[str, Any]]:
             recording = recorded(order, Path(folder))
             ac, copies, apart = ac_seconds(periodic, COPIES[order], worker)
             ours = our_seconds(periodic, 2048)
+            single = our_seconds(periodic, 2048, kernel="float32")
             compiled = our_seconds(periodic, 2048, kernel="numba") if numba_is_here() else None
             ac_many, _, _ = ac_seconds(many, COPIES[order][:1], worker)
             tran, tran_apart = tran_seconds(recording, 2 if quick else 5, worker)
-            through = our_seconds(recording, 512)
+            through = our_seconds(recording, block_size(recording))
             start = time.process_time()
             p95 = nrmse_quantiles(first_order(periodic))[2]
             theory = time.process_time() - start
@@ -159,6 +160,8 @@ def ratios(orders: list[int], quick: bool) -> list[dict[str, Any]]:
                     "copies": copies,
                     "exact_us": 1e6 * ours,
                     "ac_ratio": ac / ours,
+                    "single_us": 1e6 * single,
+                    "single_error": precision_error(periodic, SEED),
                     "numba_us": compiled and 1e6 * compiled,
                     "numba_ratio": compiled and ac / compiled,
                     "ac_difference": apart,

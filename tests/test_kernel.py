@@ -69,7 +69,7 @@ def test_a_run_says_its_kernel_and_keeps_it(tmp_path):
 
 
 def test_a_kernel_that_is_missing_unknown_or_of_no_use_is_refused(monkeypatch):
-    with pytest.raises(DesignError, match="unknown kernel 'fortran'; known are numpy, numba"):
+    with pytest.raises(DesignError, match="unknown kernel 'fortran'; known are numpy, float32, numba"):
         check_kernel("fortran")
     with pytest.raises(DesignError, match="kernel 'numba' is one of the exact engine, not of 'nonlinear'"):
         monte_carlo(DESIGN, 3, kernel="numba", engine="nonlinear")

@@ -8,6 +8,7 @@ that equation is for the voltage before it, an unknown of its own.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Entries:
 
 def entries(circuit: Circuit, index: Index, values: np.ndarray) -> Entries:
     """Write the entries that are not zero for values (s, m) of ``circuit.parameters``."""
-    board = _Board(index, len(values))
+    board = _Board(index, len(values), values.dtype)
     columns = np.ascontiguousarray(values.T)
     column = 0
     for component in circuit.components:
@@ -93,9 +94,9 @@ def _dense(found: Place, shape: tuple[int, ...]) -> np.ndarray:
 class _Board:
     """Collects stamps; a current law reads: what leaves the net through capacitors = what comes in."""
 
-    def __init__(self, index: Index, samples: int) -> None:
+    def __init__(self, index: Index, samples: int, dtype: np.dtype[Any]) -> None:
         self.index = index
-        self.one = np.ones(samples)
+        self.one = np.ones(samples, dtype)
         self.E: Place = {}
         self.F: Place = {}
         self.drive: Place = {}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.elimination import Order, Table, eliminate, table
@@ -93,7 +94,7 @@ def remainder(
     stretch: slice,
     *,
     board: np.ndarray | None = None,
-    dtype: type = float,
+    dtype: DTypeLike = float,
 ) -> np.ndarray:
     """Write what has not been eliminated as one array, (n, k, s): M_0, M_1, ..., b_0, b_1, ..., constants.
 
@@ -138,16 +139,16 @@ def sweep(
     V = np.ascontiguousarray(W[rows, used].transpose(2, 0, 1))
     aim = reduction.aim
     if aim is not None:
-        V = aim.left @ V
+        V = aim.left.astype(W.dtype) @ V
     M = [V[:, :, n * k : n * (k + 1)] for k in range(powers)]
     if aim is not None:
-        M = [part @ aim.right for part in M]
+        M = [part @ aim.right.astype(W.dtype) for part in M]
     b = [V[:, :, n * powers + k] for k in range(powers)]
     return M, b, V[:, :, -1] if used == slice(None) else None
 
 
 def probe_series(
-    reduction: Reduction, content: Table, samples: int, *, dtype: type = float
+    reduction: Reduction, content: Table, samples: int, *, dtype: DTypeLike = float
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Give C_k and D_k, without a sample axis where no sample differs."""
     where = {column: k for k, column in enumerate(reduction.order.columns)}

@@ -34,7 +34,7 @@ TRIALS, STRAY = 3, 0.02  # circuits, and by how much they stray: symmetry may pa
 DAMPED = 0.1  # real part beside size of a fast pole: mismatch does not make it unstable
 GAP = 3.0  # at least, between the slowest of the fast poles and the fastest of the slow ones, or the band
 CHECKED = np.array([0.1, 1.0])  # of the rate, where one sample of every batch is solved as a whole
-AGREED = 1e-7  # of its largest response
+AGREED = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}  # of its largest response
 FLOOR = 1e-3  # of the drive on all states together: what no input reaches still has a size
 SMALL = 0.03  # beside 1: the solvent is then found without help
 CELLS = 3e5  # entries of the largest array; beyond the cache it only gets slower
@@ -77,25 +77,26 @@ def plan_reduction(circuit: Circuit, *, band: float) -> Reduction:
 
 
 def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
-    """Reduce samples with values (s, m) of the circuit's parameters to their slow states.
+    """Reduce samples with values (s, m) of the circuit's parameters to their slow states, in their precision.
 
     Raises
     ------
     CircuitError
         If the modes of a sample cannot be parted, or the sample that strays most is not reproduced.
     """
+    dtype = values.dtype
     content = table(reduction.circuit, reduction.index, values, rate=reduction.rate)
     farthest = _farthest(values, reduction.circuit.values)
     frequency = reduction.rate / (2.0 * np.pi) * CHECKED
     wanted = _whole_response(reduction, content, farthest)
     for step in reduction.order.steps:
         eliminate(content, step, reduction.degree)
-    outputs = probe_series(reduction, content, len(values))
+    outputs = probe_series(reduction, content, len(values), dtype=dtype)
     samples = max(1, int(CELLS / (len(reduction.order.rows) ** 2 * (reduction.degree + 1))))
     parts, board = [], None
     for start in range(0, len(values), samples):
         stretch = slice(start, min(start + samples, len(values)))
-        board = remainder(reduction, content, stretch, board=board)
+        board = remainder(reduction, content, stretch, board=board, dtype=dtype)
         M, b, rest = sweep(reduction, board)
         C, D = (
             [x[stretch] if x.ndim == top else x for x in found]
@@ -103,11 +104,11 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
         )
         start_at = None
         if (aim := reduction.aim) is not None:
-            C, start_at = [x @ aim.right for x in C], aim.start
+            C, start_at = [x @ aim.right.astype(dtype) for x in C], aim.start.astype(dtype)
         parts.append(state_space(Polynomial(M, b, C, D, rest, start_at), reduction.rate))
     system = joined(parts)
     found = frequency_response(cut(system, farthest), frequency)
-    if not np.abs(found - wanted).max() <= AGREED * np.abs(wanted).max():
+    if not np.abs(found - wanted).max() <= AGREED[dtype] * np.abs(wanted).max():
         raise CircuitError("fast and slow modes of a sample lie too close together to be parted")
     return system
 

@@ -4,8 +4,9 @@ Samples are computed in blocks that begin at fixed numbers and are always whole,
 wanted: every arithmetic operation then meets the same neighbours, and the same sample the same last bit.
 """
 
+import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,11 +17,13 @@ from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.slow import Reduction, plan_reduction, slow_states
 from lmu_analog.design import Design
+from lmu_analog.ensembles.allocation import keep_freed_memory
 from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory import lifted, steady, window
 from lmu_analog.memory.sampled import steady_response
+from lmu_analog.memory.squares import content_of
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.mismatch.law import Mismatch, columns, is_sound, sample
@@ -30,9 +33,11 @@ from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results
 
 BLOCK = 2048  # samples of tones computed together: enough to hide what a call of NumPy costs
 SMALL_BLOCK = 64  # of what takes longer: long recordings, circuits that do not come down to slow states
-BLOCK_POINTS = 2**18  # samples times points of a recording, in a block between the two
+BLOCK_POINTS = 2**20  # samples times points of a recording, in a block between the two
 BATCH_VALUES = 250_000  # states of all samples that are propagated together: what a core's cache holds
 KEPT_DESIGNS = 4
+SINGLE_RATE = 1e9  # 1/s, and its inverse: rates between them have a third power in single precision
+COMPARED = 64  # samples that state what single precision costs
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,10 @@ def _block_size(bench: Bench) -> int:
 def exact_chunk(
     design: Design, seed: int, samples: range, *, plan: Plan = RANDOM, kernel: Kernel = "numpy"
 ) -> Results:
-    """Run consecutive samples in the exact engine; kernels agree but for the last digits."""
+    """Run consecutive samples in the exact engine.
+
+    Kernels meet the same circuits: "numba" agrees to 1e-9 of the error, "float32" to ``precision_error``.
+    """
     named = _Named(design.digest, design)
     bench, compiled = _prepared(named), _compiled(named) if kernel == "numba" else None
     block = _block_size(bench)
@@ -81,7 +89,8 @@ def exact_chunk(
             draws = compiled_draw(_keys(named), seed=seed, samples=whole)
         else:
             draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
-        profile, status = _block(bench, design.theta, draws, compiled)
+        solver = _Solver(bench, design.theta, compiled, is_single=kernel == "float32")
+        profile, status = _block(solver, draws)
         wanted = slice(max(samples.start - start, 0), min(samples.stop - start, block))
         parts.append([x[wanted] for x in (profile, window.window_nrmse(profile), status)])
     profile, error, status = (np.concatenate(x) for x in zip(*parts, strict=True))
@@ -90,7 +99,17 @@ def exact_chunk(
 
 def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
     """Run the circuits of given draws, columns as in ``law.columns``; profile (s, q) and status (s,)."""
-    return _block(_bench(design), design.theta, z)
+    return _block(_Solver(_bench(design), design.theta), z)
+
+
+def precision_error(design: Design, seed: int) -> float:
+    """Give the largest relative error of single precision in the window NRMSE of the first 64 samples."""
+    first = range(COMPARED)
+    exact, single = (exact_chunk(design, seed, first, kernel=k).window_nrmse for k in ("numpy", "float32"))
+    finite = np.isfinite(exact)
+    if not np.array_equal(finite, np.isfinite(single)):
+        return float("inf")
+    return float(np.max(np.abs(single[finite] / exact[finite] - 1.0), initial=0.0))
 
 
 def _bench(design: Design) -> Bench:
@@ -113,6 +132,7 @@ class _Named:
 
 @lru_cache(maxsize=KEPT_DESIGNS)
 def _prepared(named: _Named) -> Bench:
+    keep_freed_memory()
     design = named.design
     circuit, stimulus = build(design), design.stimulus
     band = float(np.max(stimulus.frequency)) if isinstance(stimulus, Tones) else design.bandwidth
@@ -142,49 +162,63 @@ def _keys(named: _Named) -> np.ndarray:
     return draw_keys(bench.circuit, bench.law)
 
 
-def _block(
-    bench: Bench, theta: float, z: np.ndarray, compiled: Compiled | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class _Solver:
+    """How a block is computed: what is compiled, and whether in single precision."""
+
+    bench: Bench
+    theta: float
+    compiled: Compiled | None = None
+    is_single: bool = False
+
+
+def _block(solver: _Solver, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give profile (s, q) and status (s,) of a whole block of draws (s, z)."""
-    circuit = bench.circuit
-    values = sample(circuit, bench.law, z)
+    circuit = solver.bench.circuit
+    values = sample(circuit, solver.bench.law, z)
     # A value that is not positive is no circuit; such a sample has failed, and the nominal stands in.
     sound = is_sound(circuit, values)
     if not sound.all():
         values = np.where(sound[:, None], values, circuit.values)
-    profile, stable = _solved(bench, theta, values, compiled)
+    profile, stable = _solved(solver, values)
     profile[~stable], profile[~sound] = np.inf, np.nan
     return profile, np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8)
 
 
-def _solved(
-    bench: Bench, theta: float, values: np.ndarray, compiled: Compiled | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _solved(solver: _Solver, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give profile (s, q) of circuits, and which are stable, (s,)."""
-    if compiled is not None:
+    bench = solver.bench
+    if solver.compiled is not None:
         inner = values if bench.circuit.twin is None else twin_values(bench.circuit, values)
-        profile, stable, certain = compiled.run(inner)
+        profile, stable, certain = solver.compiled.run(inner)
         if not certain.all():
-            profile[~certain], stable[~certain] = _solved(bench, theta, values[~certain], None)
+            doubtful = replace(solver, compiled=None)
+            profile[~certain], stable[~certain] = _solved(doubtful, values[~certain])
         return profile, stable
-    system = _system(bench, values)
+    system = _system(bench, values, is_single=solver.is_single)
     stable = is_stable(system)
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        return _profiles(system, bench.looked_at, theta), stable
+        return _profiles(system, bench, solver.theta).astype(float), stable
 
 
-def _system(bench: Bench, values: np.ndarray) -> StateSpace:
+def _system(bench: Bench, values: np.ndarray, *, is_single: bool) -> StateSpace:
     """Reduce all samples to their slow states; where that is not certain, take all states."""
     if bench.reduction is None:
         return extract(bench.circuit, values)
     inner = values if bench.circuit.twin is None else twin_values(bench.circuit, values)
-    try:
-        return slow_states(bench.reduction, inner)
-    except (CircuitError, np.linalg.LinAlgError):
-        return extract(bench.reduction.circuit, inner)
+    # Powers of the rate up to the third must be numbers in single precision too.
+    exact = not is_single or not 1.0 / SINGLE_RATE < bench.reduction.rate < SINGLE_RATE
+    for dtype in (float,) if exact else (np.float32, float):
+        with (
+            contextlib.suppress(CircuitError, np.linalg.LinAlgError),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            return slow_states(bench.reduction, inner.astype(dtype, copy=False))
+    return extract(bench.reduction.circuit, inner)
 
 
-def _profiles(system: StateSpace, looked_at: Grid, theta: float) -> np.ndarray:
+def _profiles(system: StateSpace, bench: Bench, theta: float) -> np.ndarray:
+    looked_at = bench.looked_at
     match looked_at.stimulus:
         case Tones() as tones:
             wave = (tones.frequency, tones.phasor)
@@ -196,11 +230,10 @@ def _profiles(system: StateSpace, looked_at: Grid, theta: float) -> np.ndarray:
             truth = ideal_window(looked_at, theta)
             if system.dt is not None:
                 return window.time_profile(exact_states(system, looked_at), truth, looked_at.rms)
-            parts = [
-                lifted.many_profiles(part, recording.values, recording.dt, ideal=truth, rms=looked_at.rms)
-                for part in _batches(system, looked_at)
-            ]
-            return np.concatenate(parts)
+            u, dt, rms = recording.values, float(recording.dt), looked_at.rms
+            content = content_of(bench.circuit.order, truth.T, window.QUADRATURE, dtype=system.A.dtype)
+            parts = _batches(system, looked_at)
+            return np.concatenate([lifted.many_profiles(p, u, dt, content=content, rms=rms) for p in parts])
 
 
 def _batches(system: StateSpace, looked_at: Grid) -> Iterator[StateSpace]:

@@ -20,7 +20,7 @@ from lmu_analog.memory.stability import certificate
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns, key_of
 from lmu_analog.stimulus import Tones
 
-Kernel = Literal["numpy", "numba"]
+Kernel = Literal["numpy", "float32", "numba"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
 
@@ -66,7 +66,7 @@ class Compiled:
         powers, ends = equations.reshape(2, size + outputs, size + 2), [0, -1]
         wanted = whole_response(powers, size, 1j * self.tones[0][ends])
         found = seen[0, ends] + 1j * seen[1, ends]
-        if not np.abs(found - wanted).max() <= AGREED * np.abs(wanted).max():
+        if not np.abs(found - wanted).max() <= AGREED[np.dtype(np.float64)] * np.abs(wanted).max():
             certain[:] = False
         return profile, stable, certain
 

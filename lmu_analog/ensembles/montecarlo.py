@@ -69,9 +69,9 @@ def monte_carlo(
         "nonlinear" knows rails, slew limits and input ranges, and hands the samples that it cannot do to ngspice.
     sampling : {"random", "latin", "sobol"}
         Latin and Sobol' samples are spread evenly, in blocks of 64 and 256.
-    kernel : {"numpy", "numba"}
+    kernel : {"numpy", "float32", "numba"}
         What computes the linear circuits of the exact engine: "numba" is compiled, and several times as fast;
-        its last digits differ.
+        its last digits differ. "float32" is NumPy in single precision, see ``exact.precision_error``.
     until : str, optional
         Stop where a 95 % interval is narrow enough: "yield +-1 %", or "p95 +-2 %" of the value, likewise
         median, mean and p05. ``samples`` are the most then; the run is one of as many as it took.
@@ -183,7 +183,7 @@ def _run(job: _Job, todo: np.ndarray, crew: Crew) -> Generator[Results, None, No
     tasks = [(job.design, job.seed, range(int(part[0]), int(part[-1]) + 1)) for part in stretches]
     match job.engine:
         case "exact":
-            if job.kernel != "numpy" and tasks and not crew.remote:
+            if job.kernel == "numba" and tasks and not crew.remote:
                 # Compiled here, once, before many processes would, and before anything is timed.
                 exact_chunk(job.design, job.seed, range(1), kernel=job.kernel)
             yield from _run_chunks(job.unit(exact_chunk), tasks, crew)

@@ -1,6 +1,7 @@
 """The ideal Legendre memory: its state space, and how well it holds a window."""
 
 import numpy as np
+from jaxtyping import Float
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace, frequency_response
@@ -53,11 +54,18 @@ def legendre(order: int, theta: float = 1.0) -> StateSpace:
         If the order or theta is out of range.
     """
     order, theta = check_order(order), check_theta(theta)
+    A, B = coefficients(order, theta)
+    return StateSpace(A, B[:, None], np.eye(order), np.zeros((order, 1)))
+
+
+def coefficients(
+    order: int, theta: float = 1.0
+) -> tuple[Float[np.ndarray, "{order} {order}"], Float[np.ndarray, " {order}"]]:
+    """Give A, (d, d), and B, (d,), over theta, of any order: software has no limit, circuits have."""
     i, j = np.indices((order, order))
-    scale = (2.0 * np.arange(order) + 1.0)[:, None] / theta
-    A = np.where(i < j, -1.0, (-1.0) ** (i - j + 1)) * scale
-    B = ((-1.0) ** np.arange(order))[:, None] * scale
-    return StateSpace(A, B, np.eye(order), np.zeros((order, 1)))
+    scale = (2.0 * np.arange(order) + 1.0) / theta
+    A = np.where(i < j, -1.0, (-1.0) ** (i - j + 1)) * scale[:, None]
+    return A, (-1.0) ** np.arange(order) * scale
 
 
 def window_length(system: StateSpace) -> float:

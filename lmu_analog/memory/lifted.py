@@ -10,8 +10,8 @@ from math import factorial
 import numpy as np
 from jaxtyping import Float
 
+from lmu_analog.memory.squares import Content, squared_errors
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.window import QUADRATURE, readout
 
 LIFT = 16  # steps in a block
 TAYLOR = 16  # terms: 1/17! beside a norm of 1 is below rounding
@@ -31,14 +31,28 @@ def many_runs(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Floa
         Input at 0, dt, 2 dt, ...; zero before.
     dt : float, s
     """
-    known, weights = _known(system, np.asarray(u, float), dt)
-    return known @ np.swapaxes(weights, -1, -2)
+    return np.swapaxes(_outputs(system, np.asarray(u, float), dt), -1, -2)
+
+
+def _outputs(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:
+    """Give the outputs, (s, p, t)."""
+    feed = [np.zeros_like(system.D)] * 3
+    feed[0] = system.D
+    if system.slope is not None:
+        feed[1] = system.slope[..., :1]
+    if system.offset is not None:
+        feed[2] = system.offset[..., None]
+    # What a pole far beyond the band adds has followed the piece that ends here.
+    at_once = np.stack([u, np.diff(u, prepend=u[0]) / dt, np.ones_like(u)]).astype(system.A.dtype)
+    y = np.concatenate(feed, axis=-1) @ at_once
+    y[..., 1:] += system.C @ np.swapaxes(_states(system, u, dt)[:, : len(u) - 1], -1, -2)
+    return y
 
 
 def many_profiles(
-    system: StateSpace, u: Float[np.ndarray, " t"], dt: float, *, ideal: Float[np.ndarray, "t q"], rms: float
+    system: StateSpace, u: Float[np.ndarray, " t"], dt: float, *, content: Content, rms: float
 ) -> Float[np.ndarray, "s q"]:
-    """Give ``window.time_profile`` of ``many_runs`` without the outputs in between.
+    """Give ``window.time_profile`` of ``many_runs`` without the errors at every moment.
 
     Parameters
     ----------
@@ -46,30 +60,12 @@ def many_profiles(
         One leading axis s; outputs the Legendre states.
     u : (t,) array, V
     dt : float, s
-    ideal : (t, q) array, V
-        The true window content at the quadrature points.
+    content : Content
+        The true window content at the quadrature points, V.
     rms : float, V
     """
-    known, weights = _known(system, np.asarray(u, float), dt)
-    rows = np.swapaxes(readout(weights.shape[-2], QUADRATURE.r) @ weights, -1, -2)
-    mean_square, error = np.empty((len(known), ideal.shape[1])), np.empty(ideal.shape)
-    for k in range(len(known)):  # one at a time: an error over all samples would leave the core's cache
-        np.matmul(known[k], rows[k], out=error)
-        error -= ideal
-        mean_square[k] = np.einsum("tq,tq->q", error, error) / len(error)
-    return np.sqrt(mean_square) / rms
-
-
-def _known(system: StateSpace, u: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give x, u, u' and 1 at every sample, (s, t, n + 3), and the outputs' weights of them, (s, p, n + 3)."""
-    samples, n = system.A.shape[:2]
-    known = np.zeros((samples, len(u), n + 3))
-    known[:, 1:, :n] = _states(system, u, dt)[:, : len(u) - 1]
-    # What a pole far beyond the band adds has followed the piece that ends here.
-    known[..., n], known[..., n + 1], known[..., n + 2] = u, np.diff(u, prepend=u[0]) / dt, 1.0
-    slope = np.zeros_like(system.D) if system.slope is None else system.slope[..., :1]
-    offset = np.zeros_like(system.D) if system.offset is None else system.offset[..., None]
-    return known, np.concatenate([system.C, system.D, slope, offset], axis=-1)
+    y = _outputs(system, np.asarray(u, float), dt)
+    return np.sqrt(squared_errors(content, y) / len(u)) / rms
 
 
 def _states(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:
@@ -79,9 +75,10 @@ def _states(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:
     blocks = max(1, -(-(len(u) - 1) // LIFT))
     padded = np.concatenate([u, np.full(LIFT * blocks + 1 - len(u), u[-1])])
     pieces = np.stack([padded[k : k + LIFT * blocks : LIFT] for k in range(LIFT + 1)], axis=1)
+    pieces = pieces.astype(phi.dtype)
     powers, forced = _lifted(phi.transpose(0, 2, 1), hold, ramp)
     driven = pieces @ forced.reshape(samples, LIFT + 1, LIFT * n)
-    starts = np.zeros((samples, blocks, n))
+    starts = np.zeros((samples, blocks, n), phi.dtype)
     last, ends = np.ascontiguousarray(powers[:, :, -1]), driven[:, :, -n:]
     for k in range(1, blocks):
         starts[:, k] = (starts[:, k - 1, None] @ last)[:, 0] + ends[:, k - 1]
@@ -95,8 +92,8 @@ def _lifted(phi: np.ndarray, hold: np.ndarray, ramp: np.ndarray) -> tuple[np.nda
     States are rows here, and ``phi`` is transposed.
     """
     samples, n = phi.shape[:2]
-    powers = np.empty((samples, n, LIFT, n))
-    forced = np.zeros((samples, LIFT + 1, LIFT, n))
+    powers = np.empty((samples, n, LIFT, n), phi.dtype)
+    forced = np.zeros((samples, LIFT + 1, LIFT, n), phi.dtype)
     # x' = phi x + hold u + ramp (u' - u): one input counts where a piece begins, and where one ends.
     powers[:, :, 0] = phi
     forced[:, 0, 0], forced[:, 1, 0] = hold - ramp, ramp
@@ -116,7 +113,7 @@ def _one_step(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     """
     norm = float(np.abs(A).sum(axis=-1).max())
     halvings = max(0, int(np.ceil(np.log2(max(norm, 1e-300)))))
-    A, unit = A / 2.0**halvings, np.eye(A.shape[-1])
+    A, unit = A / 2.0**halvings, np.eye(A.shape[-1], dtype=A.dtype)
     R = np.broadcast_to(unit / FACTORIAL[TAYLOR + 2], A.shape)
     for k in range(TAYLOR + 1, 1, -1):
         R = A @ R + unit / FACTORIAL[k]

@@ -49,26 +49,27 @@ def numpy_memory(order: int, theta: float, *, dt: float, method: Method = "zoh")
     return discretize(legendre(order, theta), dt, method)
 
 
-def run(memory: StateSpace, u: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t n"]:
+def run(memory: StateSpace, u: Float[np.ndarray, "*b t"]) -> Float[np.ndarray, "*b t n"]:
     """Run a sampled memory from rest.
 
     Parameters
     ----------
     memory : StateSpace
         Sampled.
-    u : (t,) array, V
+    u : (..., t) array, V
+        Leading axes are many inputs.
 
     Returns
     -------
-    (t, n) array, V
+    (..., t, n) array, V
         The states, u[k] already in row k.
     """
-    drive = np.asarray(u, float)[:, None] * memory.B[:, 0]
+    drive = np.asarray(u, float)[..., None] * memory.B[:, 0]
     states = np.empty_like(drive)
-    state = np.zeros(memory.order)
-    for k, b in enumerate(drive):
-        state = memory.A @ state + b
-        states[k] = state
+    state = np.zeros((*drive.shape[:-2], memory.order))
+    for k in range(drive.shape[-2]):
+        state = state @ memory.A.T + drive[..., k, :]
+        states[..., k, :] = state
     return states
 
 

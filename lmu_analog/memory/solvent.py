@@ -18,7 +18,8 @@ from lmu_analog.memory.statespace import StateSpace
 
 DERIVATIVES = 3  # of the input that reach the output at once: the next is (band / fast poles)^4
 MOST_ROUNDS = 40
-ROUNDED = 1e-13  # of the largest entry: a round that changes less has come down to rounding
+# Of the largest entry: a change below has come down to rounding.
+ROUNDED = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 3e-6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,29 +87,38 @@ def nominal_solvent(M: Sequence[np.ndarray]) -> np.ndarray:
 
 def solvent(M: Sequence[np.ndarray], start: np.ndarray | None = None) -> np.ndarray:
     """Iterate to the solvent A of M_0 + M_1 A + M_2 A^2 + ..., (s, n, n), from ``start`` or -M_0."""
-    small = M[1] - np.eye(M[0].shape[-1])
+    small = M[1] - np.eye(M[0].shape[-1], dtype=M[0].dtype)
     A = -M[0]
     if len(M) == 2 and not small.any():
         return A
     if start is not None:
         A = np.broadcast_to(start, A.shape)
+    change, largest = np.empty_like(M[0]), 0.0
     for _ in range(MOST_ROUNDS):
         with np.errstate(over="ignore", invalid="ignore"):
-            renewed = -M[0] - (small + _horner(M[2:], A)) @ A
-            change = np.abs(renewed - A).max()
-        A = renewed
-        if not np.isfinite(change):
+            # -A of the next round, in place: passes over memory cost as much as the products.
+            renewed = _higher(M[2:], small, A) @ A
+            renewed += M[0]
+            np.add(renewed, A, out=change)
+        A = np.negative(renewed, out=renewed)
+        before, largest = largest, max(change.max(), -change.min())
+        if not np.isfinite(largest):
             break
-        if not change > ROUNDED * np.abs(A).max():
+        # What is left shrinks by the same factor as the last change did.
+        if not largest * (min(1.0, largest / before) if before else 1.0) > ROUNDED[A.dtype] * max(A.max(), -A.min()):
             return A
     raise CircuitError("fast and slow modes of the circuit lie too close together to be parted")
 
 
-def _horner(higher: Sequence[np.ndarray], A: np.ndarray) -> np.ndarray | float:
-    """Give M_2 A + M_3 A^2 + ..."""
-    total: np.ndarray | float = 0.0
-    for M in reversed(higher):
-        total = (M + total) @ A
+def _higher(higher: Sequence[np.ndarray], small: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """Give small + M_2 A + M_3 A^2 + ..."""
+    if not higher:
+        return small
+    total = higher[-1] @ A
+    for M in higher[-2::-1]:
+        total += M
+        total = total @ A
+    total += small
     return total
 
 
@@ -131,7 +141,7 @@ def _solved(N: np.ndarray, right: np.ndarray) -> np.ndarray:
         renewed = right + (x - _times(N, x))
         change = np.abs(renewed - x).max(initial=0.0)
         x = renewed
-        if not change > ROUNDED * size:
+        if not change > ROUNDED[N.dtype] * size:
             break
     return x
 
@@ -153,7 +163,7 @@ def _outputs(
     for lower in polynomial.C[-2::-1]:
         C = lower + C @ A
     pushes = [B]  # s^k z takes A^(k-1) B from u, A^(k-2) B from u', ...
-    feed = [np.zeros((*A.shape[:-2], C.shape[-2]))] * (DERIVATIVES + 1)
+    feed = [np.zeros((*A.shape[:-2], C.shape[-2]), A.dtype)] * (DERIVATIVES + 1)
     for k, part in enumerate(polynomial.C):
         for m in range(DERIVATIVES + 1):
             if m >= k:

@@ -33,9 +33,9 @@ def is_stable(system: StateSpace) -> Bool[np.ndarray, " s"]:
         return np.asarray(growth(system) < 0.0)
     A = system.A
     proved = np.zeros(len(A), bool)
-    if (proof := certificate(A.mean(axis=0))) is not None:
+    if (proof := certificate(A.mean(axis=0, dtype=float))) is not None:
         T, step = proof
-        turned = T @ A @ np.linalg.inv(T)
+        turned = T.astype(A.dtype) @ A @ np.linalg.inv(T).astype(A.dtype)
         if A.shape[-1] <= LARGEST_LYAPUNOV:
             proved = _contracting(turned)
         left = np.flatnonzero(~proved)

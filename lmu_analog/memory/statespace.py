@@ -64,7 +64,10 @@ def joined(parts: Sequence[StateSpace]) -> StateSpace:
         shape = present[0].shape[1:]
         found = [getattr(part, name) for part in parts]
         return np.concatenate(
-            [np.zeros((len(p.A), *shape)) if x is None else x for p, x in zip(parts, found, strict=True)]
+            [
+                np.zeros((len(p.A), *shape), p.A.dtype) if x is None else x
+                for p, x in zip(parts, found, strict=True)
+            ]
         )
 
     A, B, C, D = (np.concatenate([getattr(part, name) for part in parts]) for name in "ABCD")
@@ -150,7 +153,7 @@ def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[
     (..., t, p) array
         Output at the same instants, the offset included.
     """
-    phi, gamma0, gamma1 = _first_order_hold(system, dt)
+    phi, gamma0, gamma1 = first_order_hold(system, dt)
     start = phi @ gamma1 + gamma0
     impulse = impulse_response(phi, start, len(u))
     drive = signal.oaconvolve(np.broadcast_to(u[:-1], impulse.shape[:-1] + u[:-1].shape), impulse, axes=-1)
@@ -167,7 +170,10 @@ def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[
     return np.swapaxes(output, -1, -2)
 
 
-def _first_order_hold(system: StateSpace, dt: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def first_order_hold(
+    system: StateSpace, dt: float
+) -> tuple[Float[np.ndarray, "*s n n"], Float[np.ndarray, "*s n 1"], Float[np.ndarray, "*s n 1"]]:
+    """Give phi, gamma0, gamma1 of x(t + dt) = phi x(t) + gamma0 u(t) + gamma1 u(t + dt), u straight between."""
     n = system.order
     block = np.zeros((*system.A.shape[:-2], n + 2, n + 2))
     block[..., :n, :n] = system.A * dt

@@ -1,10 +1,12 @@
 """The steady state of thousands of systems at many frequencies, all at once.
 
-An orthogonal map brings (A, B) to controller-Hessenberg form (Van Dooren and Verhaegen, 1985): H upper
-Hessenberg and the input on the first state alone. All rows of (s - H) z = beta e_1 but the first then give z from
-its last component upwards (Hyman's method; Higham, Accuracy and Stability of Numerical Algorithms, 2002,
-section 14.6), and the first row its size: n^2/2 products a frequency and no division of matrices. Samples are the
-last axis of every array, so that the arithmetic runs over them; no library call per matrix.
+Elementary maps bring (A, B) to controller-Hessenberg form (Van Dooren and Verhaegen, 1985; Wilkinson, The
+Algebraic Eigenvalue Problem, 1965, chapter 6, section 8): H upper Hessenberg and the input on the first state
+alone. All rows of (s - H) z = beta e_1 but the first then give z from its last component upwards (Hyman's method;
+Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 14.6), and the first row its size: n^2/2
+products a frequency and no division of matrices. Samples are the last axis of every array, so that the arithmetic
+runs over them; no library call per matrix. Pivots are those of the mean system: they suit samples that stray by
+percents from it, at half the work of reflections, and the residual tells where they do not.
 """
 
 from collections.abc import Iterator
@@ -12,12 +14,14 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Complex, Float
 
+from lmu_analog.memory.squares import content_of, squared_errors
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.window import QUADRATURE, readout
+from lmu_analog.memory.window import QUADRATURE
 
-BATCH = 32  # samples whose window errors fit a core's cache
-CELLS = 1e5  # numbers in the largest array of one pass: what a core's cache holds
-TRUSTED = 1e-9  # of the largest term of its row: a residual beyond sends the sample to LAPACK
+SAMPLES = 512  # of one pass: enough to hide what a call of NumPy costs
+CELLS = 4e5  # numbers in the largest array of one pass: what a core's cache holds
+# Of the largest term of its row: a residual beyond sends the sample to LAPACK.
+TRUSTED = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 
 
 def many_responses(system: StateSpace, frequency: Float[np.ndarray, " f"]) -> Complex[np.ndarray, "s f p"]:
@@ -34,11 +38,9 @@ def many_responses(system: StateSpace, frequency: Float[np.ndarray, " f"]) -> Co
     (s, f, p) complex array
         Every sample has passed a test of its residual, or comes from LAPACK.
     """
-    weights, count = _weights(system), len(frequency)
-    parts = []
-    for cut, known in _known(system, 2.0 * np.pi * frequency):
-        y = np.swapaxes((weights[cut] if weights.ndim == 3 else weights) @ known, -1, -2)
-        parts.append(y[:, :count] + 1j * y[:, count:])
+    count, parts = len(frequency), []
+    for _, y in _outputs(system, 2.0 * np.pi * frequency):
+        parts.append(np.swapaxes(y[..., :count] + 1j * y[..., count:], -1, -2))
     return np.concatenate(parts)
 
 
@@ -57,51 +59,41 @@ def many_profiles(
     """
     frequency, phasor = tones
     size = np.tile(np.abs(phasor), 2)  # the phase of a tone is the same in the error as in the input
-    rows = readout(system.C.shape[-2], QUADRATURE.r)
-    weights = rows @ _weights(system)
     turned = -2.0 * np.pi * theta * np.outer(QUADRATURE.r, frequency)
-    ideal = size * np.hstack([np.cos(turned), np.sin(turned)])
-    square = np.empty((len(system.A), len(rows)))
-    for cut, known in _known(system, 2.0 * np.pi * frequency):
-        known *= size
-        for start in range(0, len(known), BATCH):
-            part = slice(cut.start + start, cut.start + min(start + BATCH, len(known)))
-            mine = weights[part] if weights.ndim == 3 else weights
-            error = mine @ known[start : start + BATCH]
-            error -= ideal
-            square[part] = 0.5 * np.einsum("sqk,sqk->sq", error, error)
+    window = size * np.hstack([np.cos(turned), np.sin(turned)])
+    content = content_of(system.C.shape[-2], window, QUADRATURE, dtype=system.A.dtype)
+    square = np.empty((len(system.A), len(window)))
+    size = size.astype(system.A.dtype)
+    for cut, y in _outputs(system, 2.0 * np.pi * frequency):
+        y *= size
+        square[cut] = 0.5 * squared_errors(content, y)
     if system.offset is not None:
-        square += (system.offset @ rows.T) ** 2
+        square += (system.offset @ content.rows.T) ** 2
     return np.sqrt(square / (0.5 * np.sum(np.abs(phasor) ** 2)))
 
 
-def _weights(system: StateSpace) -> np.ndarray:
-    """Give the outputs' weights of x, u, u', ..., (s, p, n + k); without the axis s where all are alike."""
+def _outputs(system: StateSpace, w: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Give the outputs for a unit tone, batch by batch, (s, p, 2 f), real parts first."""
     slope = [] if system.slope is None else [system.slope]
-    alike = not system.C.strides[0] and not system.D.any() and not slope
-    if alike:
-        return np.asarray(np.concatenate([system.C[0], system.D[0]], axis=-1))
-    return np.concatenate([system.C, system.D, *slope], axis=-1)
-
-
-def _known(system: StateSpace, w: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Give x, u, u', ... for a unit tone, batch by batch, (s, n + k, 2 f), real parts first."""
+    feed = np.concatenate([system.D, *slope], axis=-1)
+    turned = (1j * w) ** np.arange(feed.shape[-1])[:, None]
+    direct = np.hstack([turned.real, turned.imag]).astype(system.A.dtype)
+    order = _pivots(system.A.mean(axis=0), system.B[..., 0].mean(axis=0))
+    w = w.astype(system.A.dtype)
     samples, n = system.A.shape[:2]
-    derivatives = 1 + (0 if system.slope is None else system.slope.shape[-1])
-    turned = (1j * w) ** np.arange(derivatives)[:, None]
-    direct = np.hstack([turned.real, turned.imag])
-    step = max(8, int(CELLS / (n * max(n, 2 * len(w)))))
+    step = min(SAMPLES, max(8, int(CELLS / (n * max(n, 2 * len(w))))))
     for start in range(0, samples, step):
         cut = slice(start, min(start + step, samples))
         A, B = system.A[cut], system.B[cut, :, 0]
-        with np.errstate(
-            divide="ignore", invalid="ignore", over="ignore"
-        ):  # parts that the input never reaches
-            x = _states(A, B, w)
+        # Parts that the input never reaches.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            x = _states(A, B, w, order)
             doubtful = np.flatnonzero(~_trusted(A, B, x, w))
         if len(doubtful):
             x[doubtful] = _by_lapack(A[doubtful], B[doubtful], w)
-        yield cut, np.concatenate([x, np.broadcast_to(direct, (len(x), *direct.shape))], axis=1)
+        y = system.C[cut] @ x
+        y += feed[cut] @ direct
+        yield cut, y
 
 
 def _by_lapack(A: np.ndarray, B: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -111,57 +103,71 @@ def _by_lapack(A: np.ndarray, B: np.ndarray, w: np.ndarray) -> np.ndarray:
     return np.concatenate([solved.real, solved.imag], axis=-1)
 
 
-def _states(A: np.ndarray, B: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Give x(jw) of every sample, (s, n, 2 f), real parts first."""
-    H, b = np.array(A.transpose(1, 2, 0), order="C"), np.array(B.T, order="C")  # copies: worked on in place
-    reflectors = _hessenberg(H, b)
+def _states(A: np.ndarray, B: np.ndarray, w: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Give x(jw) of every sample, (s, n, 2 f), real parts first; ``order`` as of ``_pivots``."""
+    # Copies: worked on in place.
+    H = np.array(A.transpose(1, 2, 0)[order[:, None], order], order="C")
+    b = np.array(B.T[order], order="C")
+    multipliers = _hessenberg(H, b)
     z = _hyman(H, b[0], w)
-    for k in range(len(reflectors) - 1, -1, -1):
-        v, scale = reflectors[k]
-        tail = z[k:]
-        tail -= v[:, None] * (scale * np.einsum("is,iws->ws", v, tail))
-    return np.ascontiguousarray(z.transpose(2, 0, 1))
+    for k in range(len(multipliers) - 1, -1, -1):
+        z[k + 1 :] += multipliers[k][:, None] * z[k]
+    x = np.empty((len(A), len(H), 2 * len(w)), A.dtype)
+    x[:, order] = z.transpose(2, 0, 1)
+    return x
 
 
 def _trusted(A: np.ndarray, B: np.ndarray, x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Put x back into jw x = A x + B; (s,) bool."""
+    """Put x back into a sum of the rows of jw x = A x + B, with signs; (s,) bool.
+
+    A wrong x has no reason to be right in a sum of seeded signs (Freivalds, 1977).
+    """
     count = len(w)
-    moved = A @ x
-    moved[:, :, :count] += B[..., None]
-    terms = np.abs(moved).max(axis=(1, 2)) + np.abs(B).max(axis=1)
-    moved[:, :, :count] += w * x[:, :, count:]
-    moved[:, :, count:] -= w * x[:, :, :count]
-    return np.asarray(np.abs(moved).max(axis=(1, 2)) <= TRUSTED * terms)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], A.shape[-1]).astype(A.dtype)
+    moved = ((signs @ A)[:, None] @ x)[:, 0]
+    moved[:, :count] += (B @ signs)[:, None]
+    held = signs @ x
+    terms = np.abs(moved).max(axis=1) + np.abs(B).max(axis=1)
+    moved[:, :count] += w * held[:, count:]
+    moved[:, count:] -= w * held[:, :count]
+    return np.asarray(np.abs(moved).max(axis=1) <= TRUSTED[A.dtype] * terms)
 
 
-def _hessenberg(H: np.ndarray, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Bring (A, b), samples last, to controller-Hessenberg form in place; give the reflectors v and 2/v'v."""
-    reflectors = []
-    for k in range(len(H) - 1):
-        v = (b if k == 0 else H[k:, k - 1]).copy()
-        norm = np.sqrt(np.einsum("is,is->s", v, v))
-        first = np.where(v[0] < 0.0, norm, -norm)
-        v[0] -= first
-        size = np.einsum("is,is->s", v, v)
-        scale = np.divide(2.0, size, out=np.zeros_like(size), where=size > 0.0)
-        if k == 0:
-            b[:] = 0.0
-            b[0] = first
-        else:
-            H[k:, k - 1] = 0.0
-            H[k, k - 1] = first
-        left = H[k:, k:]
-        left -= v[:, None] * (scale * np.einsum("is,ijs->js", v, left))
-        right = H[:, k:]
-        right -= (scale * np.einsum("js,ijs->is", v, right))[:, None] * v
-        reflectors.append((v, scale))
-    return reflectors
+def _pivots(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Order the states of one system so that no multiplier of its elimination is above one."""
+    H, b = A.copy(), b.copy()
+    order = np.arange(len(b))
+    for k in range(len(b) - 1):
+        column = b if k == 0 else H[:, k - 1]
+        at = k + int(np.argmax(np.abs(column[k:])))
+        swapped = np.arange(len(b))
+        swapped[[k, at]] = at, k
+        order, b, H = order[swapped], b[swapped], H[np.ix_(swapped, swapped)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            _eliminate(H, b, k)
+    return order
+
+
+def _hessenberg(H: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+    """Bring (A, b), samples last, to controller-Hessenberg form in place; give the multipliers."""
+    return [_eliminate(H, b, k) for k in range(len(H) - 1)]
+
+
+def _eliminate(H: np.ndarray, b: np.ndarray, k: int) -> np.ndarray:
+    """Take equation k out of those below it, where column k - 1, or b, holds it; give its multipliers."""
+    column = b if k == 0 else H[:, k - 1]
+    m = column[k + 1 :] / column[k]
+    column[k + 1 :] = 0.0
+    below = H[k + 1 :, k:]
+    below -= m[:, None] * H[k, k:]
+    H[:, k] += np.einsum("ij...,j...->i...", H[:, k + 1 :], m)
+    return m
 
 
 def _hyman(H: np.ndarray, b: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Solve (jw - H) z = b e_1; z (n, 2 f, s), real parts first."""
     n, samples, count = len(H), H.shape[-1], len(w)
-    z = np.zeros((n, 2 * count, samples))
+    z = np.zeros((n, 2 * count, samples), H.dtype)
     z[-1, :count] = 1.0
     turn = np.concatenate([-w, w])[:, None]
     swap = np.r_[count : 2 * count, :count]

@@ -10,6 +10,7 @@ import xarray as xr
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison, compare, theory_of
+from lmu_analog.ensembles.exact import precision_error
 from lmu_analog.ensembles.hybrid import hybrid
 from lmu_analog.ensembles.kernel import Kernel
 from lmu_analog.ensembles.montecarlo import Engine as EnsembleEngine
@@ -105,6 +106,7 @@ def stored_ensemble(
         until=until,
         both=both,
         theory=against_theory(run, design),
+        rounding=precision_error(design, seed) if kernel == "float32" else None,
     )
 
 

@@ -41,6 +41,7 @@ def ensemble(
     until: str | None = None,
     both: Hybrid | None = None,
     theory: Comparison | None = None,
+    rounding: float | None = None,
 ) -> dict[str, Any]:
     """Give the figures of a Monte Carlo run.
 
@@ -64,11 +65,15 @@ def ensemble(
         What follows from ngspice's run of some of the samples.
     theory : Comparison, optional
         Monte Carlo over first-order theory.
+    rounding : float, optional
+        Largest relative error of single precision, where that was chosen.
     """
     limit = design.nrmse
     return {
         "engine": run.attrs["engine"],
         "sampling": run.attrs.get("sampling", "random"),
+        "kernel": run.attrs.get("kernel", "numpy"),
+        "precision_error": rounding,
         **counts(run),
         "reasons": reasons(run),
         "resumed": resumed,

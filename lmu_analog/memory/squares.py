@@ -1,0 +1,88 @@
+"""The squared error of many estimates of one window, without the estimate at every place and moment.
+
+An estimate is R y, R the readout and y the states. The window is R y_0 + rest, y_0 the states that show it best,
+and |R y - window|^2 over moments is a quadratic form in y - y_0: every sample costs its Gram matrix and products
+with matrices that all samples share. ``rest`` is as small as the error itself, so that nothing large cancels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import DTypeLike
+
+from lmu_analog.memory.window import Quadrature, readout
+
+NEGLIGIBLE = 1e-15  # of the largest part of the rest: below rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a window holds at k moments, prepared for the errors of many estimates.
+
+    Attributes
+    ----------
+    nearest : (d, k) array
+        States whose readout comes nearest to it; zero where states are as many as places.
+    rows : (q, d) array
+        The readout.
+    rest : (q, k) array
+        What the nearest states show too much.
+    square, cross : (d d, q), (d j, q) arrays
+        Weights of the Gram matrix, and of the states seen by the ``moments``.
+    moments : (k, j) array
+        Orthogonal patterns over the moments that span the rest.
+    """
+
+    nearest: Float[np.ndarray, "d k"]
+    rows: Float[np.ndarray, "q d"]
+    rest: Float[np.ndarray, "q k"]
+    square: Float[np.ndarray, "dd q"]
+    cross: Float[np.ndarray, "dj q"]
+    moments: Float[np.ndarray, "k j"]
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether errors are taken place by place: states as many as places leave no smaller form."""
+        return self.rows.shape[1] >= self.rows.shape[0]
+
+
+def content_of(
+    order: int, window: Float[np.ndarray, "q k"], quadrature: Quadrature, *, dtype: DTypeLike = float
+) -> Content:
+    """Prepare a window's content, in any unit, for estimates by ``order`` Legendre states of a precision."""
+    rows = readout(order, quadrature.r)
+    q, d = rows.shape
+    nearest = np.zeros((d, window.shape[1]))
+    if d < q:  # the rule is exact for products of two rows: they are orthogonal
+        nearest = (2.0 * np.arange(d) + 1.0)[:, None] * ((rows * quadrature.weight[:, None]).T @ window)
+    rest = rows @ nearest - window
+    places, size, patterns = np.linalg.svd(rest, full_matrices=False)
+    counts = size > NEGLIGIBLE * max(size.max(initial=0.0), np.finfo(float).tiny)
+    seen = places[:, counts] * size[counts]
+    square = np.einsum("qi,qj->ijq", rows, rows).reshape(d * d, q)
+    cross = 2.0 * np.einsum("qi,qj->ijq", rows, seen).reshape(-1, q)
+    moments = np.ascontiguousarray(patterns[counts].T)
+    return Content(*(x.astype(dtype) for x in (nearest, rows, rest, square, cross, moments)))
+
+
+def squared_errors(content: Content, y: Float[np.ndarray, "s d k"]) -> Float[np.ndarray, "s q"]:
+    """Give the squared error of many estimates, summed over moments; ``y`` is overwritten.
+
+    Parameters
+    ----------
+    content : Content
+    y : (s, d, k) array
+        The states, in the unit of the window.
+    """
+    if content.is_direct:
+        error = content.rows @ y
+        error += content.rest
+        return np.einsum("sqk,sqk->sq", error, error)
+    y -= content.nearest
+    gram = y @ np.swapaxes(y, -1, -2)
+    found = gram.reshape(len(y), -1) @ content.square
+    seen = y.reshape(-1, y.shape[-1]) @ content.moments  # one product for all samples
+    found += seen.reshape(len(y), -1) @ content.cross
+    found += np.einsum("qk,qk->q", content.rest, content.rest)
+    return np.maximum(found, 0.0, out=found)  # rounding may leave a zero below zero
