@@ -136,15 +136,23 @@ def sweep(
         for k in others:
             W[k, used] -= W[k, n + j] * W[i, used]
         rows[j] = i
-    V = np.ascontiguousarray(W[rows, used].transpose(2, 0, 1))
     aim = reduction.aim
+    if aim is None:
+        V = W[rows]
+    else:  # one product for all samples
+        left = np.empty_like(aim.left, W.dtype)
+        left[:, rows] = aim.left
+        V = (left @ W.reshape(n, -1)).reshape(W.shape)
+    M = [_samples_first(V[:, n * k : n * (k + 1)]) for k in range(powers)]
     if aim is not None:
-        V = aim.left.astype(W.dtype) @ V
-    M = [V[:, :, n * k : n * (k + 1)] for k in range(powers)]
-    if aim is not None:
-        M = [part @ aim.right.astype(W.dtype) for part in M]
-    b = [V[:, :, n * powers + k] for k in range(powers)]
-    return M, b, V[:, :, -1] if used == slice(None) else None
+        right = aim.right.astype(W.dtype)
+        M = [(part.reshape(-1, n) @ right).reshape(part.shape) for part in M]
+    b = [_samples_first(V[:, n * powers + k]) for k in range(powers)]
+    return M, b, _samples_first(V[:, -1]) if used == slice(None) else None
+
+
+def _samples_first(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(x, -1, 0))
 
 
 def probe_series(

@@ -37,7 +37,7 @@ CHECKED = np.array([0.1, 1.0])  # of the rate, where one sample of every batch i
 AGREED = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}  # of its largest response
 FLOOR = 1e-3  # of the drive on all states together: what no input reaches still has a size
 SMALL = 0.03  # beside 1: the solvent is then found without help
-CELLS = 3e5  # entries of the largest array; beyond the cache it only gets slower
+CELLS = 6e5  # entries of the largest array; beyond the cache it only gets slower
 
 
 def plan_reduction(circuit: Circuit, *, band: float) -> Reduction:

@@ -105,7 +105,9 @@ def solvent(M: Sequence[np.ndarray], start: np.ndarray | None = None) -> np.ndar
         if not np.isfinite(largest):
             break
         # What is left shrinks by the same factor as the last change did.
-        if not largest * (min(1.0, largest / before) if before else 1.0) > ROUNDED[A.dtype] * max(A.max(), -A.min()):
+        if not largest * (min(1.0, largest / before) if before else 1.0) > ROUNDED[A.dtype] * max(
+            A.max(), -A.min()
+        ):
             return A
     raise CircuitError("fast and slow modes of the circuit lie too close together to be parted")
 
