@@ -49,6 +49,8 @@ class Reduction:
         Highest power of s that is kept.
     sweeps : tuple of (int, tuple of int)
         For every unknown the equation that its storage is solved from, and those it is taken out of.
+    band : float, Hz
+        Highest frequency at which the response counts.
     aim : Aim or None
         Needed where the nominal M_2, M_3, ... are not small.
     """
@@ -59,6 +61,7 @@ class Reduction:
     rate: float
     degree: int
     sweeps: tuple[tuple[int, int, tuple[int, ...]], ...]
+    band: float
     aim: Aim | None = None
 
 
@@ -69,7 +72,7 @@ def choose_sweeps(
     content = table(circuit, index, circuit.values[None], rate=rate)
     for step in order.steps:
         eliminate(content, step, 1)
-    bare = Reduction(circuit, index, order, rate, 1, ())
+    bare = Reduction(circuit, index, order, rate, 1, (), rate)
     n = len(order.rows)
     W = remainder(bare, content, slice(0, 1))[:, n : 2 * n, 0].copy()
     found: dict[int, tuple[int, tuple[int, ...]]] = {}

@@ -29,11 +29,11 @@ from lmu_analog.memory.stability import lyapunov
 from lmu_analog.memory.statespace import StateSpace, cut, frequency_response, joined
 
 DEGREES = (1, 2, 3, 5, 8)  # powers of s that are tried
-ACCURACY = 1e-9  # of the nominal response, largest error over the band; ten times below what engines agree to
+ACCURACY = 2e-9  # of the nominal response, largest error over the band; well below what engines agree to
 TRIALS, STRAY = 3, 0.02  # circuits, and by how much they stray: symmetry may part modes that a sample mixes
 DAMPED = 0.1  # real part beside size of a fast pole: mismatch does not make it unstable
 GAP = 3.0  # at least, between the slowest of the fast poles and the fastest of the slow ones, or the band
-CHECKED = np.array([0.1, 1.0])  # of the rate, where one sample of every batch is solved as a whole
+CHECKED = np.array([0.1, 1.0])  # of the band, where one sample of every batch is solved as a whole
 AGREED = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}  # of its largest response
 FLOOR = 1e-3  # of the drive on all states together: what no input reaches still has a size
 SMALL = 0.03  # beside 1: the solvent is then found without help
@@ -67,7 +67,7 @@ def plan_reduction(circuit: Circuit, *, band: float) -> Reduction:
             continue
         for degree in DEGREES:
             try:
-                reduction = _aimed(Reduction(circuit, index, order, rate, degree, sweeps))
+                reduction = _aimed(Reduction(circuit, index, order, rate, degree, sweeps, band))
                 found = frequency_response(slow_states(reduction, trials), frequency)
             except (CircuitError, np.linalg.LinAlgError):
                 continue
@@ -87,7 +87,7 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
     dtype = values.dtype
     content = table(reduction.circuit, reduction.index, values, rate=reduction.rate)
     farthest = _farthest(values, reduction.circuit.values)
-    frequency = reduction.rate / (2.0 * np.pi) * CHECKED
+    frequency = reduction.band * CHECKED
     wanted = _whole_response(reduction, content, farthest)
     for step in reduction.order.steps:
         eliminate(content, step, reduction.degree)
@@ -128,7 +128,7 @@ def _whole_response(reduction: Reduction, content: Table, k: int) -> np.ndarray:
         for power, x in enumerate(series):
             if x is not None:
                 powers[(power, *at)] = x[k] if isinstance(x, np.ndarray) and x.ndim else x
-    return whole_response(powers, size, 1j * CHECKED)
+    return whole_response(powers, size, 2j * np.pi * reduction.band / reduction.rate * CHECKED)
 
 
 def whole_response(powers: np.ndarray, size: int, turns: np.ndarray) -> np.ndarray:

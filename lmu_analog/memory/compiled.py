@@ -12,7 +12,8 @@ import numpy as np
 from lmu_analog.memory import solvent
 from lmu_analog.memory.lanes import LANES, add, copy, dots, fill, inner, negative, pile, take, widen
 
-MOST_ROUNDS, ROUNDED, DERIVATIVES = solvent.MOST_ROUNDS, solvent.ROUNDED, solvent.DERIVATIVES
+MOST_ROUNDS, DERIVATIVES = solvent.MOST_ROUNDS, solvent.DERIVATIVES
+ROUNDED = solvent.ROUNDED[np.dtype(np.float64)]
 
 
 @inner

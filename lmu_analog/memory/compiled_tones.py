@@ -11,7 +11,7 @@ import numpy as np
 from lmu_analog.memory import steady
 from lmu_analog.memory.lanes import LANES, copy, dot1, dot2, dots, fill, inner, mix2, scale, shift, take2
 
-TRUSTED = steady.TRUSTED
+TRUSTED = steady.TRUSTED[np.dtype(np.float64)]
 
 
 @inner
