@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from lmu_analog.analysis.corner import effective_theta
 from lmu_analog.analysis.corners import Axes, corners, one_at_a_time, worst
-from lmu_analog.analysis.plant import circuit_plant
+from lmu_analog.analysis.merits import merits
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output import corners as shown
@@ -32,6 +31,8 @@ def test_the_typical_corner_is_the_nominal_circuit():
     # The same system, once by its slow states: ten times what plan_reduction accepts of the response.
     assert float(place.window_nrmse) == pytest.approx(float(simulate(BOARD).window_nrmse), rel=1e-6)
     assert np.isnan(place.p95_nrmse)
+    # One function, once on the slow states: 1e-9 of the response.
+    assert float(place.effective_theta) == pytest.approx(merits(BOARD).theta_eff, rel=1e-6)
 
 
 def test_a_lot_of_resistors_or_capacitors_moves_theta_by_as_much():
@@ -89,14 +90,6 @@ def test_a_large_transconductance_is_the_fast_corner():
 def test_lots_come_from_the_technology_where_the_mismatch_is_silent():
     chip = Design(order=3, theta="10 us", family="gm-c", technology="ihp-sg13g2")
     assert corners(chip, axes=Axes(samples=0)).attrs["lot_capacitor"] == 0.10
-
-
-def test_theta_is_found_again():
-    plant = circuit_plant(BOARD)
-    slower = plant.nominal * np.where(plant.rates, 1.3, 1.0)
-    # All capacitors 1.3 times as large; beyond a quarter the error has several minima.
-    found = effective_theta(plant, slower[None], BOARD.bandwidth)
-    assert found / BOARD.theta == pytest.approx(1.3, rel=3e-3)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_an_svg_is_well_formed_repeatable_and_takes_its_ink_from_the_reader():
 
 def test_the_report_gets_a_figure_with_its_table():
     figure = drawing_figure(circuit("active-rc", "ladder", 3, {}), "network")
-    assert str(figure.svg).startswith('<svg role="img"')
+    assert str(figure.picture).startswith('<svg role="img"')
     assert figure.table.columns == ("into", "from", "sign", "part", "value")
     # 2(d-1) off-diagonals, one damping, one input.
     assert len(figure.table.rows) == 6

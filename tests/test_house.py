@@ -58,6 +58,9 @@ SLOW_OR_OPTIONAL = {
     "numba",
     "control",
     "pywt",
+    "jax",
+    "optax",
+    "sklearn",
 }
 FILE_LINES, FUNCTION_LINES, POSITIONAL = 300, 40, 3
 COMPILED = {

@@ -209,8 +209,8 @@ def test_noise_power_falls_as_capacitance_grows():
 
 
 def test_what_has_no_noise_model_is_refused():
-    with pytest.raises(CircuitError, match=r"^dpi: the noise of transistors is not modelled; take a family"):
-        noise(Design(order=3, family="dpi"))
+    with pytest.raises(CircuitError, match=r"^switched-capacitor: its noise is that of its switches, kT/C;"):
+        noise_system(build(Design(order=3, family="switched-capacitor")), temperature=300.0)
     unstable = NoiseSystem((), np.eye(1), np.zeros((1, 0)), np.eye(1), np.zeros((1, 0)))
     with pytest.raises(
         SimulationError, match=r"^the circuit is unstable: a pole has the real part 1 1/s, and"

@@ -169,7 +169,7 @@ def test_axes_that_are_given_are_used(plot: Callable[[xr.Dataset, Axes], Axes], 
 
 
 def test_importing_plots_and_report_loads_no_matplotlib():
-    modules = "lmu_analog.output.plots, lmu_analog.output.report"
+    modules = "lmu_analog.output.plots, lmu_analog.output.report.page"
     code = f"import sys; import {modules}; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

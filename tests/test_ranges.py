@@ -14,7 +14,8 @@ from lmu_analog.circuits.models import IDEAL
 from lmu_analog.circuits.ranges import counts, spreads, warnings
 from lmu_analog.design import Design
 from lmu_analog.output import summary, tables
-from lmu_analog.output.report import ReportContent, report
+from lmu_analog.output.report.page import report
+from lmu_analog.output.report.subject import Settings, Subject
 from lmu_analog.simulation import simulate
 
 
@@ -87,7 +88,8 @@ def test_warnings_reach_json_terminal_and_report():
     assert expected[0].startswith("capacitor range: outside 10 pF to 100 nF: Cint_0 = 1 uF, Cint_1 = 1 uF, ")
     assert content["warnings"] == expected
     assert f"warning: {expected[0]}" in tables.simulation(content)
-    page = report(ReportContent(design, {"exact": result}, None, None, circuit, warnings(circuit)))
+    wanted = Settings(sections=("circuit",))
+    page, _ = report(Subject(design, circuit, warnings=warnings(circuit), settings=wanted))
     assert "outside 10 pF to 100 nF" in page
 
 

@@ -42,7 +42,7 @@ def run(site: Path, folder: Path, *arguments: str) -> str:
 
 def test_the_wheel_has_the_data_files_and_no_tests(unpacked):
     assert (unpacked / "lmu_analog" / "circuits" / "parts.toml").is_file()
-    assert (unpacked / "lmu_analog" / "output" / "report.html.j2").is_file()
+    assert (unpacked / "lmu_analog" / "output" / "report" / "page.html.j2").is_file()
     assert (unpacked / "lmu_analog" / "py.typed").is_file()
     assert not (unpacked / "tests").exists()
 
@@ -50,5 +50,6 @@ def test_the_wheel_has_the_data_files_and_no_tests(unpacked):
 def test_the_wheel_makes_a_design_and_its_report_elsewhere(unpacked, tmp_path):
     run(unpacked, tmp_path, "new", "-o", "design.toml", "--opamp", "TL072")
     run(unpacked, tmp_path, "montecarlo", "design.toml", "-n", "10", "-o", "run.zarr")
-    run(unpacked, tmp_path, "report", "design.toml", "--run", "run.zarr", "-o", "report.html")
+    chosen = ("--sections", "mismatch,circuit,drawings")
+    run(unpacked, tmp_path, "report", "design.toml", "--run", "run.zarr", "-o", "report.html", *chosen)
     assert "TL072" in (tmp_path / "report.html").read_text("utf-8")

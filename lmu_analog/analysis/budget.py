@@ -126,7 +126,7 @@ def _active(subject: _Subject) -> dict[str, _Part]:
     tones, design = subject.tones, subject.design
     memory = ideal(design.order, design.theta, tones)
     kinds: tuple[Cause, ...] = ("values", "gain", "speed")
-    runs = {cause: linear(caused(design, cause), tones) for cause in kinds}
+    runs = {cause: linear(caused(design, cause, subject.circuit), tones) for cause in kinds}
     errors = {cause: error_power(found, design.theta, R)[0] for cause, found in runs.items()}
     floor = subject.error(memory)[0]
     parts = {
@@ -156,10 +156,11 @@ def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, 
 
 
 def _noise(subject: _Subject) -> tuple[_Part, list[str]]:
-    """Take noise over all frequencies, or in the band where that diverges; none of transistors."""
-    if subject.circuit.twin is not None:
+    """Take noise over all frequencies, or in the band where that diverges; none without an operating point."""
+    try:
+        found = noise_powers(subject.design, subject.circuit, R)
+    except CircuitError:
         return NOTHING, ["noise"]
-    found = noise_powers(subject.design, subject.circuit, R)
     total = found.total.sum(axis=1)
     power = (total if np.isfinite(total).all() else found.band.sum(axis=1)) / subject.tones.rms**2
     return _Part(power, power), []

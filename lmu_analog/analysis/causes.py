@@ -28,7 +28,7 @@ _OTA: dict[Cause, Callable[[OtaModel], OtaModel]] = {
 }
 
 
-def caused(design: Design, cause: Cause) -> Circuit:
+def caused(design: Design, cause: Cause, circuit: Circuit | None = None) -> Circuit:
     """Build a design with one cause of error in its active parts.
 
     Parameters
@@ -38,8 +38,11 @@ def caused(design: Design, cause: Cause) -> Circuit:
         Nothing but the element values as they are, or finite DC gain, or finite bandwidth (with what input
         capacitance and output resistance do to it). Predistortion belongs to the bandwidth that it makes up
         for: it is there with ``speed`` alone.
+    circuit : Circuit, optional
+        The design's own, where it has been built already.
     """
-    circuit = build(design if cause == "speed" else design.replace(predistort="none"))
+    if circuit is None or (cause != "speed" and design.predistort != "none"):
+        circuit = build(design if cause == "speed" else design.replace(predistort="none"))
     return _replaced(circuit.twin or circuit, cause)
 
 

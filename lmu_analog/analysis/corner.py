@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar
 
+from lmu_analog.analysis.effective_theta import effective_theta
 from lmu_analog.analysis.plant import Plant, excitation, profiles, responses
 from lmu_analog.analysis.readouts import ideal_rows
 from lmu_analog.circuits.circuit import Circuit, Term
@@ -26,7 +25,6 @@ from lmu_analog.simulation import Grid, exact_states
 # The sign of a part's error that makes the memory's window longer: larger R, L and C, smaller gm.
 SLOW = {"resistor": 1.0, "capacitor": 1.0, "inductor": 1.0, "transconductor": -1.0}
 SIGMAS = 3.0
-THETA_RANGE, THETA_STEPS = (0.5, 2.0), 151
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +73,11 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
     good = is_stable(system) & is_sound(look.circuit, values)
     error = np.where(good, error, np.inf)
     rest = _rest(system, len(values))
+    given = excitation(look.plant.order, look.design.bandwidth)
+    states = responses(look.plant, values[:1], given.frequency)[0]
     found = {
         "window_nrmse": float(error[0]),
-        "effective_theta": effective_theta(look.plant, values[:1], look.design.bandwidth),
+        "effective_theta": effective_theta(states, given, look.plant.theta),
         "offset": float(rest[0]),
         "swing": _swing(look, values[0]),
     }
@@ -92,31 +92,6 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
         "unstable": float(np.mean(~good[1:])),
         "offset_rms": float(np.sqrt(np.mean(rest[1:] ** 2))),
     }
-
-
-def effective_theta(plant: Plant, values: Float[np.ndarray, "1 m"], bandwidth: float) -> float:
-    """Give the window length, s, whose ideal delays fit a circuit's window best, over a flat band.
-
-    Parameters
-    ----------
-    plant : Plant
-    values : (1, m) array
-    bandwidth : float, Hz
-    """
-    given = excitation(plant.order, bandwidth)
-    estimate = responses(plant, values, given.frequency)[0] @ ideal_rows(plant.order).T
-    turns = -2j * np.pi * plant.theta * np.outer(given.frequency, window.QUADRATURE.r)
-
-    def error(factor: float) -> float:
-        apart = np.abs(estimate - np.exp(factor * turns)) ** 2
-        return float(given.power @ apart @ window.QUADRATURE.weight)
-
-    # The error has many minima over the factor; the deepest is found on a grid, then polished.
-    tried = np.geomspace(*THETA_RANGE, THETA_STEPS)
-    best = int(np.argmin([error(factor) for factor in tried]))
-    ends = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
-    found: Any = minimize_scalar(error, bounds=ends, options={"xatol": 1e-7})
-    return plant.theta * float(found.x)
 
 
 def lot(design: Design, circuit: Circuit, kind: str) -> float:

@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar
 
+from lmu_analog.analysis.effective_theta import effective_theta
 from lmu_analog.analysis.periodic import bent
+from lmu_analog.analysis.plant import excitation
+from lmu_analog.analysis.supply import rejection
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, outputs
@@ -21,7 +22,6 @@ from lmu_analog.memory.window import QUADRATURE, readout
 from lmu_analog.stimulus import sine
 
 GRID = 200  # frequencies over the band: the peaks are broad, a finer grid moves none by 1e-3
-WIDEST = 0.5  # relative error of theta within which the best one is sought
 SETTLED = 1e-3  # of the step
 STEPS = 200  # of the step response in one theta
 LONGEST = 50.0  # theta: a step that has not settled by then does not count as settling
@@ -59,6 +59,12 @@ class Merits:
         Least relative error found of one element that destabilises.
     joint_error : float or None
         The same of all elements, each in its worst direction.
+    psrr : float or None, dB
+        Rejection of ripple on the supply, rms over the window, at the worst frequency of the band.
+    psrr_worst : float or None, dB
+        The same where all amplifiers push the same way.
+    psrr_note : str
+        How it was found, or why it was not.
     """
 
     theta_eff: float
@@ -72,6 +78,9 @@ class Merits:
     growth: float
     single_error: float | None
     joint_error: float | None
+    psrr: float | None
+    psrr_worst: float | None
+    psrr_note: str
 
 
 def merits(design: Design) -> Merits:
@@ -91,9 +100,10 @@ def merits(design: Design) -> Merits:
     states = steady_response(system, frequency)
     swing, headroom, slew = _swings(design, circuit, frequency)
     rest = np.zeros(design.order) if system.offset is None else system.offset
+    given, supply = excitation(design.order, design.bandwidth), rejection(design, circuit)
     single, joint = (None, None) if circuit.clock is not None else stability_margin(circuit)
     return Merits(
-        theta_eff=_effective_theta(states, frequency, design.theta),
+        theta_eff=effective_theta(steady_response(system, given.frequency), given, design.theta),
         delay_flatness=_flatness(states, frequency) / design.theta,
         swing=swing,
         headroom=headroom,
@@ -104,20 +114,10 @@ def merits(design: Design) -> Merits:
         growth=rate,
         single_error=single,
         joint_error=joint,
+        psrr=supply.psrr,
+        psrr_worst=supply.psrr_worst,
+        psrr_note=supply.note,
     )
-
-
-def _effective_theta(states: np.ndarray, frequency: np.ndarray, theta: float) -> float:
-    seen = states @ readout(states.shape[1], QUADRATURE.r).T
-
-    def error(ratio: float) -> float:
-        wanted = np.exp(-2j * np.pi * ratio * theta * np.outer(frequency, QUADRATURE.r))
-        return float(np.mean(np.abs(seen - wanted) ** 2 @ QUADRATURE.weight))
-
-    best: Any = minimize_scalar(
-        error, bounds=(1.0 - WIDEST, 1.0 + WIDEST), method="bounded", options={"xatol": 1e-9}
-    )
-    return theta * float(best.x)
 
 
 def _flatness(states: np.ndarray, frequency: np.ndarray) -> float:

@@ -45,7 +45,8 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
 
     White noise by a Lyapunov equation, exactly; 1/f noise and the band by integration over frequency, 1/f
     noise from a thousandth of the bandwidth upwards. A sampled circuit has the kT/C noise of its switches,
-    at the instants when it is read. The input is noiseless.
+    at the instants when it is read; transistors have the noise that they make at rest, by their small-signal
+    circuit there. The input is noiseless.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
     SimulationError
         If the circuit is unstable.
     CircuitError
-        If it is made of transistors.
+        If it is made of transistors, and no operating point is found.
     """
     circuit = build(design) if circuit is None else circuit
     powers = noise_powers(design, circuit, QUADRATURE.r)

@@ -59,6 +59,10 @@ class OpAmpModel:
         Where 1/f noise of the voltage is as large as the white.
     current_noise : float, A/rtHz
         White noise current into each input, independent of each other.
+    psrr : float, dB
+        How much smaller than a change of the supply the input voltage is that it amounts to, at low frequency.
+    psrr_corner : float or None, Hz
+        Where that rejection begins to fall, by 20 dB a decade; at the open-loop corner gbw/gain unless given.
     library : Library or None
         A SPICE model that ngspice uses instead; the figures above stay those of the exact engine.
     """
@@ -76,6 +80,8 @@ class OpAmpModel:
     noise: float = 0.0
     noise_corner: float = 0.0
     current_noise: float = 0.0
+    psrr: float = math.inf
+    psrr_corner: float | None = None
     library: Library | None = None
 
     @property

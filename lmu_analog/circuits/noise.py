@@ -1,7 +1,8 @@
 """What makes noise in a circuit, and how its states answer: x' = A x + B n, m = C x + D n, n unit white noises.
 
-Resistors have 4kT/R, transconductors 4kT gamma g, op-amps a noise voltage at their input and a noise current into
-each; all densities are one-sided. Ideal op-amps, followers and sources make none.
+Resistors have 4kT/R, transconductors 4kT gamma g, transistors the shot noise of their channel at rest, op-amps a noise
+voltage at their input and a noise current into each; all densities are one-sided. Ideal op-amps, followers and sources
+make none.
 """
 
 import math
@@ -21,6 +22,7 @@ from lmu_analog.circuits.components import (
     Transconductor,
 )
 from lmu_analog.circuits.extract import probe_rows, units
+from lmu_analog.circuits.linearised import Channel, linearised
 from lmu_analog.circuits.nodal import stamp
 from lmu_analog.circuits.settling import BOLTZMANN
 from lmu_analog.circuits.unknowns import Index
@@ -39,7 +41,7 @@ class Source:
     name : str
         Of the component.
     kind : str
-        thermal, voltage or current.
+        thermal, shot, voltage or current.
     density : float
         One-sided, A^2/Hz, or V^2/Hz of a voltage.
     corner : float, Hz
@@ -84,7 +86,7 @@ class NoiseSystem:
 
 
 def noise_system(circuit: Circuit, *, temperature: float) -> NoiseSystem:
-    """Read the response to noise out of a linear circuit, in continuous time.
+    """Read the response to noise out of a circuit in continuous time, at rest where it has transistors.
 
     Parameters
     ----------
@@ -95,22 +97,22 @@ def noise_system(circuit: Circuit, *, temperature: float) -> NoiseSystem:
     Raises
     ------
     CircuitError
-        If the circuit has transistors or switches, or its equations are singular.
+        If the circuit has switches, no operating point, or singular equations.
     """
+    channels: tuple[Channel, ...] = ()
     if circuit.twin is not None:
-        raise CircuitError(
-            f"{circuit.family}: the noise of transistors is not modelled; take a family or level of behavioural parts"
-        )
+        circuit, channels = linearised(circuit)
     if circuit.clock is not None:
         raise CircuitError(f"{circuit.family}: its noise is that of its switches, kT/C; use sampled_noise")
     index = Index(circuit)
     found = [pair for c in circuit.components for pair in _sources(c, index, temperature)]
+    found += [(Source(c.name, "shot", c.density), _current(index, c.source, c.drain)) for c in channels]
     injection = np.zeros((index.size, len(found)))
     for k, (_, places) in enumerate(found):
         for row, amount in places.items():
             injection[row, k] += amount
     try:
-        A, B, C, D = _reduced(circuit, index, injection)
+        A, B, C, D = response_to(circuit, index, injection)
     except np.linalg.LinAlgError as error:
         raise CircuitError(
             "the node equations are singular: a part floats, or an op-amp has no feedback"
@@ -124,7 +126,7 @@ def _sources(c: Component, index: Index, temperature: float) -> Iterator[tuple[S
     match c:
         case Resistor():
             yield Source(c.name, "thermal", thermal / c.value), _current(index, c.a, c.b)
-        case Transconductor():
+        case Transconductor() if c.model.excess_noise:
             density = thermal * c.model.excess_noise * c.value
             yield Source(c.name, "thermal", density), _current(index, c.out)
         case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
@@ -147,8 +149,26 @@ def _current(index: Index, *nets: str) -> dict[int, float]:
     return {index.law[net]: sign for net, sign in zip(nets, (1.0, -1.0), strict=False) if net in index.law}
 
 
-def _reduced(circuit: Circuit, index: Index, injection: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Part the unknowns into what is stored, x, and what follows at once, y, by the singular values of E."""
+def response_to(
+    circuit: Circuit, index: Index, injection: Float[np.ndarray, "N k"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Give A, B, C, D from what is added to the equations of a circuit to its probes.
+
+    The unknowns part into what is stored, x, and what follows at once, y, by the singular values of E.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Linear, in continuous time.
+    index : Index
+    injection : (N, k) array
+        What one unit of each of k inputs adds to which equation.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the equations are singular.
+    """
     stamped = stamp(circuit, index, circuit.values[None])
     unit = units(index, stamped.F[0])
     E, F = stamped.E[0] * unit, stamped.F[0] * unit

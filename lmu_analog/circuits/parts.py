@@ -24,6 +24,8 @@ HIGHEST = {
     "noise": 1.0,
     "noise_corner": 1e15,
     "current_noise": 1.0,
+    "psrr": 300.0,
+    "psrr_corner": 1e15,
 }  # beyond it lies nonsense
 UNITS = {
     "slew": "V/s",
@@ -36,9 +38,12 @@ UNITS = {
     "noise": "V/rtHz",
     "noise_corner": "Hz",
     "current_noise": "A/rtHz",
+    "psrr": "dB",
+    "psrr_corner": "Hz",
 }  # of the optional figures
 FIGURES = ("name", "gain", "gbw", *UNITS)
 SIGNED = ("offset", "bias")
+POSITIVE = ("gain", "gbw", "slew", "rail", "psrr_corner")  # zero is not accepted
 OF_A_MODEL = ("model", "subcircuit", "pins")
 USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
@@ -59,8 +64,9 @@ def read_parts(path: Path) -> dict[str, dict[str, object]]:
 
     A table a part, named by its number: ``gain`` (dB), ``gbw`` (Hz), ``supply`` ([least, most] in total, V)
     and optionally ``slew`` (V/s), ``offset_max`` (V), ``bias`` (A), ``output_resistance`` (Ohm),
-    ``input_capacitance`` (F), ``noise`` (V/rtHz), ``noise_corner`` (Hz) and ``current_noise`` (A/rtHz), as SI
-    numbers or text with units; ``offset_typical``, ``current``, ``confidence`` and ``source`` are for people.
+    ``input_capacitance`` (F), ``noise`` (V/rtHz), ``noise_corner`` (Hz), ``current_noise`` (A/rtHz), ``psrr``
+    (dB) and ``psrr_corner`` (Hz), as SI numbers or text with units; ``offset_typical``, ``current``,
+    ``confidence`` and ``source`` are for people.
 
     Raises
     ------
@@ -126,7 +132,8 @@ def opamp(
         "ideal", a part of the catalogue, or a table of figures: ``gain`` ("106 dB" or V/V), ``gbw``
         ("10 MHz"), and optionally ``slew`` ("20 V/us"), ``offset`` and ``offset_max`` ("2 mV"), ``rail``
         ("4.8 V"), ``output_resistance`` ("50 Ohm"), ``bias`` ("20 nA"), ``input_capacitance`` ("5 pF"),
-        ``noise`` ("8 nV/rtHz"), ``noise_corner`` ("100 Hz"), ``current_noise`` ("3 fA/rtHz") and ``name``.
+        ``noise`` ("8 nV/rtHz"), ``noise_corner`` ("100 Hz"), ``current_noise`` ("3 fA/rtHz"), ``psrr``
+        ("100 dB"), ``psrr_corner`` ("10 Hz") and ``name``.
         A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
     supply : float, V
         The amplifier runs from +-supply, where real parts saturate unless ``rail`` says otherwise.
@@ -204,7 +211,7 @@ def _library(table: dict[str, object], supply: float) -> Library | None:
 
 def _check_figures(figures: dict[str, float]) -> None:
     for key, value in figures.items():
-        if key not in SIGNED and not value >= 0.0 or key in ("gain", "gbw", "slew", "rail") and value == 0.0:
+        if key not in SIGNED and not value >= 0.0 or key in POSITIVE and value == 0.0:
             raise DesignError(f"op-amp {key} = {value:g}; it must be positive")
         if key in HIGHEST and abs(value) > HIGHEST[key]:
             raise DesignError(f"op-amp {key} = {value:g}; at most {HIGHEST[key]:g} is accepted")

@@ -8,10 +8,13 @@ import typer
 from lmu_analog.cli.analysis import calibrate, corners, resources
 from lmu_analog.cli.budgeting import budget, noise
 from lmu_analog.cli.drawing import draw
+from lmu_analog.cli.experimenting import experiment
 from lmu_analog.cli.exporting import export
 from lmu_analog.cli.making import derive, families, netlist, new
 from lmu_analog.cli.measured import analyze
+from lmu_analog.cli.networks import cell
 from lmu_analog.cli.running import montecarlo, report, run, simulate
+from lmu_analog.cli.spiking import spiking
 from lmu_analog.cli.theory import high_sigma_yield, sensitivity
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
 from lmu_analog.version import __version__
@@ -34,6 +37,8 @@ COMMANDS = (
     analyze,
     report,
     run,
+    cell,
+    spiking,
 )
 
 app = typer.Typer(
@@ -49,6 +54,7 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 for command in COMMANDS:
     app.command()(command)
 app.command("yield")(high_sigma_yield)  # a word that no function may have
+app.add_typer(experiment, name="experiment")
 
 
 def main() -> None:

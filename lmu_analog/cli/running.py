@@ -125,19 +125,33 @@ def montecarlo(
 def report(
     design: DesignFile,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="report.html", help="Page to write.")],
+    *,
     run: Annotated[
         Path | None, typer.Option("--run", metavar="RUN.zarr", help="Monte Carlo run to show.")
     ] = None,
+    sections: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Sections, for example specification,budget,noise; all unless given."
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the design report, one self-contained HTML page."""
+    """Write the design report, one self-contained HTML page; with --json its content on stdout too."""
     from lmu_analog.design import Design
-    from lmu_analog.output.mainjob import write_design_report
     from lmu_analog.output.progress import progress
+    from lmu_analog.output.report.job import design_report, steps
+    from lmu_analog.output.report.sections import read_sections
+    from lmu_analog.output.summary import dumps
 
     keep(design, output)
-    with progress("report"):
-        write_design_report(Design.load(design), output, run_path=run)
-    say(f"wrote {output}")
+    chosen, loaded = read_sections(sections), Design.load(design)
+    with progress("report", steps(chosen)) as advance:
+        content = design_report(loaded, output, run_path=run, sections=chosen, progress=advance)
+    if as_json:
+        typer.echo(dumps(content))
+    else:
+        say(f"wrote {output}")
 
 
 def run(

@@ -1,4 +1,4 @@
-"""The compiled steady state: the algorithm of ``steady``, tone by tone, and the error over the window.
+"""The compiled steady state, as in ``steady`` but by reflections, tone by tone; and the error over the window.
 
 Only compiled kernels import this: it needs Numba.
 """

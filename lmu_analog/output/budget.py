@@ -14,16 +14,16 @@ from lmu_analog.design import Design
 from lmu_analog.output import style
 from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.figures import Figure
-from lmu_analog.output.svg import draw, svg
+from lmu_analog.output.svg import draw, picture
 from lmu_analog.units import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, those of causes that are often large the farthest apart.
-SKY, YELLOW, GREY = "#56B4E9", "#F0E442", "#999999"
 COLOURS = (
-    style.BLUE, SKY, style.PURPLE, style.GREEN, YELLOW, style.ORANGE, GREY, style.VERMILLION,
+    style.BLUE, style.SKY, style.PURPLE, style.GREEN,
+    style.YELLOW, style.ORANGE, style.GREY, style.VERMILLION,
 )  # fmt: skip
 NEGLIGIBLE = 1e-9  # share of the power; differences of mean squares leave rounding below it
 NAMES = {
@@ -80,17 +80,18 @@ def text(content: dict[str, Any]) -> str:
     lines = [
         f"error budget: {content['family']}, {content['realization']}, order {content['order']}; "
         f"{content['samples']} of {content['drawn']} circuits, {content['engine']} engine",
-        f"{'cause':<26}{'rms alone':>12}{'share':>10}",
+        f"{'cause':<26}{'rms alone':>12}{'share':>14}",
     ]
     for row in content["causes"]:
-        lines.append(f"{NAMES[row['cause']]:<26}{percent(row['rms']):>12}{_share(row['share']):>10}")
-    lines.append(f"{'remainder':<26}{'':>12}{_share(content['remainder_share']):>10}")
+        lines.append(f"{NAMES[row['cause']]:<26}{percent(row['rms']):>12}{_share(row['share']):>14}")
+    lines.append(f"{'remainder':<26}{'':>12}{_share(content['remainder_share']):>14}")
     lines += [f"{'all at once':<26}{percent(content['measured_nrmse']):>12}", ""]
     lines.append(f"{'r':<8}{'over all errors':>18}{'SINAD':>12}{'ENOB':>8}")
     for row in content["places"]:
         decibels = f"{row['window_db']:>15.4g} dB{row['sinad_db']:>9.4g} dB"
         lines.append(f"{row['r']:<8g}{decibels}{row['enob']:>8.3g}")
     lines += ["", *(f"{name:<26}{value:>12}" for name, value in _merit_rows(content["merits"]))]
+    lines.append(f"supply rejection: {content['merits']['psrr_note']}")
     lines += [f"not known of {content['family']}: {cause}" for cause in content["left_out"]]
     return "\n".join(lines)
 
@@ -118,7 +119,13 @@ def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("largest real part", f"{found['growth']:.4g} 1/s"),
         ("one element unstable at", percent(found["single_error"])),
         ("all elements unstable at", percent(found["joint_error"])),
+        ("supply rejection", _decibels(found["psrr"])),
+        ("the same, worst signs", _decibels(found["psrr_worst"])),
     ]
+
+
+def _decibels(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g} dB"
 
 
 def plot_budget(found: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -170,5 +177,5 @@ def budget_figure(content: dict[str, Any], found: xr.Dataset) -> Figure:
         "Each cause turned on alone, stacked; the line is the circuit with all of them at once. "
         f"The remainder is {_share(content['remainder_share'])} of the power."
     )
-    about = svg(drawn, key="budget", title="Error budget", about=caption)
-    return Figure("budget", "Error budget", caption, about, budget_tables(content)[0])
+    shown = picture(drawn, key="budget", title="Error budget", about=caption)
+    return Figure("budget", "Error budget", caption, shown, budget_tables(content)[0])

@@ -74,13 +74,19 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
 def text(given: dict[str, Any]) -> str:
     """Lay out the object of ``corners``."""
     lines = [f"{given['family']}, {given['realization']}, order {given['order']}", lined_up(table(given))]
+    return "\n".join([*lines, *(f"  {line}" for line in remarks(given))])
+
+
+def remarks(given: dict[str, Any]) -> tuple[str, ...]:
+    """Say which corners the design does not have, and where amplifiers clip."""
+    said: list[str] = []
     if not given["lots"]:
-        lines.append("  no process corners: give lots in [mismatch], or [circuit] technology")
+        said.append("no process corners: give lots in [mismatch], or [circuit] technology")
     if len(given["axes"]["temperature"]) == 1:
-        lines.append("  no temperature corners: give [drift], or [circuit] technology")
+        said.append("no temperature corners: give [drift], or [circuit] technology")
     if given["worst"]["headroom"] < 0.0 or any(c["headroom"] < 0.0 for c in given["corners"]):
-        lines.append("  warning: amplifiers clip in some corners, which the figures do not contain")
-    return "\n".join(lines)
+        said.append("warning: amplifiers clip in some corners, which the figures do not contain")
+    return tuple(said)
 
 
 def plot_corners(found: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -106,6 +112,7 @@ def plot_corners(found: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax.plot([100.0 * finite.min(), 100.0 * finite.max()], [len(rows)] * 2, **style.PALE)
     ax.set_yticks(range(len(rows) + 1), [*names, "all crossed"])
     ax.invert_yaxis()
+    ax.margins(y=0.12)
     percent_along(ax)
     ax.set(xlabel="Window NRMSE (%)")
     return style.finish(ax, style.TOP_LEGEND)

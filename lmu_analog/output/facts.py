@@ -64,27 +64,6 @@ def interval(found: Yield) -> str:
     return f"95 % interval {percent(found.low)} to {percent(found.high)}"
 
 
-def specification(results: Mapping[str, xr.Dataset], run: xr.Dataset | None, limit: float | None) -> Table:
-    """Compare every window NRMSE with the limit, a fraction or none."""
-    values: dict[str, float | None] = {
-        f"nominal, {k} engine": float(r.window_nrmse) for k, r in results.items()
-    }
-    if run is not None:
-        spread = percentiles(run)
-        values |= {f"with mismatch, {name}": spread[name] for name in ("median", "p95")}
-    allowed = "none" if limit is None else f"≤ {100.0 * limit:.3g} %"
-    rows = [
-        (f"Window NRMSE, {k}", percent(value), allowed, _mark(value, limit)) for k, value in values.items()
-    ]
-    return Table("Window NRMSE against its limit", ("figure", "result", "limit", "verdict"), tuple(rows))
-
-
-def _mark(value: float | None, limit: float | None) -> str:
-    if value is None or limit is None:
-        return "–"
-    return "✓ pass" if value <= limit else "✗ fail"
-
-
 def accuracy(results: Mapping[str, xr.Dataset]) -> Table:
     """List the figures of every engine."""
     figures = ("window_nrmse", "truncation_nrmse", "reference_nrmse")

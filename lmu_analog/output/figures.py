@@ -20,7 +20,7 @@ from lmu_analog.memory.window import readout
 from lmu_analog.output import plots
 from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.style import LOWEST_DB
-from lmu_analog.output.svg import draw, svg
+from lmu_analog.output.svg import draw, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -39,15 +39,16 @@ class Figure:
     key : str
         Prefix of all ids in the drawing.
     title, caption : str
-    svg : Markup
-        An ``<svg>`` element that needs nothing outside it but the page's colours.
+    picture : Markup
+        An ``<svg>`` element that needs nothing outside it but the page's colours, or an ``<img>`` that holds
+        its own pixels.
     table : Table
     """
 
     key: str
     title: str
     caption: str
-    svg: Markup
+    picture: Markup
     table: Table
 
 
@@ -221,7 +222,7 @@ def elements_figure(sensitivity: xr.Dataset, *, values: Mapping[str, str]) -> Fi
 
 
 def _figure(key: str, title: str, caption: str, drawn: Canvas, table: Table) -> Figure:
-    return Figure(key, title, caption, svg(drawn, key=key, title=title, about=caption), table)
+    return Figure(key, title, caption, picture(drawn, key=key, title=title, about=caption), table)
 
 
 def _columns(caption: str, columns: Mapping[str, Iterable[Any]]) -> Table:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,23 @@ from lmu_analog.output import derivation, summary
 from lmu_analog.output.decks import deck_text, write_deck
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.files import write_text
-from lmu_analog.output.jobs import against_theory, stored_ensemble
-from lmu_analog.output.report import ReportContent, report, write_report
+from lmu_analog.output.jobs import stored_ensemble
+from lmu_analog.output.report.page import report, write_report
+from lmu_analog.output.report.sections import SECTIONS
+from lmu_analog.output.report.subject import LARGE, Settings, Subject
 from lmu_analog.simulation import ENGINES, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import open_run
-from lmu_analog.theory.sensitivity import elements
 
 MARK = "lmu-analog.json"  # says whose folder it is, so that a second run may go on in it
 STEP = 20  # what one of the other steps counts on the progress bar, in samples
+SECTION = 5  # what a section of the report counts
+SLOW = ("calibration",)  # sections that the report of the main job leaves out at large orders
 
 
 def steps(samples: int) -> int:
-    """Length of the progress bar: the samples and five other steps."""
-    return samples + 5 * STEP
+    """Length of the progress bar: the samples, four other steps, and the sections of the report."""
+    return samples + 4 * STEP + len(SECTIONS) * SECTION
 
 
 def run(
@@ -102,13 +104,14 @@ def run(
         "simulate": {engine: summary.simulation(result) for engine, result in results.items()},
         "montecarlo": ensemble,
     }
-    sensitivity = elements(design) if design.mismatch else None
+    settings = Settings(skipped=SLOW if design.order > LARGE else (), seed=seed)
     kept = open_run(store)
-    shown = ReportContent(design, results, kept, sensitivity, circuit, warnings(circuit))
-    page = report(replace(shown, theory=against_theory(kept, design)))
+    page, _ = report(
+        Subject(design, circuit, results, kept, warnings=warnings(circuit), settings=settings),
+        lambda _: advance(SECTION),
+    )
     write_report(folder / "report.html", page)
     write_text(folder / "result.json", summary.dumps(content) + "\n")
-    advance(STEP)
     files += [store, folder / "result.json", folder / "report.html"]
     return {**content, "files": [str(path) for path in files]}
 
@@ -119,29 +122,6 @@ def _checked(design: Design) -> Circuit:
     columns(circuit, Mismatch.of(design))
     deck_text(design)
     return circuit
-
-
-def write_design_report(design: Design, path: Path, *, run_path: Path | None = None) -> Path:
-    """Write the report of a design: the exact engine, ngspice where it is installed, and a run if given.
-
-    Raises
-    ------
-    DesignError
-        If the run is of another design.
-    """
-    ensemble = None
-    if run_path is not None:
-        ensemble = open_run(run_path)
-        if ensemble.attrs["design"] != design.digest:
-            raise DesignError(f"--run {run_path} is of another design; give its own, or run it again")
-    engines = ENGINES if ngspice.library_path() else ENGINES[:1]
-    results = {engine: simulate(design, engine=engine) for engine in engines}
-    sensitivity = elements(design) if design.mismatch else None
-    circuit = build(design)
-    theory = None if ensemble is None else against_theory(ensemble, design)
-    content = ReportContent(design, results, ensemble, sensitivity, circuit, warnings(circuit), theory=theory)
-    write_report(path, report(content))
-    return path
 
 
 def _claim(folder: Path, owner: dict[str, Any]) -> None:

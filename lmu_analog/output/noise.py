@@ -12,7 +12,7 @@ from lmu_analog.design import Design
 from lmu_analog.output import style
 from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.figures import Figure
-from lmu_analog.output.svg import draw, svg
+from lmu_analog.output.svg import draw, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,5 +123,5 @@ def noise_figure(found: xr.Dataset, design: Design) -> Figure:
     caption = (
         f"Noise of the circuit at every place of the window; in the signal band the SNR is {ratio:.4g} dB."
     )
-    about = svg(drawn, key="noise", title="Noise over the window", about=caption)
-    return Figure("noise", "Noise over the window", caption, about, noise_table(as_json(found, design)))
+    shown = picture(drawn, key="noise", title="Noise over the window", about=caption)
+    return Figure("noise", "Noise over the window", caption, shown, noise_table(as_json(found, design)))

@@ -18,7 +18,7 @@ from lmu_analog.output.facts import Table
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.files import whole_file, write_text
 from lmu_analog.output.style import BLUE, GREEN, ORANGE, PURPLE, VERMILLION
-from lmu_analog.output.svg import svg
+from lmu_analog.output.svg import picture, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -95,7 +95,7 @@ def write_drawing(circuit: Circuit, path: Path, *, what: What | Literal["all"] =
 def drawing_figure(circuit: Circuit, what: What) -> Figure:
     """Give a drawing as a figure of the report, with its parts or coefficients as a table."""
     (sheet,) = sheets(circuit, what)
-    shown = svg(paint((sheet,)), key=f"drawing-{what}", title=sheet.title, about=sheet.about)
+    shown = picture(paint((sheet,)), key=f"drawing-{what}", title=sheet.title, about=sheet.about)
     return Figure(f"drawing-{what}", sheet.title, sheet.about, shown, _table(circuit))
 
 

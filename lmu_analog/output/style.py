@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Look = dict[str, Any]  # keywords of a Matplotlib artist
 INK, BLUE, GREEN = "#000000", "#0072B2", "#009E73"
 ORANGE, VERMILLION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
+SKY, YELLOW, GREY = "#56B4E9", "#F0E442", "#999999"  # for areas: too pale for lines
 PALE: Look = {"color": INK, "alpha": 0.22, "linewidth": 4.0, "solid_capstyle": "round"}
 ENGINE_STYLE: tuple[Look, ...] = (
     {"color": BLUE, "linewidth": 1.8},

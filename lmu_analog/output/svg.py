@@ -1,7 +1,8 @@
-"""Plots as SVG elements of a page: themed by its colours, described, the same bytes for the same input."""
+"""Plots as elements of a page: themed by its colours, described, the same bytes for the same input."""
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Callable
@@ -9,13 +10,17 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
+from PIL import Image
 
-from lmu_analog.output.style import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILLION
+from lmu_analog.output.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 WIDTH = 9.2  # inch: the page's 60 rem at 96 dots an inch
+LARGEST = 250_000  # characters of an SVG element; a larger one becomes pixels if these take less
+PIXELS = 1840  # across such a figure, two to a dot of the page
+SHADES = 64  # of its colours
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lmu-analog",
@@ -37,6 +42,9 @@ THEMED = {
     ORANGE: "var(--orange)",
     VERMILLION: "var(--vermillion)",
     PURPLE: "var(--purple)",
+    SKY: "var(--sky)",
+    YELLOW: "var(--yellow)",
+    GREY: "var(--grey)",
 }
 
 
@@ -61,10 +69,41 @@ def svg(canvas: Canvas, *, key: str, title: str, about: str) -> Markup:
     drawing = re.sub(r"^.*?<svg\b[^>]*?viewBox", "<svg viewBox", text.getvalue(), flags=re.DOTALL)
     drawing = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", drawing, flags=re.DOTALL)
     drawing = re.sub(r'(<svg viewBox="[^"]*")[^>]*>', r"\1>", drawing)
-    drawing = re.sub(r"(?<= d=\")[^\"]*", lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d.group()), drawing)
+    drawing = _trimmed(drawing)
     drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-", drawing).replace("xlink:href", "href")
     for colour, variable in THEMED.items():
         drawing = re.sub(colour, variable, drawing, flags=re.IGNORECASE)
     label = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(about)}</desc>'
     opened = f'<svg role="img" aria-labelledby="{key}-title {key}-desc" viewBox'
     return Markup(re.sub(r"<svg viewBox(=\"[^\"]*\")>", rf"{opened}\1>{label}", drawing, count=1))
+
+
+def _trimmed(drawing: str) -> str:
+    """Take out what no browser looks at: digits, line ends, ids without a reference, groups of one element."""
+
+    def path(given: re.Match[str]) -> str:
+        return re.sub(r"(\.\d\d)\d+", r"\1", " ".join(given.group().split()))
+
+    drawing = re.sub(r"(?<= d=\")[^\"]*", path, drawing)
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", drawing))
+    drawing = re.sub(r" id=\"([^\"]*)\"", lambda name: name.group() if name[1] in used else "", drawing)
+    alone = r"<[^<>]*/>|<text[^<>]*>[^<>]*</text>"
+    return re.sub(rf"<g>\s*({alone})\s*</g>", r"\1", re.sub(r">\s*\n\s*<", ">\n<", drawing))
+
+
+def picture(canvas: Canvas, *, key: str, title: str, about: str) -> Markup:
+    """Write a figure for a page: as SVG, or as pixels where it is large and these take less."""
+    drawn = svg(canvas, key=key, title=title, about=about)
+    return drawn if len(drawn) <= LARGEST else min(drawn, _pixels(canvas, about), key=len)
+
+
+def _pixels(canvas: Canvas, about: str) -> Markup:
+    """Write a figure as an image that holds its own data, clear where there is no ink."""
+    whole, fewer = io.BytesIO(), io.BytesIO()
+    canvas.savefig(whole, format="png", dpi=PIXELS / canvas.get_size_inches()[0], transparent=True)
+    with Image.open(whole) as image:
+        palette = image.convert("RGBA").quantize(SHADES, method=Image.Quantize.FASTOCTREE)
+        palette.save(fewer, format="png", optimize=True)
+        size = f'width="{image.width}" height="{image.height}"'
+    data = base64.b64encode(fewer.getvalue()).decode("ascii")
+    return Markup(f'<img class="raster" alt="{escape(about)}" {size} src="data:image/png;base64,{data}">')

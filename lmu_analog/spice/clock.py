@@ -14,18 +14,18 @@ EDGE = 2e-3  # of a period: how long a clock's edge takes; switches move in its 
 OFF = 1e12  # off-resistance over on-resistance: what leaks in thousands of periods is below 1e-7
 
 
-def place_clock(written: PySpiceCircuit, clock: float, *, start: float) -> None:
+def place_clock(written: PySpiceCircuit, clock: float, *, start: float, gap: float = GAP) -> None:
     """Write the clock sources: phase 1 ends, and takes the sample, at (k - 1/2)/clock, phase 2 at k/clock.
 
-    Both from ``start``, s, on.
+    Both from ``start``, s, on; both phases are open for a share ``gap`` of the period before each.
 
     Nets ``clk1`` and ``clk2`` are 1 V while the switches of that phase are closed, which is while the clock
     is above 0.5 V.
     """
     period = 1.0 / clock
-    edge, width = EDGE * period, (0.5 - GAP - EDGE) * period
+    edge, width = EDGE * period, (0.5 - gap - EDGE) * period
     for phase in (1, 2):
-        delay = start + (0.5 * (phase - 1) + GAP - 0.5 * EDGE) * period
+        delay = start + (0.5 * (phase - 1) + gap - 0.5 * EDGE) * period
         pulse = f"PULSE(0 1 {delay!r} {edge!r} {edge!r} {width!r} {period!r})"
         written.V(f"clk{phase}", f"clk{phase}", GROUND, pulse)
 

@@ -106,7 +106,12 @@ def _bounded(analysis: Transient, circuit: Circuit) -> Transient:
 
 
 def deck(
-    circuit: Circuit, analysis: Analysis, stimulus: Stimulus | None = None, *, notes: tuple[str, ...] = ()
+    circuit: Circuit,
+    analysis: Analysis,
+    stimulus: Stimulus | None = None,
+    *,
+    notes: tuple[str, ...] = (),
+    rippling: str | None = None,
 ) -> str:
     """Write a deck that ``ngspice -b -r out.raw deck.cir`` runs.
 
@@ -117,6 +122,8 @@ def deck(
     stimulus : Tones or Recording, optional
     notes : tuple of str
         Lines for the header, for example seed and sample.
+    rippling : str, optional
+        A supply of the circuit that has AC 1 in place of the input.
 
     Returns
     -------
@@ -126,7 +133,7 @@ def deck(
     """
     body = [
         line
-        for line in str(netlist(circuit, stimulus)).splitlines()
+        for line in str(netlist(circuit, stimulus, rippling=rippling)).splitlines()
         if line and not line.startswith(".title")
     ]
     lines = [

@@ -35,8 +35,8 @@ IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ng
 CLAMP = 4.0  # rails: where an overloaded pole is held; tanh is within 1e-3 of its end there
 
 
-def place(written: PySpiceCircuit, components: Iterable[Component]) -> None:
-    """Write components into a PySpice circuit, each under its own name."""
+def place(written: PySpiceCircuit, components: Iterable[Component], *, rippling: str | None = None) -> None:
+    """Write components into a PySpice circuit, each under its own name; AC 1 is on the supply named, if any."""
     amplifiers: dict[tuple[type, OpAmpModel], str] = {}
     transistors: dict[tuple[EkvModel, float], str] = {}
     switches: dict[float, str] = {}
@@ -54,6 +54,8 @@ def place(written: PySpiceCircuit, components: Iterable[Component]) -> None:
                 written.VCVS(name, c.out, GROUND, c.plus, c.minus, c.gain)
             case Mosfet():
                 place_mosfet(written, c, transistors)
+            case Supply() if c.name == rippling:
+                written.V(name, c.a, c.b, f"DC {c.value!r} AC 1")
             case Ammeter() | Supply() | Bias():
                 _place_constant(written, c)
             case Switch():

@@ -24,7 +24,9 @@ POINTS_A_LINE = 4
 RAMP = 1e-3  # of a sample: how fast a recording that does not begin at zero gets there
 
 
-def netlist(circuit: Circuit, stimulus: Stimulus | None = None) -> PySpiceCircuit:
+def netlist(
+    circuit: Circuit, stimulus: Stimulus | None = None, *, rippling: str | None = None
+) -> PySpiceCircuit:
     """Write a circuit as a PySpice netlist, ready to simulate.
 
     Parameters
@@ -32,6 +34,8 @@ def netlist(circuit: Circuit, stimulus: Stimulus | None = None) -> PySpiceCircui
     circuit : Circuit
     stimulus : Tones or Recording, optional
         The input; without it the source is 0 V with AC 1.
+    rippling : str, optional
+        A supply of the circuit that has AC 1 in place of the input.
 
     Returns
     -------
@@ -41,8 +45,11 @@ def netlist(circuit: Circuit, stimulus: Stimulus | None = None) -> PySpiceCircui
     from PySpice.Spice.Netlist import Circuit as PySpiceCircuit
 
     written = PySpiceCircuit(f"{circuit.family} {circuit.realization}, order {circuit.order}")
-    _place_source(written, circuit.source, stimulus)
-    place(written, circuit.components)
+    if rippling is None:
+        _place_source(written, circuit.source, stimulus)
+    else:
+        written.V("in", circuit.source, GROUND, "DC 0")
+    place(written, circuit.components, rippling=rippling)
     if circuit.clock is not None:
         place_clock(written, circuit.clock, start=lead(stimulus))
     for net, volts in circuit.rest:

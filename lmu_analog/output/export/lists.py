@@ -39,18 +39,22 @@ def bom(design: Design, circuit: Circuit) -> str:
     E96 and E12) and ``off_percent`` how far it is from the circuit's. Ammeters are wires and left out; so
     are standard values on a chip.
     """
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows([COLUMNS, *bom_rows(design, circuit)])
+    return written.getvalue()
+
+
+def bom_rows(design: Design, circuit: Circuit) -> list[list[str | int]]:
+    """Give the lines of the bill of materials, one cell a column of ``COLUMNS``."""
     groups: dict[tuple[str, ...], list[Placed]] = {}
     for placed in board(circuit):
         if not isinstance(placed.component, Ammeter):
-            groups.setdefault((placed.kind, placed.text, placed.part, _tolerance(design, placed)), []).append(
-                placed
-            )
-    written = io.StringIO()
-    table = csv.writer(written, lineterminator="\n")
-    table.writerow(COLUMNS)
+            key = (placed.kind, placed.text, placed.part, _tolerance(design, placed))
+            groups.setdefault(key, []).append(placed)
+    rows: list[list[str | int]] = []
     for (kind, text, part, tolerance), members in groups.items():
         first = members[0]
-        table.writerow(
+        rows.append(
             [
                 " ".join(p.reference for p in members),
                 len(members),
@@ -65,7 +69,7 @@ def bom(design: Design, circuit: Circuit) -> str:
                 " ".join(p.component.name for p in members),
             ]
         )
-    return written.getvalue()
+    return rows
 
 
 def _tolerance(design: Design, placed: Placed) -> str:

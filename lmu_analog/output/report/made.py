@@ -1,0 +1,62 @@
+"""Sections on the circuit as it is built: drawings, components, what to order, what it takes."""
+
+from __future__ import annotations
+
+from lmu_analog.analysis.resources import resources
+from lmu_analog.circuits.ranges import ON_CHIP, counts, spreads
+from lmu_analog.output import facts
+from lmu_analog.output import resources as taken
+from lmu_analog.output.export.lists import COLUMNS, bom_rows
+from lmu_analog.output.facts import Table
+from lmu_analog.output.report.subject import Section, Subject
+from lmu_analog.output.schematic import drawing_figure
+
+# Columns of the bill of materials that a page has room for; the file has all.
+ORDERED = ("quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent")
+HEADINGS = ("references", "number", "kind", "value", "order as", "off (%)", "tolerance (%)")
+MOST_REFERENCES = 8  # in a cell of the page
+
+
+def drawings(subject: Subject) -> Section:
+    """Draw one cell with its parts, the network, and the signal flow."""
+    drawn = (drawing_figure(subject.circuit, what) for what in ("cell", "network", "flow"))
+    return Section("The command draw writes them as SVG, PNG or PDF files of their own.", tuple(drawn))
+
+
+def components(subject: Subject) -> Section:
+    """Count the components with their ranges, and warn of impractical values."""
+    of = subject.circuit
+    content = {"counts": counts(of), "spreads": spreads(of), "warnings": list(subject.warnings)}
+    return Section(tables=tuple(facts.circuit(of)), notes=subject.warnings, content=content)
+
+
+def parts(subject: Subject) -> Section:
+    """List what to order; there is nothing to order for a chip."""
+    if subject.circuit.family in ON_CHIP:
+        return Section(absent=f"{subject.circuit.family} circuits are made on a chip: no parts to order.")
+    found = [dict(zip(COLUMNS, row, strict=True)) for row in bom_rows(subject.design, subject.circuit)]
+    rows = tuple(
+        (_shortened(str(part["references"])), *(_readable(str(part[key])) for key in ORDERED))
+        for part in found
+    )
+    total = sum(int(str(part["quantity"])) for part in found)
+    lead = f"{total} parts in {len(found)} lines. The command export --to bom writes the list as CSV."
+    return Section(lead, tables=(Table("Bill of materials", HEADINGS, rows),), content={"lines": found})
+
+
+def _shortened(references: str) -> str:
+    names = references.split()
+    if len(names) <= MOST_REFERENCES:
+        return " ".join(names)
+    return f"{' '.join(names[: MOST_REFERENCES - 1])} … {names[-1]}"
+
+
+def _readable(text: str) -> str:
+    return text.replace("Ohm", "Ω").replace(" u", " µ")
+
+
+def what_it_takes(subject: Subject) -> Section:
+    """Sum up supply current, power, area and cost, as far as they are known."""
+    found = resources(subject.design)
+    notes = tuple(f"Not counted: {line}." for line in taken.missing(found))
+    return Section(tables=taken.tables(found), notes=notes, content=taken.content(found))

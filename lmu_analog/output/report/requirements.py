@@ -1,0 +1,136 @@
+"""What is required of a design, and whether it keeps it: the table that comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from lmu_analog.analysis.merits import Merits
+from lmu_analog.circuits.extract import extract
+from lmu_analog.ensembles.yields import counts, percentiles, yield_within
+from lmu_analog.memory.statespace import growth
+from lmu_analog.output.facts import Table, interval, percent
+from lmu_analog.output.report.subject import Section, Subject
+
+Mark = Literal["pass", "partly", "fail", "open"]
+WORDS: dict[Mark, str] = {"pass": "✓ pass", "partly": "◐ partly", "fail": "✗ fail", "open": "–"}
+LEAST_YIELD = 0.5  # below it a design fails with mismatch
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A figure with its limit.
+
+    Attributes
+    ----------
+    name : str
+    group : {"nrmse", "yield", "circuit"}
+        What it is about.
+    value : float or None
+        SI unit, or a fraction.
+    shown, limit : str
+        The figure and its limit as people read them.
+    mark : {"pass", "partly", "fail", "open"}
+    """
+
+    name: str
+    group: Literal["nrmse", "yield", "circuit"]
+    value: float | None
+    shown: str
+    limit: str
+    mark: Mark
+
+
+def requirements(subject: Subject) -> tuple[Requirement, ...]:
+    """List every requirement: the window NRMSE, the yield, and what keeps a circuit inside its range."""
+    return (*_errors(subject), *_yield(subject), *_circuit(subject))
+
+
+def specification(subject: Subject) -> Section:
+    """Show every requirement with its verdict."""
+    found = requirements(subject)
+    rows = tuple((r.name, r.shown, r.limit, WORDS[r.mark]) for r in found)
+    table = Table("Requirements and what the design reaches", ("figure", "result", "limit", "verdict"), rows)
+    lead = (
+        "Limits are those of [spec] in the design file; that amplifiers neither clip nor slew at full scale, "
+        "and that no error within the tolerances makes the circuit unstable, is required of every design."
+    )
+    return Section(lead, tables=(table,), content={"requirements": [asdict(r) for r in found]})
+
+
+def _errors(subject: Subject) -> Iterator[Requirement]:
+    values: dict[str, float | None] = {
+        f"nominal, {name} engine": float(r.window_nrmse) for name, r in subject.results.items()
+    }
+    if subject.run is not None:
+        spread = percentiles(subject.run)
+        values |= {f"with mismatch, {name}": spread[name] for name in ("median", "p95")}
+    limit = subject.design.nrmse
+    allowed = "none given" if limit is None else f"≤ {100.0 * limit:.3g} %"
+    for name, value in values.items():
+        mark = "open" if value is None or limit is None else _within(value <= limit)
+        yield Requirement(f"Window NRMSE, {name}", "nrmse", value, percent(value), allowed, mark)
+    for engine in subject.failures:
+        name = f"Simulation by the {engine} engine"
+        yield Requirement(name, "circuit", None, "failed, see Accuracy", "done", "fail")
+
+
+def _yield(subject: Subject) -> Iterator[Requirement]:
+    limit, run = subject.design.nrmse, subject.run
+    if run is not None:
+        broken = counts(run)["unstable"] + counts(run)["failed"]
+        none = _within(broken == 0)
+        yield Requirement("Unstable or failed circuits", "yield", float(broken), str(broken), "0", none)
+    if limit is None:
+        return
+    if run is not None:
+        found = yield_within(run, limit)
+        said = f"{percent(found.value)} ({interval(found)})"
+        name = f"Yield, {run.sizes['sample']} circuits"
+        yield Requirement(name, "yield", found.value, said, "all circuits", _share(found.value))
+    elif (good := subject.predicted_yield) is not None:
+        name, mark = "Yield by first-order theory", _within(good >= LEAST_YIELD)
+        yield Requirement(name, "yield", good, percent(good), f"≥ {percent(LEAST_YIELD)}", mark)
+
+
+def _circuit(subject: Subject) -> Iterator[Requirement]:
+    rate = float(growth(extract(subject.circuit)))
+    said = f"{rate:.4g} 1/s".replace("-", "−")
+    yield Requirement("Largest real part of a pole", "circuit", rate, said, "< 0", _within(rate < 0.0))
+    found = subject.merits
+    if isinstance(found, str):
+        if rate < 0.0:
+            yield Requirement("Stability, headroom and slew", "circuit", None, found, "known", "open")
+        return
+    yield from _stability(subject, found)
+    if found.headroom is not None:
+        mark = _within(found.headroom >= 0.0)
+        said = percent(found.headroom)
+        yield Requirement("Headroom at full scale", "circuit", found.headroom, said, "≥ 0 %", mark)
+    if found.slew_margin is not None:
+        mark, said = _within(found.slew_margin >= 1.0), f"{found.slew_margin:.4g}"
+        yield Requirement("Slew margin at full scale", "circuit", found.slew_margin, said, "≥ 1", mark)
+
+
+def _stability(subject: Subject, found: Merits) -> Iterator[Requirement]:
+    """Compare the least error that destabilises, all elements in their worst directions, with tolerances."""
+    if subject.circuit.clock is not None:
+        return
+    largest = max((t.tolerance + t.lot for t in subject.design.tolerances.values()), default=0.0)
+    least, name = found.joint_error, "Errors of all elements that destabilise"
+    allowed = f"> {percent(largest)}" if largest else "> 0 %"
+    mark = _within(least is None or least > largest)
+    yield Requirement(
+        name, "circuit", least, "none found" if least is None else percent(least), allowed, mark
+    )
+
+
+def _within(kept: bool) -> Mark:
+    return "pass" if kept else "fail"
+
+
+def _share(good: float) -> Mark:
+    if good < LEAST_YIELD:
+        return "fail"
+    return "partly" if good < 1.0 else "pass"

@@ -1,0 +1,108 @@
+"""The head of the report: a verdict in a word, what the design is, and the figures that come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.ensembles.yields import percentiles, yield_within
+from lmu_analog.output.facts import interval, percent, quantity
+from lmu_analog.output.report.requirements import LEAST_YIELD, requirements
+from lmu_analog.output.report.subject import Subject
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The headline: a mark, a word and a sentence; ``kind`` chooses the colour."""
+
+    kind: Literal["good", "partly", "bad", "open"]
+    word: str
+    sentence: str
+
+
+def verdict(subject: Subject) -> Verdict:
+    """Say whether the design meets its limit: the nominal circuit in every engine, and the ensemble.
+
+    It fails with mismatch if fewer than half of the circuits are within the limit. What else is required of
+    the circuit and missed is named, and takes the best mark away.
+    """
+    found = _verdict(subject)
+    missed = [r.name for r in requirements(subject) if r.group == "circuit" and r.mark == "fail"]
+    if not missed or found.kind == "bad":
+        return found
+    sentence = f"{found.sentence} Missed: {', '.join(missed)}."
+    if found.kind == "good":
+        return Verdict("partly", "PASS with limits", sentence)
+    return Verdict(found.kind, found.word, sentence)
+
+
+def _verdict(subject: Subject) -> Verdict:
+    limit, nominal = subject.design.nrmse, subject.nominal_error
+    if nominal is None and subject.failures:
+        return Verdict("bad", "Not simulated", f"{'; '.join(subject.failures.values())}.")
+    if nominal is None:
+        return Verdict("open", "Not simulated", "There is no simulation of the nominal circuit.")
+    if limit is None:
+        return Verdict("open", "No limit given", f"The window NRMSE is {percent(nominal)}.")
+    said = f"window NRMSE {percent(nominal)}, limit {100.0 * limit:.3g} %"
+    if not nominal <= limit:
+        return Verdict("bad", "FAIL", f"The nominal circuit misses the specification: {said}.")
+    met = f"The nominal circuit meets the specification ({said})"
+    if subject.run is None:
+        return _without_run(met, subject.predicted_yield)
+    found, samples = yield_within(subject.run, limit), subject.run.sizes["sample"]
+    within = f"{round(found.value * samples)} of {samples} mismatched circuits do"
+    sentence = f"{met}; {within} ({interval(found)})."
+    if found.value < LEAST_YIELD:
+        return Verdict("bad", "FAIL with mismatch", sentence)
+    if found.value < 1.0:
+        return Verdict("partly", "PASS nominally", sentence)
+    return Verdict("good", "PASS", sentence)
+
+
+def _without_run(met: str, expected: float | None) -> Verdict:
+    if expected is None:
+        return Verdict("good", "PASS", f"{met}. No mismatch was run.")
+    sentence = f"{met}. No mismatch was run; first-order theory expects a yield of {percent(expected)}."
+    if expected < LEAST_YIELD:
+        return Verdict("partly", "PASS nominally", sentence)
+    return Verdict("good", "PASS", sentence)
+
+
+def title(subject: Subject) -> str:
+    """Name the design."""
+    return f"Legendre memory of order {subject.design.order}, {subject.design.family}"
+
+
+def about(subject: Subject) -> str:
+    """Describe the design in a sentence."""
+    design = subject.design
+    parts = [c.model.name for c in subject.circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    active = f" and {parts[0]} op-amps" if parts else ""
+    return (
+        f"It keeps the last {quantity(design.theta, 's')} of a signal of up to "
+        f"{quantity(design.bandwidth, 'Hz')} in {design.order} states: {FAMILIES[design.family].about}, "
+        f"{design.realization} realization, "
+        f"with capacitors around {quantity(design.capacitance, 'F')}{active}."
+    )
+
+
+def headline(subject: Subject) -> Iterator[tuple[str, str, str]]:
+    """Give label, value and explanation of the figures that come first."""
+    results, run, design = subject.results, subject.run, subject.design
+    if (nominal := subject.nominal_error) is not None:
+        yield "Window NRMSE", percent(nominal), "nominal circuit against the ideal sliding window"
+        first = next(iter(results.values()))
+        lacking = f"what an ideal memory of order {design.order} lacks"
+        yield "Truncation", percent(float(first.truncation_nrmse)), lacking
+        distance = max(float(result.reference_nrmse) for result in results.values())
+        yield "Distance to NumPy LMU", percent(distance), "circuit against the software memory"
+    if run is not None and design.nrmse is not None:
+        found = yield_within(run, design.nrmse)
+        yield "Yield", percent(found.value), interval(found)
+    elif run is not None:
+        median = percentiles(run)["median"]
+        yield "Median with mismatch", percent(median), "window NRMSE of the ensemble"
