@@ -1,0 +1,100 @@
+"""Synapses whose time constants stray, as a set of basis functions: what a readout can make of the spread.
+
+Spikes that pass synapses of many time constants leave differently delayed copies of the same state. Where these
+are measured, or a readout is fitted to them, they hold more of the window than the states alone.
+"""
+
+import numpy as np
+from jaxtyping import Complex, Float
+from scipy.signal import lfilter
+
+from lmu_analog.errors import DesignError
+from lmu_analog.memory.statespace import StateSpace
+from lmu_analog.networks.spiking.synapses import Mapped, continuous
+
+
+def strayed_memory(
+    memory: StateSpace, taus: Float[np.ndarray, "s d"], *, tau: float, compensated: bool = False
+) -> StateSpace:
+    """Give the memories, (s,), that first-order synapses with time constants ``taus``, s, make.
+
+    Weights are those for the nominal ``tau``, s, or with ``compensated`` those for each synapse's own, which gives
+    the memory itself: row i of the weights is tau_i A_i + e_i.
+    """
+    if not (taus > 0.0).all():
+        raise DesignError("time constants are positive")
+    d = memory.order
+    nominal = continuous(memory, np.full(d, tau))
+    maps = [continuous(memory, row) if compensated else nominal for row in taus]
+    A = np.stack([(m.weights - np.eye(d)) / row[:, None] for m, row in zip(maps, taus, strict=True)])
+    B = np.stack([m.drives[0] / row for m, row in zip(maps, taus, strict=True)])[..., None]
+    C, D = (np.broadcast_to(part, (len(taus), *part.shape)) for part in (memory.C, memory.D))
+    return StateSpace(A, B, C, D)
+
+
+def strayed_weights(
+    memory: StateSpace, spread: float, random: np.random.Generator, *, samples: int
+) -> StateSpace:
+    """Draw memories, (samples,), whose coefficients a_ij and b_i stray by a relative ``spread``, normal."""
+    A, B = [], []
+    for _ in range(samples):
+        A.append(memory.A * (1.0 + spread * random.standard_normal(memory.A.shape)))
+        B.append(memory.B * (1.0 + spread * random.standard_normal(memory.B.shape)))
+    C, D = (np.broadcast_to(part, (samples, *part.shape)) for part in (memory.C, memory.D))
+    return StateSpace(np.stack(A), np.stack(B), C, D)
+
+
+def copies(
+    states: Complex[np.ndarray, "f d"], taus: Float[np.ndarray, "d k"], frequency: Float[np.ndarray, " f"]
+) -> Complex[np.ndarray, "f n"]:
+    """Filter every state by k more synapses, (d, k) s; states and copies side by side, n = d (1 + k)."""
+    s = 2j * np.pi * frequency
+    filtered = states[:, :, None] / (1.0 + s[:, None, None] * taus)
+    return np.concatenate([states, filtered.reshape(len(states), -1)], axis=1)
+
+
+def fitted_readout(
+    features: Complex[np.ndarray, "f n"],
+    wanted: Complex[np.ndarray, "f q"],
+    *,
+    noise: float,
+) -> Float[np.ndarray, "q n"]:
+    """Fit real weights by least squares over equal tones, features carrying noise.
+
+    Parameters
+    ----------
+    features : (f, n) array
+        Responses to a unit input at each frequency.
+    wanted : (f, q) array
+        Responses that the readout should have.
+    noise : float
+        Of each feature, as a fraction of the rms of all: the ridge.
+    """
+    stacked = np.concatenate([np.real(features), np.imag(features)])
+    return fitted_series(stacked, np.concatenate([np.real(wanted), np.imag(wanted)]), noise=noise)
+
+
+def naive(system: StateSpace, tau: float) -> Mapped:
+    """Map for a first-order synapse, whatever the synapses are."""
+    return continuous(system, np.full(system.order, tau))
+
+
+def filtered_copies(
+    decoded: Float[np.ndarray, "t d"], taus: Float[np.ndarray, "d k"], *, dt: float
+) -> Float[np.ndarray, "t n"]:
+    """Filter what spikes decode to by k synapses for each state, (d, k) s, from rest; n = d k, state by state."""
+    a = np.exp(-dt / taus.ravel())
+    inputs = np.repeat(decoded, taus.shape[1], axis=1)
+    return np.stack(
+        [lfilter([1.0 - pole], [1.0, -pole], column) for pole, column in zip(a, inputs.T, strict=True)],
+        axis=1,
+    )
+
+
+def fitted_series(
+    features: Float[np.ndarray, "t n"], wanted: Float[np.ndarray, "t q"], *, noise: float = 1e-3
+) -> Float[np.ndarray, "q n"]:
+    """Fit weights to a run, whose features carry the noise of spikes; ``noise`` as in ``fitted_readout``."""
+    gram = features.T @ features
+    ridge = noise**2 * np.trace(gram) / len(gram)
+    return np.linalg.solve(gram + ridge * np.eye(len(gram)), features.T @ wanted).T

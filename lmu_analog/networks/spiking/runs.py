@@ -1,0 +1,126 @@
+"""One run of spiking neurons, with the settings of the published figures: a memory, or channels without one."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.errors import DesignError
+from lmu_analog.memory.legendre import check_order
+from lmu_analog.memory.window import QUADRATURE, readout, time_profile, window_nrmse
+from lmu_analog.networks.spiking.channel import Channel, channel_rmse
+from lmu_analog.networks.spiking.firing import Firing
+from lmu_analog.networks.spiking.memory import (
+    Settings,
+    legendre_states,
+    radii_for,
+    rmse,
+    run,
+    spiking_memory,
+)
+from lmu_analog.networks.spiking.neurons import Curve, Tuning
+
+THETA, FREQUENCY, AMPLITUDE, DT = 1.0, 1.0, 0.5, 1e-3  # s, Hz, 1, s
+STEPS, SKIPPED = 11_000, 1000  # eleven windows, of which the first fills
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run.
+
+    Attributes
+    ----------
+    order : int
+        States of the memory; channels where there is none.
+    neurons : int
+        Of all states together; what does not divide evenly is left out.
+    firing : {"poisson", "spiking", "rate"}
+    curve : {"lif", "rectified"}
+    realization : str
+    seed : int
+    """
+
+    order: int
+    neurons: int
+    firing: Firing = "poisson"
+    curve: Curve = "lif"
+    realization: str = "legendre"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_order(self.order)
+        if self.neurons < self.order:
+            raise DesignError(
+                f"{self.neurons} neurons for order {self.order}: at least one a state is wanted"
+            )
+
+    @property
+    def each(self) -> int:
+        """Neurons of a state."""
+        return self.neurons // self.order
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of it.
+
+    Attributes
+    ----------
+    rmse : float
+        Of the Legendre states, squares summed over them; of channels, of all together.
+    seconds : float, s
+        To build and run it.
+    window_nrmse : float or None
+        Of the window against the true one, over rms(u); None for channels.
+    time : (t,) array, s
+    window : (t, 3) array or None
+        What the network says of u(t), u(t - theta/2) and u(t - theta), None for channels.
+    """
+
+    rmse: float
+    seconds: float
+    window_nrmse: float | None = None
+    time: Float[np.ndarray, " t"] | None = None
+    window: Float[np.ndarray, "t 3"] | None = None
+
+
+def sine(t: Float[np.ndarray, "*t"]) -> Float[np.ndarray, "*t"]:
+    """Give the memory's input at times t, s."""
+    return np.where(t < 0.0, 0.0, AMPLITUDE * np.sin(2.0 * np.pi * FREQUENCY * t))
+
+
+def run_channels(request: Request) -> Outcome:
+    """Send sines of 10 Hz through ``order`` populations, their phases evenly apart."""
+    began = time.perf_counter()
+    channel = Channel(tuning=Tuning(request.curve, (20.0, 40.0)), firing=request.firing)
+    error = channel_rmse(channel, request.each, count=request.order, seed=request.seed)
+    return Outcome(error, time.perf_counter() - began)
+
+
+def run_memory(request: Request, advance: Callable[[int], None] | None = None) -> Outcome:
+    """Let a memory of 1 s hold a sine of 1 Hz; the states of other coordinates fill their populations."""
+    began = time.perf_counter()
+    t = DT * np.arange(STEPS)
+    u = sine(t)
+    settings = Settings(
+        request.each,
+        request.firing,
+        Tuning(request.curve),
+        request.realization,
+        dt=DT,
+        seed=request.seed,
+    )
+    radii = (
+        None if request.realization == "legendre" else radii_for(request.order, THETA, u, settings=settings)
+    )
+    memory = spiking_memory(request.order, THETA, settings, radii=radii)
+    trace = run(memory, u, seed=request.seed, advance=advance)
+    seconds = time.perf_counter() - began
+    m = legendre_states(memory, trace.states)
+    # A held input runs half a step ahead of the states that it is compared with.
+    true = sine(t[SKIPPED:, None] + 0.5 * DT - THETA * QUADRATURE.r)
+    profile = time_profile(m[SKIPPED:], true, float(np.sqrt(np.mean(u[SKIPPED:] ** 2))))
+    taps = m @ readout(request.order, np.array([0.0, 0.5, 1.0])).T
+    return Outcome(rmse(memory, trace, u, skip=SKIPPED), seconds, float(window_nrmse(profile)), t, taps)
