@@ -1,0 +1,1 @@
+"""The published results, each one command, with stored figures."""

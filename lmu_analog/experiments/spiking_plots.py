@@ -1,0 +1,159 @@
+"""Figures of the experiments with spikes, synapses and integers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmu_analog.experiments.digital_memory import BITS
+from lmu_analog.experiments.spiking_delay_network import SAYS
+from lmu_analog.experiments.synapse_mismatch import READOUTS
+from lmu_analog.output import style
+from lmu_analog.output.layout import percent_along
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_scaling(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw the error of channel and memories against their neurons, d/sqrt(m) and 5/sqrt(m) beside them.
+
+    Parameters
+    ----------
+    result : dict
+        From ``poisson_scaling.run``.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax)
+    memories = result["recurrent"]
+    constant = np.median([value for found in memories.values() for value in found["scaled"]])
+    for (order, found), colour in zip(memories.items(), style.ramp(len(memories)), strict=True):
+        m = np.array(found["neurons"], float)
+        ax.errorbar(
+            m, found["rmse"], found["standard_error"], fmt="o-", color=colour, markersize=4,
+            label=f"memory, d = {order}, slope {found['slope']:.2f}",
+        )  # fmt: skip
+        ax.plot(m, constant * int(order) / np.sqrt(m), color=colour, linestyle=":", linewidth=1.2)
+    channel = result["feedforward"]
+    m = np.array(channel["neurons"], float)
+    ax.errorbar(
+        m, channel["rmse"], channel["standard_error"], fmt="s-", color=style.INK, markersize=4,
+        label=f"channel, slope {channel['slope']:.2f}",
+    )  # fmt: skip
+    ax.plot(m, 5.0 / np.sqrt(m), color=style.INK, linestyle="--", linewidth=1.2, label="5/√m, published")
+    ax.plot([], [], color=style.GREY, linestyle=":", label=f"{constant:.2f} d/√m")
+    style.percent_axis(ax)
+    percent_along(ax)
+    ax.set(xlabel="Neurons m", ylabel="RMSE")
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def plot_cost(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw the time that a memory of neurons takes against their number, with the straight lines fitted to it."""
+    ax = style.axes(ax)
+    cost = result["cost"]
+    neurons = np.array([one["neurons"] for one in cost["runs"]], float)
+    kinds = (
+        ("build_seconds", "to build", style.BLUE),
+        ("run_seconds", f"to run {cost['steps']} steps", style.ORANGE),
+    )
+    for name, said, colour in kinds:
+        fit = cost["fits"][name]
+        ax.plot(neurons / 1e6, [one[name] for one in cost["runs"]], "o", color=colour)
+        line = fit["constant"] + fit["per_neuron"] * neurons
+        said += f": {1e6 * fit['per_neuron']:.2g} µs a neuron"
+        ax.plot(neurons / 1e6, line, color=colour, linewidth=1.2, label=said)
+    ax.set(xlabel="Neurons (millions)", ylabel="Time (s)")
+    ax.set_xlim(left=0.0)
+    ax.set_ylim(bottom=0.0)
+    return style.finish(ax, style.TOP_LEGEND)
+
+
+def plot_delay_networks(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw the error of every spiking network, above our op-amps and the published ranges."""
+    ax = style.axes(ax)
+    names: list[str] = []
+    for key, said in SAYS.items():
+        found = result["details"][key]
+        errors = np.array([e for e in found["errors"] if e is not None])
+        places = len(names) + 0.25 * np.resize([-1.0, 0.0, 1.0, -0.5, 0.5], len(errors))
+        colour = style.BLUE if key.startswith("cpu") else style.GREEN
+        ax.plot(errors, places, "o", color=colour, markersize=3, alpha=0.6)
+        _mark(ax, found["mean"], len(names))
+        names.append(said.strip())
+    for key, said in (("tolerance", "our op-amps, 1 % tolerance"), ("sigma", "our op-amps, σ = 1 %")):
+        found = result["details"]["active_rc"][key]
+        ax.plot([found["p05"], found["p95"]], [len(names)] * 2, **style.PALE)
+        _mark(ax, found["mean"], len(names))
+        names.append(said)
+    words = {"braindrop": "Braindrop, analog silicon", "loihi": "Loihi, digital", "cpu": "CPU, as published"}
+    for key, (low, high) in result["published"].items():
+        ax.plot([low, high], [len(names)] * 2, color=style.VERMILLION, linewidth=8.0)
+        ax.annotate(
+            f"{low:.3f} to {high:.3f}",
+            (high, len(names)),
+            (8.0, -3.0),
+            textcoords="offset points",
+            fontsize="small",
+        )
+        names.append(words[key])
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    percent_along(ax)
+    ax.set_xlim(right=0.5)  # room for the last ranges
+    ax.set(xlabel="Whole-window NRMSE against the ideal memory of order 3")
+    return style.finish(ax, None)
+
+
+def _mark(ax: Axes, value: float, row: int) -> None:
+    """Draw a mean, and say it."""
+    ax.plot([value], [row], "|", color=style.INK, markersize=13, markeredgewidth=2.0)
+    ax.annotate(
+        f"{value:.3g}", (value, row), (0.0, 9.0), textcoords="offset points", ha="center", fontsize="small"
+    )
+
+
+def plot_readouts(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw what a readout makes of synapses that stray: bars for every order, on a logarithmic axis."""
+    ax = style.axes(ax)
+    colours = (style.GREY, style.BLUE, style.GREEN, style.ORANGE)
+    groups = result["readouts"]
+    for k, ((key, said), colour) in enumerate(zip(READOUTS.items(), colours, strict=True)):
+        places = np.arange(len(groups)) + 0.2 * (k - 1.5)
+        heights = [one[key] for one in groups]
+        ax.bar(places, heights, 0.18, color=colour, label=said)
+        for place, height in zip(places, heights, strict=True):
+            ax.annotate(
+                f"{height:.3f}",
+                (place, height),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize="small",
+            )
+    ax.set_xticks(range(len(groups)), [f"order {one['order']}" for one in groups])
+    style.percent_axis(ax)
+    ax.set(ylabel="Window NRMSE (median)")
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def plot_bits(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw the error of the memory in integers against the bits of each word."""
+    ax = style.axes(ax)
+    for word, colour in zip(BITS, (style.BLUE, style.ORANGE, style.GREEN), strict=True):
+        for rounding, dash, said in (("nearest", "-", "rounded"), ("truncate", ":", "cut off")):
+            found = result[rounding][word]
+            errors = [one["ideal"] for one in found]
+            ax.plot(
+                [one["bits"] for one in found],
+                errors,
+                dash,
+                color=colour,
+                marker="o",
+                markersize=3,
+                label=f"{word}, {said}",
+            )
+    style.percent_axis(ax)
+    ax.set(xlabel="Bits of the word", ylabel="Window NRMSE from rounding")
+    return style.finish(ax, style.SIDE_LEGEND)

@@ -1,0 +1,1 @@
+"""Networks that the memory serves: the LMU layer, its training, and its analog circuit."""

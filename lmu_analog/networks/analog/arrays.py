@@ -1,0 +1,136 @@
+r"""Weighted sums of voltages: resistors into a difference amplifier, or transconductors into a load.
+
+        R/w
+    v_j --[ ]--+--[R]--+            g w
+               |  |\   |       v_j --|gm>--+-- out = sum of w_j v_j
+               +--|-\  |                   |
+                  |  >-+-- out            |gm> g, its own output is its input
+    v_k --[ ]--+--|+/
+        R/w    |                A negative weight swaps a transconductor's inputs.
+              [ ] balance
+
+Both inputs of the amplifier see the same conductance, so that each weight is R over its own resistor.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmu_analog.circuits.components import GROUND, Component, OpAmp, Resistor, Transconductor
+from lmu_analog.circuits.models import OpAmpModel
+from lmu_analog.circuits.values import nearest
+from lmu_analog.networks.analog.options import CellOptions
+
+LEAST = 1e-4  # of the largest weight of a sum: smaller ones are left out, they would be gigaohms
+EVEN = 1e-9  # relative: a balance resistor below it is not needed
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A voltage and its weight.
+
+    Attributes
+    ----------
+    net : str
+    weight : float, V/V
+    label : str
+        Names the element, for example ``Wh_2_0``.
+    """
+
+    net: str
+    weight: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A weighted sum as components, and the weights that their values make."""
+
+    components: tuple[Component, ...]
+    weights: tuple[float, ...]
+
+
+def weighted_sum(
+    out: str, inputs: Sequence[Weighted], options: CellOptions, *, opamp: OpAmpModel, tail: bool = False
+) -> Sum:
+    """Add voltages with weights.
+
+    Parameters
+    ----------
+    out : str
+        Net that carries the sum; it names the parts.
+    inputs : sequence of Weighted
+    options : CellOptions
+        Kind of array, bits and series.
+    opamp : OpAmpModel
+    tail : bool
+        Whether something that draws current hangs on ``out``: a sum of transconductors then gets a follower.
+
+    Returns
+    -------
+    Sum
+        Its weights are those of the inputs, in order, as the chosen values make them with ideal amplifiers.
+    """
+    wanted = quantised(np.array([i.weight for i in inputs]), options.bits)
+    kept = [k for k in range(len(inputs)) if abs(wanted[k]) > LEAST * np.abs(wanted).max(initial=0.0)]
+    chosen = [Weighted(inputs[k].net, float(wanted[k]), inputs[k].label) for k in kept]
+    if options.arrays == "resistor":
+        made = _resistors(out, chosen, options, opamp)
+    else:
+        made = _transconductors(out, chosen, options, opamp if tail else None)
+    weights = np.zeros(len(inputs))
+    weights[kept] = made.weights
+    return Sum(made.components, tuple(float(w) for w in weights))
+
+
+def quantised(weights: np.ndarray, bits: int | None) -> np.ndarray:
+    """Round weights to multiples of the largest over 2^(bits-1) - 1; unchanged without bits."""
+    full = np.abs(weights).max(initial=0.0)
+    if bits is None or full == 0.0:
+        return weights
+    levels = 2 ** (bits - 1) - 1
+    return np.round(weights / full * levels) * full / levels
+
+
+def _resistors(out: str, inputs: list[Weighted], options: CellOptions, opamp: OpAmpModel) -> Sum:
+    def value(resistance: float) -> float:
+        return resistance if options.series is None else float(nearest(resistance, options.series))
+
+    feedback, minus = value(options.resistance), f"{out}_minus"
+    there = any(i.weight > 0.0 for i in inputs)
+    plus = f"{out}_plus" if there else GROUND
+    parts: list[Component] = [
+        OpAmp(f"U{out}", plus, minus, out, opamp, f"sum {out}"),
+        Resistor(f"R{out}_fb", minus, out, feedback, f"sum {out}, feedback"),
+    ]
+    conductances = []
+    for i in inputs:
+        resistor = value(feedback / abs(i.weight))
+        conductances.append(1.0 / resistor)
+        into = plus if i.weight > 0.0 else minus
+        parts.append(Resistor(f"R{i.label}", i.net, into, resistor, f"weight {i.label}"))
+    g, signs = np.array(conductances), np.sign([i.weight for i in inputs])
+    above, below = float(g[signs > 0].sum()), float(g[signs < 0].sum()) + 1.0 / feedback
+    spare = below - above
+    if there and abs(spare) * feedback > EVEN:
+        balance, into = value(1.0 / abs(spare)), plus if spare > 0.0 else minus
+        parts.append(Resistor(f"R{out}_bal", into, GROUND, balance, f"sum {out}, balance"))
+        above, below = above + (spare > 0.0) / balance, below + (spare < 0.0) / balance
+    gain = below * feedback / above if above else 0.0
+    return Sum(tuple(parts), tuple(np.where(signs > 0, g * gain, -g * feedback).tolist()))
+
+
+def _transconductors(
+    out: str, inputs: list[Weighted], options: CellOptions, follower: OpAmpModel | None
+) -> Sum:
+    unit, node = 1.0 / options.resistance, out if follower is None else f"{out}_sum"
+    parts: list[Component] = [Transconductor(f"G{out}_load", node, GROUND, node, unit, f"sum {out}, load")]
+    for i in inputs:
+        plus, minus = (i.net, GROUND) if i.weight > 0.0 else (GROUND, i.net)
+        parts.append(
+            Transconductor(f"G{i.label}", node, plus, minus, abs(i.weight) * unit, f"weight {i.label}")
+        )
+    if follower is not None:
+        parts.append(OpAmp(f"U{out}", node, out, out, follower, f"sum {out}, follower"))
+    return Sum(tuple(parts), tuple(i.weight for i in inputs))

@@ -1,0 +1,240 @@
+"""A cell's circuit in ngspice, and beside the network that it is made from."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from lmu_analog.circuits.circuit import with_values
+from lmu_analog.circuits.components import (
+    GROUND,
+    Capacitor,
+    Mosfet,
+    OpAmp,
+    Resistor,
+    Supply,
+    Switch,
+    Transconductor,
+)
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.mismatch.law import Mismatch, check_index, draw
+from lmu_analog.mismatch.law import sample as drawn_values
+from lmu_analog.networks.analog.build import ONE, build_cell
+from lmu_analog.networks.analog.options import CellOptions
+from lmu_analog.networks.analog.sheet import Cell, Levels
+from lmu_analog.networks.analog.twin import Twin
+from lmu_analog.networks.cell import LMU, State
+from lmu_analog.networks.weights import AXES, Weights
+from lmu_analog.spice import ngspice
+from lmu_analog.spice.deck import Transient
+from lmu_analog.spice.driven import driven_deck
+
+Engine = Literal["exact", "ngspice"]
+EDGE = 2e-3  # of a step: how long an input takes to its next value
+POINTS = 50.0  # of ngspice in a step: hold stages have settled, and the memory moves little
+LOOKED_AT = 0.75  # of the next step: when a hidden unit that is held is read
+TONES = 8  # of a test signal
+KINDS = {
+    "resistors": Resistor,
+    "capacitors": Capacitor,
+    "opamps": OpAmp,
+    "transconductors": Transconductor,
+    "transistors": Mosfet,
+    "switches": Switch,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A cell beside its network, on one input.
+
+    Attributes
+    ----------
+    cell : Cell
+    states : State
+        Of the circuit, without unit: hidden (steps, hidden) and memory (steps, memories, order).
+    nrmse : float
+        Hidden units against the cell with the given weights and ideal memories, rms over the run and all units
+        over its rms: the layer itself for sampled hidden units, its differential equation for continuous ones.
+    memory_nrmse : float
+        The same of the memories.
+    layer_nrmse : float
+        Hidden units against the layer.
+    twin_nrmse : float
+        Hidden units against the cell with the weights and memories that the parts make.
+    seconds : float
+        Of the engine.
+    """
+
+    cell: Cell
+    states: State
+    nrmse: float
+    memory_nrmse: float
+    layer_nrmse: float
+    twin_nrmse: float
+    seconds: float
+
+
+def compare(
+    weights: Weights,
+    design: Design,
+    options: CellOptions,
+    *,
+    x: np.ndarray,
+    engine: Engine = "ngspice",
+    sample: tuple[int, int] | None = None,
+) -> Comparison:
+    """Build a cell, run it, and say how far it is from its network.
+
+    Parameters
+    ----------
+    weights : Weights
+    design : Design
+        Of the memories.
+    options : CellOptions
+    x : (steps, inputs) array
+        Held over a step each.
+    engine : {"exact", "ngspice"}
+        ngspice runs the circuit; exact runs the weights and memories that its parts make, without the losses of
+        pairs, sums and hold stages.
+    sample : tuple of int, optional
+        Seed and number, from 0, of a sample of the design's mismatch, which all parts of the cell then have;
+        ngspice only.
+
+    Raises
+    ------
+    DesignError
+        If design, weights and inputs do not go together.
+    SimulationError
+        If the network diverges, or ngspice fails.
+    """
+    if sample is not None and engine == "exact":
+        raise DesignError(
+            "a mismatch sample of a cell runs in ngspice alone; leave out the sample or the engine"
+        )
+    layer = LMU(weights)
+    ideal = layer.run(x)
+    cell = build_cell(weights, design, options, levels=levels(layer, x, ideal))
+    lagged, system = options.hidden == "continuous", legendre(weights.order, design.theta)
+    wanted = Twin(weights, system, cell.step, continuous=True).run(x) if lagged else ideal
+    twin = Twin(cell.weights, cell.memory, cell.step, continuous=lagged).run(x)
+    if sample is not None:
+        cell = mismatched(cell, design, sample)
+    began = time.perf_counter()
+    found = twin if engine == "exact" else simulate_cell(cell, x)
+    return Comparison(
+        cell,
+        found,
+        nrmse=nrmse(found.hidden, wanted.hidden),
+        memory_nrmse=nrmse(found.memory, wanted.memory),
+        layer_nrmse=nrmse(found.hidden, ideal.hidden),
+        twin_nrmse=nrmse(found.hidden, twin.hidden),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def mismatched(cell: Cell, design: Design, sample: tuple[int, int]) -> Cell:
+    """Give all parts of a cell the values of a mismatch sample, (seed, number); its ``weights`` stay nominal."""
+    law, (seed, index) = Mismatch.of(design), sample
+    z = draw(cell.circuit, law, seed=seed, samples=range(check_index(index), index + 1))
+    return replace(cell, circuit=with_values(cell.circuit, drawn_values(cell.circuit, law, z)[0]))
+
+
+def nrmse(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Give the rms of a difference over the rms of what is wanted."""
+    power = float(np.mean(wanted**2))
+    return float(np.sqrt(np.mean((found - wanted) ** 2) / power)) if power else float("nan")
+
+
+def levels(layer: LMU, x: np.ndarray, states: State) -> Levels:
+    """Find the largest values that a layer meets on an input."""
+    past = layer.rest((1,))
+    hidden = np.concatenate([past.hidden, states.hidden[:-1]])
+    memory = np.concatenate([past.memory, states.memory[:-1]])
+    return Levels(float(np.abs(x).max()), float(np.abs(layer.drive(x, State(hidden, memory))).max()))
+
+
+def signal(weights: Weights, steps: int, *, seed: int) -> np.ndarray:
+    """Draw inputs within +-1, (steps, inputs): eight tones each, up to two cycles in a window, random phases."""
+    if steps < 2:
+        raise DesignError(f"{steps} steps; 2 at least are wanted")
+    rng = np.random.default_rng(seed)
+    cycles = np.arange(1, TONES + 1) * 2.0 / TONES * weights.dt / weights.theta
+    phase = rng.uniform(0.0, 2.0 * np.pi, (weights.inputs, TONES))
+    angle = 2.0 * np.pi * cycles * np.arange(steps)[:, None, None] + phase
+    x = np.cos(angle).sum(axis=-1)
+    return x / np.abs(x).max()
+
+
+def cell_deck(cell: Cell, x: np.ndarray) -> tuple[str, Transient]:
+    """Write the deck of a cell that is driven by inputs (steps, inputs), and the analysis that it asks for."""
+    driven = [
+        c.a
+        for c in cell.circuit.components
+        if isinstance(c, Supply) and c.role in ("input", "reference") and c.b == GROUND
+    ]
+    constant = np.ones(1)  # the reference rises with the first inputs
+    inputs = {
+        net: held_points(constant if net == ONE else x[:, int(net[2:])] * cell.volts.x, cell.step)
+        for net in (cell.circuit.source, *driven)
+    }
+    spare = 0 if cell.options.hidden == "continuous" else 1
+    analysis = Transient((len(x) + spare) * cell.step, cell.step / POINTS)
+    notes = [
+        f"step = {cell.step!r}",
+        *([f"clock = {cell.circuit.clock!r}"] if cell.circuit.clock else []),
+        f"volts for 1: inputs {cell.volts.x!r}, memories {cell.volts.memory!r}, "
+        f"hidden units {cell.volts.hidden!r}, arguments {cell.volts.argument!r}",
+    ]
+    return driven_deck(cell.circuit, analysis, inputs, labels=cell.labels, notes=notes), analysis
+
+
+def held_points(values: np.ndarray, step: float, *, edge: float = EDGE) -> np.ndarray:
+    """Give the points in time of values that are held over a step each, from 0 V on, (n, 2); edges in steps."""
+    start = step * np.arange(len(values))
+    before = np.concatenate([[0.0], values[:-1]])
+    points = np.stack(
+        [np.column_stack([start, before]), np.column_stack([start + edge * step, values])], axis=1
+    )
+    return points.reshape(-1, 2)
+
+
+def simulate_cell(cell: Cell, x: np.ndarray) -> State:
+    """Let ngspice run a cell on inputs (steps, inputs), and read its states after every step.
+
+    Raises
+    ------
+    SimulationError
+        If ngspice is missing or fails.
+    """
+    deck, analysis = cell_deck(cell, x)
+    vectors = ngspice.run(deck, analysis)
+    spare, steps = 0 if cell.options.hidden == "continuous" else 1, len(x)
+    ends = cell.step * np.arange(1, steps + 1)
+    late = ends + LOOKED_AT * cell.step * spare
+    weights = cell.weights
+    probes = cell.circuit.probes
+    values = [
+        sum(t.factor * np.interp(times, vectors["time"], vectors[f"v({t.of.lower()})"]) for t in probe)
+        for probe, times in zip(
+            probes, [late] * weights.hidden + [ends] * (len(probes) - weights.hidden), strict=True
+        )
+    ]
+    stacked = np.stack(values, axis=-1)
+    hidden, memory = np.split(stacked, [weights.hidden], axis=-1)
+    return State(hidden, memory.reshape(steps, weights.memories, weights.order))
+
+
+def parts(cell: Cell) -> dict[str, int]:
+    """Count the parts of a cell by kind."""
+    return {name: sum(isinstance(c, kind) for c in cell.circuit.components) for name, kind in KINDS.items()}
+
+
+def weight_error(given: Weights, made: Weights) -> float:
+    """Give the rms difference of all weights over their rms."""
+    names = [name for name in AXES if name not in ("A", "B")]
+    wanted, found = (np.concatenate([np.ravel(getattr(w, n)) for n in names]) for w in (given, made))
+    return nrmse(found, wanted)

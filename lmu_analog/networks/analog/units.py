@@ -1,0 +1,104 @@
+"""How a hidden unit is made: the tanh of a differential pair, and what holds its output.
+
+A pair in weak inversion gives I_tail tanh(v/(2 n U_T)) (Vittoz and Fellrath, IEEE J. Solid-State Circuits 12, 1977);
+over its load that is the hidden unit's voltage. A capacitor beside the load makes the first-order lag of the
+continuous-time cell. The sampled cell has two hold stages in turn: the first follows until the end of a step, the
+second passes it on at the start of the next.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lmu_analog.circuits.components import (
+    GROUND,
+    Capacitor,
+    Component,
+    OpAmp,
+    Resistor,
+    Switch,
+    Transconductor,
+)
+from lmu_analog.circuits.models import OpAmpModel, OtaModel
+from lmu_analog.circuits.ota import ota, rails, tail_current
+from lmu_analog.networks.analog.options import Activation
+
+TAIL = 100e-9  # A of a pair of transistors: weak inversion at a W/L of some hundreds
+OUTPUT = 0.25  # V: how far a pair of transistors may pull its output before it leaves saturation
+HOLD = 1e-9  # F of a hold stage
+FOLLOWED = 1000.0  # time constants of a switch and its capacitor in a step: 0.1 % of it late
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A differential pair as hidden units use it.
+
+    Attributes
+    ----------
+    kind : {"behavioural", "transistor"}
+    unit_in : float, V
+        At its input for an argument of 1.
+    unit_out : float, V
+        At its output for a tanh of 1.
+    """
+
+    kind: Activation
+    unit_in: float
+    unit_out: float
+
+    @property
+    def load(self) -> float:
+        """Resistor at the output, Ohm."""
+        return self.unit_out / TAIL
+
+    def components(self, name: str, plus: str, out: str) -> tuple[Component, ...]:
+        """Draw the pair and its load."""
+        g, role = TAIL / self.unit_in, f"tanh {name}"
+        bent = Transconductor(f"G{name}", out, plus, GROUND, g, role, model=OtaModel(limit=self.unit_in))
+        drawn = ota(bent) if self.kind == "transistor" else (bent,)
+        return (*drawn, Resistor(f"R{name}_load", out, GROUND, self.load, f"{role}, load"))
+
+
+def pair(kind: Activation, swing: float) -> Pair:
+    """Choose the voltages of a pair; ``swing``, V, is what the amplifiers before it can do."""
+    if kind == "transistor":
+        # The input that the pair takes for one, at rest: its transconductance is fixed by the tail.
+        return Pair(kind, tail_current(1.0), OUTPUT)
+    # tanh(4) is 7e-4 off its end: a sum that clips there does not matter.
+    return Pair(kind, swing / 4.0, swing / 4.0)
+
+
+def supplies(kind: Activation, supply: float) -> tuple[Component, ...]:
+    """Draw the rails and the tails' common bias, which transistors need; ``supply`` is in V."""
+    return rails(supply, TAIL) if kind == "transistor" else ()
+
+
+def lag(name: str, net: str, *, load: float, step: float) -> Capacitor:
+    """Draw the capacitor that makes the load, Ohm, a first-order lag of one step, s."""
+    return Capacitor(f"C{name}", net, GROUND, step / load, f"lag {name}")
+
+
+def follower(name: str, nets: tuple[str, str], model: OpAmpModel) -> OpAmp:
+    """Draw an op-amp that repeats the first net at the second."""
+    return OpAmp(f"U{name}", nets[0], nets[1], nets[1], model, f"follower {name}")
+
+
+def held(name: str, nets: tuple[str, str], model: OpAmpModel, *, step: float) -> tuple[Component, ...]:
+    """Draw two hold stages in turn: the second net keeps over a step what the first was at the end of the last."""
+    driven, between = f"{name}_driven", f"{name}_between"
+    return (
+        follower(f"{name}_in", (nets[0], driven), model),
+        *_stage(name, 2, (driven, between), model, step=step),
+        *_stage(name, 1, (between, nets[1]), model, step=step),
+    )
+
+
+def _stage(
+    name: str, phase: Literal[1, 2], nets: tuple[str, str], model: OpAmpModel, *, step: float
+) -> tuple[Component, ...]:
+    """Draw a switch, a capacitor and the follower that reads it, from one net to another."""
+    kept, role = f"{name}_held{phase}", f"hold {name}"
+    return (
+        Switch(f"S{name}_{phase}", nets[0], kept, phase, step / (FOLLOWED * HOLD), role),
+        Capacitor(f"C{name}_{phase}", kept, GROUND, HOLD, role),
+        follower(f"{name}_{phase}", (kept, nets[1]), model),
+    )

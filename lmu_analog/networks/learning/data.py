@@ -1,0 +1,68 @@
+"""What a network learns from, and whether it can."""
+
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import numpy as np
+
+from lmu_analog.errors import DesignError
+from lmu_analog.networks.learning.specification import Network, outputs
+
+Objective = Literal["classes", "series"]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Inputs and what is wanted.
+
+    Attributes
+    ----------
+    x : (s, t, i) array
+        Sample, step, component.
+    y : (s,) int array, or (s, t, o) array
+        Classes counted from 0, or wanted outputs.
+    first : int
+        Step from which outputs count; before it a series has no past.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    first: int = 0
+
+
+def check_data(network: Network, data: Data, objective: Objective) -> None:
+    """Refuse data that the network cannot learn, naming the axis.
+
+    Raises
+    ------
+    DesignError
+    """
+    if data.x.ndim != 3:
+        raise DesignError(f"x has {data.x.ndim} axes; three are wanted: sample, step, component")
+    if data.x.shape[2] != network.inputs:
+        raise DesignError(
+            f"axis 2 (component) of x is {data.x.shape[2]} long; the network takes {network.inputs}"
+        )
+    units, (samples, steps) = outputs(network.layers[-1]), data.x.shape[:2]
+    if not samples or not steps:
+        raise DesignError(
+            f"axis {0 if not samples else 1} of x is empty; at least one sample of one step is wanted"
+        )
+    match objective:
+        case "classes":
+            wanted = (samples,)
+            if data.y.shape == wanted and not (data.y.min() >= 0 and data.y.max() < units):
+                raise DesignError(
+                    f"y has classes {data.y.min()} to {data.y.max()}; the network tells 0 to {units - 1}"
+                )
+        case "series":
+            wanted = (samples, steps, units)
+        case _:
+            assert_never(objective)
+    if data.y.shape != wanted:
+        axis = next(
+            (k for k, (a, b) in enumerate(zip(data.y.shape, wanted, strict=False)) if a != b), "count"
+        )
+        raise DesignError(f"y has shape {data.y.shape}, wrong in axis {axis}; {wanted} is wanted")
+    if not np.isfinite(data.x).all():
+        raise DesignError("x holds values that are not finite; take those samples out")
