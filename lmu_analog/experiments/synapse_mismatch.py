@@ -52,7 +52,9 @@ class Options:
     samples: int = option(500, "Circuits of each kind.")
     many: int = option(4000, "Circuits whose stability is looked at.")
     readouts: int = option(50, "Circuits with a readout of their own.")
-    seed: int = option(1, "Of the mismatch.")
+    seed: int = option(
+        1, "Of the mismatch; 1 draws what the published rerun drew, others lie 2 to 8 % higher."
+    )
 
     def __post_init__(self) -> None:
         for name in ("samples", "many", "readouts"):
