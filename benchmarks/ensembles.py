@@ -196,7 +196,7 @@ def growth(orders: list[int]) -> list[dict[str, Any]]:
 
 
 CHILD = """
-import json, resource, sys, time
+import json, sys, time
 from benchmarks.ensembles import design_of
 from lmu_analog.ensembles.montecarlo import monte_carlo
 samples, workers, order = map(int, sys.argv[1:])
@@ -204,7 +204,10 @@ design = design_of(order)
 start = time.perf_counter()
 monte_carlo(design, samples, workers=workers)
 seconds = time.perf_counter() - start
-print(json.dumps({"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+# Not ru_maxrss, which a new process takes over from the one that started it.
+with open("/proc/self/status") as status:
+    kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+print(json.dumps({"seconds": seconds, "mb": kilobytes / 1024}))
 """
 
 
