@@ -10,6 +10,7 @@ from lmu_analog import Design, StoreError, monte_carlo
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.cli.app import app
 from lmu_analog.ensembles.exact import exact_chunk, precision_error
+from lmu_analog.output import tables
 
 MISMATCH = {name: "5 %" for name in ("resistor", "capacitor", "inductor", "transconductor", "tau", "opamp")}
 PAIRS = [(name, r) for name, family in FAMILIES.items() for r in family.realizations]
@@ -68,5 +69,6 @@ def test_a_run_keeps_its_precision_and_says_what_it_costs(tmp_path):
     content = json.loads(CliRunner().invoke(app, arguments).stdout)
     assert content["kernel"] == "float32"
     assert content["precision_error"] == precision_error(Design.load(path), 0) > 0.0
+    assert f"{content['precision_error']:.1e}  of an error, at most" in tables.ensemble(content)
     with pytest.raises(StoreError, match="kernel"):
         monte_carlo(Design.load(path), 20, store=store, resumed=True)
