@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
+from lmu_analog.circuits import reduced
 from lmu_analog.circuits.circuit import twin_values
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.families import FAMILIES
@@ -87,14 +88,14 @@ def test_draws_of_ones_own_are_run_too():
 
 def test_a_circuit_that_cannot_be_reduced_takes_all_its_states(monkeypatch):
     design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=STRAY, nrmse="7 %")
-    reduced = exact_chunk(design, 0, range(4)).profile
+    slow = exact_chunk(design, 0, range(4)).profile
 
     def refuse(*_, **__):
         raise CircuitError("no")
 
-    monkeypatch.setattr(exact, "slow_states", refuse)
-    np.testing.assert_allclose(exact_chunk(design, 0, range(4)).profile, reduced, rtol=1e-6)
-    monkeypatch.setattr(exact, "plan_reduction", refuse)
+    monkeypatch.setattr(reduced, "slow_states", refuse)
+    np.testing.assert_allclose(exact_chunk(design, 0, range(4)).profile, slow, rtol=1e-6)
+    monkeypatch.setattr(reduced, "plan_reduction", refuse)
     unplanned = design.replace(nrmse="8 %")  # another digest: nothing is remembered of it
     assert block_size(unplanned) == exact.SMALL_BLOCK
-    np.testing.assert_allclose(exact_chunk(unplanned, 0, range(4)).profile, reduced, rtol=1e-6)
+    np.testing.assert_allclose(exact_chunk(unplanned, 0, range(4)).profile, slow, rtol=1e-6)

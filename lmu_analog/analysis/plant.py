@@ -3,7 +3,6 @@
 A plant is a realization whose coefficients stray, or a circuit whose components do; calibration treats both alike.
 """
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,11 +10,8 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import twin_values
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.slow import plan_reduction, slow_states
+from lmu_analog.circuits.reduced import planned, state_spaces
 from lmu_analog.design import Design
-from lmu_analog.errors import CircuitError
 from lmu_analog.memory import window
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.sampled import steady_response
@@ -95,19 +91,10 @@ def circuit_plant(design: Design) -> Plant:
     The knob of theta turns all capacitors and inductors together; a clocked circuit has none.
     """
     circuit = build(design.replace(temperature=None))
-    reduction = None
-    with contextlib.suppress(CircuitError):  # fast and slow modes that cannot be parted: all states then
-        if circuit.clock is None:
-            reduction = plan_reduction(circuit.twin or circuit, band=design.bandwidth)
+    reduction = planned(circuit, band=design.bandwidth)
 
     def system(values: np.ndarray) -> StateSpace:
-        if reduction is None:
-            return extract(circuit, values)
-        inner = values if circuit.twin is None else twin_values(circuit, values)
-        try:
-            return slow_states(reduction, inner)
-        except (CircuitError, np.linalg.LinAlgError):
-            return extract(reduction.circuit, inner)
+        return state_spaces(circuit, reduction, values)
 
     stores = [bool({"capacitor", "inductor"} & set(p.classes)) for p in circuit.parameters]
     return Plant(

@@ -4,7 +4,6 @@ Samples are computed in blocks that begin at fixed numbers and are always whole,
 wanted: every arithmetic operation then meets the same neighbours, and the same sample the same last bit.
 """
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,13 +13,12 @@ from jaxtyping import Float
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.slow import Reduction, plan_reduction, slow_states
+from lmu_analog.circuits.reduced import planned, state_spaces
+from lmu_analog.circuits.remainder import Reduction
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import keep_freed_memory
 from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
-from lmu_analog.errors import CircuitError
 from lmu_analog.memory import lifted, steady, window
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.squares import content_of
@@ -36,7 +34,6 @@ SMALL_BLOCK = 64  # of what takes longer: long recordings, circuits that do not 
 BLOCK_POINTS = 2**20  # samples times points of a recording, in a block between the two
 BATCH_VALUES = 250_000  # states of all samples that are propagated together: what a core's cache holds
 KEPT_DESIGNS = 4
-SINGLE_RATE = 1e9  # 1/s, and its inverse: rates between them have a third power in single precision
 COMPARED = 64  # samples that state what single precision costs
 
 
@@ -136,11 +133,8 @@ def _prepared(named: _Named) -> Bench:
     design = named.design
     circuit, stimulus = build(design), design.stimulus
     band = float(np.max(stimulus.frequency)) if isinstance(stimulus, Tones) else design.bandwidth
-    try:
-        reduction = None if circuit.clock else plan_reduction(circuit.twin or circuit, band=band)
-    except CircuitError:
-        reduction = None
-    return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), reduction)
+    looked_at = grid(stimulus, design.theta)
+    return Bench(circuit, Mismatch.of(design), looked_at, planned(circuit, band=band))
 
 
 @lru_cache(maxsize=KEPT_DESIGNS)
@@ -195,26 +189,11 @@ def _solved(solver: _Solver, values: np.ndarray) -> tuple[np.ndarray, np.ndarray
             doubtful = replace(solver, compiled=None)
             profile[~certain], stable[~certain] = _solved(doubtful, values[~certain])
         return profile, stable
-    system = _system(bench, values, is_single=solver.is_single)
+    dtype = np.float32 if solver.is_single else float
+    system = state_spaces(bench.circuit, bench.reduction, values, dtype=dtype)
     stable = is_stable(system)
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
         return _profiles(system, bench, solver.theta).astype(float), stable
-
-
-def _system(bench: Bench, values: np.ndarray, *, is_single: bool) -> StateSpace:
-    """Reduce all samples to their slow states; where that is not certain, take all states."""
-    if bench.reduction is None:
-        return extract(bench.circuit, values)
-    inner = values if bench.circuit.twin is None else twin_values(bench.circuit, values)
-    # Powers of the rate up to the third must be numbers in single precision too.
-    exact = not is_single or not 1.0 / SINGLE_RATE < bench.reduction.rate < SINGLE_RATE
-    for dtype in (float,) if exact else (np.float32, float):
-        with (
-            contextlib.suppress(CircuitError, np.linalg.LinAlgError),
-            np.errstate(over="ignore", invalid="ignore"),
-        ):
-            return slow_states(bench.reduction, inner.astype(dtype, copy=False))
-    return extract(bench.reduction.circuit, inner)
 
 
 def _profiles(system: StateSpace, bench: Bench, theta: float) -> np.ndarray:

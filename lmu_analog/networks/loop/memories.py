@@ -1,7 +1,7 @@
 """Memories of a layer as circuits have them: drawn from a design's mismatch, sampled at the network's step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +9,10 @@ from jaxtyping import Float, Int
 from scipy import linalg
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit, twin_values
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.slow import plan_reduction, slow_states
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.reduced import planned, state_spaces
 from lmu_analog.design import Design
-from lmu_analog.errors import CircuitError, DesignError
+from lmu_analog.errors import DesignError
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
@@ -235,26 +234,13 @@ def held_memories(
             f"{bad} of {len(flat)} circuits have an element that is not positive; lower the mismatch, "
             "or take another distribution"
         )
-    system = _reduced(circuit, flat, step)
+    # What fast modes add has settled to D u at the end of a step; what they add to derivatives of u is nothing there.
+    system = state_spaces(circuit, planned(circuit, band=0.5 / step), flat)
     A, B = _held(system, step)
     offset = np.zeros(system.D.shape[:-1]) if system.offset is None else system.offset / volts
     stable = is_stable(system).reshape(lead)
     arrays = [a.reshape(*lead, *a.shape[1:]) for a in (A, B, system.C, system.D[..., 0], offset)]
     return Memories(*arrays, unstable=(~stable).sum(axis=1))
-
-
-def _reduced(circuit: Circuit, values: np.ndarray, step: float) -> StateSpace:
-    """Read circuits back as state spaces: of their slow states alone, where those can be parted.
-
-    The slow part of a response is exact, and what the fast part adds has settled to D u at the end of a step; what
-    it adds to derivatives of u, ``slope``, is nothing there.
-    """
-    inner = values if circuit.twin is None else twin_values(circuit, values)
-    try:
-        reduction = plan_reduction(circuit.twin or circuit, band=0.5 / step)
-        return replace(slow_states(reduction, inner), slope=None)
-    except (CircuitError, np.linalg.LinAlgError):
-        return extract(circuit, values)
 
 
 def _held(system: StateSpace, step: float) -> tuple[np.ndarray, np.ndarray]:
