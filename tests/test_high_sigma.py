@@ -105,7 +105,7 @@ def test_ngspice_gives_the_same_errors():
     ("changes", "options", "words"),
     [
         ({"nrmse": None}, {}, r"\[spec\] nrmse is missing: a yield needs a limit"),
-        ({"mismatch": {}}, {}, "needs .mismatch. that has an effect, and tones"),
+        ({"mismatch": {}}, {}, "needs .mismatch. that has an effect on the window error"),
         ({"nrmse": "0.1 %"}, {}, "the nominal circuit misses the limit already: 1.19 % against 0.1 %"),
         ({}, {"samples": 10}, "10 samples; a whole number from 50 to 1000000 is accepted"),
         ({}, {"seed": -1}, "seed -1 is no whole number"),

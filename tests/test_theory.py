@@ -94,10 +94,7 @@ def test_a_law_counts_by_its_standard_deviation(distribution, spread):
     assert deviation(distribution, spread) == pytest.approx(sigma / slope, rel=1e-6)
 
 
-def test_a_recording_and_an_exact_design_have_no_theory(tmp_path):
-    path = tmp_path / "u.csv"
-    path.write_text("0,0\n1e-3,1\n2e-3,0\n")
-    assert theory_of(design().replace(file=path)) is None
+def test_an_exact_design_has_no_theory():
     assert theory_of(design(mismatch={})) is None
     assert theory_of(design(mismatch={"tau": "1 %"})) is None
 

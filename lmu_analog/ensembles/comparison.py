@@ -7,7 +7,6 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.design import Design
-from lmu_analog.stimulus import Tones
 from lmu_analog.storage.store import GOOD, UNSTABLE
 from lmu_analog.theory.first_order import FirstOrder, first_order
 from lmu_analog.theory.quadratic import quadratic_form, quantile, within
@@ -65,11 +64,8 @@ def predict(theory: FirstOrder, limit: float | None = None) -> Prediction:
 
 
 def theory_of(design: Design) -> FirstOrder | None:
-    """Give the theory that an ensemble of the design can be compared with.
-
-    None without mismatch, and for recordings, whose spectrum is not that of tones.
-    """
-    if not design.mismatch or not isinstance(design.stimulus, Tones):
+    """Give the theory that an ensemble of the design can be compared with; None without mismatch."""
+    if not design.mismatch:
         return None
     found = first_order(design)
     return found if found.predicted_rms > 0.0 else None

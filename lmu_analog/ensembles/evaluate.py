@@ -26,7 +26,6 @@ def errors_of(
     Parameters
     ----------
     design : Design
-        Its signal is a sum of tones.
     z : (s, z) array
         Standard normals, columns as in ``law.columns``.
     engine : {"exact", "ngspice"}

@@ -129,7 +129,7 @@ def high_sigma(
     Parameters
     ----------
     design : Design
-        With a limit, mismatch, and tones as its signal.
+        With a limit and mismatch.
     method : {"importance", "scaled-sigma"}
     samples : int
         Circuits that the engine runs. A few hundred in the exact engine tune the law beforehand.
@@ -142,7 +142,7 @@ def high_sigma(
     Raises
     ------
     DesignError
-        Without limit, mismatch or tones, or where the nominal circuit misses the limit.
+        Without limit or mismatch, or where the nominal circuit misses the limit.
     """
     check_seed(seed)
     if method not in METHODS:
@@ -173,7 +173,7 @@ def _checked(design: Design) -> tuple[FirstOrder, float]:
         raise DesignError("[spec] nrmse is missing: a yield needs a limit, for example nrmse = '5 %'")
     theory = theory_of(design)
     if theory is None:
-        raise DesignError("high-sigma yield needs [mismatch] that has an effect, and tones as [signal]")
+        raise DesignError("high-sigma yield needs [mismatch] that has an effect on the window error")
     if theory.nominal >= design.nrmse:
         raise DesignError(
             f"the nominal circuit misses the limit already: {100 * theory.nominal:.3g} % against "

@@ -111,7 +111,7 @@ def stored_ensemble(
 
 
 def against_theory(run: xr.Dataset, design: Design) -> Comparison | None:
-    """Compare an ensemble with first-order theory; None without mismatch, or for a recording."""
+    """Compare an ensemble with first-order theory; None without mismatch."""
     theory = theory_of(design)
     if theory is None:
         return None

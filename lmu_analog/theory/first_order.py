@@ -16,7 +16,8 @@ from lmu_analog.circuits.tolerance import Distribution
 from lmu_analog.design import Design
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, sample
-from lmu_analog.stimulus import Tones, multitone
+from lmu_analog.stimulus import Recording, Tones
+from lmu_analog.theory.recorded import recorded_error
 
 STEP = 1e-4  # of a standard normal: the quotient is then right to about 1e-9
 COLUMNS_AT_ONCE = 256  # bounds the memory
@@ -33,7 +34,7 @@ class FirstOrder:
     rest : float
         Mean square error that no memory of this order can reach, a fraction of rms(u)^2.
     error : (e,) array
-        Of the nominal circuit, in orthogonal coordinates of tones and window: |error|^2 + rest = NRMSE^2.
+        Of the nominal circuit, in orthogonal coordinates of tones, or moments, and window: |error|^2 + rest = NRMSE^2.
     jacobian : (e, z) array
         What one standard deviation of each draw adds to ``error``.
     """
@@ -60,25 +61,43 @@ class FirstOrder:
 
 
 def first_order(design: Design) -> FirstOrder:
-    """Linearise the window error of a design's circuit by its mismatch.
+    """Linearise the window error of a design's circuit by its mismatch, for the design's own signal.
 
-    The input is that of the design where it is a sum of tones, else the default ten tones over its band. A
-    nonlinear circuit is taken at small signal.
+    Tones count in the steady state, by the adjoint of the node equations; a recording from rest to its end, in
+    coordinates of time and window. A nonlinear circuit is taken at small signal.
+
+    Raises
+    ------
+    SimulationError
+        If the nominal circuit is unstable and the signal a recording.
     """
     circuit, law = build(design), Mismatch.of(design)
-    tones = tones_of(design)
+    match design.stimulus:
+        case Tones() as tones:
+            rest, error, slopes = _in_tones(circuit, tones, design)
+        case Recording():
+            rest, error, slopes = _in_recording(circuit, law, design)
+    names = columns(circuit, law)
+    return FirstOrder(names, rest, error, _by_draws(circuit, law, slopes) * _deviations(names, law))
+
+
+def _in_tones(circuit: Circuit, tones: Tones, design: Design) -> tuple[float, np.ndarray, np.ndarray]:
+    """Give rest, error (e,) and its derivatives by all parameters (e, m)."""
     found = derivatives(circuit, tones.frequency)
     place = _Place.of(tones, design)
     slopes = place.vector(found.by_parameter, found.rest_by_parameter)
     error = place.vector(found.states[..., None], found.rest[:, None])[:, 0] - place.ideal
-    names = columns(circuit, law)
-    return FirstOrder(names, place.rest, error, _by_draws(circuit, law, slopes) * _deviations(names, law))
+    return place.rest, error, slopes
 
 
-def tones_of(design: Design) -> Tones:
-    """Give the tones that theory takes: the design's own, or ten over its band in place of a recording."""
-    given = design.stimulus
-    return given if isinstance(given, Tones) else multitone(design.bandwidth, 1.0)
+def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[float, np.ndarray, np.ndarray]:
+    """Give the same of a recording; what mismatch does not move has no derivative."""
+    strayed = sample(circuit, law, np.ones((1, len(columns(circuit, law)))))
+    moving = np.flatnonzero(strayed[0] != circuit.values)
+    found = recorded_error(design, moving)
+    slopes = np.zeros((len(found.error), len(circuit.parameters)))
+    slopes[:, moving] = found.slopes
+    return found.rest, found.error, slopes
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,6 @@ STRETCH = 300  # steps taken at once
 LEFT = 1e-13  # of the sum so far: where the path may end
 LEAST_BEND = 0.1  # keeps the path away from the real axis, where few terms decay slowly
 CLIMB = 1.0  # of the exponent above its saddle: a steeper path than that is none of descent
-CLIMB = 1.0  # of the exponent above its saddle: a steeper path than that is none of descent
 NEGLIGIBLE = 1e-12  # of the variance: what many small terms may leave out together, but for their mean
 
 
@@ -145,6 +144,8 @@ def root_between(
 
 def _tail(form: QuadraticForm, q: float) -> float:
     """Integrate over one half of the path: P(Q > q) above the mean, P(Q <= q) below it."""
+    # Beside a large rest the digits of what is left would be lost in every product with s.
+    form, q = replace(form, rest=0.0), q - form.rest
     saddle = _saddle(form, q)
     _, second, third = form.slopes(saddle)
     second, third = second + saddle**-2, third - 2.0 * saddle**-3
@@ -184,7 +185,7 @@ def _saddle(form: QuadraticForm, q: float) -> float:
         while slope(low) > 0.0:
             low *= 1e-3
         return root_between(slope, (low, high))
-    low = -1.0 / (q - form.rest)
+    low = -1.0 / q
     while slope(low) > 0.0:
         low *= 2.0
     high = low

@@ -1,4 +1,4 @@
-"""Which elements matter: first-order theory, by the adjoint of the real circuit."""
+"""Which elements matter: first-order theory of the real circuit."""
 
 import numpy as np
 import xarray as xr
@@ -14,8 +14,8 @@ TIGHTENED = 3  # elements whose exactness is looked at
 def elements(design: Design, theory: FirstOrder | None = None) -> xr.Dataset:
     """Predict what every element's mismatch alone adds to the window error.
 
-    Independent draws add in power, each by the variance of its law. The input is the design's sum of tones, or
-    the default ten tones over its band.
+    Independent draws add in power, each by the variance of its law. The input is the design's own: tones in the
+    steady state, or all of a recording.
 
     Parameters
     ----------

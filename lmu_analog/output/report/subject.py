@@ -91,7 +91,7 @@ class Subject:
 
     @cached_property
     def predicted_yield(self) -> float | None:
-        """Yield by first-order theory; none without mismatch or limit, for recordings, and if unstable."""
+        """Yield by first-order theory; none without mismatch or limit, and if unstable."""
         limit = self.design.nrmse
         try:
             theory = None if limit is None else theory_of(self.design)
