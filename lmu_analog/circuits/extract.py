@@ -45,7 +45,7 @@ def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -
         return extract_sampled(circuit, values)
     values = circuit.values if values is None else np.asarray(values, float)
     flat = values.reshape(-1, values.shape[-1])
-    plan = _plan(circuit)
+    plan = split(circuit)
     step = max(1, int(CHUNK_BYTES / (24.0 * max(plan.index.size, 1) ** 2)))
     starts = range(0, max(len(flat), 1), step)
     try:
@@ -60,11 +60,19 @@ def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -
 
 
 @dataclass(frozen=True, eq=False)
-class _Plan:
+class Split:
     """What the connections alone decide: N unknowns v = M x + Z y, with r states x and the rest algebraic.
 
-    ``rows`` spans the equations that hold derivatives, ``null`` those that hold none; ``scale`` balances
-    equations that mix siemens, volts and 1/s.
+    Attributes
+    ----------
+    index : Index
+    M, Z : (N, r) and (N, N - r) arrays
+    rows, null : (N, r) and (N, N - r) arrays
+        Span the equations that hold derivatives, and those that hold none.
+    scale : (N, 1) array
+        Balances equations that mix siemens, volts and 1/s.
+    output, feedthrough : (p, N) and (p, 1) arrays
+        The probes, from the unknowns and from the input.
     """
 
     index: Index
@@ -77,7 +85,14 @@ class _Plan:
     feedthrough: np.ndarray
 
 
-def _plan(circuit: Circuit) -> _Plan:
+def split(circuit: Circuit) -> Split:
+    """Part a linear circuit's unknowns into states and those that follow at once.
+
+    Raises
+    ------
+    CircuitError
+        If there are not as many equations that store as stored quantities.
+    """
     index = Index(circuit)
     nominal = stamp(circuit, index, circuit.values[None])
     unit = units(index, nominal.F[0])
@@ -96,7 +111,7 @@ def _plan(circuit: Circuit) -> _Plan:
         )
     output, feedthrough = probe_rows(circuit, index)
     M, Z = _bases(independent, len(index.column))
-    return _Plan(
+    return Split(
         index,
         M,
         Z,
@@ -174,7 +189,7 @@ def probe_rows(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
     return output, feedthrough
 
 
-def _reduce(plan: _Plan, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:
+def _reduce(plan: Split, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:
     """Solve the algebraic unknowns y, then x' = A x + b u + h + q u' with x - q u as the state."""
     equations = stamp(circuit, plan.index, values)
     E, F, drive = (plan.scale * part for part in (equations.E, equations.F, equations.drive))

@@ -212,10 +212,10 @@ def bend(
     """
     match law:
         case Amplifiers():
-            pole, opening, swing = _straightened(z, law.rail)
+            pole, opening, swing = straightened(z, law.rail)
             speed = rate * opening / law.crossover
             current = speed + pole / law.gain
-            needed, steepening, turn = _straightened(current, law.threshold)
+            needed, steepening, turn = straightened(current, law.threshold)
             w = needed - centre * rate / law.crossover - z / law.gain
             return Bent(w, opening * steepening, np.maximum(swing, turn))
         case Inputs():
@@ -226,8 +226,10 @@ def bend(
             assert_never(law)
 
 
-def _straightened(y: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Undo y = limit tanh(x/limit): give x, dx/dy and |y|/limit."""
+def straightened(
+    y: Float[np.ndarray, "*s n t"], limit: Float[np.ndarray, "*#s n 1"]
+) -> tuple[Float[np.ndarray, "*s n t"], Float[np.ndarray, "*s n t"], Float[np.ndarray, "*s n t"]]:
+    """Undo y = limit tanh(x/limit), the limit a column of n: give x, dx/dy and |y|/limit."""
     if not np.isfinite(limit).any():
         return y, np.ones_like(y), np.zeros_like(y)
     unlimited = np.broadcast_to(np.isinf(limit), y.shape)

@@ -1,12 +1,15 @@
 """The nonlinear engine's unit of work: consecutive samples whose op-amps or transconductors bend.
 
-Periodic steady states by harmonic balance. A sample that it cannot do for sure is told apart, to be handed
-to ngspice: one that uses nearly all of a rail, slew limit or input range, that does not converge, or whose
-harmonics reach beyond those kept; and every sample where the input is a recording.
+Periodic steady states by harmonic balance, recordings by waveform relaxation. A sample that it cannot do for sure
+is told apart, to be handed to ngspice: one that uses nearly all of a rail, slew limit or input range, that does
+not converge, or whose error, as far as it can be estimated, is not small.
 """
 
 import math
+import pickle
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -18,19 +21,21 @@ from lmu_analog.circuits.saturation import Limits, check_parts, limits
 from lmu_analog.circuits.unknowns import Index
 from lmu_analog.design import Design
 from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
-from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.exact import block_size, exact_chunk
+from lmu_analog.ensembles.relaxation import NEARLY
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
+from lmu_analog.ensembles.transients import LEFT_OUT, recorded_profiles
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, sample
-from lmu_analog.stimulus import Tones
+from lmu_analog.simulation import grid, ideal_window
+from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.storage.reasons import CODES
 from lmu_analog.storage.store import GOOD, Results
 
 HARMONICS = (4, 12)  # of the highest tone that are kept; the larger number where the smaller is too few
-NEARLY = 0.99  # share of a limit; there the law is 50 times as steep as at rest
-LEFT_OUT = 1e-5  # of rms(u): harmonics not kept; they add to the error in quadrature, so below 1e-8 of 1 %
 BATCH_VALUES = 1_000_000  # complex numbers of the responses held at once: 16 MB
 MOST_VALUES = 30_000_000  # of one sample; beyond it the common period of the tones is too long
+Way = Callable[[Circuit, np.ndarray, Limits], tuple[np.ndarray, np.ndarray]]
 
 
 def nonlinear_chunk(design: Design, seed: int, samples: range, *, plan: Plan = RANDOM) -> Results:
@@ -50,22 +55,51 @@ def nonlinear_chunk(design: Design, seed: int, samples: range, *, plan: Plan = R
     """
     circuit, law = build(design), Mismatch.of(design)
     check_parts(circuit)
-    linear = exact_chunk(design, seed, samples, plan=plan)
+    linear = _linear(design, seed, samples, plan)
     values = sample(circuit, law, draw_plan(circuit, law, seed=seed, samples=samples, plan=plan))
     limited = limits(circuit, Index(circuit), values)
     if limited is None:
         return linear
     profile, reason = linear.profile.copy(), linear.reason.copy()
     reason[linear.status == GOOD] = CODES["handed"]
-    if isinstance(design.stimulus, Tones):
-        for highest in HARMONICS:
-            waiting = np.flatnonzero(reason == CODES["handed"])
-            drive = _drive(design.stimulus, highest)
-            solved, found = _profiles(circuit, values[waiting], limited.of(waiting), drive)
-            profile[waiting[solved]] = found
-            reason[waiting[solved]] = CODES["none"]
+    for solve in _ways(design):
+        waiting = np.flatnonzero(reason == CODES["handed"])
+        solved, found = solve(circuit, values[waiting], limited.of(waiting))
+        profile[waiting[solved]] = found
+        reason[waiting[solved]] = CODES["none"]
     profile[reason == CODES["handed"]] = np.nan
     return replace(linear, profile=profile, window_nrmse=window.window_nrmse(profile), given=reason)
+
+
+def _linear(design: Design, seed: int, samples: range, plan: Plan) -> Results:
+    """Run samples in the exact engine, which computes a whole block for any of them, once a block."""
+    size, key = block_size(design), (design.digest, pickle.dumps(design))
+    starts = range(size * (samples.start // size), samples.stop, size)
+    parts = [_linear_block(key, seed, range(start, start + size), plan) for start in starts]
+    wanted = slice(samples.start - starts.start, samples.stop - starts.start)
+    fields = ("profile", "window_nrmse", "status", "reason")
+    found = {name: np.concatenate([getattr(part, name) for part in parts])[wanted] for name in fields}
+    return Results(
+        samples.start, found["profile"], found["window_nrmse"], found["status"], given=found["reason"]
+    )
+
+
+# A design is no key, as it holds dictionaries; its pickled bytes are, and its digest knows the recording's.
+@lru_cache(maxsize=2)
+def _linear_block(key: tuple[str, bytes], seed: int, block: range, plan: Plan) -> Results:
+    return exact_chunk(pickle.loads(key[1]), seed, block, plan=plan)
+
+
+def _ways(design: Design) -> Iterator[Way]:
+    """Give what to try, the quickest first: from circuit, values and limits to which are solved, and profiles."""
+    looked_at = grid(design.stimulus, design.theta)
+    match looked_at.stimulus:
+        case Tones() as tones:
+            for highest in HARMONICS:
+                yield partial(_profiles, drive=_drive(tones, highest))
+        case Recording() as recording:
+            truth = ideal_window(looked_at, design.theta)
+            yield partial(recorded_profiles, recording=recording, truth=truth)
 
 
 def parts(results: Results) -> tuple[list[Results], list[int]]:
@@ -91,7 +125,7 @@ def taken_over(results: Results) -> Results:
 
 
 def _profiles(
-    circuit: Circuit, values: np.ndarray, limited: Limits, drive: Drive
+    circuit: Circuit, values: np.ndarray, limited: Limits, *, drive: Drive
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give which samples could be solved, (s,) bool, and the profiles of those."""
     index = Index(circuit)

@@ -1,0 +1,172 @@
+"""Circuits that bend, through a recording from rest: window after window, with what may be wrong in each.
+
+What is found solves the circuit exactly for sources that are a little wrong. By how much is looked at between the
+nodes (the defect) and where steps meet (the kinks).
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from lmu_analog.circuits.forced import Forced
+from lmu_analog.circuits.saturation import Limits, bend
+from lmu_analog.ensembles.windows import At, Share, Steps, Window, defect, nodes_of, settle
+from lmu_analog.memory.held import POWERS
+
+WINDOW = 16  # steps that are repeated together
+NEARLY = 0.99  # share of a limit; there the law is 50 times as steep as at rest
+REST_ROUNDS = 10  # sources at rest are offsets over the gain, and each round is better by the loop gain
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What all samples are driven by, and compared with.
+
+    Attributes
+    ----------
+    u : (t,) array, V
+        Straight between its points, zero before.
+    rows, truth : (w, d) and (w, t) arrays
+        Readout of the window, and what the window truly holds, V.
+    shared : Share
+    """
+
+    u: Float[np.ndarray, " t"]
+    rows: Float[np.ndarray, "w d"]
+    truth: Float[np.ndarray, "w t"]
+    shared: Share
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """What became of s samples; one that did not settle within the limits was given up there.
+
+    Attributes
+    ----------
+    square : (s, w) array, V^2
+        Squared error over the window, mean over the times of the course.
+    defect : (s, n) array, V
+        rms of what sources are off between the nodes.
+    kinks : (s, n) array, V
+        rms over the intervals by how much the sources that follow slopes at once jump where steps meet.
+    jump : (s, n) array, V
+        Of the voltages that bend, where the recording begins.
+    settled, within : (s,) bool arrays
+        Whether all windows settled, and whether they are within the limits.
+    """
+
+    square: Float[np.ndarray, "s w"]
+    defect: Float[np.ndarray, "s n"]
+    kinks: Float[np.ndarray, "s n"]
+    jump: Float[np.ndarray, "s n"]
+    settled: Bool[np.ndarray, " s"]
+    within: Bool[np.ndarray, " s"]
+
+
+def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, parts: int) -> Relaxed:
+    """Run samples through a recording.
+
+    Parameters
+    ----------
+    system : Forced
+        The linear part, which takes ``course.shared.centre`` of the slopes.
+    limited : Limits
+    steps : Steps
+        Its steps.
+    course : Course
+    parts : int
+        Steps in an interval of the recording.
+    """
+    at, w = _rest(system, limited, course.shared)
+    live = np.arange(len(w))
+    states = _states(system, at.x[..., None], w[..., None], course.u[:1])
+    total = _nothing(len(w), course)
+    total.square[:] = _squares(course, states, 0)
+    stride = max(1, WINDOW // parts)
+    for first in range(0, len(course.u) - 1, stride):
+        u = course.u[first : first + stride + 1]
+        driven = nodes_of(u, parts)
+        found = settle(steps, limited, at, shared=course.shared, u=driven)
+        w = np.ascontiguousarray(found.w[:, -1, :, parts - 1 :: parts])
+        total.square[live] += _squares(
+            course, _states(system, found.x[..., parts::parts], w, u[1:]), first + 1
+        )
+        off = defect(steps, limited, found, shared=course.shared, u=driven)
+        total.defect[live] += np.sum(off**2, axis=-1)
+        z, jumps = _met(found, at, is_first=first == 0)
+        total.kinks[live] += np.sum(jumps**2, axis=-1)
+        if first == 0:
+            total.jump[:] = z - at.z
+        at, within = found.end, found.bent.share <= NEARLY
+        if not (found.settled & within).all():
+            total.settled[live], total.within[live] = found.settled, within
+            kept = np.flatnonzero(found.settled & within)
+            live, limited = live[kept], limited.of(kept)
+            system, steps, at = (_cut(part, kept) for part in (system, steps, at))
+        if not len(live):
+            break
+    return _means(total, len(course.u), parts)
+
+
+def _rest(system: Forced, limited: Limits, shared: Share) -> tuple[At, np.ndarray]:
+    """Find where circuits stand before the recording, and their sources w there, (s, n)."""
+    n = len(shared.peak)
+    centre = np.broadcast_to(shared.centre, (len(system.A), n, 1))
+    at_rest = np.linalg.solve(system.A, system.B)
+    static = system.D - system.C @ at_rest
+    w = z = np.zeros((len(system.A), n, 1))
+    for _ in range(REST_ROUNDS):
+        z = static[:, :n, :n] @ w + static[:, :n, n + 1 :]
+        w = bend(limited.law, z, np.zeros_like(z), centre=centre).w
+    x = -(at_rest[..., :n] @ w + at_rest[..., n + 1 :])
+    return At(x[..., 0], z[..., 0], np.zeros_like(w[..., 0])), w[..., 0]
+
+
+def _states(system: Forced, x: np.ndarray, w: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Give the Legendre states, (s, d, t)."""
+    n = w.shape[1]
+    C, D = system.C[:, n:], system.D[:, n:]
+    return C @ x + D[..., :n] @ w + D[..., n : n + 1] * u + D[..., n + 1 :]
+
+
+def _squares(course: Course, states: np.ndarray, first: int) -> np.ndarray:
+    """Sum the squared errors of states at the times from ``first`` on, (s, w)."""
+    error = course.rows @ states - course.truth[:, first : first + states.shape[-1]]
+    return np.einsum("swt,swt->sw", error, error)
+
+
+def _met(found: Window, at: At, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Give z where the window starts, by its polynomials, (s, n), and what jumps where steps meet, (s, n, k)."""
+    s, q, n, k = found.z.shape
+    instant, z = (POWERS[0] @ y.reshape(s, q, n * k) for y in (found.bent.instant, found.z))
+    starts = instant.reshape(s, n, k)
+    ends = np.concatenate([at.instant[..., None], found.bent.instant[:, -1, :, :-1]], axis=-1)
+    if is_first:
+        ends[..., 0] = starts[..., 0]
+    return z.reshape(s, n, k)[..., 0], starts - ends
+
+
+def _nothing(samples: int, course: Course) -> Relaxed:
+    """Give the sums before the first window, which the windows then add to."""
+    w, n = len(course.rows), len(course.shared.peak)
+    true = (np.ones(samples, bool) for _ in range(2))
+    return Relaxed(*(np.zeros((samples, size)) for size in (w, n, n, n)), *true)
+
+
+def _means(total: Relaxed, points: int, parts: int) -> Relaxed:
+    intervals = points - 1
+    kinks, off = np.sqrt(total.kinks / intervals), np.sqrt(total.defect / (intervals * parts))
+    return replace(total, square=total.square / points, kinks=kinks, defect=off)
+
+
+def _cut(part: Any, kept: np.ndarray) -> Any:
+    """Keep some of the samples of a dataclass of arrays."""
+
+    def of(x: Any) -> Any:
+        if isinstance(x, tuple):
+            return tuple(y[kept] for y in x)
+        return x[kept] if isinstance(x, np.ndarray) else x
+
+    return replace(part, **{f.name: of(getattr(part, f.name)) for f in fields(part)})

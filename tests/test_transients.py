@@ -1,0 +1,137 @@
+"""Recordings through circuits that bend, against an integrator on equations written by hand, and the exact engine."""
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, OpAmp, Resistor, Transconductor
+from lmu_analog.circuits.models import OpAmpModel, OtaModel
+from lmu_analog.circuits.saturation import limits
+from lmu_analog.circuits.unknowns import Index
+from lmu_analog.ensembles.transients import LEFT_OUT, recorded_profiles
+from lmu_analog.memory.window import POINTS
+from lmu_analog.stimulus import Recording
+
+THETA = 1e-3
+
+
+def inverter(model: OpAmpModel) -> Circuit:
+    parts = (
+        Resistor("Rin", INPUT, "g", 1e3, "input"),
+        Resistor("Rfb", "g", "out", 2e3, "feedback"),
+        OpAmp("U1", GROUND, "g", "out", model, "inverter"),
+    )
+    return Circuit("active-rc", "none", THETA, parts, ((Term("v", "out", 1.0),),))
+
+
+def sweep(points: int, amplitude: float) -> Recording:
+    t = np.linspace(0.0, 4.0 * THETA, points)
+    return Recording(t[1], amplitude * np.sin(2e6 * t**2))
+
+
+def errors(
+    circuit: Circuit, recording: Recording, output: np.ndarray, values: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give which samples are sure, and how far the only state of those is from the output, of rms(u)."""
+    values = circuit.values[None] if values is None else values
+    truth = np.repeat(output[:, None], POINTS, axis=1)  # the readout of a single state is 1 everywhere
+    limited = limits(circuit, Index(circuit), values)
+    sure, profile = recorded_profiles(circuit, values, limited, recording=recording, truth=truth)
+    return sure, profile[:, 0]
+
+
+def inverted(model: OpAmpModel, recording: Recording) -> np.ndarray:
+    """Integrate the inverter's equation piece by piece, so that no step crosses a kink; its output at the points."""
+    w_t, rail, limit = 2.0 * np.pi * model.gbw, model.rail, model.slew / (2.0 * np.pi * model.gbw)
+
+    def out(x):
+        return x if np.isinf(rail) else rail * np.tanh(x / rail)
+
+    def slope(t, x, a, b):
+        e = -(2.0 * (a + (b - a) * t / recording.dt) + out(x)) / 3.0 + model.offset
+        current = e if np.isinf(limit) else limit * np.tanh(e / limit)
+        return w_t * (current - x / model.gain)
+
+    # Where it rests with its offset; the excess over a linear output at rest is below 1e-7.
+    x = np.array([model.offset / (1.0 / 3.0 + 1.0 / model.gain)])
+    found = [out(x)]
+    for pair in zip(recording.values[:-1], recording.values[1:], strict=True):
+        run = solve_ivp(slope, (0.0, recording.dt), x, "LSODA", args=pair, rtol=1e-9, atol=1e-11)
+        x = run.y[:, -1]
+        found.append(out(x))
+    return np.array(found)[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("rail", "slew", "amplitude"), [(1.0, np.inf, 0.4), (np.inf, 3e4, 0.3), (1.0, 3e4, 0.3)]
+)
+def test_an_inverter_that_bends_is_that_of_its_differential_equation(rail, slew, amplitude):
+    recording = sweep(400, amplitude)
+    model = OpAmpModel("op", gain=1e3, gbw=1e6, slew=slew, rail=rail, offset=1e-3)
+    expected = inverted(model, recording)
+    sure, error = errors(inverter(model), recording, expected)
+    assert sure[0]
+    assert error[0] < LEFT_OUT
+    # It bends: without its limits the same circuit is farther away than that.
+    unlimited = OpAmpModel("op", gain=1e3, gbw=1e6, rail=1e6, offset=1e-3)
+    assert errors(inverter(unlimited), recording, expected)[1][0] > 10.0 * LEFT_OUT
+
+
+def test_what_is_called_sure_is_right():
+    """From op-amps that follow at once to ones as slow as the recording, and grids from fine to coarse."""
+    told = []
+    for gbw, slew in ((3e7, 2e6), (3e6, 3e4), (1e6, 2e4), (2e5, 2e4), (5e4, 3e4)):
+        for points in (40, 120):
+            recording = sweep(points, 0.3)
+            model = OpAmpModel("op", gain=1e3, gbw=gbw, slew=slew, rail=1.0)
+            sure, error = errors(inverter(model), recording, inverted(model, recording))
+            told.append(sure[0])
+            assert not sure[0] or error[0] <= LEFT_OUT
+    assert 0 < sum(told) < len(told)
+
+
+def test_an_ota_filter_that_bends_is_that_of_its_differential_equation():
+    g, c, limit = 1e-6, 1e-10, 0.1
+    model = OtaModel("ota", limit=limit)
+    parts = (
+        Transconductor("Gin", "x", INPUT, GROUND, g, "input", model=model),
+        Transconductor("Gload", "x", GROUND, "x", g, "load", model=model),
+        Capacitor("C1", "x", GROUND, c, "state"),
+    )
+    circuit = Circuit("gm-c", "none", THETA, parts, ((Term("v", "x", 1.0),),))
+    recording = sweep(200, 0.12)
+    t = np.linspace(0.0, recording.duration, 200)
+
+    def slope(t, x):
+        return g * limit / c * (np.tanh(recording(t) / limit) - np.tanh(x / limit))
+
+    run = solve_ivp(slope, (0.0, t[-1]), [0.0], t_eval=t, rtol=1e-8, atol=1e-10, max_step=0.5 * recording.dt)
+    sure, error = errors(circuit, recording, run.y[0])
+    assert sure[0]
+    assert error[0] < LEFT_OUT
+
+
+@pytest.mark.parametrize("amplitude", [0.6, 3.0])
+def test_clipping_is_seen(amplitude):
+    model = OpAmpModel("op", gain=1e5, gbw=1e6, rail=1.0)
+    recording = sweep(100, amplitude)  # asks for 1.2 V and 6 V
+    assert not errors(inverter(model), recording, recording.values)[0].any()
+
+
+def test_a_step_that_slews_is_seen():
+    model = OpAmpModel("op", gain=1e5, gbw=1e6, slew=3e4)
+    recording = Recording(1e-5, np.full(100, 0.5))
+    assert not errors(inverter(model), recording, recording.values)[0].any()
+
+
+def test_a_sample_does_not_depend_on_its_neighbours():
+    """Nor on when a neighbour settles, or is given up."""
+    model = OpAmpModel("op", gain=1e3, gbw=1e6, rail=1.0)
+    circuit, recording = inverter(model), sweep(200, 0.3)
+    values = circuit.values * np.array([[1.0], [1.1], [0.3], [0.9]]) ** np.array([1.0, -1.0, 0.0, 0.0])
+    sure, together = errors(circuit, recording, recording.values, values)
+    assert sure.tolist() == [True, True, False, True]
+    for k, place in ((0, 0), (1, 1), (3, 2)):
+        alone = errors(circuit, recording, recording.values, values[k : k + 1])[1]
+        assert alone[0] == together[place]
