@@ -4,6 +4,7 @@ The order is found once, on the nominal circuit, and used for all samples: the a
 few thousand operations on whole arrays of samples, whatever the size of the matrix.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +108,7 @@ def order_of(circuit: Circuit, index: Index, *, rate: float, slow: tuple[int, fl
     choice = {i: _pivots(content, i, unit, kept) for i in range(index.size)}
     steps: list[Step] = []
     while any(choice.values()):
-        holders, members = _by(content, 1), _by(content, 0)
+        holders, members = grouped(content, 1), grouped(content, 0)
         _, _, i, j = min(
             (decade, (len(holders[j]) - 1) * (len(members[i]) - 1), i, j)
             for i, pivots in choice.items()
@@ -146,10 +147,10 @@ def _kept(circuit: Circuit, index: Index, unit: np.ndarray, slow: tuple[int, flo
     return {int(j) for j in ranking[:states]}
 
 
-def _by(content: Table, side: int) -> dict[int, set[int]]:
+def grouped(places: Iterable[tuple[int, int]], side: int) -> dict[int, set[int]]:
     """List the columns of every row (side 0), or the rows of every column (side 1)."""
     found: dict[int, set[int]] = {}
-    for at in content:
+    for at in places:
         found.setdefault(at[side], set()).add(at[1 - side])
     return found
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.elimination import Table, eliminate, order_of, table
+from lmu_analog.circuits.elimination import eliminate, order_of, table
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.remainder import (
     Aim,
@@ -23,6 +23,7 @@ from lmu_analog.circuits.remainder import (
     sweep,
 )
 from lmu_analog.circuits.unknowns import Index
+from lmu_analog.circuits.whole import AGREED, farthest, response_of
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.solvent import Polynomial, nominal_solvent, state_space
 from lmu_analog.memory.stability import lyapunov
@@ -34,7 +35,6 @@ TRIALS, STRAY = 3, 0.02  # circuits, and by how much they stray: symmetry may pa
 DAMPED = 0.1  # real part beside size of a fast pole: mismatch does not make it unstable
 GAP = 3.0  # at least, between the slowest of the fast poles and the fastest of the slow ones, or the band
 CHECKED = np.array([0.1, 1.0])  # of the band, where one sample of every batch is solved as a whole
-AGREED = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}  # of its largest response
 FLOOR = 1e-3  # of the drive on all states together: what no input reaches still has a size
 SMALL = 0.03  # beside 1: the solvent is then found without help
 CELLS = 6e5  # entries of the largest array; beyond the cache it only gets slower
@@ -86,9 +86,10 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
     """
     dtype = values.dtype
     content = table(reduction.circuit, reduction.index, values, rate=reduction.rate)
-    farthest = _farthest(values, reduction.circuit.values)
+    strayed = farthest(values, reduction.circuit.values)
     frequency = reduction.band * CHECKED
-    wanted = _whole_response(reduction, content, farthest)
+    turns = 2j * np.pi * frequency / reduction.rate
+    wanted = response_of(content, reduction.index.size, strayed, turns=turns)
     for step in reduction.order.steps:
         eliminate(content, step, reduction.degree)
     outputs = probe_series(reduction, content, len(values), dtype=dtype)
@@ -107,53 +108,10 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
             C, start_at = [x @ aim.right.astype(dtype) for x in C], aim.start.astype(dtype)
         parts.append(state_space(Polynomial(M, b, C, D, rest, start_at), reduction.rate))
     system = joined(parts)
-    found = frequency_response(cut(system, farthest), frequency)
+    found = frequency_response(cut(system, strayed), frequency)
     if not np.abs(found - wanted).max() <= AGREED[dtype] * np.abs(wanted).max():
         raise CircuitError("fast and slow modes of a sample lie too close together to be parted")
     return system
-
-
-def _farthest(values: np.ndarray, nominal: np.ndarray) -> int:
-    """Find the sample that strays most from the nominal circuit."""
-    moves = nominal != 0.0
-    ratio = values.T[moves] / nominal[moves, None]
-    return int(np.argmax(np.maximum(ratio.max(axis=0) - 1.0, 1.0 - ratio.min(axis=0))))
-
-
-def _whole_response(reduction: Reduction, content: Table, k: int) -> np.ndarray:
-    """Solve all node equations of one sample at the checked frequencies; (f, p)."""
-    size, outputs = reduction.index.size, reduction.circuit.order
-    powers = np.zeros((2, size + outputs, size + 2))
-    for at, series in content.items():
-        for power, x in enumerate(series):
-            if x is not None:
-                powers[(power, *at)] = x[k] if isinstance(x, np.ndarray) and x.ndim else x
-    return whole_response(powers, size, 2j * np.pi * reduction.band / reduction.rate * CHECKED)
-
-
-def whole_response(powers: np.ndarray, size: int, turns: np.ndarray) -> np.ndarray:
-    """Solve all equations of one circuit.
-
-    Parameters
-    ----------
-    powers : (2, N + p, N + 2) array
-        Coefficients of 1 and s of the entries of ``elimination.table``.
-    size : int
-        Number N of unknowns.
-    turns : (f,) complex array
-        Values of s, in units of the rate.
-
-    Returns
-    -------
-    (f, p) array
-    """
-    responses = []
-    for s in turns:
-        whole = powers[0] + s * powers[1]
-        alike = np.abs(whole[:size, :size]).max(axis=1)  # rows of siemens and of 1/s
-        v = np.linalg.solve(whole[:size, :size] / alike[:, None], whole[:size, size] / alike)
-        responses.append(whole[size:, :size] @ v - whole[size:, size])
-    return np.array(responses)
 
 
 def _trials(circuit: Circuit) -> np.ndarray:

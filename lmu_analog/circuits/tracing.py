@@ -43,21 +43,22 @@ def trace(reduction: Reduction, moving: Bool[np.ndarray, " m"]) -> Traced:
         object,
     )
     content = table(reduction.circuit, reduction.index, values[None], rate=reduction.rate)
-    equations = _equations(tape, content, reduction)
+    whole = equations(tape, content, reduction.index.size, outputs=reduction.circuit.order)
     for step in reduction.order.steps:
         eliminate(content, step, reduction.degree)
     C, D = probe_series(reduction, content, 1, dtype=object)
     board = remainder(reduction, content, slice(0, 1), dtype=object)
     flat = [board[..., 0].ravel(), np.zeros(1), *(x.ravel() for x in C), *(x.ravel() for x in D)]
     outputs = dict(enumerate(np.concatenate(flat)))
-    return Traced(equations, program(tape, outputs, len(outputs)), board.shape[1], len(C))
+    return Traced(whole, program(tape, outputs, len(outputs)), board.shape[1], len(C))
 
 
-def _equations(tape: Tape, content: Table, reduction: Reduction) -> Program:
-    rows, columns = reduction.index.size + reduction.circuit.order, reduction.index.size + 2
-    outputs: dict[int, Number | float] = {}
+def equations(tape: Tape, content: Table, size: int, *, outputs: int) -> Program:
+    """Write down all equations and probes: outputs are (2, N + p, N + 2), coefficients of 1 and s."""
+    rows, columns = size + outputs, size + 2
+    found: dict[int, Number | float] = {}
     for (row, column), series in content.items():
         for power, x in enumerate(series):
             if x is not None:
-                outputs[(power * rows + row) * columns + column] = np.asarray(x, object).ravel()[0]
-    return program(tape, outputs, 2 * rows * columns)
+                found[(power * rows + row) * columns + column] = np.asarray(x, object).ravel()[0]
+    return program(tape, found, 2 * rows * columns)

@@ -5,7 +5,7 @@ wanted: every arithmetic operation then meets the same neighbours, and the same 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,9 +15,12 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.reduced import planned, state_spaces
 from lmu_analog.circuits.remainder import Reduction
+from lmu_analog.circuits.tonewise_plan import Tonewise
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import keep_freed_memory
+from lmu_analog.ensembles.direct import direct_profiles, planned_directly
 from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
+from lmu_analog.ensembles.kernel_direct import CompiledDirect, compile_direct
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.memory import lifted, steady, window
 from lmu_analog.memory.sampled import steady_response
@@ -46,23 +49,24 @@ class Bench:
     circuit : Circuit
     law : Mismatch
     looked_at : Grid
-    reduction : Reduction or None
-        How the circuit comes down to its slow states, where it does.
+    direct : Tonewise or None
+        How the circuit is solved tone by tone, where that is quicker than its state space.
     """
 
     circuit: Circuit
     law: Mismatch
     looked_at: Grid
-    reduction: Reduction | None
+    direct: Tonewise | None
 
 
 def block_size(design: Design) -> int:
     """Give the number of samples that are computed together."""
-    return _block_size(_bench(design))
+    return _block_size(_Named(design.digest, design))
 
 
-def _block_size(bench: Bench) -> int:
-    if bench.reduction is None:
+def _block_size(named: "_Named") -> int:
+    bench = _prepared(named)
+    if bench.direct is None and _reduced(named) is None:
         return SMALL_BLOCK
     if isinstance(bench.looked_at.stimulus, Tones):
         return BLOCK
@@ -77,8 +81,8 @@ def exact_chunk(
     Kernels meet the same circuits: "numba" agrees to 1e-9 of the error, "float32" to ``precision_error``.
     """
     named = _Named(design.digest, design)
-    bench, compiled = _prepared(named), _compiled(named) if kernel == "numba" else None
-    block = _block_size(bench)
+    bench, block = _prepared(named), _block_size(named)
+    solver = _Solver(named, _compiled(named) if kernel == "numba" else None, is_single=kernel == "float32")
     parts = []
     for start in range(block * (samples.start // block), samples.stop, block):
         whole = range(start, start + block)
@@ -86,7 +90,6 @@ def exact_chunk(
             draws = compiled_draw(_keys(named), seed=seed, samples=whole)
         else:
             draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
-        solver = _Solver(bench, design.theta, compiled, is_single=kernel == "float32")
         profile, status = _block(solver, draws)
         wanted = slice(max(samples.start - start, 0), min(samples.stop - start, block))
         parts.append([x[wanted] for x in (profile, window.window_nrmse(profile), status)])
@@ -96,7 +99,7 @@ def exact_chunk(
 
 def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
     """Run the circuits of given draws, columns as in ``law.columns``; profile (s, q) and status (s,)."""
-    return _block(_Solver(_bench(design), design.theta), z)
+    return _block(_Solver(_Named(design.digest, design)), z)
 
 
 def precision_error(design: Design, seed: int) -> float:
@@ -107,10 +110,6 @@ def precision_error(design: Design, seed: int) -> float:
     if not np.array_equal(finite, np.isfinite(single)):
         return float("inf")
     return float(np.max(np.abs(single[finite] / exact[finite] - 1.0), initial=0.0))
-
-
-def _bench(design: Design) -> Bench:
-    return _prepared(_Named(design.digest, design))
 
 
 @dataclass(frozen=True)
@@ -132,22 +131,37 @@ def _prepared(named: _Named) -> Bench:
     keep_freed_memory()
     design = named.design
     circuit, stimulus = build(design), design.stimulus
-    band = float(np.max(stimulus.frequency)) if isinstance(stimulus, Tones) else design.bandwidth
-    looked_at = grid(stimulus, design.theta)
-    return Bench(circuit, Mismatch.of(design), looked_at, planned(circuit, band=band))
+    direct = planned_directly(circuit, stimulus) if isinstance(stimulus, Tones) else None
+    return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), direct)
 
 
 @lru_cache(maxsize=KEPT_DESIGNS)
-def _compiled(named: _Named) -> Compiled | None:
+def _reduced(named: _Named) -> Reduction | None:
+    """Plan how the circuit comes down to its slow states, where it does."""
+    stimulus = named.design.stimulus
+    band = float(np.max(stimulus.frequency)) if isinstance(stimulus, Tones) else named.design.bandwidth
+    return planned(_prepared(named).circuit, band=band)
+
+
+@lru_cache(maxsize=KEPT_DESIGNS)
+def _compiled(named: _Named) -> Compiled | CompiledDirect | None:
     """Prepare the compiled kernel; None where it does not apply: recordings, clocks, no slow states."""
     bench = _prepared(named)
-    circuit, tones = bench.circuit, bench.looked_at.stimulus
-    if bench.reduction is None or not isinstance(tones, Tones):
+    tones = bench.looked_at.stimulus
+    if not isinstance(tones, Tones):
         return None
+    if bench.direct is not None:
+        return compile_direct(bench.direct, _moving(bench, bench.direct.circuit), tones)
+    reduction = _reduced(named)
+    return None if reduction is None else compile_design(reduction, _moving(bench, reduction.circuit), tones)
+
+
+def _moving(bench: Bench, linear: Circuit) -> np.ndarray:
+    """Tell which parameters of a circuit, or of its linear twin, differ between samples, (m,) bool."""
+    circuit = bench.circuit
     strayed = sample(circuit, bench.law, np.ones((1, len(columns(circuit, bench.law)))))
     inner = strayed if circuit.twin is None else twin_values(circuit, strayed)
-    moving = inner[0] != bench.reduction.circuit.values
-    return compile_design(bench.reduction, moving, tones, theta=named.design.theta)
+    return inner[0] != linear.values
 
 
 @lru_cache(maxsize=KEPT_DESIGNS)
@@ -160,10 +174,17 @@ def _keys(named: _Named) -> np.ndarray:
 class _Solver:
     """How a block is computed: what is compiled, and whether in single precision."""
 
-    bench: Bench
-    theta: float
-    compiled: Compiled | None = None
+    named: _Named
+    compiled: Compiled | CompiledDirect | None = None
     is_single: bool = False
+
+    @property
+    def bench(self) -> Bench:
+        return _prepared(self.named)
+
+    @property
+    def dtype(self) -> type:
+        return np.float32 if self.is_single else np.float64
 
 
 def _block(solver: _Solver, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -180,20 +201,29 @@ def _block(solver: _Solver, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _solved(solver: _Solver, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give profile (s, q) of circuits, and which are stable, (s,)."""
-    bench = solver.bench
+    """Give profile (s, q) of circuits, and which are stable, (s,); the quick way first, where there is one."""
+    bench, direct = solver.bench, solver.bench.direct
     if solver.compiled is not None:
         inner = values if bench.circuit.twin is None else twin_values(bench.circuit, values)
         profile, stable, certain = solver.compiled.run(inner)
-        if not certain.all():
-            doubtful = replace(solver, compiled=None)
-            profile[~certain], stable[~certain] = _solved(doubtful, values[~certain])
-        return profile, stable
-    dtype = np.float32 if solver.is_single else float
-    system = state_spaces(bench.circuit, bench.reduction, values, dtype=dtype)
+    elif direct is not None and isinstance(tones := bench.looked_at.stimulus, Tones):
+        profile, stable, certain = direct_profiles(
+            direct, bench.circuit, values, tones=tones, dtype=solver.dtype
+        )
+        profile = profile.astype(float, copy=False)
+    else:
+        return _by_state_space(solver, values)
+    if not certain.all():
+        profile[~certain], stable[~certain] = _by_state_space(solver, values[~certain])
+    return profile, stable
+
+
+def _by_state_space(solver: _Solver, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    bench = solver.bench
+    system = state_spaces(bench.circuit, _reduced(solver.named), values, dtype=solver.dtype)
     stable = is_stable(system)
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        return _profiles(system, bench, solver.theta).astype(float), stable
+        return _profiles(system, bench, solver.named.design.theta).astype(float), stable
 
 
 def _profiles(system: StateSpace, bench: Bench, theta: float) -> np.ndarray:

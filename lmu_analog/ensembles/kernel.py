@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, UInt64
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.elimination import eliminate, table
 from lmu_analog.circuits.remainder import Reduction, remainder, sweep
-from lmu_analog.circuits.slow import AGREED, whole_response
 from lmu_analog.circuits.tape import STORE, Program
 from lmu_analog.circuits.tracing import trace
+from lmu_analog.circuits.whole import AGREED, whole_response
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
 from lmu_analog.memory.solvent import solvent
@@ -83,9 +83,7 @@ def compiled_draw(keys: UInt64[np.ndarray, " z"], *, seed: int, samples: range) 
     return normals(np.uint64(check_seed(seed)), keys, samples.start, len(samples)).T
 
 
-def compile_design(
-    reduction: Reduction, moving: Bool[np.ndarray, " m"], tones: Tones, *, theta: float
-) -> Compiled | None:
+def compile_design(reduction: Reduction, moving: Bool[np.ndarray, " m"], tones: Tones) -> Compiled | None:
     """Prepare the compiled kernel; None where the nominal circuit is not stable.
 
     Parameters
@@ -94,7 +92,6 @@ def compile_design(
     moving : (m,) bool array
         Which parameters differ between samples.
     tones : Tones
-    theta : float, s
     """
     traced = trace(reduction, moving)
     n, p = len(reduction.order.rows), reduction.circuit.order
@@ -109,23 +106,14 @@ def compile_design(
     plan = [line for j, i, others in reduction.sweeps for line in ((j, i, -1), *((j, i, k) for k in others))]
     both = () if aim is None else (aim.left, aim.right)
     model = (
-        _arrays(traced.table),
-        _arrays(traced.slow),
+        arrays(traced.table),
+        arrays(traced.slow),
         np.array(plan, np.int64).reshape(-1, 3),
         ((A + M[0][0]).ravel(), reduction.circuit.values),
         tuple(np.ascontiguousarray(x).ravel() for x in both) or (np.empty(0), np.empty(0)),
         (n, p, traced.width, traced.probed, has_rest),
     )
-    frequency = 2.0 * np.pi * tones.frequency / reduction.rate
-    r = window.QUADRATURE.r
-    ideal = np.exp(-2j * np.pi * theta * np.outer(tones.frequency, r)) * tones.phasor[:, None]
-    seen = (
-        frequency,
-        tones.phasor.astype(complex),
-        window.readout(p, r).ravel(),
-        ideal,
-        0.5 * float(np.sum(np.abs(tones.phasor) ** 2)),
-    )
+    seen = (2.0 * np.pi * tones.frequency / reduction.rate, *window_of(tones, reduction.circuit))
     T, step = proof
     turns = (np.ascontiguousarray(T).ravel(), np.ascontiguousarray(np.linalg.inv(T)).ravel(), step)
     return Compiled(reduction, model, seen, turns)
@@ -138,7 +126,16 @@ def _nominal(reduction: Reduction) -> np.ndarray:
     return remainder(reduction, content, slice(0, 1))
 
 
-def _arrays(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def window_of(tones: Tones, circuit: Circuit) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Give phasors (K,), the readout (q p,), the ideal window (K, q), and the mean square of the input."""
+    r = window.QUADRATURE.r
+    ideal = np.exp(-2j * np.pi * circuit.theta * np.outer(tones.frequency, r)) * tones.phasor[:, None]
+    power = 0.5 * float(np.sum(np.abs(tones.phasor) ** 2))
+    return tones.phasor.astype(complex), window.readout(circuit.order, r).ravel(), ideal, power
+
+
+def arrays(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Give a program as arguments of ``circuits.compiled.play``, with the number of its registers."""
     from lmu_analog.memory.lanes import LANES
 
     template = np.ascontiguousarray(np.repeat(program.template[:, None], LANES, axis=1))

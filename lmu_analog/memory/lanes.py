@@ -32,7 +32,7 @@ def inner(function):
     return compiled(inspect.unwrap(function))
 
 
-class _Writer:
+class Writer:
     """Writes instructions on rows of lanes for one kind of number."""
 
     def __init__(self, context, builder, kind):
@@ -42,6 +42,7 @@ class _Writer:
         self.zero = ir.Constant(self.vector, [0.0] * LANES)
 
     def start_of(self, kind, array):
+        """Give the address of an array's first number."""
         return self.context.make_array(kind)(self.context, self.builder, array).data
 
     def step(self, first, count, size):
@@ -53,11 +54,13 @@ class _Writer:
         return self.builder.bitcast(number, self.vector.as_pointer())
 
     def load(self, start, row):
+        """Load a row."""
         loaded = self.builder.load(self._place(start, row))
         loaded.align = self.bytes
         return loaded
 
     def store(self, value, start, row):
+        """Store a row."""
         self.builder.store(value, self._place(start, row)).align = self.bytes
 
     def spread(self, start, at):
@@ -65,6 +68,7 @@ class _Writer:
         return self.repeat(self.builder.load(self.builder.gep(start, [at])))
 
     def repeat(self, number):
+        """Repeat a number in all lanes."""
         index = ir.IntType(32)
         single = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), number, index(0))
         return self.builder.shuffle_vector(
@@ -76,7 +80,7 @@ def _write_sums(context, builder, signature, args, shape):
     """Write the sums of ``_products``; all adding up stays in registers."""
     out, o, wo, a, i, di, b, j, dj, wj, n = args
     broadcast, minus, width = shape
-    w, whole = _Writer(context, builder, signature.args[0].dtype), o.type
+    w, whole = Writer(context, builder, signature.args[0].dtype), o.type
     out, a, b = (w.start_of(signature.args[k], x) for k, x in ((0, out), (3, a), (6, b)))
     places = [w.step(o, whole(c), wo) for c in range(width)]
     first = [w.load(out, place) if minus else w.zero for place in places]
@@ -154,7 +158,7 @@ def mixes(out, o, wo, a, i, di, b, j, dj, wj, n, width):
 
 def _write_shift(context, builder, signature, args):
     out, o, do, a, i, b, j, dj, n = args
-    w, whole = _Writer(context, builder, signature.args[0].dtype), o.type
+    w, whole = Writer(context, builder, signature.args[0].dtype), o.type
     out, a, b = (w.start_of(signature.args[k], x) for k, x in ((0, out), (3, a), (5, b)))
     share = w.load(a, i)
     with cgutils.for_range_slice(builder, whole(0), n, whole(1), whole) as (k, _):
@@ -177,7 +181,7 @@ def _elementwise(compute):
     def on_rows(typingctx, rows, o, a, b, c):
         def write(context, builder, signature, args):
             start, o, *places = args
-            w = _Writer(context, builder, signature.args[0].dtype)
+            w = Writer(context, builder, signature.args[0].dtype)
             start = w.start_of(signature.args[0], start)
             w.store(compute(builder, *(w.load(start, place) for place in places)), start, o)
             return context.get_dummy_value()
@@ -203,7 +207,7 @@ def _rowwise(compute):
     def on_rows(typingctx, out, o, a, i, di, n):
         def write(context, builder, signature, args):
             out, o, a, i, di, n = args
-            w, whole = _Writer(context, builder, signature.args[0].dtype), o.type
+            w, whole = Writer(context, builder, signature.args[0].dtype), o.type
             out, a = w.start_of(signature.args[0], out), w.start_of(signature.args[2], a)
             with cgutils.for_range_slice(builder, whole(0), n, whole(1), whole) as (k, _):
                 place = builder.add(o, k)
@@ -229,7 +233,7 @@ def _reduction(compute):
     def on_rows(typingctx, out, o, a, i, n):
         def write(context, builder, signature, args):
             out, o, a, i, n = args
-            w, whole = _Writer(context, builder, signature.args[0].dtype), o.type
+            w, whole = Writer(context, builder, signature.args[0].dtype), o.type
             out, a = w.start_of(signature.args[0], out), w.start_of(signature.args[2], a)
             total = cgutils.alloca_once_value(builder, w.load(out, o))
             with cgutils.for_range_slice(builder, whole(0), n, whole(1), whole) as (k, _):
@@ -255,7 +259,7 @@ def fill(typingctx, out, o, number, n):
 
     def write(context, builder, signature, args):
         out, o, number, n = args
-        w, whole = _Writer(context, builder, signature.args[0].dtype), o.type
+        w, whole = Writer(context, builder, signature.args[0].dtype), o.type
         out, row = w.start_of(signature.args[0], out), w.repeat(number)
         with cgutils.for_range_slice(builder, whole(0), n, whole(1), whole) as (k, _):
             w.store(row, out, builder.add(o, k))

@@ -6,12 +6,13 @@ with matrices that all samples share. ``rest`` is as small as the error itself, 
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from numpy.typing import DTypeLike
 
-from lmu_analog.memory.window import Quadrature, readout
+from lmu_analog.memory.window import QUADRATURE, Quadrature, readout
 
 NEGLIGIBLE = 1e-15  # of the largest part of the rest: below rounding
 
@@ -86,3 +87,62 @@ def squared_errors(content: Content, y: Float[np.ndarray, "s d k"]) -> Float[np.
     found += seen.reshape(len(y), -1) @ content.cross
     found += np.einsum("qk,qk->q", content.rest, content.rest)
     return np.maximum(found, 0.0, out=found)  # rounding may leave a zero below zero
+
+
+@dataclass(frozen=True, eq=False)
+class ToneContent:
+    """What the window holds of a sum of tones, prepared for the errors of many steady states.
+
+    Attributes
+    ----------
+    content : Content
+        Moments are real and imaginary parts of the tones.
+    size : (2 f,) array, V
+        Amplitudes.
+    power : float, V^2
+        Mean square of the input.
+    """
+
+    content: Content
+    size: Float[np.ndarray, " k"]
+    power: float
+
+    def profiles(
+        self, y: Float[np.ndarray, "s d k"], offset: Float[np.ndarray, "s d"] | None
+    ) -> Float[np.ndarray, "s q"]:
+        """Give NRMSE over the window from responses to unit tones; ``y`` is overwritten."""
+        y *= self.size
+        square = 0.5 * squared_errors(self.content, y)
+        if offset is not None:
+            square += (offset @ self.content.rows.T) ** 2
+        return np.sqrt(square / self.power)
+
+
+def tone_content(
+    order: int,
+    tones: tuple[Float[np.ndarray, " f"], Complex[np.ndarray, " f"]],
+    theta: float,
+    *,
+    layout: Literal["halves", "pairs"] = "halves",
+    dtype: DTypeLike = float,
+) -> ToneContent:
+    """Prepare for responses whose real parts come first, or whose parts alternate.
+
+    Parameters
+    ----------
+    order : int
+    tones : (frequency, phasor)
+        (f,) Hz and (f,) V: the input is the real part of phasor exp(jwt).
+    theta : float, s
+    layout : {"halves", "pairs"}
+    dtype : data type
+    """
+    frequency, phasor = tones
+    size = np.tile(np.abs(phasor), 2)  # the phase of a tone is the same in the error as in the input
+    turned = -2.0 * np.pi * theta * np.outer(QUADRATURE.r, frequency)
+    window = size * np.hstack([np.cos(turned), np.sin(turned)])
+    if layout == "pairs":
+        pairs = np.arange(len(size)).reshape(2, -1).T.ravel()
+        size, window = size[pairs], window[:, pairs]
+    content = content_of(order, window, QUADRATURE, dtype=dtype)
+    return ToneContent(content, size.astype(dtype), 0.5 * float(np.sum(np.abs(phasor) ** 2)))

@@ -10,18 +10,18 @@ percents from it, at half the work of reflections, and the residual tells where 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lmu_analog.memory.squares import content_of, squared_errors
+from lmu_analog.memory.squares import tone_content
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.window import QUADRATURE
 
 SAMPLES = 512  # of one pass: enough to hide what a call of NumPy costs
 CELLS = 4e5  # numbers in the largest array of one pass: what a core's cache holds
 # Of the largest term of its row: a residual beyond sends the sample to LAPACK.
-TRUSTED = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
+TRUSTED: dict[np.dtype[Any], float] = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 
 
 def many_responses(system: StateSpace, frequency: Float[np.ndarray, " f"]) -> Complex[np.ndarray, "s f p"]:
@@ -57,19 +57,12 @@ def many_profiles(
         (f,) Hz and (f,) V: the input is the real part of phasor exp(jwt).
     theta : float, s
     """
-    frequency, phasor = tones
-    size = np.tile(np.abs(phasor), 2)  # the phase of a tone is the same in the error as in the input
-    turned = -2.0 * np.pi * theta * np.outer(QUADRATURE.r, frequency)
-    window = size * np.hstack([np.cos(turned), np.sin(turned)])
-    content = content_of(system.C.shape[-2], window, QUADRATURE, dtype=system.A.dtype)
-    square = np.empty((len(system.A), len(window)))
-    size = size.astype(system.A.dtype)
-    for cut, y in _outputs(system, 2.0 * np.pi * frequency):
-        y *= size
-        square[cut] = 0.5 * squared_errors(content, y)
-    if system.offset is not None:
-        square += (system.offset @ content.rows.T) ** 2
-    return np.sqrt(square / (0.5 * np.sum(np.abs(phasor) ** 2)))
+    measure = tone_content(system.C.shape[-2], tones, theta, dtype=system.A.dtype)
+    parts = [
+        measure.profiles(y, None if system.offset is None else system.offset[cut])
+        for cut, y in _outputs(system, 2.0 * np.pi * tones[0])
+    ]
+    return np.concatenate(parts)
 
 
 def _outputs(system: StateSpace, w: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

@@ -1,0 +1,135 @@
+"""Which of many circuits are stable, from the determinants of their equations on the imaginary axis alone.
+
+The determinant of a strayed circuit over that of the nominal one is a ratio r(s) of polynomials whose poles are
+known: the nominal circuit's. Around the right half plane it winds once for every zero that crossed into it
+(argument principle), and not at all where |r - 1| < 1 throughout (Rouche, 1862). With known poles r - 1 lies in
+the span of 1 and p/(s - p), whose numerical rank is small; so a few well-placed points on the axis tell what r is
+on all of it, and how much larger it can be in between.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Complex, Float
+from scipy import linalg
+
+from lmu_analog.errors import CircuitError
+
+FINENESS = 0.1  # between neighbours of the fine grid, of their distance to the nearest pole
+FARTHEST = 30.0  # of the largest pole: beyond it r is constant to a few percent of its stray
+MOST_POINTS = 4000  # of the fine grid: a pole at the axis would take more and more
+LOWEST = 0.1  # of the smallest pole: integrators alone make equations hard to eliminate at zero
+RANK = 1e-3  # of the largest singular value: what is smaller stays far below what decides
+MORE = 1  # points beyond the rank: they keep the bound near two
+SAFE = 0.9  # of one
+TOGETHER = 256  # circuits whose ratio is looked at on the fine grid at once
+# Where winding between neighbours of the fine grid is beyond doubt: rad; the size of r, alone and over its misfit.
+FASTEST_TURN, SMALLEST, MARGIN = 1.5, 0.03, 3.0
+WHOLE = 0.1  # how far a count may be from a whole number: what is beyond the grid
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """Points on the imaginary axis, and what values there tell of all the axis.
+
+    Attributes
+    ----------
+    w : (q,) array, rad/s
+        Where determinants are wanted, positive.
+    bound : float
+        Largest size of r - 1 anywhere, over its largest size at the points.
+    between : (2 t, 2 q) array
+        From real, then imaginary parts of r - 1 at the points to those on a fine grid of t points.
+    outside : (2 q, 2 q) array
+        What of r - 1 at the points is outside the span.
+    unstable : int
+        Poles of the nominal circuit in the right half plane.
+    """
+
+    w: Float[np.ndarray, " q"]
+    bound: float
+    between: Float[np.ndarray, "t2 q2"]
+    outside: Float[np.ndarray, "q2 q2"]
+    unstable: int
+
+
+def contour(
+    poles: Complex[np.ndarray, " n"], strays: Callable[[np.ndarray], Complex[np.ndarray, "t k"]]
+) -> Contour:
+    """Choose the points for a circuit.
+
+    Parameters
+    ----------
+    poles : (n,) complex array, rad/s
+        All of the nominal circuit, in pairs.
+    strays : callable
+        From (t,) points in rad/s, rising from zero, to what r - 1 is there for each of k things that may stray,
+        (t, k).
+
+    Raises
+    ------
+    CircuitError
+        If a pole lies at the axis: no grid resolves it.
+    """
+    w = _fine_grid(poles)
+    found = np.column_stack([np.ones(len(w)), strays(w)])
+    basis, weight, _ = np.linalg.svd(np.vstack([found.real, found.imag]), full_matrices=False)
+    basis = basis[:, weight > RANK * weight[0]]
+    upper, lower = basis[: len(w)], basis[len(w) :]
+    offered = np.flatnonzero(w >= LOWEST * np.abs(poles).min())
+    *_, ranking = linalg.qr(np.hstack([upper, lower])[offered].T, mode="economic", pivoting=True)
+    chosen = np.sort(offered[ranking[: basis.shape[1] + MORE]])
+    here = np.concatenate([chosen, chosen + len(w)])
+    between = basis @ np.linalg.pinv(basis[here])
+    outside = np.eye(len(here)) - between[here]
+    blocks = between.reshape(2, len(w), 2, len(chosen)).transpose(1, 3, 0, 2)
+    bound = float(np.linalg.norm(blocks, 2, axis=(2, 3)).sum(axis=1).max())
+    return Contour(w[chosen], bound, between, outside, int(np.sum(np.real(poles) > 0.0)))
+
+
+def stability(
+    on: Contour, determinant: Complex[np.ndarray, "s q"]
+) -> tuple[Bool[np.ndarray, " s"], Bool[np.ndarray, " s"]]:
+    """Tell which circuits are stable, and for which that is certain; (s,) each.
+
+    Parameters
+    ----------
+    on : Contour
+    determinant : (s, q) complex array
+        Of each circuit's equations over that of the nominal circuit, at the contour's points, but for a
+        constant factor.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        stray = determinant / np.real(determinant).mean(axis=1, keepdims=True) - 1.0
+        parts = np.concatenate([np.real(stray), np.imag(stray)], axis=1)
+        misfit = on.bound * np.abs(parts @ on.outside).max(axis=1)
+        near = on.bound * np.abs(stray).max(axis=1) + misfit < SAFE
+    crossed, certain = np.zeros(len(near), int), near.copy()
+    left = np.flatnonzero(~near & (misfit < SMALLEST))
+    for cut in np.array_split(left, 1 + len(left) // TOGETHER):
+        crossed[cut], certain[cut] = _windings(on, parts[cut], misfit[cut])
+    return crossed + on.unstable == 0, certain
+
+
+def _windings(on: Contour, stray: np.ndarray, misfit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the zeros of r = 1 + stray that crossed into the right half plane, and where that is certain."""
+    found = stray @ on.between.T
+    half = found.shape[1] // 2
+    r = 1.0 + found[:, :half] + 1j * found[:, half:]
+    turns = np.angle(r[:, 1:] * r[:, :-1].conj())
+    # Each crossing turns r by -2 pi along the whole axis, by -pi along its upper half; its ends are real.
+    halves = -turns.sum(axis=1) / np.pi
+    crossed = np.rint(halves)
+    smallest = np.abs(r).min(axis=1)
+    sure = (np.abs(turns).max(axis=1) < FASTEST_TURN) & (smallest > np.maximum(SMALLEST, MARGIN * misfit))
+    return crossed.astype(int), sure & (np.abs(halves - crossed) < WHOLE)
+
+
+def _fine_grid(poles: np.ndarray) -> np.ndarray:
+    w, end = [0.0], FARTHEST * float(np.abs(poles).max())
+    while w[-1] < end:
+        w.append(w[-1] + FINENESS * float(np.abs(1j * w[-1] - poles).min()))
+        if len(w) > MOST_POINTS:
+            raise CircuitError("a pole of the circuit lies at the imaginary axis")
+    return np.array(w)

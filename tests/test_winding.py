@@ -1,0 +1,94 @@
+"""Stability from determinants on the imaginary axis, against the poles themselves."""
+
+import numpy as np
+import pytest
+
+from lmu_analog.errors import CircuitError
+from lmu_analog.memory.winding import contour, stability
+
+
+def pairs(rng: np.random.Generator, count: int, damping: float) -> np.ndarray:
+    """Make poles in pairs, a few decades apart."""
+    size = 10.0 ** rng.uniform(0.0, 3.0, count)
+    upper = size * np.exp(1j * rng.uniform(0.5 * np.pi + damping, np.pi - 0.1, count))
+    return np.concatenate([upper, upper.conj(), -(10.0 ** rng.uniform(0.0, 4.0, count))])
+
+
+def strays_of(poles: np.ndarray, rng: np.random.Generator):
+    """What the ratio does when each pole moves a little, by itself or with its mirror image."""
+
+    def strays(w: np.ndarray) -> np.ndarray:
+        each = poles / (1j * w[:, None] - poles)
+        n = len(poles) // 3
+        upper, lower, real = each[:, :n], each[:, n : 2 * n], each[:, 2 * n :]
+        return np.hstack([upper + lower, 1j * (upper - lower), real])
+
+    return strays
+
+
+def ratio(moved: np.ndarray, poles: np.ndarray, w: np.ndarray) -> np.ndarray:
+    s = 1j * w[:, None]
+    return np.prod((s - moved) / (s - poles), axis=1)
+
+
+@pytest.mark.parametrize("stray", [0.02, 0.2, 0.6])
+def test_what_is_certain_is_what_the_poles_say(stray):
+    rng = np.random.default_rng(0)
+    certain, both = [], []
+    for _ in range(20):
+        poles = pairs(rng, 4, damping=0.1)
+        on = contour(poles, strays_of(poles, rng))
+        n = len(poles) // 3
+        for _ in range(40):
+            upper = poles[:n] * (1.0 + stray * (rng.standard_normal(n) + 1j * rng.standard_normal(n)))
+            moved = np.concatenate(
+                [upper, upper.conj(), poles[2 * n :] * (1.0 + stray * rng.standard_normal(n))]
+            )
+            # A factor that is the same at all points is no matter.
+            found, sure = stability(on, 3.0 * ratio(moved, poles, on.w)[None])
+            certain.append(bool(sure[0]))
+            if sure[0]:
+                assert found[0] == (moved.real.max() < 0.0)
+                both.append(bool(found[0]))
+    assert np.mean(certain) > {0.02: 0.95, 0.2: 0.4, 0.6: 0.05}[stray]
+    if stray > 0.1:
+        assert 0 < np.sum(both) < len(both)
+
+
+def test_around_an_unstable_circuit_it_is_told_what_comes_back():
+    poles = np.array([0.3 + 2.0j, 0.3 - 2.0j, -5.0])
+    on = contour(poles, strays_of(poles, np.random.default_rng(0)))
+    assert on.unstable == 2
+    alike, stable = np.array([0.2 + 2.1j, 0.2 - 2.1j, -5.2]), np.array([-0.8 + 2.0j, -0.8 - 2.0j, -5.0])
+    ratios = np.array([ratio(moved, poles, on.w) for moved in (alike, stable)])
+    found, sure = stability(on, ratios)
+    assert found.tolist() == [False, True]
+    assert sure.all()
+
+
+def test_what_is_no_number_is_never_certain():
+    poles = np.array([-1.0 + 2.0j, -1.0 - 2.0j, -5.0])
+    on = contour(poles, strays_of(poles, np.random.default_rng(0)))
+    for wrong in (np.nan, np.inf, 0.0):
+        _, sure = stability(on, np.full((1, len(on.w)), wrong, complex))
+        assert not sure.any()
+
+
+def test_nothing_between_the_points_is_larger_than_the_bound_says():
+    rng = np.random.default_rng(1)
+    poles = pairs(rng, 5, damping=0.2)
+    on = contour(poles, strays_of(poles, rng))
+    w = np.linspace(0.0, 3.0 * np.abs(poles).max(), 20_000)
+    n = len(poles) // 3
+    for _ in range(50):
+        upper = poles[:n] * (1.0 + 0.01 * (rng.standard_normal(n) + 1j * rng.standard_normal(n)))
+        moved = np.concatenate([upper, upper.conj(), poles[2 * n :]])
+        here, anywhere = (np.abs(ratio(moved, poles, x) - 1.0).max() for x in (on.w, w))
+        assert anywhere <= 1.02 * on.bound * here  # neighbours of the fine grid lie a tenth apart
+
+
+def test_a_pole_on_the_axis_is_refused():
+    with pytest.raises(CircuitError, match="a pole of the circuit lies at the imaginary axis"):
+        contour(
+            np.array([2.0j, -2.0j, -1.0]), strays_of(np.array([2.0j, -2.0j, -1.0]), np.random.default_rng(0))
+        )
