@@ -39,6 +39,7 @@ from lmu_analog.memory import window  # noqa: E402
 from lmu_analog.mismatch.law import Mismatch, draw, sample  # noqa: E402
 from lmu_analog.simulation import grid, ngspice_task, read_states, settling  # noqa: E402
 from lmu_analog.spice.worker import Worker  # noqa: E402
+from lmu_analog.storage.store import GOOD  # noqa: E402
 from lmu_analog.theory.first_order import first_order  # noqa: E402
 from lmu_analog.theory.quadratic import nrmse_quantiles  # noqa: E402
 
@@ -49,6 +50,8 @@ SPREAD = {"tolerance": "1 %", "distribution": "gauss"}
 TONES, MANY_TONES, POINTS = 16, 250, 501
 COPIES = {6: (16, 32, 64), 12: (8, 16, 32), 24: (2, 4, 8)}
 REPEATS = 5
+REALIZATIONS = ("legendre", "ladder", "bus-ladder", "cap-feedforward")
+LARGEST_SLOW = 24  # order up to which op-amps of 10 MHz do
 COARSER = 2.0  # than the step of our decks: four times their error of about 3e-5
 FOLDER = Path(__file__).parent / "results"
 
@@ -175,7 +178,7 @@ def ratios(orders: list[int], quick: bool) -> list[dict[str, Any]]:
                     "theory_p95_error": float(p95 / drawn - 1.0),
                 }
             )
-            print("  ".join(f"{k} {v:.4g}" for k, v in rows[-1].items() if v is not None), flush=True)
+            show(rows[-1])
     return rows
 
 
@@ -185,14 +188,27 @@ def numba_is_here() -> bool:
 
 
 def growth(orders: list[int]) -> list[dict[str, Any]]:
-    """Time a sample over the order, dense and sparse realizations."""
+    """Time a sample over the order, dense and sparse realizations; slow op-amps may make many states unstable."""
     rows = []
-    for realization in ("legendre", "ladder", "bus-ladder", "cap-feedforward"):
-        for order in orders:
-            seconds = our_seconds(design_of(order, realization), 2048)
-            rows.append({"realization": realization, "order": order, "us": 1e6 * seconds})
-            print("  ".join(f"{k} {v if isinstance(v, str) else f'{v:.4g}'}" for k, v in rows[-1].items()))
+    for order in orders:
+        for gbw in ("10 MHz", "100 MHz") if order > LARGEST_SLOW else ("10 MHz",):
+            for realization in REALIZATIONS:
+                design = design_of(order, realization).replace(opamp={**OPAMP, "gbw": gbw})
+                first = exact_chunk(design, SEED, range(64))
+                row = {"order": order, "gbw": gbw, "realization": realization}
+                row["us"] = 1e6 * our_seconds(design, 2048)
+                if numba_is_here():
+                    row["numba_us"] = 1e6 * our_seconds(design, 2048, kernel="numba")
+                row["stable"] = float((first.status == GOOD).mean())
+                rows.append(row)
+                show(row)
     return rows
+
+
+def show(row: dict[str, Any]) -> None:
+    """Print a line of figures."""
+    parts = (f"{k} {v if isinstance(v, str) else f'{v:.4g}'}" for k, v in row.items() if v is not None)
+    print("  ".join(parts), flush=True)
 
 
 CHILD = """
@@ -224,7 +240,7 @@ def sizes(largest: int) -> list[dict[str, Any]]:
     count = 100
     while count <= largest:
         rows.append({"samples": count, **child(count, 1)})
-        print("  ".join(f"{k} {v:.4g}" for k, v in rows[-1].items()), flush=True)
+        show(rows[-1])
         count *= 10
     return rows
 

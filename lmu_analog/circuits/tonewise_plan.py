@@ -72,7 +72,7 @@ class Tonewise:
         return np.concatenate([each.w for each in self.tones])
 
 
-def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Tonewise:
+def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: float = np.inf) -> Tonewise:
     """Plan the solution of a linear circuit's equations.
 
     Parameters
@@ -80,11 +80,13 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Tonewise
     circuit : Circuit
     frequency : (f,) array, Hz
         Of the tones.
+    most : float
+        Products of all tones that are still worth it.
 
     Raises
     ------
     CircuitError
-        If pivots become too small, or a pole lies at the imaginary axis.
+        If pivots become too small, more products are needed, or a pole lies at the imaginary axis.
     """
     index, rate = Index(circuit), 2.0 * circuit.order / circuit.theta
     w = 2.0 * np.pi * frequency / rate
@@ -95,7 +97,7 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Tonewise
     early = early_steps(content, unit, kept=np.any(output, axis=0), w=w)
     rows = tuple(sorted({i for i, _ in content}))
     columns = tuple(sorted({j for _, j in content if j < index.size}))
-    left = rows, columns
+    left, tones = (rows, columns), passes(content, unit, w, most=most / len(w))
     mixing, terms = _sums(content, left, unit, w=w)
     around = contour(extract(circuit).poles, lambda points: _strays(content, left, unit, w=points / rate))
     return Tonewise(
@@ -105,7 +107,7 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Tonewise
         early,
         rows,
         columns,
-        passes(content, unit, w),
+        tones,
         passes(content, unit, np.zeros(1))[0],
         passes(content, unit, around.w / rate),
         around,

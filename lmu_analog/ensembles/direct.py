@@ -26,13 +26,12 @@ def planned_directly(circuit: Circuit, tones: Tones) -> Tonewise | None:
     inner = circuit.twin or circuit
     if inner.clock:
         return None
+    dense = DENSE_ONCE + circuit.order**2 * (DENSE + DENSE_TONE * len(tones.frequency))
     try:
-        plan = plan_tones(inner, tones.frequency)
+        plan = plan_tones(inner, tones.frequency, most=dense)
     except (CircuitError, np.linalg.LinAlgError):
         return None
-    cost = products(plan.tones) + SINGLE * products(plan.around)
-    dense = DENSE_ONCE + circuit.order**2 * (DENSE + DENSE_TONE * len(tones.frequency))
-    return plan if cost < dense else None
+    return plan if products(plan.tones) + SINGLE * products(plan.around) < dense else None
 
 
 def direct_profiles(
