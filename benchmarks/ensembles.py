@@ -1,6 +1,6 @@
 """Mismatch ensembles: our exact engine beside ngspice's quickest way, in one run.
 
-    python -m benchmarks.ensembles [--quick] [--only ratios|growth|sizes|cold|cores ...]
+    python -m benchmarks.ensembles [--quick] [--only ratios|sparse|growth|sizes|cold|cores ...]
 
 Prints tables and writes benchmarks/results/ensembles.json. Every ratio is against ngspice timed in the same
 process tree within the same minute: `.ac` with M copies of the circuit in one deck (the best M is looked for)
@@ -187,6 +187,24 @@ def numba_is_here() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
+def sparse(orders: list[int]) -> list[dict[str, Any]]:
+    """Compare both engines where circuits are sparse, for tones."""
+    rows = []
+    with Worker() as worker:
+        for order in orders:
+            for realization in REALIZATIONS[1:]:
+                design = design_of(order, realization)
+                ac, copies, apart = ac_seconds(design, COPIES[order], worker)
+                ours = our_seconds(design, 2048)
+                row = {"realization": realization, "order": order, "ac_us": 1e6 * ac, "copies": copies}
+                row |= {"exact_us": 1e6 * ours, "ac_ratio": ac / ours, "ac_difference": apart}
+                if numba_is_here():
+                    row["numba_ratio"] = ac / our_seconds(design, 2048, kernel="numba")
+                rows.append(row)
+                show(row)
+    return rows
+
+
 def growth(orders: list[int]) -> list[dict[str, Any]]:
     """Time a sample over the order, dense and sparse realizations; slow op-amps may make many states unstable."""
     rows = []
@@ -292,10 +310,11 @@ def cores() -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", default=["ratios", "growth", "sizes", "cold", "cores"])
+    parser.add_argument("--only", nargs="+", default=["ratios", "sparse", "growth", "sizes", "cold", "cores"])
     given = parser.parse_args()
     jobs: dict[str, Callable[[], Any]] = {
         "ratios": lambda: ratios([6, 12] if given.quick else [6, 12, 24], given.quick),
+        "sparse": lambda: sparse([6, 12] if given.quick else [6, 12, 24]),
         "growth": lambda: growth([3, 6, 12] if given.quick else [3, 6, 12, 24, 48]),
         "sizes": lambda: sizes(10_000 if given.quick else 1_000_000),
         "cold": cold,
