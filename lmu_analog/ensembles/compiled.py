@@ -19,8 +19,18 @@ from lmu_analog.memory.compiled import (
     outputs,
 )
 from lmu_analog.memory.compiled_stability import certify
-from lmu_analog.memory.compiled_tones import TRUSTED, add_errors, at_rest, hessenberg, hyman, put_back, read
-from lmu_analog.memory.lanes import LANES, add, copy, fill, inner, mix1, outermost, scale, take
+from lmu_analog.memory.compiled_tones import (
+    TRUSTED,
+    add_constant,
+    add_errors,
+    at_rest,
+    halve,
+    hessenberg,
+    hyman,
+    put_back,
+    read,
+)
+from lmu_analog.memory.lanes import LANES, add, copy, fill, inner, mix1, outermost, take
 
 
 @outermost
@@ -179,22 +189,12 @@ def respond(system, tones, total, watch, n):
             for i in range(p):
                 seen[0, k, i], seen[1, k, i] = y[i, watched], y[p + i, watched]
         add_errors(y, phasor[k], rows, ideal[k], (total, work))
-    fill(work, 0, 0.5, 1)
-    scale(total, 0, work, 0, 0, len(total))
+    halve(total, work)
     if len(pushed):
         at_rest(form, pushed, x, work, n)
         apply(y, 0, pushed, n, x, 0, n, p)
-        for q in range(len(total)):
-            mix1(work, 0, 1, rows, q * p, 1, y, 0, 1, 1, p)
-            add_square(total, work, q)
+        add_constant(y, rows, total, work)
     return trusted(terms, B)
-
-
-@inner
-def add_square(total, work, q):
-    """Add the square of the first row of work to row q."""
-    for lane in range(LANES):
-        total[q, lane] += work[0, lane] * work[0, lane]
 
 
 @inner

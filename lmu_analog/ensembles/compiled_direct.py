@@ -10,9 +10,9 @@ import numpy as np
 
 from lmu_analog.circuits.compiled import play
 from lmu_analog.circuits.compiled_tones import in_single, misfit, multiply_pivots, play_at, read_states
-from lmu_analog.ensembles.compiled import add_square, farthest
-from lmu_analog.memory.compiled_tones import TRUSTED, add_errors
-from lmu_analog.memory.lanes import LANES, fill, inner, mix1, outermost, scale
+from lmu_analog.ensembles.compiled import farthest
+from lmu_analog.memory.compiled_tones import TRUSTED, add_constant, add_errors, halve
+from lmu_analog.memory.lanes import LANES, fill, inner, outermost
 
 
 @outermost
@@ -78,8 +78,7 @@ def respond(equations, tones, into, watch):
                 for i in range(p):
                     seen[0, k, i], seen[1, k, i] = y[i, watched], y[p + i, watched]
             add_errors(y, phasor[k], rows, ideal[k], (total, work))
-    fill(work, 0, 0.5, 1)
-    scale(total, 0, work, 0, 0, len(total))
+    halve(total, work)
     if len(still):
         at_rest(equations, (still[0], program, points, readout), (board, rows, total), fits)
     return fits
@@ -100,9 +99,7 @@ def at_rest(equations, still, into, fits):
         if not abs(work[0, lane]) <= TRUSTED * abs(given[sums[0] + sums[1] * (n + 1), lane]):
             fits[lane] = False
     read_states((output, reach, np.zeros(p)), x, y, p)
-    for q in range(len(total)):
-        mix1(work, 0, 1, rows, q * p, 1, y, 0, 1, 1, p)
-        add_square(total, work, q)
+    add_constant(y, rows, total, work)
 
 
 @inner

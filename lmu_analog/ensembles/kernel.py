@@ -62,13 +62,28 @@ class Compiled:
         )
         for k in np.flatnonzero(~stable & certain):
             stable[k] = np.linalg.eigvals(matrices[k]).real.max() < 0.0
-        size, outputs = self.reduction.index.size, self.reduction.circuit.order
-        powers, ends = equations.reshape(2, size + outputs, size + 2), [0, -1]
-        wanted = whole_response(powers, size, 1j * self.tones[0][ends])
-        found = seen[0, ends] + 1j * seen[1, ends]
-        if not np.abs(found - wanted).max() <= AGREED[np.dtype(np.float64)] * np.abs(wanted).max():
-            certain[:] = False
+        certain &= agrees(equations, seen, self.tones[0], size=self.reduction.index.size)
         return profile, stable, certain
+
+
+def agrees(equations: np.ndarray, seen: np.ndarray, w: Float[np.ndarray, " f"], *, size: int) -> bool:
+    """Solve all equations of one sample at the first and the last tone, and compare with what a kernel saw.
+
+    Parameters
+    ----------
+    equations : (2 (N + p) (N + 2),) array
+        Coefficients of 1 and s, one after another.
+    seen : (2, f, p) array
+        Real and imaginary parts of the response.
+    w : (f,) array
+        Tones in the unit of s.
+    size : int
+        Number N of unknowns.
+    """
+    ends = [0, -1]
+    wanted = whole_response(equations.reshape(2, -1, size + 2), size, 1j * w[ends])
+    found = seen[0, ends] + 1j * seen[1, ends]
+    return bool(np.abs(found - wanted).max() <= AGREED[np.dtype(np.float64)] * np.abs(wanted).max())
 
 
 def draw_keys(circuit: Circuit, law: Mismatch) -> UInt64[np.ndarray, " z"]:

@@ -11,8 +11,7 @@ from lmu_analog.circuits.tape import Program
 from lmu_analog.circuits.tonewise_order import HIGHEST, Pass
 from lmu_analog.circuits.tonewise_plan import Tonewise
 from lmu_analog.circuits.tonewise_tracing import trace_tones
-from lmu_analog.circuits.whole import AGREED, whole_response
-from lmu_analog.ensembles.kernel import arrays, window_of
+from lmu_analog.ensembles.kernel import agrees, arrays, window_of
 from lmu_analog.memory.winding import stability
 from lmu_analog.stimulus import Tones
 
@@ -45,12 +44,8 @@ class CompiledDirect:
             np.ascontiguousarray(values.T), self.model, self.tones, self.around, self.window
         )
         stable, sure = stability(self.plan.contour, (real + 1j * imaginary).T * self.turns)
-        size, outputs = self.plan.index.size, self.plan.circuit.order
-        powers, ends = equations.reshape(2, size + outputs, size + 2), [0, -1]
-        wanted = whole_response(powers, size, 1j * self.plan.w[ends])
-        found = seen[0, ends] + 1j * seen[1, ends]
-        agrees = np.abs(found - wanted).max() <= AGREED[np.dtype(np.float64)] * np.abs(wanted).max()
-        return profile, stable, certain & sure & agrees
+        right = agrees(equations, seen, self.plan.w, size=self.plan.index.size)
+        return profile, stable, certain & sure & right
 
 
 def compile_direct(plan: Tonewise, moving: Bool[np.ndarray, " m"], tones: Tones) -> CompiledDirect:

@@ -9,7 +9,20 @@ Only compiled kernels import this: it needs Numba.
 import numpy as np
 
 from lmu_analog.memory import steady
-from lmu_analog.memory.lanes import LANES, copy, dot1, dot2, dots, fill, inner, mix2, scale, shift, take2
+from lmu_analog.memory.lanes import (
+    LANES,
+    copy,
+    dot1,
+    dot2,
+    dots,
+    fill,
+    inner,
+    mix1,
+    mix2,
+    scale,
+    shift,
+    take2,
+)
 
 TRUSTED = steady.TRUSTED[np.dtype(np.float64)]
 
@@ -150,6 +163,23 @@ def add_errors(y, tone, rows, ideal, into):
                     half[1, lane] - half[3, lane] - there.imag,
                 )
                 total[q - 1 - k, lane] += re * re + im * im
+
+
+@inner
+def halve(total, work):
+    """Turn squares of amplitudes into mean squares."""
+    fill(work, 0, 0.5, 1)
+    scale(total, 0, work, 0, 0, len(total))
+
+
+@inner
+def add_constant(y, rows, total, work):
+    """Add the squares of what constant states show at every place of the window."""
+    p = len(y) // 2
+    for q in range(len(total)):
+        mix1(work, 0, 1, rows, q * p, 1, y, 0, 1, 1, p)
+        for lane in range(LANES):
+            total[q, lane] += work[0, lane] * work[0, lane]
 
 
 @inner
