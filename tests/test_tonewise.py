@@ -14,12 +14,13 @@ from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.tonewise import determinants, prepare, steady_states
 from lmu_analog.circuits.tonewise_order import products
 from lmu_analog.circuits.tonewise_plan import plan_tones
-from lmu_analog.circuits.whole import response_of
+from lmu_analog.circuits.whole import agree, response_of
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact
 from lmu_analog.ensembles.direct import planned_directly
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.errors import CircuitError
+from lmu_analog.memory.winding import stability
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.storage.store import UNSTABLE
 
@@ -120,6 +121,27 @@ def test_a_nominal_circuit_that_is_unstable_is_told_apart_from_its_stable_sample
     assert 0 < (status == UNSTABLE).sum() < 60
 
 
+def test_what_is_certain_behind_output_resistances_is_what_the_poles_say():
+    # Conductances of 10 mS nearly cancel in the equations of the outputs; a span that they rule misses all else.
+    spread = {"resistor": {"tolerance": "18 %", "distribution": "gauss", "lot": "20 %"}}
+    slow = {"gain": "110 dB", "gbw": "9 kHz", "output_resistance": 100.0, "input_capacitance": 5e-12}
+    design = Design(
+        order=8,
+        theta="26.5 ms",
+        realization="ladder",
+        capacitance="300 nF",
+        opamp=slow,
+        mismatch=spread,
+    )
+    circuit, values = strayed(design, 400)
+    plan = plan_tones(circuit, design.stimulus.frequency)
+    given = prepare(plan, table(circuit, plan.index, values, rate=plan.rate), len(values))
+    found, certain = stability(plan.contour, determinants(plan, given))
+    truth = extract(circuit, values).poles.real.max(axis=1) < 0.0
+    np.testing.assert_array_equal(found[certain], truth[certain])
+    assert not truth.all()
+
+
 def test_a_circuit_with_a_pole_at_the_axis_has_no_plan():
     design = Design(order=3, theta="1 ms", realization="ladder")
     circuit = build(design)
@@ -133,3 +155,18 @@ def _without_damping(circuit):
     kept = tuple(c for c in circuit.components if c not in ends)
     assert len(kept) < len(circuit.components)
     return replace(circuit, components=kept)
+
+
+def test_circuits_whose_eigenvalues_are_rounding_are_left_to_the_state_space():
+    # A window of three hours and op-amps of megahertz: eleven decades between the poles.
+    design = Design(
+        order=6, theta="1e4 s", realization="cap-feedforward", opamp="OPA2192", capacitance="1 mF"
+    )
+    with pytest.raises(CircuitError, match="too many decades apart|too far apart"):
+        plan_tones(build(design), design.stimulus.frequency)
+
+
+def test_a_singular_sample_agrees_with_nothing():
+    content = {(0, 0): (1.0, 0.0), (1, 0): (1.0, 0.0), (0, 2): (1.0,), (2, 1): (1.0,)}
+    found = response_of(content, 2, 0, turns=np.array([1j]))
+    assert not agree(np.zeros((1, 1), complex), found, float)

@@ -92,3 +92,24 @@ def test_a_pole_on_the_axis_is_refused():
         contour(
             np.array([2.0j, -2.0j, -1.0]), strays_of(np.array([2.0j, -2.0j, -1.0]), np.random.default_rng(0))
         )
+
+
+def test_strays_that_nearly_cancel_do_not_hide_the_others():
+    rng = np.random.default_rng(2)
+    poles = pairs(rng, 4, damping=0.05)
+    alone = strays_of(poles, rng)
+
+    def with_giants(w: np.ndarray) -> np.ndarray:
+        found = alone(w)
+        giant = 1e5 / (1j * w[:, None] / np.abs(poles).max() + 1.0)
+        return np.hstack([found, giant, found[:, :1] - giant])
+
+    on, n = contour(poles, with_giants), len(poles) // 3
+    wrong = 0
+    for k in range(400):
+        upper = poles[:n].copy()
+        upper[k % n] += 10.0 ** rng.uniform(-2.0, 0.5) * np.abs(poles[k % n].real)
+        moved = np.concatenate([upper, upper.conj(), poles[2 * n :]])
+        found, sure = stability(on, ratio(moved, poles, on.w)[None])
+        wrong += bool(sure[0]) and found[0] != (moved.real.max() < 0.0)
+    assert wrong == 0

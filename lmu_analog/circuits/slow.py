@@ -23,7 +23,7 @@ from lmu_analog.circuits.remainder import (
     sweep,
 )
 from lmu_analog.circuits.unknowns import Index
-from lmu_analog.circuits.whole import AGREED, farthest, response_of
+from lmu_analog.circuits.whole import agree, farthest, response_of
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.solvent import Polynomial, nominal_solvent, state_space
 from lmu_analog.memory.stability import lyapunov
@@ -109,7 +109,7 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
         parts.append(state_space(Polynomial(M, b, C, D, rest, start_at), reduction.rate))
     system = joined(parts)
     found = frequency_response(cut(system, strayed), frequency)
-    if not np.abs(found - wanted).max() <= AGREED[dtype] * np.abs(wanted).max():
+    if not agree(found, wanted, dtype):
         raise CircuitError("fast and slow modes of a sample lie too close together to be parted")
     return system
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Complex, Float
 from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.elimination import Step, Table, eliminate
-from lmu_analog.circuits.tonewise_order import EXACT, HIGHEST, Pass
+from lmu_analog.circuits.tonewise_order import EXACT, Pass, powers_of
 from lmu_analog.circuits.tonewise_plan import Tonewise
 from lmu_analog.memory.series import Series, add
 from lmu_analog.memory.steady import TRUSTED
@@ -139,8 +139,8 @@ class _Points:
 
     @classmethod
     def of(cls, each: Pass, dtype: DTypeLike) -> "_Points":
-        powers = (each.w[:, None] ** k * (1.0, 1.0, -1.0, -1.0)[k % 4] for k in range(HIGHEST + 1))
-        return cls(each.steps, tuple(x.astype(dtype) for x in powers), np.result_type(dtype, np.complex64))
+        powers = tuple(x[:, None] for x in powers_of(each.w).T.astype(dtype))
+        return cls(each.steps, powers, np.result_type(dtype, np.complex64))
 
     def __len__(self) -> int:
         return len(self.powers[0])

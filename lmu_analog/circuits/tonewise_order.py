@@ -89,8 +89,9 @@ def early_steps(content: Table, unit: np.ndarray, *, kept: np.ndarray, w: np.nda
     rows = {i for i, _ in content}
     sizes: dict[int, dict[int, float]] = {}
     while True:
+        members = grouped(content, 0)
         for i in rows - sizes.keys():
-            mine = {j: content[i, j] for j in grouped(content, 0)[i] if j < len(unit)}
+            mine = {j: content[i, j] for j in members[i] if j < len(unit)}
             sizes[i] = {j: np.abs(at_points(x, w)).max() * unit[j] for j, x in mine.items()}
         found = (
             step
@@ -179,6 +180,12 @@ def _take_out(values: Values, step: Step) -> np.ndarray:
         for j, share in shares.items():
             values[i, j] = values.get((i, j), 0.0) - factor * share
     return pivot
+
+
+def powers_of(w: np.ndarray) -> np.ndarray:
+    """Give the sizes of 1, s, s^2, s^3 at s = jw with their signs, (q, 4); every second is imaginary."""
+    powers = np.arange(HIGHEST + 1)
+    return w[:, None] ** powers * np.array([1.0, 1.0, -1.0, -1.0])[powers % 4]
 
 
 def at_points(series: Series, w: np.ndarray) -> np.ndarray:

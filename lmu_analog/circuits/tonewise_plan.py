@@ -16,8 +16,11 @@ from lmu_analog.circuits.extract import extract, probe_rows, units
 from lmu_analog.circuits.nodal import stamp
 from lmu_analog.circuits.tonewise_order import Pass, at_points, early_steps, numbers, passes
 from lmu_analog.circuits.unknowns import Index
+from lmu_analog.errors import CircuitError
 from lmu_analog.memory.winding import Contour, contour
 
+ALIKE = 0.02  # of one: a determinant over the product of its zeros; some 1e-4 in circuits for a millisecond
+AT_ONCE = 64  # points whose matrices are held together
 Left = tuple[tuple[int, ...], tuple[int, ...]]  # equations and unknowns
 
 
@@ -86,7 +89,8 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: fl
     Raises
     ------
     CircuitError
-        If pivots become too small, more products are needed, or a pole lies at the imaginary axis.
+        If pivots become too small, more products are needed, a pole lies at the imaginary axis, or the
+        eigenvalues are not the poles: too many decades lie between them.
     """
     index, rate = Index(circuit), 2.0 * circuit.order / circuit.theta
     w = 2.0 * np.pi * frequency / rate
@@ -99,7 +103,10 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: fl
     columns = tuple(sorted({j for _, j in content if j < index.size}))
     left, tones = (rows, columns), passes(content, unit, w, most=most / len(w))
     mixing, terms = _sums(content, left, unit, w=w)
-    around = contour(extract(circuit).poles, lambda points: _strays(content, left, unit, w=points / rate))
+    poles = extract(circuit).poles
+    around = contour(poles, lambda points: _strays(content, left, unit, w=points / rate))
+    seen = passes(content, unit, around.w / rate)
+    _check_poles(seen, poles / rate)
     return Tonewise(
         circuit,
         index,
@@ -109,7 +116,7 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: fl
         columns,
         tones,
         passes(content, unit, np.zeros(1))[0],
-        passes(content, unit, around.w / rate),
+        seen,
         around,
         output[:, columns],
         direct[:, 0],
@@ -139,11 +146,27 @@ def _sums(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> tup
     return mixing, np.sum(np.abs(mixing @ whole[..., :-1]) * np.abs(x), axis=-1)
 
 
+def _check_poles(around: tuple[Pass, ...], poles: np.ndarray) -> None:
+    """Hold the determinant against the product over its zeros: they are alike but for a real factor."""
+    w = np.concatenate([each.w for each in around])
+    found = np.concatenate([np.log(each.pivots).sum(axis=0) for each in around])
+    found -= np.log(1j * w[:, None] - poles).sum(axis=1)
+    found -= found[0]
+    turned = (found.imag + 0.5 * np.pi) % np.pi - 0.5 * np.pi  # rows may have changed places
+    if not max(np.abs(found.real).max(), np.abs(turned).max()) <= ALIKE:
+        raise CircuitError("poles of the circuit lie too many decades apart to be told from rounding")
+
+
 def _strays(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> np.ndarray:
     """Give the relative change of the determinant for that of each coefficient of each entry, (q, k).
 
     It is the entry's part times the transposed entry of the inverse (Jacobi's formula).
     """
+    parts = np.array_split(w, 1 + len(w) // AT_ONCE)
+    return np.concatenate([_strays_at(content, left, unit, part) for part in parts])
+
+
+def _strays_at(content: Table, left: Left, unit: np.ndarray, w: np.ndarray) -> np.ndarray:
     rows, columns = left
     whole = _matrices(content, rows, columns, w) * unit[list(columns)]
     size = np.abs(whole).max(axis=2, keepdims=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float
+from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.elimination import Table
 
@@ -49,6 +50,14 @@ def whole_response(powers: np.ndarray, size: int, turns: np.ndarray) -> np.ndarr
     for s in turns:
         whole = powers[0] + s * powers[1]
         alike = np.abs(whole[:size, :size]).max(axis=1)  # rows of siemens and of 1/s
-        v = np.linalg.solve(whole[:size, :size] / alike[:, None], whole[:size, size] / alike)
+        try:
+            v = np.linalg.solve(whole[:size, :size] / alike[:, None], whole[:size, size] / alike)
+        except np.linalg.LinAlgError:
+            v = np.full(size, np.nan)  # with which nothing agrees
         responses.append(whole[size:, :size] @ v - whole[size:, size])
     return np.array(responses)
+
+
+def agree(found: Complex[np.ndarray, "f p"], wanted: Complex[np.ndarray, "f p"], dtype: DTypeLike) -> bool:
+    """Tell whether a response, found in a precision, is that of the whole circuit."""
+    return bool(np.abs(found - wanted).max() <= AGREED[np.dtype(dtype)] * np.abs(wanted).max())

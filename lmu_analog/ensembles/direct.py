@@ -9,7 +9,7 @@ from lmu_analog.circuits.elimination import table
 from lmu_analog.circuits.tonewise import determinants, prepare, steady_states
 from lmu_analog.circuits.tonewise_order import products
 from lmu_analog.circuits.tonewise_plan import Tonewise, plan_tones
-from lmu_analog.circuits.whole import AGREED, farthest, response_of
+from lmu_analog.circuits.whole import agree, farthest, response_of
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.squares import tone_content
 from lmu_analog.memory.winding import stability
@@ -66,6 +66,6 @@ def direct_profiles(
             certain[cut] &= steady.trusted
             if cut.start <= strayed < cut.stop:
                 found = steady.y[strayed - cut.start].T[ends]
-                certain &= np.abs(found - wanted).max() <= AGREED[np.dtype(dtype)] * np.abs(wanted).max()
+                certain &= agree(found, wanted, dtype)
             profiles.append(measure.profiles(steady.y.view(dtype), steady.rest))
     return np.concatenate(profiles), stable, certain

@@ -12,7 +12,7 @@ from lmu_analog.circuits.elimination import eliminate, table
 from lmu_analog.circuits.remainder import Reduction, remainder, sweep
 from lmu_analog.circuits.tape import STORE, Program
 from lmu_analog.circuits.tracing import trace
-from lmu_analog.circuits.whole import AGREED, whole_response
+from lmu_analog.circuits.whole import agree, whole_response
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
 from lmu_analog.memory.solvent import solvent
@@ -82,8 +82,7 @@ def agrees(equations: np.ndarray, seen: np.ndarray, w: Float[np.ndarray, " f"], 
     """
     ends = [0, -1]
     wanted = whole_response(equations.reshape(2, -1, size + 2), size, 1j * w[ends])
-    found = seen[0, ends] + 1j * seen[1, ends]
-    return bool(np.abs(found - wanted).max() <= AGREED[np.dtype(np.float64)] * np.abs(wanted).max())
+    return agree(seen[0, ends] + 1j * seen[1, ends], wanted, float)
 
 
 def draw_keys(circuit: Circuit, law: Mismatch) -> UInt64[np.ndarray, " z"]:

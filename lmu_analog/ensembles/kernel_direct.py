@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float
 
 from lmu_analog.circuits.tape import Program
-from lmu_analog.circuits.tonewise_order import HIGHEST, Pass
+from lmu_analog.circuits.tonewise_order import Pass, powers_of
 from lmu_analog.circuits.tonewise_plan import Tonewise
 from lmu_analog.circuits.tonewise_tracing import trace_tones
 from lmu_analog.ensembles.kernel import agrees, arrays, window_of
@@ -122,11 +122,9 @@ class Programs:
         lines = np.cumsum([0, *(len(program.code) for program in programs)])
         cuts = [(*ends[k : k + 2], *lines[k : k + 2]) for k in range(len(programs))]
         w = np.concatenate([each.w for each in passes])
-        powers = np.arange(HIGHEST + 1)
-        points = w[:, None] ** powers * np.array([1.0, 1.0, -1.0, -1.0])[powers % 4]
         return cls(
             np.array(cuts, np.int64).reshape(-1, 4),
             np.concatenate([program.code for program in programs]),
             np.concatenate([program.constant for program in programs]),
-            points,
+            powers_of(w),
         )

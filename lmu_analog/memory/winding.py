@@ -70,10 +70,12 @@ def contour(
     Raises
     ------
     CircuitError
-        If a pole lies at the axis: no grid resolves it.
+        If a pole lies at the axis, or too many decades lie between poles: no grid resolves them.
     """
     w = _fine_grid(poles)
     found = np.column_stack([np.ones(len(w)), strays(w)])
+    # Coefficients that nearly cancel stray far more alone than together: by them nothing else would count.
+    found /= np.maximum(np.sqrt(np.mean(np.abs(found) ** 2, axis=0)), 1.0)
     basis, weight, _ = np.linalg.svd(np.vstack([found.real, found.imag]), full_matrices=False)
     basis = basis[:, weight > RANK * weight[0]]
     upper, lower = basis[: len(w)], basis[len(w) :]
@@ -109,7 +111,8 @@ def stability(
     left = np.flatnonzero(~near & (misfit < SMALLEST))
     for cut in np.array_split(left, 1 + len(left) // TOGETHER):
         crossed[cut], certain[cut] = _windings(on, parts[cut], misfit[cut])
-    return crossed + on.unstable == 0, certain
+    remaining = crossed + on.unstable
+    return remaining == 0, certain & (remaining >= 0)
 
 
 def _windings(on: Contour, stray: np.ndarray, misfit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,5 +134,5 @@ def _fine_grid(poles: np.ndarray) -> np.ndarray:
     while w[-1] < end:
         w.append(w[-1] + FINENESS * float(np.abs(1j * w[-1] - poles).min()))
         if len(w) > MOST_POINTS:
-            raise CircuitError("a pole of the circuit lies at the imaginary axis")
+            raise CircuitError("a pole of the circuit lies at the imaginary axis, or poles too far apart")
     return np.array(w)
