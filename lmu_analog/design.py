@@ -106,6 +106,8 @@ class Design:
         Class to temperature coefficients, where not those of the technology.
     nrmse : float or None
         Limit of the window NRMSE, a fraction.
+    wanted_yield : float or None
+        Fraction of circuits that must keep this limit.
     """
 
     order: Whole = None  # type: ignore[assignment]  # always a number once made
@@ -143,6 +145,7 @@ class Design:
     without: Patterns = ()
     drift: Drifts = field(default_factory=dict)
     nrmse: Quantity | None = None
+    wanted_yield: Quantity | None = None
 
     def __post_init__(self) -> None:
         may_be_none = {f.name for f in fields(self) if f.default is None}
@@ -270,6 +273,8 @@ def _check_circuit(design: Design) -> None:
     _ = design.tolerances  # the technology may have no such device
     if design.temperature is not None and not (design.technology or design.drift):
         raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")
+    if design.wanted_yield is not None and design.nrmse is None:
+        raise DesignError("[spec] yield: needs nrmse, the limit that so many circuits must keep")
     if design.transconductor is not None:
         labelled("[circuit] transconductor", ota, design.transconductor)
     if design.crossbar is not None:

@@ -157,6 +157,7 @@ KEYS: dict[str, Key] = {
     "without": Key("mismatch", "without", read_patterns),
     "drift": Key("drift", "drift", _by_class("resistor = '25 ppm'", read_drift)),
     "nrmse": Key("spec", "nrmse", _share(1e-9, 10.0)),
+    "wanted_yield": Key("spec", "yield", _share(1e-9, 1.0)),
 }
 
 

@@ -353,6 +353,12 @@ REFUSED = {
     MEMORY + '[mismatch]\ntau = { sigma = "1 %" }': r"\[mismatch\]: tau: unknown key 'sigma'; known are .*",
     MEMORY + '[spec]\nnrmse = "5 V"': r"\[spec\] nrmse: '5 V' is in V; write a fraction.*",
     MEMORY + "[spec]\nnrmse = 0": r"\[spec\] nrmse: 0 % is outside 1e-07 to 1000 %",
+    MEMORY + '[spec]\nyield = "99 %"': r"\[spec\] yield: needs nrmse, the limit that so many circuits .*",
+    MEMORY + "[spec]\nnrmse = 0.1\nyield = 99": r"\[spec\] yield: 9900 % is outside 1e-07 to 100 %",
+    MEMORY + "[spec]\nnrmse = 0.1\nyield = -0.1": r"\[spec\] yield: -10 % is outside 1e-07 to 100 %",
+    MEMORY + "[spec]\nnrmse = 0.1\nyield = 0": r"\[spec\] yield: 0 % is outside 1e-07 to 100 %",
+    MEMORY + '[spec]\nnrmse = 0.1\nyield = "9 V"': r"\[spec\] yield: '9 V' is in V; write a fraction.*",
+    MEMORY + "[spec]\nyeild = 0.9": r"unknown key 'yeild' in \[spec\]; known keys are nrmse, yield",
     "[memory\norder = 3": r"is not valid TOML: .*line 1.*",
     "[memory]\norder = 3\norder = 4": r"is not valid TOML: Cannot overwrite a value.*",
     f"x = {'[' * 20000}": r"is not valid TOML: .*",
@@ -454,6 +460,7 @@ def test_the_digest_changes_with_every_field(written):
         "without": "Ra_*",
         "drift": {"resistor": 1e-5},
         "nrmse": None,
+        "wanted_yield": 0.99,
     }
     assert set(other) == {f.name for f in fields(Design)} - {"error"}
     # Without coefficients a temperature is refused.

@@ -107,6 +107,7 @@ def asked(draw):
         "values": st.sampled_from(["exact", "E6", "E192"]),
         "pairs": st.floats(1e-6, 1.0) | st.just(0.001),
         "nrmse": errors,
+        "wanted_yield": st.floats(1e-9, 1.0) | st.just(0.9999),
         "mismatch": laws,
         "groups": groups,
         "only": patterns,
@@ -119,8 +120,11 @@ def asked(draw):
         "capacitance": quantities(1e-18, 1.0),
         "signal": st.sampled_from(SIGNALS),
     }
+    given = draw(st.fixed_dictionaries({}, optional=optional))
+    if "nrmse" not in given:
+        given.pop("wanted_yield", None)  # refused without a limit
     return {
-        **draw(st.fixed_dictionaries({}, optional=optional)),
+        **given,
         **size, "theta": theta, "bandwidth": bandwidth, "family": family, "realization": realization,
         "opamp": part, "supply": draw(st.floats(low, high)) / 2,
         "technology": draw(st.sampled_from(CHIPS)),

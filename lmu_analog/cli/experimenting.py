@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import typer
@@ -12,6 +13,9 @@ from lmu_analog.cli.options import AsJson
 from lmu_analog.errors import DesignError
 from lmu_analog.experiments import frame
 
+Plot = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the result, stored or new.")
+]
 Stored = Annotated[bool, typer.Option("--stored", help="Print the stored result; nothing is run.")]
 
 
@@ -46,9 +50,9 @@ def _command_of(name: str) -> Callable[..., None]:
     hints = get_type_hints(kind)
     known = {f.name: f for f in fields(kind)}
 
-    def run(*, stored: bool, as_json: bool, **given: Any) -> None:
+    def run(*, stored: bool, plot: Path | None, as_json: bool, **given: Any) -> None:
         options = kind(**{key: _value(known[key], hints[key], text) for key, text in given.items()})
-        _show(name, options, stored=stored, as_json=as_json)
+        _show(name, options, stored=stored, plot=plot, as_json=as_json)
 
     run.__doc__ = frame.EXPERIMENTS[name][1]
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -63,6 +67,7 @@ def _command_of(name: str) -> Callable[..., None]:
     ]
     parameters += [
         inspect.Parameter("stored", keyword, default=False, annotation=Stored),
+        inspect.Parameter("plot", keyword, default=None, annotation=Plot),
         inspect.Parameter("as_json", keyword, default=False, annotation=AsJson),
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
@@ -70,12 +75,17 @@ def _command_of(name: str) -> Callable[..., None]:
     return run
 
 
-def _show(name: str, options: Any, *, stored: bool, as_json: bool) -> None:
+def _show(name: str, options: Any, *, stored: bool, plot: Path | None, as_json: bool) -> None:
+    from lmu_analog.experiments import figures
     from lmu_analog.output import summary
     from lmu_analog.output.progress import progress
 
+    if plot is not None:
+        figures.check(name, plot)
     content = frame.stored(name, options) if stored else frame.execute(name, options, progress)
     typer.echo(summary.dumps(frame.flat(name, content)) if as_json else frame.text(name, content))
+    if plot is not None:  # after the figures are out: a full disk must not take what ran for hours
+        figures.draw(name, content["result"], plot)
 
 
 def _is_list(hint: Any) -> bool:

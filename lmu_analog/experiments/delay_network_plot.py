@@ -38,18 +38,22 @@ def plot_delay_network(result: dict[str, Any], ax: Axes | None = None) -> Axes:
         ends = [one["ideal"]["p05"], one["ideal"]["p95"]]
         ax.plot(ends, [len(names)] * 2, **style.PALE)
         _mark(ax, one["ideal"]["mean"], len(names), "{:.3f}")
+        ax.plot(one["published"], len(names), "D", color=style.VERMILLION, markersize=5)
         names.append(f"coefficients alone, σ = {100 * one['sigma']:g} %")
     for one in result["published"]:
         ax.plot([one["low"], one["high"]], [len(names)] * 2, color=style.VERMILLION, linewidth=8.0)
         text = f"{one['low']:.3f} to {one['high']:.3f}"
         _say(ax, (one["low"] * one["high"]) ** 0.5, len(names), text)
         names.append(one["what"])
+    ax.plot(
+        [], [], "D", color=style.VERMILLION, markersize=5, label="mean of coefficients alone, as published"
+    )
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.margins(y=0.09)
     percent_along(ax)
     ax.set(xlabel="Whole-window NRMSE against the ideal memory of order 3")
-    return style.finish(ax, None)
+    return style.finish(ax, style.TOP_LEGEND)
 
 
 def _mark(ax: Axes, value: float, row: int, form: str) -> None:

@@ -3,7 +3,8 @@
 An experiment is a module of this folder with a frozen dataclass ``Options`` whose defaults are those of the
 stored run, ``run(options, progress)`` that gives plain numbers, lists and dictionaries, and ``rows(result)`` that
 gives header and rows of the table to print. ``progress`` is called as ``with progress(label, total) as advance``.
-``part(result, options)``, where a module has it, gives what a stored result says for other options.
+``part(result, options)``, where a module has it, gives what a stored result says for other options. ``figures`` has
+a row for it, which draws such a result.
 """
 
 import importlib

@@ -8,6 +8,7 @@ import numpy as np
 
 from lmu_analog.experiments.digital_memory import BITS
 from lmu_analog.experiments.spiking_delay_network import SAYS
+from lmu_analog.experiments.synapse_mismatch import NAMES as SYNAPSE_NAMES
 from lmu_analog.experiments.synapse_mismatch import READOUTS
 from lmu_analog.output import style
 from lmu_analog.output.layout import percent_along
@@ -135,6 +136,57 @@ def plot_readouts(result: dict[str, Any], ax: Axes | None = None) -> Axes:
     ax.set_xticks(range(len(groups)), [f"order {one['order']}" for one in groups])
     style.percent_axis(ax)
     ax.set(ylabel="Window NRMSE (median)")
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def plot_spreads(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw what time constants that stray cost: median and 95th percentile, beside the published medians.
+
+    Parameters
+    ----------
+    result : dict
+        From ``synapse_mismatch.run``.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax)
+    found = result["taus"]
+    spreads = [100.0 * one["spread"] for one in found]
+    medians = [one["median"] for one in found]
+    ax.fill_between(
+        spreads, medians, [one["p95"] for one in found], color=style.BLUE, alpha=0.15, linewidth=0.0,
+        label="up to its 95th percentile",
+    )  # fmt: skip
+    ax.plot(spreads, medians, "o-", color=style.BLUE, label=f"median of {found[0]['samples']} circuits")
+    ax.plot(
+        spreads, result["published"]["medians"], "D", color=style.VERMILLION, markersize=4, label="published"
+    )
+    ax.plot(
+        spreads, [one["compensated"] for one in found], "s-", color=style.GREEN, markersize=4,
+        label="weights for the measured τ",
+    )  # fmt: skip
+    percent_along(ax)
+    style.percent_axis(ax)
+    ax.set(xlabel="Spread of time constants (%)", ylabel="Window NRMSE")
+    return style.finish(ax, style.SIDE_LEGEND)
+
+
+def plot_synapses(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw what synapses that are not of first order cost, by how much of them the weights know."""
+    ax = style.axes(ax)
+    kinds = ("naive", "own weights", "and the input's derivative", "and its second")
+    colours = (style.GREY, style.BLUE, style.GREEN, style.ORANGE)
+    names = list(result["synapses"])
+    for k, (said, colour) in enumerate(zip(kinds, colours, strict=True)):
+        found = [result["synapses"][name] for name in names]
+        heights = [one["naive"] if k == 0 else one["derivatives"][k - 1] for one in found]
+        ax.bar(np.arange(len(names)) + 0.2 * (k - 1.5), heights, 0.18, color=colour, label=said)
+    published = result["published"]["poles"]
+    places = names.index("second") + 0.2 * (np.arange(len(published)) - 1.5)
+    ax.plot(places, published, "D", color=style.VERMILLION, markersize=5, label="published")
+    ax.axhline(result["nominal"], color=style.INK, linestyle=":", linewidth=1.2, label="ideal memory")
+    ax.set_xticks(range(len(names)), [SYNAPSE_NAMES[name] for name in names])
+    style.percent_axis(ax)
+    ax.set(ylabel="Window NRMSE")
     return style.finish(ax, style.SIDE_LEGEND)
 
 

@@ -176,4 +176,7 @@ def _coefficients(drift: Drift) -> str:
 def _spec(design: Design) -> list[str]:
     if design.nrmse is None:
         return []
-    return ["[spec]", _line("nrmse", _percent(design.nrmse), "largest window error, a fraction of rms(u)")]
+    lines = ["[spec]", _line("nrmse", _percent(design.nrmse), "largest window error, a fraction of rms(u)")]
+    if design.wanted_yield is not None:
+        lines.append(_line("yield", _percent(design.wanted_yield), "circuits that must keep it"))
+    return lines

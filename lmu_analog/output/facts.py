@@ -17,6 +17,7 @@ from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
+from lmu_analog.ensembles.judgement import Judgement, judge
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.mismatch.selection import Selection
 from lmu_analog.storage.reasons import reasons
@@ -57,11 +58,28 @@ def quantity(value: float, unit: str) -> str:
     return write(float(f"{value:.4g}"), unit).replace("Ohm", "Ω").replace(" u", " µ")
 
 
+def share(value: float | None) -> str:
+    """Write a yield in percent, so that what it lacks to all has two digits: 99.9 % is far from 99.99 %."""
+    if value is None or not 0.98 < value < 1.0:
+        return percent(value)
+    digits = 1 - int(np.floor(np.log10(100.0 * (1.0 - value))))
+    return f"{100.0 * value:.{min(digits, 10)}f}".rstrip("0").rstrip(".") + " %"
+
+
 def interval(found: Yield) -> str:
     """Write the interval of a yield."""
     if found.low is None:
         return "no interval"
-    return f"95 % interval {percent(found.low)} to {percent(found.high)}"
+    return f"95 % interval {share(found.low)} to {share(found.high)}"
+
+
+def judged(found: Judgement, samples: int) -> str:
+    """Write whether an ensemble of so many samples shows the wanted yield, and else how many would tell."""
+    if found.verdict != "undecided":
+        return found.verdict
+    if found.samples_to_decide is None:
+        return f"undecided with {samples} samples, and with as many as can be run if the yield stays the same"
+    return f"undecided with {samples} samples; about {found.samples_to_decide} would decide"
 
 
 def accuracy(results: Mapping[str, xr.Dataset]) -> Table:
@@ -83,11 +101,14 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
     rows += [(f"{name} window NRMSE", _estimate(spread, name)) for name in ("mean", "median", "p05", "p95")]
     if design.nrmse is not None:
         found = yield_within(run, design.nrmse)
-        rows.append((f"yield within {100.0 * design.nrmse:.3g} %", percent(found.value)))
+        rows.append((f"yield within {100.0 * design.nrmse:.3g} %", share(found.value)))
         how = {"replicates": "replicates", "clopper-pearson": "Clopper-Pearson"}.get(
             found.method or "", "none"
         )
-        rows.append((f"its 95 % interval ({how})", f"{percent(found.low)} to {percent(found.high)}"))
+        rows.append((f"its 95 % interval ({how})", f"{share(found.low)} to {share(found.high)}"))
+        if (wanted := design.wanted_yield) is not None:
+            said = judged(judge(run, found, wanted), run.sizes["sample"])
+            rows.append(("yield that is wanted", f"≥ {share(wanted)}: {said}"))
     if theory is not None:
         rows += comparison(theory)
     rows += law(design)

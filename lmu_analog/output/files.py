@@ -80,16 +80,23 @@ def whole_folder(path: Path) -> Generator[Path, None, None]:
 
 def check_figure(path: Path | None) -> None:
     """Refuse a figure's name that nothing can be written to, before the work is done."""
-    if path is not None and (path.suffix not in FIGURES or not path.parent.is_dir()):
+    if path is not None and (path.suffix not in FIGURES or not path.parent.is_dir() or path.is_dir()):
         raise DesignError(
             f"--plot {path}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"
         )
 
 
 def write_figure(figure: "Figure", path: Path) -> Path:
-    """Write a figure; SVG, PNG or PDF by the suffix."""
+    """Write a figure, whole or not at all; SVG, PNG or PDF by the suffix.
+
+    Raises
+    ------
+    DesignError
+        If it cannot be written.
+    """
     try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise DesignError(f"--plot {path} cannot be written: {error.strerror}") from error
+        with whole_file(path) as half:
+            figure.savefig(half, dpi=150, format=path.suffix[1:])
+    except DesignError as error:
+        raise DesignError(f"--plot {error}") from error
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +28,18 @@ def lined_up(table: Table) -> str:
 
 def save_figure(draw: Callable[[Axes], Axes], path: Path, *, height: float) -> Path:
     """Draw on axes of 9 by ``height`` inches and write them; SVG, PNG or PDF by the suffix."""
+    return save_panels([(draw, height)], path)
+
+
+def save_panels(panels: Sequence[tuple[Callable[[Axes], Axes], float]], path: Path) -> Path:
+    """Draw panels of 9 inches by the height of each, one below the other, and write them."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, height), layout="constrained")
-    draw(figure.subplots())
+    heights = [height for _, height in panels]
+    figure = Figure(figsize=(9.0, sum(heights)), layout="constrained")
+    rows = figure.subplots(len(panels), squeeze=False, height_ratios=heights)
+    for (draw, _), ax in zip(panels, rows[:, 0], strict=True):
+        draw(ax)
     return write_figure(figure, path)
 
 

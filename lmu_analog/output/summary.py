@@ -12,6 +12,7 @@ from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid
+from lmu_analog.ensembles.judgement import judge
 from lmu_analog.ensembles.until import describe, read_target
 from lmu_analog.ensembles.yields import counts, percentiles, warnings, yield_within
 from lmu_analog.storage.reasons import reasons
@@ -68,7 +69,6 @@ def ensemble(
     rounding : float, optional
         Largest relative error of single precision, where that was chosen.
     """
-    limit = design.nrmse
     return {
         "engine": run.attrs["engine"],
         "sampling": run.attrs.get("sampling", "random"),
@@ -80,7 +80,7 @@ def ensemble(
         "seed": int(run.attrs["seed"]),
         "nominal_nrmse": nominal,
         "nrmse": percentiles(run),
-        "yield": None if limit is None else asdict(yield_within(run, limit)),
+        "yield": good_circuits(run, design),
         "until": None if until is None else describe(run, read_target(until, design)),
         "hybrid": None if both is None else hybrid(both),
         "theory": None if theory is None else asdict(theory),
@@ -92,6 +92,16 @@ def ensemble(
         "seconds": seconds,
         "run": None if path is None else str(path),
     }
+
+
+def good_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:
+    """Give the yield of a run, and what it says about the one that is wanted; None without a limit."""
+    if design.nrmse is None:
+        return None
+    found, wanted = yield_within(run, design.nrmse), design.wanted_yield
+    if wanted is None:
+        return {**asdict(found), **dict.fromkeys(("wanted", "verdict", "samples_to_decide"))}
+    return {**asdict(found), **asdict(judge(run, found, wanted))}
 
 
 def hybrid(both: Hybrid) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from lmu_analog.ensembles.judgement import Judgement
+from lmu_analog.output.facts import judged, share
+
 
 def simulation(content: dict[str, Any]) -> str:
     """Lay out the object of ``simulate``."""
@@ -32,8 +35,9 @@ def ensemble(content: dict[str, Any]) -> str:
     if limit:
         interval = "no interval"
         if limit["low"] is not None:
-            interval = f"95 % interval {_percent(limit['low'])} to {_percent(limit['high'])}"
-        rows.append(("yield", _percent(limit["value"]), f"within {_percent(limit['limit'])}; {interval}"))
+            interval = f"95 % interval {share(limit['low'])} to {share(limit['high'])}"
+        rows.append(("yield", share(limit["value"]), f"within {_percent(limit['limit'])}; {interval}"))
+        rows += _wanted(limit, content["samples"])
     if until := content.get("until"):
         reached = "reached" if until["reached"] else "not reached"
         rows.append(("until", _percent(until["half_width"]), f"{until['text']}: {reached}"))
@@ -50,6 +54,14 @@ def ensemble(content: dict[str, Any]) -> str:
     rows += [("of these", str(number), text) for text, number in content["reasons"].items()]
     title = f"mismatch ensemble, seed {content['seed']}, {content['engine']} engine"
     return "\n".join([_table(title, rows), *(f"  warning: {line}" for line in content["warnings"])])
+
+
+def _wanted(limit: dict[str, Any], samples: int) -> list[tuple[str, str, str]]:
+    """Lay out what the run says about the yield that is wanted, if one is."""
+    if (wanted := limit["wanted"]) is None:
+        return []
+    found = Judgement(wanted, limit["verdict"], limit["samples_to_decide"])
+    return [("yield wanted", share(wanted), judged(found, samples))]
 
 
 def _hybrid(both: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -10,7 +10,8 @@ from lmu_analog.building import realization
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import predict
 from lmu_analog.ensembles.high_sigma import HighSigma
-from lmu_analog.output.facts import percent
+from lmu_analog.ensembles.judgement import verdict_of
+from lmu_analog.output.facts import percent, share
 from lmu_analog.output.files import check_figure, write_figure
 from lmu_analog.output.plots import plot_elements
 from lmu_analog.theory.coefficients import first_order_excess, mismatch_floor
@@ -109,15 +110,19 @@ def sensitivity_text(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def high_sigma(found: HighSigma) -> dict[str, Any]:
-    """Give the figures of a yield far out in the tail."""
+def high_sigma(found: HighSigma, wanted: float | None = None) -> dict[str, Any]:
+    """Give the figures of a yield far out in the tail, and what they say about the one that is wanted."""
     content = asdict(found)
     low, value, high = (1.0 - content.pop(key) for key in ("high", "failure", "low"))
     return {
         "method": content.pop("method"),
         "engine": content.pop("engine"),
         "samples": content.pop("samples"),
-        "yield": {"limit": content.pop("limit"), "value": value, "low": low, "high": high},
+        "yield": {
+            **{"limit": content.pop("limit"), "value": value, "low": low, "high": high},
+            "wanted": wanted,
+            "verdict": None if wanted is None else verdict_of(low, high, wanted),
+        },
         "failure": {"value": found.failure, "low": found.low, "high": found.high},
         "sigma": found.sigma,
         "effective_failures": content.pop("effective"),
@@ -129,7 +134,7 @@ def high_sigma(found: HighSigma) -> dict[str, Any]:
 
 def high_sigma_text(content: dict[str, Any]) -> str:
     """Lay out the object of ``yield``."""
-    missed, limit = content["failure"], content["yield"]["limit"]
+    missed, limit, wanted = content["failure"], content["yield"]["limit"], content["yield"]["wanted"]
     lines = [
         f"high-sigma yield: {content['method']}, {content['samples']} samples, {content['engine']} engine",
         f"  failure           {missed['value']:>10.3g}  95 % interval {missed['low']:.3g} to {missed['high']:.3g}, "
@@ -138,6 +143,8 @@ def high_sigma_text(content: dict[str, Any]) -> str:
         f"  theory            {content['predicted_failure']:>10.3g}  by the quadratic form, without sampling",
         f"  directions        {content['directions']:>10.3g}  of mismatch that share the blame",
     ]
+    if wanted is not None:
+        lines.append(f"  yield wanted      {share(wanted):>10}  {content['yield']['verdict']}")
     return "\n".join([*lines, *(f"  warning: {line}" for line in content["warnings"])])
 
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
+
+import xarray as xr
 
 from lmu_analog.analysis.merits import Merits
 from lmu_analog.circuits.extract import extract
-from lmu_analog.ensembles.yields import counts, percentiles, yield_within
+from lmu_analog.ensembles.judgement import judge
+from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.memory.statespace import growth
-from lmu_analog.output.facts import Table, interval, percent
+from lmu_analog.output.facts import Table, interval, judged, percent, share
 from lmu_analog.output.report.subject import Section, Subject
 
-Mark = Literal["pass", "partly", "fail", "open"]
-WORDS: dict[Mark, str] = {"pass": "✓ pass", "partly": "◐ partly", "fail": "✗ fail", "open": "–"}
-LEAST_YIELD = 0.5  # below it a design fails with mismatch
+Mark = Literal["pass", "partly", "undecided", "fail", "open"]
+WORDS: dict[Mark, str] = {
+    "pass": "✓ pass",
+    "partly": "◐ partly",
+    "undecided": "◐ undecided",
+    "fail": "✗ fail",
+    "open": "–",
+}
+LEAST_YIELD = 0.5  # below it a design fails with mismatch, where it does not say itself how many must pass
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Requirement:
         SI unit, or a fraction.
     shown, limit : str
         The figure and its limit as people read them.
-    mark : {"pass", "partly", "fail", "open"}
+    mark : {"pass", "partly", "undecided", "fail", "open"}
     """
 
     name: str
@@ -56,42 +65,65 @@ def specification(subject: Subject) -> Section:
         "Limits are those of [spec] in the design file; that amplifiers neither clip nor slew at full scale, "
         "and that no error within the tolerances makes the circuit unstable, is required of every design."
     )
-    return Section(lead, tables=(table,), content={"requirements": [asdict(r) for r in found]})
+    content = {"requirements": [asdict(r) for r in found]}
+    return Section(lead, tables=(table,), notes=tuple(_undecided(subject)), content=content)
+
+
+def _undecided(subject: Subject) -> Iterator[str]:
+    """Say how many samples would decide about the yield, where those of the run do not."""
+    limit, wanted, run = subject.design.nrmse, subject.design.wanted_yield, subject.run
+    if limit is None or wanted is None or run is None:
+        return
+    judgement = judge(run, yield_within(run, limit), wanted)
+    if judgement.verdict == "undecided":
+        yield f"The yield of {share(wanted)} is {judged(judgement, run.sizes['sample'])}."
 
 
 def _errors(subject: Subject) -> Iterator[Requirement]:
-    values: dict[str, float | None] = {
-        f"nominal, {name} engine": float(r.window_nrmse) for name, r in subject.results.items()
-    }
+    limit, wanted = subject.design.nrmse, subject.design.wanted_yield
+    for name, result in subject.results.items():
+        yield _error(f"nominal, {name} engine", float(result.window_nrmse), limit)
     if subject.run is not None:
         spread = percentiles(subject.run)
-        values |= {f"with mismatch, {name}": spread[name] for name in ("median", "p95")}
-    limit = subject.design.nrmse
-    allowed = "none given" if limit is None else f"≤ {100.0 * limit:.3g} %"
-    for name, value in values.items():
-        mark = "open" if value is None or limit is None else _within(value <= limit)
-        yield Requirement(f"Window NRMSE, {name}", "nrmse", value, percent(value), allowed, mark)
+        for name in ("median", "p95"):
+            found = _error(f"with mismatch, {name}", spread[name], limit)
+            yield found if wanted is None else replace(found, limit="see yield", mark="open")
     for engine in subject.failures:
         name = f"Simulation by the {engine} engine"
         yield Requirement(name, "circuit", None, "failed, see Accuracy", "done", "fail")
 
 
+def _error(name: str, value: float | None, limit: float | None) -> Requirement:
+    allowed = "none given" if limit is None else f"≤ {100.0 * limit:.3g} %"
+    mark = "open" if value is None or limit is None else _within(value <= limit)
+    return Requirement(f"Window NRMSE, {name}", "nrmse", value, percent(value), allowed, mark)
+
+
 def _yield(subject: Subject) -> Iterator[Requirement]:
-    limit, run = subject.design.nrmse, subject.run
+    limit, wanted, run = subject.design.nrmse, subject.design.wanted_yield, subject.run
     if run is not None:
         broken = counts(run)["unstable"] + counts(run)["failed"]
-        none = _within(broken == 0)
-        yield Requirement("Unstable or failed circuits", "yield", float(broken), str(broken), "0", none)
+        allowed, mark = ("0", _within(broken == 0)) if wanted is None else ("see yield", "open")
+        yield Requirement("Unstable or failed circuits", "yield", float(broken), str(broken), allowed, mark)
     if limit is None:
         return
     if run is not None:
-        found = yield_within(run, limit)
-        said = f"{percent(found.value)} ({interval(found)})"
-        name = f"Yield, {run.sizes['sample']} circuits"
-        yield Requirement(name, "yield", found.value, said, "all circuits", _share(found.value))
+        yield _counted(run, yield_within(run, limit), wanted)
     elif (good := subject.predicted_yield) is not None:
-        name, mark = "Yield by first-order theory", _within(good >= LEAST_YIELD)
-        yield Requirement(name, "yield", good, percent(good), f"≥ {percent(LEAST_YIELD)}", mark)
+        least = LEAST_YIELD if wanted is None else wanted
+        name, mark = "Yield by first-order theory", _within(good >= least)
+        yield Requirement(name, "yield", good, share(good), f"≥ {share(least)}", mark)
+
+
+def _counted(run: xr.Dataset, found: Yield, wanted: float | None) -> Requirement:
+    """Judge the yield of a run: by its interval where the design says how many must pass."""
+    samples = run.sizes["sample"]
+    name, said = f"Yield, {samples} circuits", f"{share(found.value)} ({interval(found)})"
+    if wanted is None:
+        return Requirement(name, "yield", found.value, said, "all circuits", _share(found.value))
+    return Requirement(
+        name, "yield", found.value, said, f"≥ {share(wanted)}", judge(run, found, wanted).verdict
+    )
 
 
 def _circuit(subject: Subject) -> Iterator[Requirement]:

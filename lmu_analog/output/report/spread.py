@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from lmu_analog.analysis.calibration import calibrate
 from lmu_analog.analysis.corners import Axes, corners
-from lmu_analog.ensembles.yields import counts, percentiles, yield_within
+from lmu_analog.ensembles.yields import counts, percentiles
 from lmu_analog.output import calibration, facts, figures
 from lmu_analog.output import corners as cornered
 from lmu_analog.output.facts import percent
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.jobs import against_theory
 from lmu_analog.output.report.subject import Section, Subject
+from lmu_analog.output.summary import good_circuits
 from lmu_analog.output.svg import draw, picture
 from lmu_analog.storage.reasons import reasons
 from lmu_analog.theory.sensitivity import elements, tighten
@@ -31,7 +32,7 @@ def mismatch(subject: Subject) -> Section:
         **counts(run),
         "reasons": reasons(run),
         "nrmse": percentiles(run),
-        "yield": None if design.nrmse is None else asdict(yield_within(run, design.nrmse)),
+        "yield": good_circuits(run, design),
         "theory": None if theory is None else asdict(theory),
     }
     lead = f"{run.sizes['sample']} circuits, {run.attrs['engine']} engine, seed {run.attrs['seed']}."

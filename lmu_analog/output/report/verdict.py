@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import xarray as xr
+
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.ensembles.yields import percentiles, yield_within
-from lmu_analog.output.facts import interval, percent, quantity
+from lmu_analog.ensembles.judgement import judge
+from lmu_analog.ensembles.yields import Yield, percentiles, yield_within
+from lmu_analog.output.facts import interval, judged, percent, quantity, share
 from lmu_analog.output.report.requirements import LEAST_YIELD, requirements
 from lmu_analog.output.report.subject import Subject
 
@@ -26,7 +29,8 @@ class Verdict:
 def verdict(subject: Subject) -> Verdict:
     """Say whether the design meets its limit: the nominal circuit in every engine, and the ensemble.
 
-    It fails with mismatch if fewer than half of the circuits are within the limit. What else is required of
+    With a wanted yield, the ensemble meets or misses it, or leaves it undecided; without one the design fails
+    with mismatch if fewer than half of the circuits are within the limit. What else is required of
     the circuit and missed is named, and takes the best mark away.
     """
     found = _verdict(subject)
@@ -52,10 +56,12 @@ def _verdict(subject: Subject) -> Verdict:
         return Verdict("bad", "FAIL", f"The nominal circuit misses the specification: {said}.")
     met = f"The nominal circuit meets the specification ({said})"
     if subject.run is None:
-        return _without_run(met, subject.predicted_yield)
+        return _without_run(met, subject.predicted_yield, subject.design.wanted_yield)
     found, samples = yield_within(subject.run, limit), subject.run.sizes["sample"]
     within = f"{round(found.value * samples)} of {samples} mismatched circuits do"
     sentence = f"{met}; {within} ({interval(found)})."
+    if (wanted := subject.design.wanted_yield) is not None:
+        return _with_wanted(subject.run, found, wanted, sentence=sentence)
     if found.value < LEAST_YIELD:
         return Verdict("bad", "FAIL with mismatch", sentence)
     if found.value < 1.0:
@@ -63,11 +69,26 @@ def _verdict(subject: Subject) -> Verdict:
     return Verdict("good", "PASS", sentence)
 
 
-def _without_run(met: str, expected: float | None) -> Verdict:
+def _with_wanted(run: xr.Dataset, found: Yield, wanted: float, *, sentence: str) -> Verdict:
+    judgement = judge(run, found, wanted)
+    aim = f"{sentence} A yield of {share(wanted)} is wanted"
+    match judgement.verdict:
+        case "pass":
+            return Verdict("good", "PASS", f"{aim}.")
+        case "fail":
+            return Verdict("bad", "FAIL with mismatch", f"{aim}.")
+        case "undecided":
+            said = judged(judgement, run.sizes["sample"])
+            return Verdict("partly", "UNDECIDED with mismatch", f"{aim}: {said}.")
+
+
+def _without_run(met: str, expected: float | None, wanted: float | None) -> Verdict:
     if expected is None:
         return Verdict("good", "PASS", f"{met}. No mismatch was run.")
-    sentence = f"{met}. No mismatch was run; first-order theory expects a yield of {percent(expected)}."
-    if expected < LEAST_YIELD:
+    sentence = f"{met}. No mismatch was run; first-order theory expects a yield of {share(expected)}."
+    if wanted is not None:
+        sentence = f"{sentence[:-1]}, {share(wanted)} is wanted."
+    if expected < (LEAST_YIELD if wanted is None else wanted):
         return Verdict("partly", "PASS nominally", sentence)
     return Verdict("good", "PASS", sentence)
 
@@ -102,7 +123,8 @@ def headline(subject: Subject) -> Iterator[tuple[str, str, str]]:
         yield "Distance to NumPy LMU", percent(distance), "circuit against the software memory"
     if run is not None and design.nrmse is not None:
         found = yield_within(run, design.nrmse)
-        yield "Yield", percent(found.value), interval(found)
+        aim = "" if (wanted := design.wanted_yield) is None else f"; {share(wanted)} is wanted"
+        yield "Yield", share(found.value), interval(found) + aim
     elif run is not None:
         median = percentiles(run)["median"]
         yield "Median with mismatch", percent(median), "window NRMSE of the ensemble"
