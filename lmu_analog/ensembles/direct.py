@@ -17,7 +17,7 @@ from lmu_analog.stimulus import Tones
 
 # What the way over the state space costs in products of the direct one (measured): once, and per square of the
 # order, once and for every tone.
-DENSE_ONCE, DENSE, DENSE_TONE = 300.0, 62.0, 1.1
+DENSE_ONCE, DENSE, DENSE_TONE = 420.0, 62.0, 1.1
 SINGLE = 0.5  # what a product in single precision costs, of one in double
 
 
