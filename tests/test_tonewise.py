@@ -11,9 +11,9 @@ from lmu_analog.circuits.components import Resistor
 from lmu_analog.circuits.elimination import table
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.tonewise import determinants, prepare, steady_states
-from lmu_analog.circuits.tonewise_order import products
-from lmu_analog.circuits.tonewise_plan import plan_tones
+from lmu_analog.circuits.tonewise.order import products
+from lmu_analog.circuits.tonewise.plan import plan_tones
+from lmu_analog.circuits.tonewise.solve import determinants, prepare, steady_states
 from lmu_analog.circuits.whole import agree, response_of
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact

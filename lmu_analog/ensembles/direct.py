@@ -6,9 +6,9 @@ from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.elimination import table
-from lmu_analog.circuits.tonewise import determinants, prepare, steady_states
-from lmu_analog.circuits.tonewise_order import products
-from lmu_analog.circuits.tonewise_plan import Tonewise, plan_tones
+from lmu_analog.circuits.tonewise.order import products
+from lmu_analog.circuits.tonewise.plan import Tonewise, plan_tones
+from lmu_analog.circuits.tonewise.solve import determinants, prepare, steady_states
 from lmu_analog.circuits.whole import agree, farthest, response_of
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.squares import tone_content

@@ -15,7 +15,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.reduced import planned, state_spaces
 from lmu_analog.circuits.remainder import Reduction
-from lmu_analog.circuits.tonewise_plan import Tonewise
+from lmu_analog.circuits.tonewise.plan import Tonewise
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import keep_freed_memory
 from lmu_analog.ensembles.direct import direct_profiles, planned_directly

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float
 
 from lmu_analog.circuits.tape import Program
-from lmu_analog.circuits.tonewise_order import Pass, powers_of
-from lmu_analog.circuits.tonewise_plan import Tonewise
-from lmu_analog.circuits.tonewise_tracing import trace_tones
+from lmu_analog.circuits.tonewise.order import Pass, powers_of
+from lmu_analog.circuits.tonewise.plan import Tonewise
+from lmu_analog.circuits.tonewise.tracing import trace_tones
 from lmu_analog.ensembles.kernel import agrees, arrays, window_of
 from lmu_analog.memory.winding import stability
 from lmu_analog.stimulus import Tones

@@ -1,4 +1,4 @@
-"""The compiled solution of sparse equations, tone by tone: see ``tonewise`` and ``tape``.
+"""The compiled solution of sparse equations, tone by tone: see ``solve`` and ``circuits.tape``.
 
 Only compiled kernels import this: it needs Numba.
 """

@@ -14,7 +14,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.elimination import Step, Table, table
 from lmu_analog.circuits.extract import extract, probe_rows, units
 from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.tonewise_order import Pass, at_points, early_steps, numbers, passes
+from lmu_analog.circuits.tonewise.order import Pass, at_points, early_steps, numbers, passes
 from lmu_analog.circuits.unknowns import Index
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.winding import Contour, contour

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Complex, Float
 from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.elimination import Step, Table, eliminate
-from lmu_analog.circuits.tonewise_order import EXACT, Pass, powers_of
-from lmu_analog.circuits.tonewise_plan import Tonewise
+from lmu_analog.circuits.tonewise.order import EXACT, Pass, powers_of
+from lmu_analog.circuits.tonewise.plan import Tonewise
 from lmu_analog.memory.series import Series, add
 from lmu_analog.memory.steady import TRUSTED
 

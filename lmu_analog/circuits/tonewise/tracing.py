@@ -1,4 +1,4 @@
-"""How a circuit is solved tone by tone, written down as programs: see ``tonewise`` and ``tape``."""
+"""How a circuit is solved tone by tone, written down as programs: see ``solve`` and ``circuits.tape``."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from jaxtyping import Bool, Int
 
 from lmu_analog.circuits.elimination import table
 from lmu_analog.circuits.tape import Number, Program, Tape, program
-from lmu_analog.circuits.tonewise import late, prepare, with_right
-from lmu_analog.circuits.tonewise_order import Pass
-from lmu_analog.circuits.tonewise_plan import Tonewise
+from lmu_analog.circuits.tonewise.order import Pass
+from lmu_analog.circuits.tonewise.plan import Tonewise
+from lmu_analog.circuits.tonewise.solve import late, prepare, with_right
 from lmu_analog.circuits.tracing import equations
 from lmu_analog.memory.series import Series
 
