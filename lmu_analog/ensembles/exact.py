@@ -27,7 +27,7 @@ from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.squares import content_of
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
-from lmu_analog.mismatch.law import Mismatch, columns, is_sound, sample
+from lmu_analog.mismatch.law import Mismatch, is_sound, moved, sample
 from lmu_analog.simulation import Grid, exact_states, grid, ideal_window
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results
@@ -158,10 +158,9 @@ def _compiled(named: _Named) -> Compiled | CompiledDirect | None:
 
 def _moving(bench: Bench, linear: Circuit) -> np.ndarray:
     """Tell which parameters of a circuit, or of its linear twin, differ between samples, (m,) bool."""
-    circuit = bench.circuit
-    strayed = sample(circuit, bench.law, np.ones((1, len(columns(circuit, bench.law)))))
-    inner = strayed if circuit.twin is None else twin_values(circuit, strayed)
-    return inner[0] != linear.values
+    strayed = moved(bench.circuit, bench.law)
+    inner = strayed if bench.circuit.twin is None else twin_values(bench.circuit, strayed)
+    return inner != linear.values
 
 
 @lru_cache(maxsize=KEPT_DESIGNS)

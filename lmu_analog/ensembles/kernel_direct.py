@@ -105,7 +105,9 @@ class Programs:
     ----------
     cuts : (k, 4) int array
         First and last point, first and last line of each.
-    code, constant : arrays
+    code : (l, 5) int array
+    constant : (l,) array
+        Lines of all programs, as in ``tape.Program``.
     points : (q, 4) array
         Sizes of 1, s, s^2, s^3 at each point, with their signs.
     """

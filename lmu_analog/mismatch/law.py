@@ -209,6 +209,11 @@ def sample_circuit(design: Design, *, seed: int, index: int) -> Circuit:
     return with_values(circuit, sample(circuit, law, z)[0])
 
 
+def moved(circuit: Circuit, mismatch: Mismatch) -> Float[np.ndarray, " m"]:
+    """Give the values when every draw is one, (m,), SI units: what differs from the nominal ones is what strays."""
+    return sample(circuit, mismatch, np.ones((1, len(columns(circuit, mismatch)))))[0]
+
+
 def is_sound(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> np.ndarray:
     """Tell which samples are circuits: all values but offset voltages are positive; (...,) bool."""
     positive = np.array([not p.name.endswith(".offset") for p in circuit.parameters], bool)

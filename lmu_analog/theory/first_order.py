@@ -15,7 +15,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.tolerance import Distribution
 from lmu_analog.design import Design
 from lmu_analog.memory import window
-from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, sample
+from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, sample
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.theory.recorded import recorded_error
 
@@ -92,8 +92,7 @@ def _in_tones(circuit: Circuit, tones: Tones, design: Design) -> tuple[float, np
 
 def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[float, np.ndarray, np.ndarray]:
     """Give the same of a recording; what mismatch does not move has no derivative."""
-    strayed = sample(circuit, law, np.ones((1, len(columns(circuit, law)))))
-    moving = np.flatnonzero(strayed[0] != circuit.values)
+    moving = np.flatnonzero(moved(circuit, law) != circuit.values)
     found = recorded_error(design, moving)
     slopes = np.zeros((len(found.error), len(circuit.parameters)))
     slopes[:, moving] = found.slopes
