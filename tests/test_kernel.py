@@ -33,8 +33,9 @@ def test_both_kernels_agree_in_every_family(family, order, opamp):
     )
     numpy, numba = (exact_chunk(design, 1, range(40), kernel=k) for k in ("numpy", "numba"))
     np.testing.assert_array_equal(numba.status, numpy.status)
-    # Both round some 1e-16 in a few thousand operations, and iterate to 1e-13 of the largest entry.
-    np.testing.assert_allclose(numba.profile, numpy.profile, rtol=1e-10)
+    # One may go over the state space and the other not: its response is right to 2e-9 of the largest, a place of
+    # the profile is down to a thirtieth of that.
+    np.testing.assert_allclose(numba.profile, numpy.profile, rtol=1e-7)
 
 
 def test_samples_that_are_unstable_or_no_circuits_are_the_same_ones():

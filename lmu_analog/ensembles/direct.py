@@ -26,12 +26,21 @@ def planned_directly(circuit: Circuit, tones: Tones) -> Tonewise | None:
     inner = circuit.twin or circuit
     if inner.clock:
         return None
-    dense = DENSE_ONCE + circuit.order**2 * (DENSE + DENSE_TONE * len(tones.frequency))
     try:
-        plan = plan_tones(inner, tones.frequency, most=dense)
+        plan = plan_tones(inner, tones.frequency, most=_dense(circuit.order, len(tones.frequency)))
     except (CircuitError, np.linalg.LinAlgError):
         return None
-    return plan if products(plan.tones) + SINGLE * products(plan.around) < dense else None
+    return plan if relative_cost(plan) < 1.0 else None
+
+
+def relative_cost(plan: Tonewise) -> float:
+    """Estimate the time of the direct solution over that of the way over the state space, in NumPy."""
+    cost = products(plan.tones) + SINGLE * products(plan.around)
+    return cost / _dense(plan.circuit.order, len(plan.w))
+
+
+def _dense(order: int, tones: int) -> float:
+    return DENSE_ONCE + order**2 * (DENSE + DENSE_TONE * tones)
 
 
 def direct_profiles(

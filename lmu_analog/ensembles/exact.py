@@ -18,7 +18,7 @@ from lmu_analog.circuits.remainder import Reduction
 from lmu_analog.circuits.tonewise.plan import Tonewise
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import keep_freed_memory
-from lmu_analog.ensembles.direct import direct_profiles, planned_directly
+from lmu_analog.ensembles.direct import direct_profiles, planned_directly, relative_cost
 from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
 from lmu_analog.ensembles.kernel_direct import CompiledDirect, compile_direct
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
@@ -37,6 +37,9 @@ SMALL_BLOCK = 64  # of what takes longer: long recordings, circuits that do not 
 BLOCK_POINTS = 2**20  # samples times points of a recording, in a block between the two
 BATCH_VALUES = 250_000  # states of all samples that are propagated together: what a core's cache holds
 KEPT_DESIGNS = 4
+COMPILED = (
+    0.7  # relative cost of the direct solution from which on, compiled, the state space is quicker (measured)
+)
 COMPARED = 64  # samples that state what single precision costs
 
 
@@ -78,7 +81,7 @@ def exact_chunk(
 ) -> Results:
     """Run consecutive samples in the exact engine.
 
-    Kernels meet the same circuits: "numba" agrees to 1e-9 of the error, "float32" to ``precision_error``.
+    Kernels meet the same circuits: "numba" agrees to 1e-8 of the error, "float32" to ``precision_error``.
     """
     named = _Named(design.digest, design)
     bench, block = _prepared(named), _block_size(named)
@@ -150,7 +153,7 @@ def _compiled(named: _Named) -> Compiled | CompiledDirect | None:
     tones = bench.looked_at.stimulus
     if not isinstance(tones, Tones):
         return None
-    if bench.direct is not None:
+    if bench.direct is not None and relative_cost(bench.direct) < COMPILED:
         return compile_direct(bench.direct, _moving(bench, bench.direct.circuit), tones)
     reduction = _reduced(named)
     return None if reduction is None else compile_design(reduction, _moving(bench, reduction.circuit), tones)
