@@ -62,7 +62,7 @@ SLOW_OR_OPTIONAL = {
     "optax",
     "sklearn",
 }
-FILE_LINES, FUNCTION_LINES, POSITIONAL = 300, 40, 3
+POSITIONAL = 3
 COMPILED = {
     "inner",
     "outermost",
@@ -133,18 +133,16 @@ def guard_root(path: str, source: str) -> Iterator[str]:
             yield f"{path}:{node.lineno}: import lmu_analog.x binds the root; use from lmu_analog.x import y"
 
 
-def guard_file_length(path: str, source: str) -> Iterator[str]:
-    lines = len(source.splitlines())
-    if lines > FILE_LINES:
-        yield f"{path}: {lines} lines, at most {FILE_LINES}; split it by idea"
-
-
-def guard_function_length(path: str, source: str) -> Iterator[str]:
+def lengths(path: str, source: str) -> Iterator[tuple[int, str]]:
+    """Give the lines of a file and of the bodies of its functions, each with where it stands."""
+    yield len(source.splitlines()), path
     for function in functions(ast.parse(source)):
         body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-        lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
-        if lines > FUNCTION_LINES:
-            yield f"{path}:{function.lineno}: {function.name} has {lines} lines, at most {FUNCTION_LINES}"
+        if body:
+            yield (
+                (body[-1].end_lineno or 0) - body[0].lineno + 1,
+                f"{path}:{function.lineno}: {function.name}",
+            )
 
 
 def guard_spice(path: str, source: str) -> Iterator[str]:
@@ -205,8 +203,6 @@ def guard_docstrings(path: str, source: str) -> Iterator[str]:
 GUARDS = [
     guard_floors,
     guard_root,
-    guard_file_length,
-    guard_function_length,
     guard_spice,
     guard_failures,
     guard_positional,
@@ -223,7 +219,18 @@ def test_the_package_keeps_the_rule(guard: Guard):
         pytest.fail("\n".join(["in lmu_analog/:", *offences]), pytrace=False)
 
 
-LONG_BODY = "\n".join(f"    x = {n}" for n in range(41))
+def test_the_longest_files_and_functions_are_printed():
+    """Lengths are looked at, not enforced: a file is as long as its one idea needs (seen with -s)."""
+    files = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+    found = [length for path, source in files.items() for length in lengths(path, source)]
+    for lines, where in sorted(found, reverse=True)[:20]:
+        print(f"{lines:5d}  {where}")
+    assert list(lengths("x.py", 'def f():\n    """D."""\n    a = 1\n    b = 2\n')) == [
+        (4, "x.py"),
+        (2, "x.py:1: f"),
+    ]
+
+
 REFUSED = [
     (guard_floors, "attic/box.py", "", "'attic' is no room of the house"),
     (guard_floors, "units.py", "from lmu_analog.memory import window", "imports lmu_analog.memory.window"),
@@ -233,9 +240,6 @@ REFUSED = [
     (guard_root, "design.py", "from lmu_analog import extract", "imports lmu_analog.extract through"),
     (guard_root, "memory/x.py", "from .. import extract", "imports lmu_analog.extract through"),
     (guard_root, "design.py", "import lmu_analog.units", "binds the root"),
-    (guard_file_length, "units.py", "\n" * 301, "301 lines, at most 300"),
-    (guard_function_length, "units.py", f"def f():\n{LONG_BODY}", ":1: f has 41 lines, at most 40"),
-    (guard_function_length, "units.py", f'def f():\n    """D."""\n{LONG_BODY}', "f has 41 lines"),
     (guard_spice, "output/x.py", "def f():\n    import PySpice.Unit", ":2: imports PySpice.Unit"),
     (guard_spice, "output/x.py", "import subprocess as s\na = ['ngspice', '-b']\ns.run(a)", ":2: starts or"),
     (guard_spice, "cli.py", "import shutil\nshutil.which('/usr/bin/ngspice')", ":2: starts or looks for"),
@@ -254,8 +258,6 @@ ALLOWED = [
     (guard_floors, "memory/x.py", "import numpy\nfrom ..errors import DesignError\nfrom .window import y"),
     (guard_root, "memory/x.py", "from .window import y\nfrom lmu_analog.errors import DesignError"),
     (guard_root, "cli.py", "def f():\n    from lmu_analog import units"),
-    (guard_file_length, "units.py", "\n" * 300),
-    (guard_function_length, "units.py", 'def f():\n    """D' + "\n" * 50 + '"""\n    return 1'),
     (guard_spice, "spice/ngspice.py", "import subprocess, PySpice\nsubprocess.run(['ngspice'])"),
     (guard_spice, "simulate.py", "ENGINES = ['ngspice', 'exact']\nrun(design, engine='ngspice')"),
     (guard_failures, "units.py", "try:\n    f()\nexcept (KeyError, ValueError):\n    g()"),
