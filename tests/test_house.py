@@ -21,6 +21,7 @@ FLOORS = {
     "version": 1,
     "memory": 2,
     "units": 2,
+    "files_in": 2,
     "circuits": 3,
     "stimulus": 3,
     "recording": 3,
