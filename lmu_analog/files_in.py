@@ -23,9 +23,10 @@ def read_bytes(path: Path | str, *, most: int, wanted: str) -> bytes:
         If there is no such file, it is a folder, pipe or device, it is larger, or it cannot be read.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise DesignError(f"{str(path)!r:.60}: no name of a file; give {wanted}")
     try:
-        # Opening a pipe waits for its other end, unless told not to; Windows has no such pipes.
-        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY), "rb") as file:
+        with path.open("rb", opener=_without_waiting) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise DesignError(f"{path}: {_kind(mode)}, not a file; give {wanted}")
@@ -34,8 +35,6 @@ def read_bytes(path: Path | str, *, most: int, wanted: str) -> bytes:
         raise DesignError(f"{path}: no such file; give {wanted}") from None
     except IsADirectoryError:
         raise DesignError(f"{path}: a folder, not a file; give {wanted}") from None
-    except ValueError:  # a name with a null character
-        raise DesignError(f"{str(path)!r:.60}: no name of a file; give {wanted}") from None
     except OSError as error:
         raise DesignError(f"{path}: cannot be read ({error.strerror}); give {wanted}") from None
     if len(content) > most:
@@ -51,10 +50,10 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
+def _without_waiting(name: str, flags: int) -> int:
+    """Open a pipe without its other end; Windows has no such pipes."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
     return "a pipe" if stat.S_ISFIFO(mode) else "a device"
