@@ -26,7 +26,7 @@ def read_bytes(path: Path | str, *, most: int, wanted: str) -> bytes:
     if "\0" in str(path):
         raise DesignError(f"{str(path)!r:.60}: no name of a file; give {wanted}")
     try:
-        with path.open("rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=_without_waiting) as file:  # noqa: PTH123 - Path.open takes no opener
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise DesignError(f"{path}: {_kind(mode)}, not a file; give {wanted}")
