@@ -1,7 +1,6 @@
 """The exact engine's unit of work: consecutive samples of a linear circuit, all at once.
 
-Samples are computed in blocks that begin at fixed numbers and are always whole, whatever part of them is
-wanted: every arithmetic operation then meets the same neighbours, and the same sample the same last bit.
+Samples are computed in whole blocks, see ``blocks``.
 """
 
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
@@ -18,6 +18,7 @@ from lmu_analog.circuits.remainder import Reduction
 from lmu_analog.circuits.tonewise.plan import Tonewise
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import keep_freed_memory
+from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.direct import direct_profiles, planned_directly, relative_cost
 from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
 from lmu_analog.ensembles.kernel_direct import CompiledDirect, compile_direct
@@ -87,17 +88,15 @@ def exact_chunk(
     bench, block = _prepared(named), _block_size(named)
     solver = _Solver(named, _compiled(named) if kernel == "numba" else None, is_single=kernel == "float32")
     parts = []
-    for start in range(block * (samples.start // block), samples.stop, block):
-        whole = range(start, start + block)
-        if kernel == "numba" and plan == RANDOM:
-            draws = compiled_draw(_keys(named), seed=seed, samples=whole)
-        else:
-            draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
-        profile, status = _block(solver, draws)
-        wanted = slice(max(samples.start - start, 0), min(samples.stop - start, block))
-        parts.append([x[wanted] for x in (profile, window.window_nrmse(profile), status)])
-    profile, error, status = (np.concatenate(x) for x in zip(*parts, strict=True))
-    return Results(samples.start, profile, error, status)
+    with threadpool_limits(1):
+        for whole in whole_blocks(samples, block):
+            if kernel == "numba" and plan == RANDOM:
+                draws = compiled_draw(_keys(named), seed=seed, samples=whole)
+            else:
+                draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
+            profile, status = _block(solver, draws)
+            parts.append(Results(whole.start, profile, window.window_nrmse(profile), status))
+    return joined(parts, samples)
 
 
 def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
