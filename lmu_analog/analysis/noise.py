@@ -8,7 +8,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from lmu_analog.analysis.lyapunov import band_power, flicker_power, white_power
-from lmu_analog.building import build
+from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.noise import noise_system
 from lmu_analog.circuits.settling import BOLTZMANN, sampled_noise, sampled_noise_density
@@ -199,6 +199,5 @@ def snr_against_capacitance(design: Design, capacitance: Float[np.ndarray, " c"]
 
 def _lossless(design: Design, capacitance: float) -> float:
     """Give order times kT/C at the window, V^2, of states that swing as far as the design allows."""
-    swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
-    enlarged = swing / design.full_scale
+    enlarged = full_swing(design) / design.full_scale
     return design.order * BOLTZMANN * temperature_of(design) / (capacitance * enlarged**2)
