@@ -29,7 +29,7 @@ from lmu_analog.memory.squares import content_of
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.mismatch.law import Mismatch, is_sound, moved, sample
-from lmu_analog.simulation import Grid, exact_states, grid, ideal_window
+from lmu_analog.simulation import Grid, exact_states, grid, ideal_window, places
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results
 
@@ -53,6 +53,8 @@ class Bench:
     circuit : Circuit
     law : Mismatch
     looked_at : Grid
+    rule : Quadrature
+        Where in the window errors are taken.
     direct : Tonewise or None
         How the circuit is solved tone by tone, where that is quicker than its state space.
     """
@@ -60,6 +62,7 @@ class Bench:
     circuit: Circuit
     law: Mismatch
     looked_at: Grid
+    rule: window.Quadrature
     direct: Tonewise | None
 
 
@@ -95,13 +98,15 @@ def exact_chunk(
             else:
                 draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
             profile, status = _block(solver, draws)
-            parts.append(Results(whole.start, profile, window.window_nrmse(profile), status))
+            parts.append(Results(whole.start, *window.measured(profile, bench.rule), status))
     return joined(parts, samples)
 
 
 def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
-    """Run the circuits of given draws, columns as in ``law.columns``; profile (s, q) and status (s,)."""
-    return _block(_Solver(_Named(design.digest, design)), z)
+    """Run the circuits of given draws, columns as in ``law.columns``; window NRMSE (s,) and status (s,)."""
+    solver = _Solver(_Named(design.digest, design))
+    profile, status = _block(solver, z)
+    return window.window_nrmse(profile, solver.bench.rule), status
 
 
 def precision_error(design: Design, seed: int) -> float:
@@ -134,7 +139,8 @@ def _prepared(named: _Named) -> Bench:
     design = named.design
     circuit, stimulus = build(design), design.stimulus
     direct = planned_directly(circuit, stimulus) if isinstance(stimulus, Tones) else None
-    return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), direct)
+    rule = places(stimulus, design.order, design.theta)
+    return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), rule, direct)
 
 
 @lru_cache(maxsize=KEPT_DESIGNS)
@@ -237,11 +243,13 @@ def _profiles(system: StateSpace, bench: Bench, theta: float) -> np.ndarray:
             phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
             return window.tone_profile(phasor, wave, theta, offset=system.offset)
         case Recording() as recording:
-            truth = ideal_window(looked_at, theta)
+            rule = bench.rule
+            truth = ideal_window(looked_at, theta, rule)
             if system.dt is not None:
-                return window.time_profile(exact_states(system, looked_at), truth, looked_at.rms)
+                states = exact_states(system, looked_at)
+                return window.time_profile(states, truth, looked_at.rms, quadrature=rule)
             u, dt, rms = recording.values, float(recording.dt), looked_at.rms
-            content = content_of(bench.circuit.order, truth.T, window.QUADRATURE, dtype=system.A.dtype)
+            content = content_of(bench.circuit.order, truth.T, rule, dtype=system.A.dtype)
             parts = _batches(system, looked_at)
             return np.concatenate([lifted.many_profiles(p, u, dt, content=content, rms=rms) for p in parts])
 

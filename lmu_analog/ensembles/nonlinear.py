@@ -29,7 +29,7 @@ from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.ensembles.transients import LEFT_OUT, recorded_profiles
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, sample
-from lmu_analog.simulation import grid, ideal_window
+from lmu_analog.simulation import grid, ideal_window, places
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.storage.layout import CHUNK
 from lmu_analog.storage.reasons import CODES
@@ -88,15 +88,17 @@ def _block(key: tuple[str, bytes], seed: int, block: range, plan: Plan) -> Resul
     limited = limits(circuit, Index(circuit), values)
     if limited is None:
         return linear
-    profile, reason = linear.profile.copy(), linear.reason.copy()
+    profile, error, reason = linear.profile.copy(), linear.window_nrmse.copy(), linear.reason.copy()
+    rule = places(design.stimulus, design.order, design.theta)
     reason[linear.status == GOOD] = CODES["handed"]
     for solve in _ways(design):
         waiting = np.flatnonzero(reason == CODES["handed"])
         solved, found = solve(circuit, values[waiting], limited.of(waiting))
-        profile[waiting[solved]] = found
+        profile[waiting[solved]], error[waiting[solved]] = window.measured(found, rule)
         reason[waiting[solved]] = CODES["none"]
-    profile[reason == CODES["handed"]] = np.nan
-    return replace(linear, profile=profile, window_nrmse=window.window_nrmse(profile), given=reason)
+    left = reason == CODES["handed"]
+    profile[left], error[left] = np.nan, np.nan
+    return replace(linear, profile=profile, window_nrmse=error, given=reason)
 
 
 def _linear(key: tuple[str, bytes], seed: int, samples: range, plan: Plan) -> Results:
@@ -119,8 +121,9 @@ def _ways(design: Design) -> Iterator[Way]:
             for highest in HARMONICS:
                 yield partial(_profiles, drive=_drive(tones, highest))
         case Recording() as recording:
-            truth = ideal_window(looked_at, design.theta)
-            yield partial(recorded_profiles, recording=recording, truth=truth)
+            rule = places(recording, design.order, design.theta)
+            truth = ideal_window(looked_at, design.theta, rule)
+            yield partial(recorded_profiles, recording=recording, truth=truth, rule=rule)
 
 
 def parts(results: Results) -> tuple[list[Results], list[int]]:
@@ -150,7 +153,7 @@ def _profiles(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give which samples could be solved, (s,) bool, and the profiles of those."""
     index = Index(circuit)
-    kept = [np.zeros((0, window.POINTS))]
+    kept = [np.zeros((0, len(window.quadrature_for(circuit.order, _tones(drive), circuit.theta).r)))]
     solved = np.zeros(len(values), bool)
     size = _values(circuit, drive)
     batch = max(1, BATCH_VALUES // size)
@@ -187,6 +190,10 @@ def _is_sure(found: Balance, drive: Drive) -> np.ndarray:
 
 def _profile(outputs: np.ndarray, drive: Drive, theta: float) -> np.ndarray:
     """NRMSE over the window, (s, q), of states with coefficients (s, h, d); harmonics count as error."""
+    return window.tone_profile(2.0 * outputs[:, 1:], _tones(drive), theta, offset=np.real(outputs[:, 0]))
+
+
+def _tones(drive: Drive) -> tuple[np.ndarray, np.ndarray]:
+    """Give the input at all harmonics that are kept, Hz and V; it is zero at most."""
     frequency = drive.rate / (2.0 * math.pi) * np.arange(1, drive.highest + 1)
-    tones = (frequency, 2.0 * drive.spectrum[1:])
-    return window.tone_profile(2.0 * outputs[:, 1:], tones, theta, offset=np.real(outputs[:, 0]))
+    return frequency, 2.0 * drive.spectrum[1:]
