@@ -1,5 +1,7 @@
 """What can go wrong, said once: every error names what was given, what is wanted and what to do."""
 
+import reprlib
+
 LONGEST_LINE = 400  # a file's name may have thousands of characters
 
 
@@ -52,3 +54,34 @@ def readable(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()][:3]
     shown = ["".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines]
     return "\n".join(s if len(s) <= LONGEST_LINE else f"{s[:200]} ... {s[-150:]}" for s in shown)
+
+
+def shown(given: object, length: int = 40) -> str:
+    """Show what was given, in one line of bounded length and in bounded time, whatever it is.
+
+    ``repr`` alone fails for a whole number of thousands of digits, and takes as long as a text or list is.
+
+    Parameters
+    ----------
+    given : object
+    length : int, characters
+        The most; a longer text is cut in the middle.
+    """
+    shortener = _Short()
+    shortener.maxstring = shortener.maxother = shortener.maxlong = length
+    return _cut(shortener.repr(given), length)
+
+
+class _Short(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict = 3, 4, 4, 4
+
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > 1000:  # CPython refuses to write more than 4300 digits
+            return f"a whole number of about {int(x.bit_length() * 0.30103) + 1} digits"
+        return super().repr_int(x, level)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 4]}...{text[-1]}"

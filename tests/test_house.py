@@ -22,6 +22,7 @@ FLOORS = {
     "memory": 2,
     "units": 2,
     "files_in": 2,
+    "files_out": 2,
     "circuits": 3,
     "stimulus": 3,
     "recording": 3,

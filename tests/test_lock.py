@@ -18,7 +18,7 @@ from pathlib import Path
 from lmu_analog.storage.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(600.0)
+    time.sleep(60.0)
 """
 
 
@@ -45,14 +45,14 @@ def test_the_lock_goes_also_when_the_work_fails(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("owner", ["", "no number", f"999999999 {socket.gethostname()}"])
+@pytest.mark.parametrize("owner", ["", f"999999999 {socket.gethostname()}\n"])
 def test_without_locks_of_the_system_a_dead_owner_is_no_owner(tmp_path, no_flock, owner):
     (tmp_path / "run.zarr.lock").write_text(owner)
     with locked(tmp_path / "run.zarr"):
         pass
 
 
-@pytest.mark.parametrize("owner", [f"{os.getppid()} {socket.gethostname()}", "1 elsewhere"])
+@pytest.mark.parametrize("owner", [f"{os.getppid()} {socket.gethostname()}\n", "1 elsewhere\n"])
 def test_without_locks_of_the_system_a_living_or_distant_owner_is_respected(tmp_path, no_flock, owner):
     (tmp_path / "run.zarr.lock").write_text(owner)
     with (

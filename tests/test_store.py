@@ -1,8 +1,9 @@
 """Runs on disk are complete sample by sample, equal to the byte, and refused where they do not belong."""
 
+import copy
+import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import time
@@ -15,10 +16,11 @@ import zarr
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact, montecarlo
 from lmu_analog.ensembles.montecarlo import monte_carlo
+from lmu_analog.ensembles.yields import counts, percentiles, yield_within
 from lmu_analog.errors import SimulationError, StoreError
 from lmu_analog.storage.layout import CHUNK
 from lmu_analog.storage.reasons import reasons
-from lmu_analog.storage.store import FAILED, GOOD, create, finished, manifest, open_run, resume
+from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, create, finished, manifest, open_run, resume
 
 DESIGN = Design(order=3, theta="1 ms", mismatch={"resistor": "1 %"})
 
@@ -201,7 +203,7 @@ def test_what_a_killed_writer_leaves_is_swept(tmp_path):
     monte_carlo(DESIGN, 3, seed=1, store=path)
     whole = contents(path)
     (path / "profile/c/0/0.0123.partial").write_bytes(b"half of it")
-    (tmp_path / "run.zarr.lock").write_text("1 nobody")
+    (tmp_path / "run.zarr.lock").write_text("1 nobody\n")
     monte_carlo(DESIGN, 3, seed=1, store=path, resumed=True)
     assert contents(path) == whole
     assert [p.name for p in tmp_path.iterdir()] == ["run.zarr"]
@@ -218,14 +220,207 @@ def test_an_extension_that_was_killed_half_way_is_finished(tmp_path):
     assert contents(path) == contents(whole)
 
 
-def test_a_store_without_reasons_is_read_and_continued(tmp_path):
+@pytest.mark.parametrize("name", ["window_nrmse", "profile", "status", "reason", "done", "sample", "delay"])
+def test_one_flipped_bit_is_named_by_array_and_chunk(tmp_path, name):
     path = tmp_path / "run.zarr"
     monte_carlo(DESIGN, 3, seed=1, store=path)
-    shutil.rmtree(path / "reason")  # as the versions before this array wrote it
-    assert reasons(open_run(path)) == {}
-    monte_carlo(DESIGN, 5, seed=1, store=path, resumed=True)
-    assert reasons(open_run(path)) == {}
-    np.testing.assert_array_equal(open_run(path).reason, np.zeros(5))
+    file = path / name / "c" / ("0/0" if name == "profile" else "0")
+    altered = bytearray(file.read_bytes())
+    altered[5] ^= 16
+    file.write_bytes(altered)
+    remedy = {"done": "", "sample": "", "delay": ""}.get(name, " and done/c/0")
+    said = f"is damaged: {file.relative_to(path)} does not match its checksum; remove {file.relative_to(path)}{remedy} "
+    for attempt in (open_run, lambda p: monte_carlo(DESIGN, 3, seed=1, store=p, resumed=True)):
+        with pytest.raises(StoreError, match=said):
+            attempt(path)
+
+
+def test_arrays_of_no_value_are_written_anew(tmp_path):
+    # Numbers of samples and points of the window follow from the layout: no sample need run again.
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    whole = contents(path)
+    for name in ("sample", "delay"):
+        (path / name / "c" / "0").unlink()
+        with pytest.raises(StoreError, match=f"{name}/c/0 is missing; --resume writes it anew"):
+            open_run(path)
+        monte_carlo(DESIGN, 3, seed=1, store=path, resumed=True)
+        assert contents(path) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("status", 99), ("reason", 77), ("reason", -1), ("window_nrmse", -0.1), ("window_nrmse", np.nan)]
+    + [("profile", np.inf), ("sample", 7), ("delay", 0.5), ("status", UNSTABLE)],
+)
+def test_values_that_no_engine_writes_are_refused_though_the_checksum_holds(tmp_path, name, value):
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    zarr.open_group(path, mode="r+")[name][1] = value
+    with pytest.raises(
+        StoreError, match=rf"is damaged \({'' if name != 'status' or value == 99 else 'reason'}"
+    ):
+        open_run(path)
+
+
+def edits(content, where=()):
+    """Give every way to lose, retype or enlarge an entry of some JSON."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        for other in ("gone", -1, []):
+            if other != value:
+                yield (*where, key), other
+        if isinstance(value, dict | list):
+            yield from edits(value, (*where, key))
+
+
+def edited(content, where, value):
+    new = copy.deepcopy(content)
+    inner = new
+    for key in where[:-1]:
+        inner = inner[key]
+    if value == "gone":
+        del inner[where[-1]]
+    else:
+        inner[where[-1]] = value
+    return new
+
+
+def test_every_edit_of_the_metadata_is_refused_in_one_line_or_without_effect(tmp_path):
+    path = tmp_path / "run.zarr"
+    whole = monte_carlo(DESIGN, 3, seed=1, store=path)
+    tried = refused = 0
+    for file in sorted(path.rglob("zarr.json")):
+        content = json.loads(file.read_text())
+        for where, value in edits(content):
+            if where[0] == "attributes" and len(where) > 1 and file.parent == path and where[1] != "format":
+                continue  # what a run says of itself is read by nobody but people and --resume
+            tried += 1
+            file.write_text(json.dumps(edited(content, where, value)))
+            with pytest.raises(
+                StoreError, match=r"(is damaged \(|no Monte Carlo run|was written in layout)"
+            ) as error:
+                open_run(path)
+            assert "\n" not in str(error.value)
+            refused += 1
+        file.write_text(json.dumps(content))
+    assert tried == refused > 300
+    xr.testing.assert_identical(open_run(path), whole)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"zarr\.json is no JSON"),
+        (b"[1]", r"zarr\.json is no JSON object"),
+        (b"[" * 20_000, r"zarr\.json is no JSON"),
+        (b'{"attributes": ' + b"9" * 5000 + b"}", r"zarr\.json is no JSON"),
+        (b"\xff\xfe", r"zarr\.json is no JSON"),
+        (b" " * 1_000_001, "larger than 1 MB"),
+    ],
+)
+def test_metadata_that_is_no_json_is_refused(tmp_path, content, message):
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    for file in (path / "zarr.json", path / "profile" / "zarr.json"):
+        before = file.read_bytes()
+        file.write_bytes(content)
+        with pytest.raises(StoreError, match=message):
+            open_run(path)
+        file.write_bytes(before)
+
+
+def test_a_renamed_dimension_is_refused(tmp_path):
+    # Once, it made a yield of 5.0.
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    file = path / "status" / "zarr.json"
+    file.write_text(file.read_text().replace('"sample"', '"delay"'))
+    with pytest.raises(
+        StoreError, match=r"status/zarr.json: dimension_names is \['delay'\], not \['sample'\]"
+    ):
+        open_run(path)
+
+
+def test_a_store_of_zarr_2_is_not_opened_whatever_its_filters(tmp_path):
+    # An object array with a pickle filter ran code as soon as it was read, with numcodecs before 0.16.
+    group = zarr.open_group(tmp_path / "two.zarr", mode="w", zarr_format=2)
+    group.attrs.update(manifest(DESIGN, seed=0, engine="exact"))
+    (tmp_path / "two.zarr" / "done").mkdir()
+    (tmp_path / "two.zarr" / "done" / ".zarray").write_text('{"filters": [{"id": "pickle"}]}')
+    for attempt in (open_run, lambda p: monte_carlo(DESIGN, 3, store=p, resumed=True)):
+        with pytest.raises(StoreError, match="is no Monte Carlo run of this program"):
+            attempt(tmp_path / "two.zarr")
+
+
+def test_a_pipe_in_a_store_is_not_waited_for(tmp_path):
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    for name, said in (
+        ("status/c/0", "is missing"),
+        ("status/zarr.json", "is missing"),
+        ("zarr.json", "no Monte"),
+    ):
+        (path / name).unlink()
+        os.mkfifo(path / name)
+        with pytest.raises(StoreError, match=said):
+            open_run(path)
+
+
+def test_a_store_of_the_layout_without_checksums_says_to_run_it_again(tmp_path):
+    path = tmp_path / "run.zarr"
+    monte_carlo(DESIGN, 3, seed=1, store=path)
+    file = path / "zarr.json"
+    file.write_text(file.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(
+        StoreError, match="was written in layout 1 by version '.*'; .* checksums: run it again"
+    ):
+        open_run(path)
+
+
+def test_a_run_that_was_stopped_is_a_smaller_run_and_says_so(tmp_path):
+    path = tmp_path / "run.zarr"
+    store = create(path, manifest(DESIGN, seed=1, engine="exact"), 6000)
+    store.write([exact.exact_chunk(DESIGN, 1, range(128, 192)), exact.exact_chunk(DESIGN, 1, range(64))])
+    run = open_run(path)
+    assert run.sample.values.tolist() == [*range(64), *range(128, 192)]
+    assert run.attrs["warnings"] == ["128 of 6000 samples done"]
+    assert counts(run) == {"samples": 128, "planned": 6000, "failed": 0, "unstable": 0}
+    limit = float(np.median(run.window_nrmse))
+    assert yield_within(run, limit).value == 0.5
+    with xr.open_zarr(path, consolidated=False) as all_of_it:  # as anybody may open it
+        assert counts(all_of_it) == counts(run)
+        assert percentiles(all_of_it) == percentiles(run)
+        assert yield_within(all_of_it, limit) == yield_within(run, limit)
+        assert reasons(all_of_it) == {}
+
+
+def test_a_run_of_which_nothing_is_done_has_nothing_to_say(tmp_path):
+    create(tmp_path / "run.zarr", manifest(DESIGN, seed=1, engine="exact"), 60)
+    with pytest.raises(StoreError, match="run.zarr: 0 of 60 samples done; continue it with --resume"):
+        open_run(tmp_path / "run.zarr")
+
+
+def test_folders_beside_a_store_are_nobodys_to_remove(tmp_path):
+    for name in ("run.zarr.new", ".run.zarr.x.unfinished"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("mine")
+    (tmp_path / "run.zarr.lock").write_text("mine")
+    with pytest.raises(StoreError, match=r"run\.zarr\.lock is in the way.*move it"):
+        monte_carlo(DESIGN, 3, seed=1, store=tmp_path / "run.zarr")
+    assert (tmp_path / "run.zarr.lock").read_text() == "mine"
+    (tmp_path / "run.zarr.lock").unlink()
+    monte_carlo(DESIGN, 3, seed=1, store=tmp_path / "run.zarr")
+    for name in ("run.zarr.new", ".run.zarr.x.unfinished"):
+        assert (tmp_path / name / "thesis.txt").read_text() == "mine"
+
+
+def test_a_store_is_made_behind_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run.zarr").symlink_to(tmp_path / "disk" / "big.zarr")
+    monte_carlo(DESIGN, 3, seed=1, store=tmp_path / "run.zarr")
+    assert (tmp_path / "run.zarr").is_symlink()
+    assert (tmp_path / "disk" / "big.zarr" / "zarr.json").is_file()
+    assert open_run(tmp_path / "run.zarr").sizes["sample"] == 3
 
 
 def test_runs_of_which_nothing_is_good_keep_their_files_and_reasons(tmp_path):

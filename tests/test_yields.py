@@ -106,6 +106,7 @@ def test_unstable_and_failed_samples_are_not_good():
 def test_counts_name_what_went_wrong():
     assert counts(run([0.01, np.inf, np.inf, np.nan], [0, 1, 1, 2])) == {
         "samples": 4,
+        "planned": 4,
         "failed": 1,
         "unstable": 2,
     }

@@ -63,12 +63,13 @@ def cell(
 ) -> None:
     """Make the whole cell a circuit in one netlist, run it, and say how far it is from its network."""
     from lmu_analog.design import Design
+    from lmu_analog.files_out import write_text
     from lmu_analog.networks.analog.options import CellOptions
     from lmu_analog.networks.analog.run import cell_deck, compare, signal
     from lmu_analog.networks.sequences import read_sequence
     from lmu_analog.networks.weights import from_npz
     from lmu_analog.output import cell as shown
-    from lmu_analog.output import files, summary
+    from lmu_analog.output import summary
 
     keep(design, output)
     if output is not None and output.exists() and output.resolve() in {weights.resolve(), _whole(recorded)}:
@@ -79,7 +80,7 @@ def cell(
     chosen = None if sample is None else (seed, sample)
     found = compare(layer, loaded, options, x=x, engine=engine.value, sample=chosen)
     if output is not None:
-        files.write_text(output, cell_deck(found.cell, x)[0])
+        write_text(output, cell_deck(found.cell, x)[0])
         say(f"wrote {output}")
     written = None if output is None else str(output)
     figures = shown.content(found, layer, engine=engine.value, deck=written, sample=sample)

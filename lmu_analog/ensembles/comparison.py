@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.design import Design
+from lmu_analog.storage.completed import completed
 from lmu_analog.storage.store import GOOD, UNSTABLE
 from lmu_analog.theory.first_order import FirstOrder, first_order
 from lmu_analog.theory.quadratic import quadratic_form, quantile, within
@@ -88,6 +89,7 @@ def compare(run: xr.Dataset, theory: FirstOrder, *, nominal: float | None = None
     nominal : float, optional
         NRMSE without mismatch in the engine of the run; the theory's unless given.
     """
+    run = completed(run)
     errors = run.window_nrmse.values[np.isfinite(run.window_nrmse.values) & (run.status.values == GOOD)]
     scale, base = theory.predicted_rms, theory.nominal**2
     if not len(errors):

@@ -10,6 +10,7 @@ from lmu_analog.ensembles.exact import exact_draws
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.ensembles.simulated import ngspice_draws
 from lmu_analog.errors import SimulationError, SimulatorMissing
+from lmu_analog.memory import window
 from lmu_analog.simulation import Engine
 from lmu_analog.storage.store import UNSTABLE
 
@@ -47,8 +48,8 @@ def errors_of(
 
 
 def _exact(design: Design, z: np.ndarray) -> np.ndarray:
-    error, status = exact_draws(design, z)
-    return np.where(status == UNSTABLE, np.inf, error)
+    profile, status = exact_draws(design, z)
+    return np.where(status == UNSTABLE, np.inf, window.window_nrmse(profile))
 
 
 def _simulated(design: Design, z: np.ndarray, workers: int) -> np.ndarray:

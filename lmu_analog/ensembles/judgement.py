@@ -7,9 +7,10 @@ import xarray as xr
 from scipy import stats
 
 from lmu_analog.ensembles.intervals import CONFIDENCE
-from lmu_analog.ensembles.montecarlo import MOST_SAMPLES
 from lmu_analog.ensembles.sampling import BLOCK, Sampling
 from lmu_analog.ensembles.yields import FEWEST_BLOCKS, Yield
+from lmu_analog.storage.completed import completed
+from lmu_analog.storage.layout import MOST_SAMPLES
 
 Verdict = Literal["pass", "fail", "undecided"]
 TAIL = 0.5 * (1.0 - CONFIDENCE)
@@ -51,7 +52,8 @@ def judge(run: xr.Dataset, found: Yield, wanted: float) -> Judgement:
     if verdict != "undecided":
         return Judgement(wanted, verdict)
     sampling = cast("Sampling", run.attrs.get("sampling", "random"))
-    return Judgement(wanted, "undecided", _deciding(found, wanted, run.sizes["sample"], BLOCK[sampling]))
+    samples = completed(run).sizes["sample"]
+    return Judgement(wanted, "undecided", _deciding(found, wanted, samples, BLOCK[sampling]))
 
 
 def verdict_of(low: float | None, high: float | None, wanted: float) -> Verdict:

@@ -30,13 +30,12 @@ from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.spice import ngspice
-from lmu_analog.storage.layout import CHUNK
+from lmu_analog.storage.layout import CHUNK, MOST_SAMPLES
 from lmu_analog.storage.reasons import code_of
 from lmu_analog.storage.store import Results, Store, extend, failed, manifest, opened
 
 Engine = Literal["exact", "nonlinear", "ngspice"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
-MOST_SAMPLES = 10_000_000
 SAMPLE_TIMEOUT = 600.0  # s for one ngspice sample; the slowest measured (order 48, slewing) took 12
 CHUNK_TIMEOUT = 3600.0  # s for a chunk of the exact engine
 FLUSH_SECONDS = 1.0
@@ -269,7 +268,7 @@ def _flush(kept: Store, waiting: list[Results]) -> None:
 def _dataset(
     kept: Store | None, gathered: list[Results], size: int, described: dict[str, str | int | float]
 ) -> xr.Dataset:
-    return kept.dataset().isel(sample=slice(size)) if kept else _in_memory(gathered, described)
+    return kept.dataset(size) if kept else _in_memory(gathered, described)
 
 
 def _in_memory(gathered: list[Results], described: dict[str, str | int | float]) -> xr.Dataset:

@@ -19,6 +19,7 @@ from lmu_analog.ensembles.intervals import (
     wilson,
 )
 from lmu_analog.ensembles.sampling import BLOCK, Sampling
+from lmu_analog.storage.completed import completed
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
 
 FEWEST_BLOCKS = 4  # Student's factor is 3.2 then, 4.3 with three
@@ -56,6 +57,7 @@ class Yield:
 
 def yield_within(run: xr.Dataset, limit: float) -> Yield:
     """Count the samples whose window NRMSE is within the limit."""
+    run = completed(run)
     passed = ((run.window_nrmse <= limit) & (run.status == GOOD)).values
     if _sampling(run) == "random":
         good, samples = int(passed.sum()), len(passed)
@@ -81,6 +83,7 @@ def percentiles(run: xr.Dataset) -> dict[str, float | None]:
         and so on; ``mean_square`` and its standard error ``mean_square_se``. None where there are too few
         samples: the interval of the 5th or 95th percentile takes 72, the median's 6.
     """
+    run = completed(run)
     errors = run.window_nrmse.values
     blocks = None if _sampling(run) == "random" else _blocks(run, errors)
     counted = errors if blocks is None else blocks.ravel()
@@ -134,26 +137,36 @@ def _sampling(run: xr.Dataset) -> Sampling:
 
 
 def _blocks(run: xr.Dataset, values: np.ndarray) -> np.ndarray | None:
-    """Lay values of all samples out block by block, (blocks, samples of a block); None if blocks are few."""
+    """Lay values of all complete blocks out, (blocks, samples of a block); None if blocks are few.
+
+    A run that was stopped may lack samples anywhere, so a block goes by the numbers of its samples.
+    """
     size = BLOCK[_sampling(run)]
-    count = len(values) // size
-    return values[: count * size].reshape(count, size) if count >= FEWEST_BLOCKS else None
+    numbers = run["sample"].values // size  # numbered from 0 where there is no coordinate
+    blocks, present = np.unique(numbers, return_counts=True)
+    whole = blocks[present == size]
+    return values[np.isin(numbers, whole)].reshape(-1, size) if len(whole) >= FEWEST_BLOCKS else None
 
 
 def warnings(run: xr.Dataset) -> list[str]:
-    """Say in a line what cannot be said about a run."""
+    """Say in a line each what is not as it was asked for: samples that are not done, an interval there is not."""
+    run = completed(run)
+    undone = list(run.attrs.get("warnings", ()))
     if (sampling := _sampling(run)) == "random" or _blocks(run, run.status.values) is not None:
-        return []
+        return undone
     return [
+        *undone,
         f"no interval: {sampling} sampling needs {FEWEST_BLOCKS} complete blocks of {BLOCK[sampling]} "
-        f"samples, {FEWEST_BLOCKS * BLOCK[sampling]} in all, for one"
+        f"samples, {FEWEST_BLOCKS * BLOCK[sampling]} in all, for one",
     ]
 
 
 def counts(run: xr.Dataset) -> dict[str, int]:
-    """Count samples, failed and unstable ones."""
+    """Count samples that are done, those that were planned, failed and unstable ones."""
+    run = completed(run)
     return {
         "samples": run.sizes["sample"],
+        "planned": int(run.attrs.get("planned", run.sizes["sample"])),
         "failed": int((run.status == FAILED).sum()),
         "unstable": int((run.status == UNSTABLE).sum()),
     }

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
+from lmu_analog.files_out import whole_file
 
 # What every array is, axis by axis; a product of axes is written with *.
 AXES: dict[str, tuple[str, ...]] = {
@@ -183,14 +184,8 @@ def write_archive(path: Path, content: dict[str, Any]) -> Path:
     DesignError
         If the file cannot be written.
     """
-    half = path.with_name(f".{path.name}.half")
-    try:
-        with half.open("wb") as file:
-            np.savez(file, **content)
-        half.replace(path)
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        raise DesignError(f"{path} cannot be written: {error.strerror}") from error
+    with whole_file(path) as half, half.open("wb") as file:
+        np.savez(file, **content)
     return path
 
 

@@ -13,10 +13,12 @@ from lmu_analog.analysis.measurement import read_measurement
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
+from lmu_analog.ensembles.yields import warnings
 from lmu_analog.errors import DesignError
 from lmu_analog.output import style
 from lmu_analog.output.facts import percent
 from lmu_analog.output.files import check_figure, write_figure
+from lmu_analog.storage.completed import completed
 from lmu_analog.storage.store import open_run
 from lmu_analog.units import write
 
@@ -66,8 +68,11 @@ def bench(
     result = analyze(design, read_measurement(measured, circuit), circuit=circuit, skip=skip)
     if plot is not None:
         save(result, plot)
-    place = None if ensemble is None else {"run": str(run), **standing(result, ensemble)}
-    return {"file": str(measured), **figures(result), "ensemble": place}
+    found = {"file": str(measured), **figures(result)}
+    if ensemble is None:
+        return {**found, "ensemble": None}
+    place = {"run": str(run), **standing(result, ensemble)}
+    return {**found, "warnings": [*found["warnings"], *warnings(ensemble)], "ensemble": place}
 
 
 def _run_of(path: Path, design: Design) -> xr.Dataset:
@@ -106,6 +111,7 @@ def standing(result: xr.Dataset, run: xr.Dataset) -> dict[str, Any]:
     Taps are looked up on the ensemble's profiles, on straight lines between the points of the window. A
     circuit that is unstable or failed counts as worse.
     """
+    run = completed(run)
     errors = run.window_nrmse.values
     if result.attrs["kind"] == "taps":
         inside = np.clip(result.delay.values, run.delay.values[0], run.delay.values[-1])
@@ -114,7 +120,8 @@ def standing(result: xr.Dataset, run: xr.Dataset) -> dict[str, Any]:
     finite = np.isfinite(errors)
     middle = float(np.median(errors[finite])) if finite.any() else None
     better = float(np.mean(np.where(finite, errors, np.inf) < float(result.nrmse)))
-    return {"samples": len(errors), "percentile": 100.0 * better, "median": middle}
+    planned = int(run.attrs.get("planned", len(errors)))
+    return {"samples": len(errors), "planned": planned, "percentile": 100.0 * better, "median": middle}
 
 
 def bench_text(content: dict[str, Any]) -> str:
@@ -132,7 +139,9 @@ def bench_text(content: dict[str, Any]) -> str:
         ("offset", write(volts, "V"), "fitted, the largest of a channel"),
     ]
     if (place := content["ensemble"]) is not None:
-        note = f"% of {place['samples']} circuits of the ensemble are better"
+        count = place["samples"]
+        of = str(count) if count == place["planned"] else f"{count} of {place['planned']}"
+        note = f"% of {of} circuits of the ensemble are better"
         rows.append(("standing", f"{place['percentile']:.3g}", note))
     rows += [
         (f"tap r = {tap['r']:.3g}", percent(tap["nrmse"]), f"simulated {percent(tap['simulated'])}")

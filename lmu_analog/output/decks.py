@@ -10,9 +10,9 @@ from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError
+from lmu_analog.files_out import whole_folder, write_text
 from lmu_analog.mismatch.law import check_seed
 from lmu_analog.mismatch.selection import Selection
-from lmu_analog.output.files import whole_folder, write_text
 from lmu_analog.simulation import settling
 from lmu_analog.spice.deck import deck, transient
 from lmu_analog.spice.dialects import Dialect, translate
@@ -99,7 +99,7 @@ def write_decks(
     with whole_folder(folder) as half:
         for k in samples:
             text = deck_text(design, sample=k, seed=seed, sampling=sampling, dialect=dialect)
-            write_text(half / f"sample-{k:0{width}d}{SUFFIXES[dialect]}", text)
+            (half / f"sample-{k:0{width}d}{SUFFIXES[dialect]}").write_text(text, "utf-8")
         _write_recording(design, half)
     return sorted(folder.iterdir(), key=lambda path: (path.suffix != SUFFIXES[dialect], path.name))
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from lmu_analog.design import Design
 from lmu_analog.errors import LmuAnalogError
+from lmu_analog.files_out import write_text
 from lmu_analog.output import mainjob, tables
-from lmu_analog.output.files import write_text
 from lmu_analog.output.starting import new_design
 
 SAMPLE_RATE = 360.0  # Hz

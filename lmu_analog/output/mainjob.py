@@ -11,12 +11,12 @@ from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.errors import DesignError
+from lmu_analog.files_out import write_bytes, write_text
 from lmu_analog.memory.symbolic import derive
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.output import derivation, summary
 from lmu_analog.output.decks import deck_text, write_deck
 from lmu_analog.output.design_text import commented
-from lmu_analog.output.files import write_text
 from lmu_analog.output.jobs import stored_ensemble
 from lmu_analog.output.report.page import report, write_report
 from lmu_analog.output.report.sections import SECTIONS
@@ -151,6 +151,6 @@ def _write_design(design: Design, folder: Path) -> list[Path]:
         if given is not None:
             copy = folder / given.name
             if copy.resolve() != given.resolve():
-                copy.write_bytes(given.read_bytes())
+                write_bytes(copy, given.read_bytes())
             written.append(copy)
     return written

@@ -14,6 +14,7 @@ import xarray as xr
 
 from lmu_analog.memory.window import readout, time_profile
 from lmu_analog.output import style
+from lmu_analog.storage.completed import circuits, completed
 from lmu_analog.storage.store import FAILED, UNSTABLE
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def plot_profile(results: xr.Dataset | Mapping[str, xr.Dataset], ax: Axes | None
 
 
 def _band(ax: Axes, run: xr.Dataset) -> None:
+    run = completed(run)
     finite = run.profile.values[np.isfinite(run.window_nrmse.values)]
     if len(finite):
         p05, median, p95 = 100.0 * np.percentile(finite, [5.0, 50.0, 95.0], axis=0)
@@ -138,7 +140,7 @@ def plot_histogram(
     nominal : float, fraction, optional
         Error of the circuit without mismatch.
     """
-    ax = style.axes(ax)
+    ax, run = style.axes(ax), completed(run)
     errors = run.window_nrmse.values[np.isfinite(run.window_nrmse.values)]
     counted = {"unstable": int((run.status == UNSTABLE).sum()), "failed": int((run.status == FAILED).sum())}
     marks: list[tuple[str, float | None, str, object]] = [("nominal", nominal, style.INK, (0, (1, 1.5)))]
@@ -153,7 +155,7 @@ def plot_histogram(
             label = f"{name}  {100 * value:.3g} %"
             ax.axvline(100.0 * value, color=colour, linestyle=dashes, linewidth=1.6, label=label)
     shown = [f"{number} {name}" for name, number in counted.items() if number or name != "beyond the axis"]
-    ax.set_title(f"{run.sizes['sample']} circuits: {', '.join(shown)}", loc="left", fontsize="medium")
+    ax.set_title(f"{circuits(run)}: {', '.join(shown)}", loc="left", fontsize="medium")
     ax.set(xlabel="Window NRMSE (% of rms(u))", ylabel="Circuits")
     style.count_axis(ax)
     return style.finish(ax, style.SIDE_LEGEND)

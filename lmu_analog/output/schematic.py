@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.errors import DesignError
+from lmu_analog.files_out import whole_file, write_text
 from lmu_analog.output.drawings.cells import cell_sheet
 from lmu_analog.output.drawings.flow import flow_sheet
 from lmu_analog.output.drawings.links import network
@@ -16,7 +17,6 @@ from lmu_analog.output.drawings.paint import paint
 from lmu_analog.output.drawings.sheet import Sheet
 from lmu_analog.output.facts import Table
 from lmu_analog.output.figures import Figure
-from lmu_analog.output.files import whole_file, write_text
 from lmu_analog.output.style import BLUE, GREEN, ORANGE, PURPLE, VERMILLION
 from lmu_analog.output.svg import picture, svg
 

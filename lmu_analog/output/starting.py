@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.files_out import write_text
 from lmu_analog.output.design_text import commented
-from lmu_analog.output.files import write_text
 from lmu_analog.recording import read
 from lmu_analog.stimulus import occupied_bandwidth
 

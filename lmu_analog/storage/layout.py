@@ -1,17 +1,20 @@
-"""How a run lies on disk: arrays of a Zarr group, chunks of fixed size, no compressor."""
+"""How a run lies on disk: arrays of a Zarr group in chunks of fixed size, each with a checksum, no compressor."""
 
 from typing import Any, cast
 
 import numpy as np
 import zarr
+from zarr.codecs import Crc32cCodec
 
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.reasons import CODES
 
+FORMAT = 2  # of stores; 1 had no checksums
 CHUNK = 64  # samples; a unit of work, whatever the number of samples or workers
 # Samples in a file. A file costs about a millisecond whatever its size: files of 64 would hold the exact engine
 # up; 1024 samples are 0.3 MB.
 FILE = 16 * CHUNK
+MOST_SAMPLES = 10_000_000
 STATUS = ("good", "unstable", "failed")
 RESULTS = ("window_nrmse", "profile", "status", "reason")  # what a sample leaves
 ARRAYS = (*RESULTS, "done", "sample", "delay")
@@ -58,7 +61,7 @@ def make_array(group: zarr.Group, name: str, samples: int) -> None:
         chunks=tuple(sizes[n][1] for n in names),
         dtype=kind,
         fill_value=fill,
-        compressors=None,
+        compressors=Crc32cCodec(),  # four bytes a file, which tell a flipped bit
         dimension_names=names,
         attributes=attributes,
     )

@@ -1,13 +1,20 @@
-"""One writer a store: a lock file beside it, which a killed writer cannot keep."""
+"""One writer a store: a lock file beside it, which a killed writer cannot keep.
+
+Only a file that reads as a lock is taken and removed: another file of that name is somebody's.
+"""
 
 import contextlib
 import fcntl
 import os
+import re
 import socket
+import stat
 from collections.abc import Generator
 from pathlib import Path
 
 from lmu_analog.errors import StoreError
+
+_OURS = re.compile(rb"([0-9]{1,20} \S{1,255}\n)?")  # nothing yet, or a process and its computer
 
 
 @contextlib.contextmanager
@@ -34,8 +41,13 @@ def locked(path: Path) -> Generator[None, None, None]:
 
 def _acquire(path: Path, file: Path) -> int:
     while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        # A link is not followed, and a pipe not waited for: neither is a lock.
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _OURS.fullmatch(
+                os.pread(descriptor, 1000, 0)
+            ):
+                raise StoreError(f"{file} is in the way: the lock of {path.name} has this name; move it")
             _seize(descriptor, path)
             # Its last owner may have removed the file after we had opened it: then it locks nothing.
             if file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from lmu_analog.errors import SimulationError
+from lmu_analog.storage.completed import completed
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def reasons(run: xr.Dataset) -> dict[str, int]:
     """
     if "reason" not in run:
         return {}
+    run = completed(run)
     codes = [int(code) for code in run.reason.values if code != CODES["none"]]
     counted = {code: codes.count(code) for code in sorted(set(codes))}
     ranked = sorted(counted.items(), key=lambda pair: -pair[1])

@@ -1,33 +1,35 @@
 """Runs on disk: a Zarr store that xarray opens, complete sample by sample.
 
-Arrays are created once, without a compressor, in chunks of fixed size; ``done`` is written after the
+Arrays are created once, in chunks of fixed size with a checksum each; ``done`` is written after the
 results it vouches for. Attributes hold no clock, so equal runs are equal byte for byte. A writer that is
 killed leaves a store that the next one continues: what is not vouched for is run again.
 """
 
 import contextlib
-import shutil
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.storage import LocalStore
 
 from lmu_analog.design import Design
-from lmu_analog.errors import SimulationError, StoreError
+from lmu_analog.errors import DesignError, SimulationError, StoreError
+from lmu_analog.files_out import whole_folder
 from lmu_analog.memory.window import QUADRATURE
-from lmu_analog.storage.chunks import check_chunks, sweep_leftovers
-from lmu_analog.storage.layout import ARRAYS, RESULTS, array_of, make_array, make_arrays, update
+from lmu_analog.storage.chunks import check_files, read_done, read_results, sweep_leftovers
+from lmu_analog.storage.completed import of_planned
+from lmu_analog.storage.layout import FORMAT, LAYOUT, RESULTS, array_of, make_arrays, update
 from lmu_analog.storage.lock import locked
+from lmu_analog.storage.metadata import check_metadata
 from lmu_analog.storage.reasons import CODES
 
 GOOD, UNSTABLE, FAILED = 0, 1, 2  # places in ``layout.STATUS``
 _IMPLIED = np.array([CODES["none"], CODES["unstable"], CODES["impossible"]], np.int8)  # by status
 _ALONG = ("sample", *RESULTS, "done")  # what has a sample axis
-_FORMAT = 1
 # Of a run whose attributes do not say.
 UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random", "kernel": "numpy"}
 
@@ -84,7 +86,7 @@ class Store:
     @property
     def done(self) -> np.ndarray:
         """Which samples are complete, (n,) bool."""
-        return np.asarray(array_of(self.group, "done")[:], bool)
+        return read_done(self.path, self.group)
 
     def write(self, results: Sequence[Results]) -> None:
         """Write samples, a file once whatever the number of results, then vouch for them.
@@ -107,9 +109,9 @@ class Store:
                 "goes on from there"
             ) from error
 
-    def dataset(self) -> xr.Dataset:
-        """Read the run as a dataset, in memory."""
-        return open_run(self.path)
+    def dataset(self, samples: int | None = None) -> xr.Dataset:
+        """Read the run, or its samples below a number, as a dataset in memory."""
+        return open_run(self.path, samples)
 
 
 def manifest(
@@ -121,7 +123,7 @@ def manifest(
     """
     chosen = {"sampling": sampling, "kernel": kernel}
     told = {key: value for key, value in chosen.items() if value != UNLESS_SAID[key]}
-    return {"format": _FORMAT, "engine": engine, "seed": seed, **told, **design.provenance}
+    return {"format": FORMAT, "engine": engine, "seed": seed, **told, **design.provenance}
 
 
 @contextlib.contextmanager
@@ -136,9 +138,11 @@ def opened(
         As ``create`` and ``resume`` do, or if another process writes the store.
     """
     if resumed:
-        _group(path, mode="r")
+        check_metadata(path)
     elif path.exists():
         raise _exists(path)
+    if path.is_symlink():  # the link stays, and the lock lies beside the store itself
+        path = path.resolve()
     with locked(path):
         yield (resume if resumed else create)(path, described, samples)
 
@@ -153,18 +157,14 @@ def create(path: Path, described: dict[str, str | int | float], samples: int) ->
     """
     if path.exists():
         raise _exists(path)
-    # A writer that is killed here leaves no half of a store under the name that people look at.
-    unfinished = path.with_name(f"{path.name}.new")
     try:
-        if unfinished.exists():
-            _remove(unfinished)
-        group = zarr.open_group(unfinished, mode="w-", zarr_format=3)
-        group.attrs.update(described)
-        make_arrays(group, samples)
-        unfinished.rename(path)
-    except OSError as error:
-        _remove(unfinished)
-        raise StoreError(f"{path} cannot be made: {_why(error)}") from error
+        # A writer that is killed here leaves no half of a store under the name that people look at.
+        with whole_folder(path) as unfinished:
+            group = zarr.open_group(LocalStore(unfinished), mode="w-", zarr_format=3)
+            group.attrs.update(described)
+            make_arrays(group, samples)
+    except DesignError as error:
+        raise StoreError(str(error)) from error
     return Store(path, _group(path, mode="r+"))
 
 
@@ -174,13 +174,6 @@ def _exists(path: Path) -> StoreError:
 
 def _why(error: OSError) -> str:
     return str(error.strerror or error)
-
-
-def _remove(path: Path) -> None:
-    """Remove a folder for good: zarr's other writers may still be at work when the first has failed."""
-    for _ in range(20):
-        shutil.rmtree(path, ignore_errors=True)
-        time.sleep(0.02)
 
 
 def resume(path: Path, described: dict[str, str | int | float], samples: int) -> Store:
@@ -200,7 +193,7 @@ def resume(path: Path, described: dict[str, str | int | float], samples: int) ->
                 f"{path} is of another run: its {key} is {found.get(key)!r}, not {wanted.get(key)!r}; "
                 "give another -o, or what it was made with"
             )
-    _check(path, group)
+    check_files(path, group)
     return extend(Store(path, group), samples)
 
 
@@ -216,66 +209,61 @@ def extend(store: Store, samples: int) -> Store:
 def _extend(path: Path, group: zarr.Group, samples: int) -> None:
     """Bring all arrays to one length, also where a writer was killed between two of them."""
     sweep_leftovers(path)
-    if "reason" not in group:
-        make_array(group, "reason", array_of(group, "status").shape[0])
-        status = np.asarray(array_of(group, "status")[:])
-        array_of(group, "reason")[:] = np.where(status == FAILED, CODES["unknown"], _IMPLIED[status])
-    length = max(samples, *_lengths(group))
+    length = max(samples, *(array_of(group, name).shape[0] for name in _ALONG))
     for name in _ALONG:
         if (array := array_of(group, name)).shape[0] < length:
             array.resize((length, *array.shape[1:]))
-    if not np.array_equal(np.asarray(array_of(group, "sample")[:]), np.arange(length)):
-        array_of(group, "sample")[:] = np.arange(length)
+    for name, wanted in (("sample", np.arange(length)), ("delay", QUADRATURE.r)):
+        array = array_of(group, name)
+        # Points of the window from another processor may end in another digit, and stay.
+        if not np.allclose(np.asarray(array[:]), wanted, rtol=0.0, atol=1e-12):
+            array[:] = wanted
 
 
-def _lengths(group: zarr.Group) -> set[int]:
-    return {array_of(group, name).shape[0] for name in _ALONG if name in group}
+def open_run(path: Path | str, samples: int | None = None) -> xr.Dataset:
+    """Read a run as a dataset, in memory: the samples that are done.
 
+    Parameters
+    ----------
+    path : Path or str
+    samples : int, optional
+        Only those below this number; all unless given.
 
-def open_run(path: Path | str) -> xr.Dataset:
-    """Read a run as a dataset, in memory.
+    Returns
+    -------
+    xarray.Dataset
+        Of a run that is not complete, ``planned`` says how many samples there were to be, and ``warnings`` says it
+        in words.
 
     Raises
     ------
     StoreError
-        If there is none, or a file of it is damaged or missing.
+        If there is no run, nothing of it is done, it is of another layout, or a file of it is missing, altered or
+        holds what no engine writes.
     """
-    group = _group(Path(path), mode="r")
-    if len(_lengths(group)) > 1:
+    path = Path(path)
+    lengths = check_metadata(path)
+    if len(set(lengths.values())) > 1:
         raise StoreError(f"{path}: an extension of it was interrupted; --resume finishes that")
-    _check(Path(path), group)
-    try:
-        with xr.open_zarr(path, consolidated=False) as lazy:
-            return lazy.load()
-    except (ValueError, OSError) as error:
-        raise _damaged(Path(path), str(error)) from None
+    group = _group(path, mode="r")
+    done = read_done(path, group)[:samples]
+    read = read_results(path, group, np.flatnonzero(done))
+    run = xr.Dataset(
+        {name: (LAYOUT[name][0], read[name], LAYOUT[name][3]) for name in RESULTS}
+        | {"done": (("sample",), np.ones(len(read["sample"]), bool))},
+        coords={name: ((name,), read[name], LAYOUT[name][3]) for name in ("sample", "delay")},
+        attrs=group.attrs.asdict(),
+    )
+    return of_planned(run, len(done), str(path))
 
 
-def _check(path: Path, group: zarr.Group) -> None:
-    # A store without reasons was written by a version that left out files of nothing but fill values.
-    check_chunks(path, group, RESULTS if "reason" in group else ())
-
-
-def _damaged(path: Path, how: str) -> StoreError:
-    return StoreError(f"{path} is damaged ({how[:80]}); remove it and run it again")
-
-
-def _group(path: Path, *, mode: str) -> zarr.Group:
-    if not path.exists():
-        raise StoreError(f"{path} does not exist; make it with lmu-analog montecarlo")
-    try:
-        group = zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
-    except (FileNotFoundError, ValueError):
-        group = None
-    if group is None or group.attrs.get("format") != _FORMAT or "done" not in group:
-        raise StoreError(f"{path} is no Monte Carlo run of this program")
-    if missing := [name for name in ARRAYS if name not in group and name != "reason"]:
-        raise _damaged(path, f"{missing[0]} is missing")
-    return group
+def _group(path: Path, *, mode: Literal["r", "r+"]) -> zarr.Group:
+    check_metadata(path)
+    return zarr.open_group(LocalStore(path, read_only=mode == "r"), mode=mode, zarr_format=3)
 
 
 def finished(path: Path, samples: int) -> int:
     """Count the samples below ``samples`` that a store already has; 0 where there is none."""
     if not path.exists():
         return 0
-    return int(Store(path, _group(path, mode="r")).done[:samples].sum())
+    return int(read_done(path, _group(path, mode="r"))[:samples].sum())

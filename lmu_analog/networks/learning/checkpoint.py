@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lmu_analog.errors import SimulationError, StoreError
+from lmu_analog.errors import DesignError, SimulationError, StoreError
+from lmu_analog.files_out import write_bytes
 from lmu_analog.networks.learning.specification import Network
 
 
@@ -110,15 +109,7 @@ def save(path: Path | None, state: State, about: str) -> None:
     memory = io.BytesIO()
     arrays: dict[str, Any] = {f"leaf{k}": np.asarray(v) for k, v in enumerate(leaves)}
     np.savez(memory, about=np.array(kept), **arrays)
-    half = None
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        half = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(memory.getvalue())
-        half.replace(path)
-    except OSError as error:
-        raise SimulationError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        if half is not None:
-            half.unlink(missing_ok=True)
+        write_bytes(path, memory.getvalue())
+    except DesignError as error:
+        raise SimulationError(str(error)) from error

@@ -8,10 +8,10 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError
+from lmu_analog.files_out import write_text
 from lmu_analog.output.export.kicad import kicad
 from lmu_analog.output.export.lists import bom, components_json
 from lmu_analog.output.export.veriloga import verilog_a
-from lmu_analog.output.files import write_text
 from lmu_analog.output.schematic import as_svg
 
 # Format to its suffix, which the receiving program insists on (none where any will do), and its writer.

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lmu_analog.errors import DesignError
-from lmu_analog.output.files import write_text
+from lmu_analog.files_out import write_text
 from lmu_analog.output.report.sections import Made, as_json, make
 from lmu_analog.output.report.subject import Subject
 from lmu_analog.output.report.verdict import Verdict, about, headline, title, verdict

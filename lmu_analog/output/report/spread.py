@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from lmu_analog.analysis.calibration import calibrate
 from lmu_analog.analysis.corners import Axes, corners
-from lmu_analog.ensembles.yields import counts, percentiles
+from lmu_analog.ensembles.yields import counts, percentiles, warnings
 from lmu_analog.output import calibration, facts, figures
 from lmu_analog.output import corners as cornered
 from lmu_analog.output.facts import percent
@@ -15,6 +15,7 @@ from lmu_analog.output.jobs import against_theory
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.summary import good_circuits
 from lmu_analog.output.svg import draw, picture
+from lmu_analog.storage.completed import circuits
 from lmu_analog.storage.reasons import reasons
 from lmu_analog.theory.sensitivity import elements, tighten
 
@@ -34,9 +35,12 @@ def mismatch(subject: Subject) -> Section:
         "nrmse": percentiles(run),
         "yield": good_circuits(run, design),
         "theory": None if theory is None else asdict(theory),
+        "warnings": warnings(run),
     }
-    lead = f"{run.sizes['sample']} circuits, {run.attrs['engine']} engine, seed {run.attrs['seed']}."
-    return Section(lead, (drawn,), (facts.ensemble(run, design, theory),), content=content)
+    lead = f"{circuits(run)}, {run.attrs['engine']} engine, seed {run.attrs['seed']}."
+    return Section(
+        lead, (drawn,), (facts.ensemble(run, design, theory),), tuple(warnings(run)), content=content
+    )
 
 
 def sensitivity(subject: Subject) -> Section:

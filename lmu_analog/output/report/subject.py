@@ -16,6 +16,7 @@ from lmu_analog.ensembles.comparison import predict, theory_of
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.output.facts import Table
 from lmu_analog.output.figures import Figure
+from lmu_analog.storage.completed import completed
 
 LARGE = 12  # order above which calibration takes long
 
@@ -80,6 +81,10 @@ class Subject:
     text: str = ""
     written: str = ""
     settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        if self.run is not None:
+            object.__setattr__(self, "run", completed(self.run))
 
     @cached_property
     def merits(self) -> Merits | str:

@@ -59,7 +59,9 @@ def _verdict(subject: Subject) -> Verdict:
         return _without_run(met, subject.predicted_yield, subject.design.wanted_yield)
     found, samples = yield_within(subject.run, limit), subject.run.sizes["sample"]
     within = f"{round(found.value * samples)} of {samples} mismatched circuits do"
-    sentence = f"{met}; {within} ({interval(found)})."
+    planned = subject.run.attrs.get("planned", samples)
+    undone = "" if planned == samples else f" Only {samples} of {planned} samples are done."
+    sentence = f"{met}; {within} ({interval(found)}).{undone}"
     if (wanted := subject.design.wanted_yield) is not None:
         return _with_wanted(subject.run, found, wanted, sentence=sentence)
     if found.value < LEAST_YIELD:
