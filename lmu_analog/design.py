@@ -230,9 +230,18 @@ class Design:
     @cached_property
     def temperature_law(self) -> TemperatureLaw:
         """How values drift: as the technology says, but for the classes of ``drift``."""
-        named = {k: t.device for k, t in self.mismatch.items() if t.device}
-        known = {} if self.technology is None else technology(self.technology).drifts(named)
+        known = {} if self.technology is None else technology(self.technology).drifts(self._devices)
         return TemperatureLaw.of({**known, **self.drift})
+
+    @cached_property
+    def unknown_drift(self) -> dict[str, str]:
+        """Classes that drift nobody knows how far, each with the technology's device that stands for it."""
+        unknown = {} if self.technology is None else technology(self.technology).without_drift(self._devices)
+        return {kind: device for kind, device in unknown.items() if kind not in self.drift}
+
+    @property
+    def _devices(self) -> dict[str, str]:
+        return {k: t.device for k, t in self.mismatch.items() if t.device}
 
     @property
     def provenance(self) -> dict[str, str | int | float]:
@@ -273,6 +282,12 @@ def _check_circuit(design: Design) -> None:
     _ = design.tolerances  # the technology may have no such device
     if design.temperature is not None and not (design.technology or design.drift):
         raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")
+    if design.temperature is not None and design.unknown_drift:
+        kind, device = next(iter(design.unknown_drift.items()))
+        raise DesignError(
+            f"[circuit] temperature: the coefficient of {device} of {design.technology} is not known; "
+            f'give it, for example [drift] {kind} = "100 ppm"'
+        )
     if design.wanted_yield is not None and design.nrmse is None:
         raise DesignError("[spec] yield: needs nrmse, the limit that so many circuits must keep")
     if design.transconductor is not None:

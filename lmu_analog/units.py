@@ -15,6 +15,7 @@ UNITS = ("s", "Hz", "V", "F", "Ohm", "H", "A", "S", "V/s", "V/rtHz", "A/rtHz")
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,4}))?\s*(\S*)")
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")  # the micro sign and the Greek letter mu
 _AREAS = {"": 0, "m2": 0, "mm2": -6, "um2": -12, "nm2": -18}
+_LENGTHS = {"": 0, "m": 0, "mm": -3, "um": -6, "nm": -9}
 _SHARES = {"": 0, "%": -2, "ppm": -6}
 _PREFIX_OF = {power: prefix for prefix, power in PREFIXES.items()}
 
@@ -60,6 +61,16 @@ def area(text: object) -> float:
     value : float, m^2
     """
     return _read(text, _AREAS, "an area such as '25 um2'")
+
+
+def length(text: object) -> float:
+    """Read the width or length of a device such as ``"2 um"``.
+
+    Returns
+    -------
+    value : float, m
+    """
+    return _read(text, _LENGTHS, "a length such as '2 um'")
 
 
 def temperature(text: object) -> float:

@@ -10,6 +10,7 @@ import pytest
 from lmu_analog import cli
 from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.experiments import frame
+from lmu_analog.version import __version__
 
 STORED = sorted(path.stem for path in frame.STORED.glob("*.json"))
 PROVENANCE = {"command", "seed", "seconds", "date", "version", "machine", "result"}
@@ -66,6 +67,13 @@ def test_a_stored_result_says_how_it_came_about_and_is_laid_out(name):
     shown = frame.text(name, content).splitlines()
     assert shown[0] == frame.EXPERIMENTS[name][1]
     assert content["command"] in shown[-1]
+
+
+def test_a_result_of_another_version_is_marked():
+    content = frame.stored("learned-theta")
+    now = frame.text("learned-theta", {**content, "version": __version__}).splitlines()[-1]
+    before = frame.text("learned-theta", {**content, "version": "0.0.1"}).splitlines()[-1]
+    assert before == f"{now}, by version 0.0.1: not run again with {__version__}"
 
 
 def test_a_run_and_its_stored_result_print_the_same_keys(adding, capsys):

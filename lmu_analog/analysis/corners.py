@@ -73,7 +73,8 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
         (V, rms over the window, at rest) and ``headroom`` (fraction of the rail that the largest amplifier output
         leaves; negative where it clips, NaN without real op-amps); of mismatched ones ``median_nrmse``,
         ``p95_nrmse``, ``unstable`` (a fraction) and ``offset_rms`` (V, over samples).
-        Attributes ``lot_resistor`` and so on: the ends of the process axes, fractions.
+        Attributes ``lot_resistor`` and so on: the ends of the process axes, fractions; ``unknown_drift``: classes
+        that the circuit has and temperature leaves where they are, as their coefficients are not known.
 
     Raises
     ------
@@ -106,7 +107,11 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
         },
     )
     return _with_supply(result, axes.supplies).assign_attrs(
-        seed=seed, samples=len(local), **{f"lot_{k}": v for k, v in lots.items()}, **design.provenance
+        seed=seed,
+        samples=len(local),
+        unknown_drift=[k for k in design.unknown_drift if any(k in p.classes for p in circuit.parameters)],
+        **{f"lot_{k}": v for k, v in lots.items()},
+        **design.provenance,
     )
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from lmu_analog.circuits.components import MismatchClass
 from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.errors import DesignError
-from lmu_analog.units import area, fraction
+from lmu_analog.units import area, fraction, length
 
 Distribution = Literal["gauss3", "gauss", "uniform", "lognormal"]
 Scale = Literal["none", "units"]
@@ -17,6 +17,8 @@ Scale = Literal["none", "units"]
 CLASSES: tuple[str, ...] = get_args(MismatchClass)
 DISTRIBUTIONS: tuple[str, ...] = get_args(Distribution)
 MADE_OF_UNITS = ("resistor", "capacitor", "inductor", "transconductor")
+BY_TECHNOLOGY = ("edge", "sheet")  # fields that nobody writes
+LEAST_WIDTH = 1e-8  # m
 LEAST_AREA, LARGEST_AREA = 1e-16, 1e-2  # m^2: 10 nm squared to 10 cm squared
 
 
@@ -40,6 +42,11 @@ class Tolerance:
         three figures above are not used.
     device : str
         Name of the technology's device; the first of the class unless given.
+    width : float or None, m
+        Of the device of that area; unless given as the value asks, see ``spreads``.
+    edge, sheet : float, m and Ohm
+        From the technology: what the width and the length of a device deviate by, as ``tolerance`` is given, and
+        the resistance of a square, 0 where it has none.
     """
 
     tolerance: float = 0.0
@@ -48,6 +55,9 @@ class Tolerance:
     scale: Scale = "none"
     area: float | None = None
     device: str = ""
+    width: float | None = None
+    edge: float = 0.0
+    sheet: float = 0.0
 
     @property
     def by_technology(self) -> bool:
@@ -80,13 +90,14 @@ def read_tolerance(given: object) -> Tolerance:
         If a key, a distribution or a number is wrong, or a tolerance is given beside an area.
     """
     if isinstance(given, Tolerance):
-        unused = ("tolerance", "distribution", "lot") if given.by_technology else ("area", "device")
+        unused = ("tolerance", "distribution", "lot") if given.by_technology else ("area", "device", "width")
+        unused = (*unused, *BY_TECHNOLOGY)
         given = {key: value for key, value in asdict(given).items() if key not in unused}
     table: dict[str, Any] = given if isinstance(given, dict) else {"tolerance": given}
-    known = [f.name for f in fields(Tolerance)]
+    known = [f.name for f in fields(Tolerance) if f.name not in BY_TECHNOLOGY]
     if extra := sorted(set(table) - set(known)):
         raise DesignError(f"unknown key {extra[0]!r:.40}; known are {', '.join(known)}")
-    if table.keys() & {"area", "device"}:
+    if table.keys() & {"area", "device", "width"}:
         return _by_technology(table)
     if not table.keys() & {"tolerance", "lot"}:
         raise DesignError("a tolerance table needs tolerance, lot, or both; or area or device")
@@ -107,7 +118,16 @@ def _by_technology(table: dict[str, Any]) -> Tolerance:
         size = area(size)
         if not LEAST_AREA <= size <= LARGEST_AREA:
             raise DesignError(f"area = {size:g} m^2 is outside {LEAST_AREA:g} to {LARGEST_AREA:g} m^2")
-    return Tolerance(scale=_scale(table), area=size, device=device)
+    width = table.get("width")
+    if width is not None:
+        width = length(width)
+        if size is None:
+            raise DesignError("width without area: give the area W L too, for example area = '100 um2'")
+        if not LEAST_WIDTH <= width <= size / LEAST_WIDTH:
+            raise DesignError(
+                f"width = {width:g} m with area = {size:g} m^2; width and length are at least {LEAST_WIDTH:g} m"
+            )
+    return Tolerance(scale=_scale(table), area=size, device=device, width=width)
 
 
 def _scale(table: dict[str, Any]) -> Scale:
@@ -148,10 +168,22 @@ def spreads(tolerance: Tolerance, nominal: Float[np.ndarray, " k"]) -> Float[np.
     With ``scale = "units"`` the smallest is one unit, which strays by the tolerance, and a device of n times
     its value is made of n of them (resistors in series, capacitors in parallel) that stray independently:
     its sum strays by the tolerance over sqrt(n). n need not be whole.
+
+    Where the technology says how far edges deviate, width W and length L of a device do so independently: its
+    tolerance is the root of tolerance^2 + (edge/W)^2 + (edge/L)^2. W L is the area; W is as given, or makes the value
+    (a resistor has value/sheet squares), or that of a square.
     """
-    if tolerance.scale == "none" or not len(nominal):
-        return np.full(len(nominal), tolerance.tolerance)
-    return tolerance.tolerance / np.sqrt(nominal / nominal.min())
+    if not len(nominal):
+        return np.zeros(0)
+    count = nominal / nominal.min() if tolerance.scale == "units" else np.ones(len(nominal))
+    local = np.full(len(nominal), tolerance.tolerance)
+    if tolerance.edge and tolerance.area is not None:
+        squares = nominal / count / tolerance.sheet if tolerance.sheet else np.ones(len(nominal))
+        width = np.sqrt(tolerance.area / squares) if tolerance.width is None else tolerance.width
+        local = np.sqrt(
+            local**2 + (tolerance.edge / width) ** 2 + (tolerance.edge * width / tolerance.area) ** 2
+        )
+    return local / np.sqrt(count)
 
 
 def _spread(given: object) -> float:

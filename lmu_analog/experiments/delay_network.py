@@ -42,6 +42,7 @@ MISMATCH: dict[str, dict[str, Any]] = {
     "tolerance": {"tolerance": "1 %"},  # gauss3: sigma is a third of it
     "sigma": {"tolerance": "1 %", "distribution": "gauss"},
 }
+SERIES = ("E96", "E24")
 NAMES = {"nominal": "nominal", "tolerance": "1 % tolerance", "sigma": "sigma = 1 %"}
 _THESIS = "Voelker, PhD thesis, University of Waterloo, 2019"
 PUBLISHED = (
@@ -151,6 +152,7 @@ def run(options: Options, progress: Progress) -> dict[str, Any]:
         "truncation": whole_window_nrmse(ideal, wanted.true),
         "circuit": _parts(nominal, circuit),
         "noise_nrmse": float(np.sqrt(noise_v2)) / input_.rms,
+        "standard_values": {series: _standard(nominal.replace(values=series), options) for series in SERIES},
         "active_rc": {name: _compared(options, name, errors) for name, errors in simulated.items()},
         "coefficients": [
             {**_of_coefficients(sigma, options), "published": figure}
@@ -158,6 +160,13 @@ def run(options: Options, progress: Progress) -> dict[str, Any]:
         ],
         "published": [dict(zip(("what", "low", "high", "source"), row, strict=True)) for row in PUBLISHED],
     }
+
+
+def _standard(design: Design, options: Options) -> dict[str, float]:
+    """Give the errors of the nominal circuit in parts that one can buy, exact engine."""
+    circuit = build(design)
+    ideal, window = _errors(extract(circuit, circuit.values[None]), options.seed)[0].tolist()
+    return {"ideal": ideal, "window": window}
 
 
 def _parts(design: Design, circuit: Circuit) -> dict[str, Any]:
@@ -273,6 +282,10 @@ def rows(result: dict[str, Any]) -> Table:
     for name, found in result["active_rc"].items():
         for engine in ("ngspice", "exact"):
             lines.append((f"active-RC, {NAMES[name]}, {engine}", *_cells(found[engine])))
+    for series, found in result.get("standard_values", {}).items():  # stored runs of 0.1.0 have none
+        what = f"active-RC, nominal, resistors and capacitors of {series}, exact"
+        lines.append((what, "1", f"{found['ideal']:.2g}", "", f"{found['window']:.4f}"))
+    lines.append(("active-RC, noise alone", "", f"{result['noise_nrmse']:.2g}", "", ""))
     for one in result["coefficients"]:
         lines.append((f"coefficients alone, sigma = {100 * one['sigma']:g} %", *_cells(one)))
         lines.append(("  published", "", f"{one['published']:.3f}", "", ""))

@@ -200,6 +200,8 @@ def text(name: str, content: dict[str, Any]) -> str:
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in cells]
     seed = "" if content["seed"] is None else f", seed {content['seed']}"
     about = f"{content['command']}{seed}, {content['seconds']:.3g} s, {content['date']}"
+    if content["version"] != __version__:
+        about += f", by version {content['version']}: not run again with {__version__}"
     return "\n".join([EXPERIMENTS[name][1], "", *lines, "", about])
 
 

@@ -34,7 +34,7 @@ def plot_digits_loss(result: dict[str, Any], ax: Axes | None = None) -> Axes:
     """
     ax = _losses(result["digits"], style.axes(ax), linear=1.0)
     published = result["published"]
-    said = fill(f"published: {published['task']}", WIDTH)
+    said = fill(f"published whole circuit (beside the whole cell): {published['task']}", WIDTH)
     ax.axhline(published["loss"], color=style.INK, linestyle="--", linewidth=1.2, label=said)
     ax.set(title="Digits", ylabel="Accuracy lost (points)")
     ax.set_yticks([-1, 0, 1, 3, 10, 30], ["−1", "0", "1", "3", "10", "30"])
@@ -68,5 +68,7 @@ def _losses(levels: dict[str, Any], ax: Axes, *, linear: float) -> Axes:
     ax.set_yscale("symlog", linthresh=linear)
     ax.set_xticks(range(len(levels)), [f"{100.0 * float(sigma):g} %" for sigma in levels])
     ax.minorticks_off()
-    ax.set(xlabel="Mismatch, sigma of every element; bars: 95 % intervals")
+    ax.set(
+        xlabel="Mismatch, sigma of every element; bars: 95 % intervals of the mean of networks, one split of the data"
+    )
     return ax

@@ -32,6 +32,7 @@ def content(found: xr.Dataset) -> dict[str, Any]:
     kept = ("order", "family", "realization", "seed", "samples", "theta")
     return {
         **{key: found.attrs[key] for key in kept},
+        "unknown_drift": list(found.attrs["unknown_drift"]),
         "axes": {d: found[d].values.tolist() for d in dims},
         "lots": {k.removeprefix("lot_"): v for k, v in found.attrs.items() if k.startswith("lot_")},
         "one_at_a_time": [{"corner": corner, **_figures(at)} for corner, at in one_at_a_time(found)],
@@ -84,6 +85,10 @@ def remarks(given: dict[str, Any]) -> tuple[str, ...]:
         said.append("no process corners: give lots in [mismatch], or [circuit] technology")
     if len(given["axes"]["temperature"]) == 1:
         said.append("no temperature corners: give [drift], or [circuit] technology")
+    said += [
+        f"temperature leaves every {kind} where it is: its coefficient is not known; give [drift] {kind}"
+        for kind in given["unknown_drift"]
+    ]
     if given["worst"]["headroom"] < 0.0 or any(c["headroom"] < 0.0 for c in given["corners"]):
         said.append("warning: amplifiers clip in some corners, which the figures do not contain")
     return tuple(said)

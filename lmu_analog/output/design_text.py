@@ -10,7 +10,7 @@ from lmu_analog.circuits.temperature import Drift
 from lmu_analog.circuits.tolerance import Group, Tolerance
 from lmu_analog.circuits.values import SERIES
 from lmu_analog.design import Design
-from lmu_analog.units import area, fraction, parse, write
+from lmu_analog.units import area, fraction, length, parse, write
 
 # Settings that are one of a few words: what is left out, and what the line says.
 CHOICES = (
@@ -132,7 +132,8 @@ def _tolerance(tolerance: Tolerance) -> str:
     if tolerance.by_technology:
         device = [f"device = {json.dumps(tolerance.device)}"] if tolerance.device else []
         size = [f"area = {json.dumps(_area(tolerance.area))}"] if tolerance.area is not None else []
-        return f"{{ {', '.join(device + size + scale)} }}"
+        width = [f"width = {json.dumps(_width(tolerance.width))}"] if tolerance.width is not None else []
+        return f"{{ {', '.join(device + size + width + scale)} }}"
     if tolerance.distribution == "gauss3" and not tolerance.lot and not scale:
         return plain
     lot = [f"lot = {json.dumps(_percent(tolerance.lot))}"] if tolerance.lot else []
@@ -143,6 +144,11 @@ def _tolerance(tolerance: Tolerance) -> str:
 def _area(value: float) -> str | float:
     text = f"{value / UM2:.10g} um2"
     return text if area(text) == value else value
+
+
+def _width(value: float) -> str | float:
+    text = f"{value / 1e-6:.10g} um"
+    return text if length(text) == value else value
 
 
 def _list(patterns: tuple[str, ...]) -> str:
