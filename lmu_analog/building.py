@@ -53,12 +53,11 @@ def _in_its_place(circuit: Circuit, design: Design) -> Circuit:
 
 def _designed(design: Design) -> Circuit:
     realized = realization(design)
-    swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
     scale = state_scale(
         realized.structure,
         design.bandwidth,
         amplitude=design.full_scale,
-        swing=swing,
+        swing=full_swing(design),
         scaling=cast("Scaling", design.scaling),
     )
     circuit = FAMILIES[design.family].build(realized, scale, options(design))
@@ -70,6 +69,11 @@ def _designed(design: Design) -> Circuit:
         return circuit
     rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
     return rounded.circuit if design.pairs is None else paired(rounded, design.values, bound=design.pairs)
+
+
+def full_swing(design: Design) -> float:
+    """Give the amplitude, V, that the worst sine of the band has at outputs: the swing less the headroom."""
+    return (1.0 - design.headroom) * min(design.supply, design.opamp_model.swing)
 
 
 def options(design: Design) -> Options:

@@ -74,7 +74,7 @@ class Design:
     supply : float, V
         The circuit runs from +-supply.
     headroom : float
-        Fraction of the supply that the worst sine of the band leaves free.
+        Fraction of the op-amps' output swing that the worst sine of the band leaves free.
     scaling, predistort, values : str
         Law of the scaling to the rails; "gbw" for resistors that make up for slow op-amps; the series
         of standard values.

@@ -216,9 +216,20 @@ def _check_length(looked_at: Grid, design: Design) -> None:
         )
 
 
-def ideal_window(looked_at: Grid, theta: float) -> np.ndarray:
-    """Give what the window truly holds, u(t - r theta), at the quadrature points; (t, q), V."""
-    return looked_at.stimulus(looked_at.time[:, None] - theta * window.QUADRATURE.r)
+def places(stimulus: Stimulus, order: int, theta: float) -> window.Quadrature:
+    """Choose where in the window an error is taken, so that its integral is right for any memory of an order."""
+    match stimulus:
+        case Tones() as tones:
+            return window.quadrature_for(order, (tones.frequency, tones.phasor), theta)
+        case Recording():
+            return window.QUADRATURE
+
+
+def ideal_window(
+    looked_at: Grid, theta: float, quadrature: window.Quadrature = window.QUADRATURE
+) -> np.ndarray:
+    """Give what the window truly holds, u(t - r theta), at the places of a rule; (t, q), V."""
+    return looked_at.stimulus(looked_at.time[:, None] - theta * quadrature.r)
 
 
 def reference_states(looked_at: Grid, order: int, theta: float) -> np.ndarray:
@@ -251,26 +262,33 @@ def _dataset(
     theta, rms = design.theta, looked_at.rms
     ideal = exact_states(legendre(design.order, theta), looked_at)
     reference = reference_states(looked_at, design.order, theta)
-    truth = ideal_window(looked_at, theta)
-    rows = window.readout(design.order, window.QUADRATURE.r)
-    profile = window.time_profile(states, truth, rms)
-    volts, share = {"units": "V"}, {"units": "1"}
-    figures = {
-        "window_nrmse": window.window_nrmse(profile),
-        "truncation_nrmse": window.window_nrmse(window.time_profile(ideal, truth, rms)),
-        "reference_nrmse": window.window_nrmse(window.time_profile(states, reference @ rows.T, rms)),
+    rule = places(looked_at.stimulus, design.order, theta)
+    truth = ideal_window(looked_at, theta, rule)
+    rows = window.readout(design.order, rule.r)
+    versus = {
+        "window": (states, truth),
+        "truncation": (ideal, truth),
+        "reference": (states, reference @ rows.T),
     }
+    profiles = {
+        name: window.time_profile(given, wanted, rms, quadrature=rule)
+        for name, (given, wanted) in versus.items()
+    }
+    volts, share = {"units": "V"}, {"units": "1"}
     return xr.Dataset(
         {
-            **{name: ((), float(value), share) for name, value in figures.items()},
+            **{
+                f"{name}_nrmse": ((), float(window.window_nrmse(profile, rule)), share)
+                for name, profile in profiles.items()
+            },
             "seconds": ((), seconds, {"units": "s"}),
-            "profile": ("delay", profile, share),
+            "profile": ("delay", profiles["window"][rule.shown], share),
             "input": ("time", looked_at.values, volts),
             "states": (("time", "state"), states, volts),
             "ideal_states": (("time", "state"), ideal, volts),
             "reference_states": (("time", "state"), reference, volts),
-            "window": (("time", "delay"), truth, volts),
-            "estimate": (("time", "delay"), states @ rows.T, volts),
+            "window": (("time", "delay"), truth[:, rule.shown], volts),
+            "estimate": (("time", "delay"), states @ rows[rule.shown].T, volts),
         },
         coords={
             "time": ("time", looked_at.time, {"units": "s"}),

@@ -12,6 +12,7 @@ from lmu_analog.circuits.tape import Number, Tape, program
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.ensembles.kernel import check_kernel, compiled_draw, draw_keys
 from lmu_analog.errors import StoreError
+from lmu_analog.memory.window import POINTS
 from lmu_analog.mismatch.law import Mismatch, draw
 
 pytest.importorskip("numba")
@@ -132,3 +133,11 @@ def test_what_is_written_twice_is_done_once():
     x, y = tape.load(0), tape.load(1)
     made = program(tape, {0: x * y, 1: -(y * x)}, 2)
     assert len(made.code) == 5  # two loads, one product, two stores
+
+
+def test_the_compiled_kernel_takes_the_places_of_wide_windows_too():
+    design = Design(order=3, theta="1 ms", bandwidth="21 kHz", mismatch={"resistor": "5 %"})
+    quick, slow = (exact_chunk(design, 0, range(20), kernel=kernel) for kernel in ("numba", "numpy"))
+    assert slow.profile.shape[1] == POINTS
+    np.testing.assert_allclose(quick.window_nrmse, slow.window_nrmse, rtol=1e-8)
+    np.testing.assert_allclose(quick.profile, slow.profile, rtol=1e-8)

@@ -18,7 +18,7 @@ from pathlib import Path
 from lmu_analog.storage.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60.0)
+    time.sleep(600.0)
 """
 
 

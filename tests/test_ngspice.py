@@ -47,9 +47,14 @@ def test_an_ac_sweep_gives_complex_values(worker):
     ("body", "message"),
     [
         ("X1 u x nothing\nR1 x 0 1000.0", "unknown subckt"),
-        ("D1 u x nothing\nR1 x 0 1000.0", "Error on line 3"),
+        (
+            "D1 u x nothing\nR1 x 0 1000.0",
+            "Error on line 3.*: d1 u x nothing: could not find a valid modelname",
+        ),
         ("R1 u x 1000.0\nV2 x 0 1\nV3 x 0 2", "timestep too small"),
-        ("B1 x 0 V=nothing(v(u))\nR1 x 0 1000.0", "no such function"),
+        ("B1 x 0 V=nothing(v(u))\nR1 x 0 1000.0", r"no such function 'nothing': b1 x 0 v="),
+        ("B1 x 0 V=(v(u)&1)\nR1 x 0 1000.0", r"syntax error.*: & .*: b1 x 0 v="),
+        ("D1 u x DX\nR1 x 0 1000.0\n.model DX D(ISX=1)", r"dx d\(isx=1\).*: unrecognized parameter \(isx\)"),
         ("B1 x 0 V=1/(v(u)-v(u))\nR1 x 0 1000.0", "not finite"),
         ("R1 u y 1000.0\nC1 y 0 1e-9", r"no vector v\(x\)"),
         ("R1 u x 1000.0\nR1 u x 1000.0\nC1 x 0 1e-9", "Error on line 4"),
@@ -72,9 +77,44 @@ def test_a_deck_that_fails_to_load_never_repeats_the_previous_one(worker):
 
 
 @pytest.mark.ngspice
-def test_an_undefined_parameter_is_an_error_in_a_process_of_its_own():
-    with Worker() as own, pytest.raises(SimulationError, match="ngspice"):
+def test_an_undefined_parameter_is_named_and_ends_the_library():
+    with Worker() as own, pytest.raises(SimulationError, match=r"^ngspice: Undefined parameter \[nothing\]"):
         run(own, "B1 x 0 V={nothing}*v(u)\nR1 x 0 1000.0")
+
+
+@pytest.mark.ngspice
+def test_names_of_nodes_and_devices_are_no_messages(worker):
+    cell = (
+        ".subckt cell i o\nR-error i error 1k\nC1 error 0 1n\nR2 error missing 1k\nRfatal missing o 1\n.ends"
+    )
+    assert run(worker, f"X1 u x cell\n{cell}\nC1 x 0 1e-12")["time"][-1] == pytest.approx(1e-3)
+
+
+@pytest.mark.ngspice
+def test_a_detour_out_of_the_domain_of_a_function_is_no_failure_by_itself(worker):
+    # Where the input rests, at 0 V, the logarithm has no value; with the offset it has, all the way.
+    with pytest.raises(SimulationError, match="timestep too small: .* out of range for ln"):
+        run(worker, "B1 x 0 V=ln(v(u)-2)\nR1 x 0 1000.0")
+    assert run(worker, "B1 x 0 V=ln(v(u)+2)\nR1 x 0 1000.0")["v(x)"][0] == pytest.approx(np.log(2.0))
+    assert (
+        ngspice.fatal_line(["Trying gmin = 1.0E-03 Error: -1 out of range for ln", "in line b.x1.b1"]) is None
+    )
+
+
+@pytest.mark.ngspice
+def test_ngspice_stays_within_its_memory(monkeypatch):
+    # Python, NumPy and ngspice take 0.15 GB, the vectors of two million steps 0.05 GB, and once more to grow.
+    monkeypatch.setenv("LMU_ANALOG_NGSPICE_GB", "0.2")
+    deck = HEAD + GOOD + TAIL.replace("1e-3 0", "2.0 0")
+    with pytest.raises(SimulationError, match=r"needs more than 0\.2 GB of memory.*LMU_ANALOG_NGSPICE_GB"):
+        ngspice.run(deck, Transient(2.0, 1e-6), timeout=120.0)
+
+
+@pytest.mark.parametrize("given", ["", "much", "-1", "nan", "inf"])
+def test_a_memory_limit_that_is_no_number_is_said(monkeypatch, given):
+    monkeypatch.setenv("LMU_ANALOG_NGSPICE_GB", given)
+    with pytest.raises(SimulationError, match=r"LMU_ANALOG_NGSPICE_GB=.* must be a number of gigabytes"):
+        ngspice.memory_limit()
 
 
 @pytest.mark.ngspice
@@ -125,6 +165,19 @@ def test_harmless_notes_are_no_errors():
         "Note: Starting dynamic gmin stepping",
     ]
     assert ngspice.fatal_line(notes) is None
+
+
+def test_a_listing_of_voltages_is_passed_over_and_what_follows_it_is_read():
+    listing = [
+        "Initial Transient Solution",
+        "Node                                   Voltage",
+        "----                                   -------",
+        "error                                        0",
+        "x1.missing                            -1.5e-09",
+        "vin#branch                                   0",
+    ]
+    assert ngspice.fatal_line(listing) is None
+    assert ngspice.fatal_line([*listing, "Error: later"]) == "Error: later"
 
 
 def test_the_first_fatal_line_is_named():

@@ -18,6 +18,10 @@ offset_max = "2 mV"
 bias = "10 pA"
 output_resistance = "60 Ohm"
 input_capacitance = 3e-12
+swing = ["100 mV", 0.2]
+swing_load = "2 kOhm"
+output_current = "30 mA"
+common_mode = [-0.1, "2 V"]
 source = "data sheet"
 
 [TL072]
@@ -42,7 +46,13 @@ def test_a_part_of_ones_own_has_its_figures(written):
     assert (model.name, model.gbw, model.slew, model.offset_max) == ("MY1234", 12e6, 20e6, 2e-3)
     assert (model.bias, model.output_resistance, model.input_capacitance) == (1e-11, 60.0, 3e-12)
     assert model.gain == pytest.approx(10**5.5, rel=1e-12)
-    assert model.rail == 5.0
+    assert (model.floor, model.rail) == (-4.9, 4.8)
+    assert (model.output_current, model.common_mode) == (0.03, (-5.1, 3.0))
+
+
+def test_a_part_without_a_swing_takes_the_supply_and_says_so(written):
+    model = opamp("TL072", supply=5.0, parts=read_parts(written(FILE)))
+    assert (model.rail, model.floor, model.swing_known) == (5.0, -5.0, False)
 
 
 def test_a_part_of_ones_own_comes_before_the_catalogues(written):
@@ -83,6 +93,7 @@ GOOD = "gain = 100\ngbw = 1e6\nsupply = [5, 36]\n"
     (f"[P]\n{GOOD}slewrate = 3\n", r"^my-parts\.toml, \[P\]: unknown figure 'slewrate'; known are bias, "),
     (f"[P]\n{GOOD}offset = 1e-3\n", r"unknown figure 'offset'"),
     (f"[P]\n{GOOD}bias = '3 V'\n", r"^my-parts\.toml, \[P\]: '3 V' is in V; write a number in A"),
+    (f"[P]\n{GOOD}swing = 1\n", r"^my-parts\.toml, \[P\]: swing is \[from the negative rail, from the positive"),
     (f"[P]\n{GOOD}slew = -1\n", r"^my-parts\.toml, \[P\]: op-amp slew = -1; it must be positive$"),
     (f"[P]\n{GOOD}".replace("1e6", "inf"), r"^my-parts\.toml, \[P\]: inf is not finite"),
     (f"[P]\n{GOOD}".replace("100", "400"), r"^my-parts\.toml, \[P\]: op-amp gain = 1e\+20; at most 1e\+15"),

@@ -45,7 +45,7 @@ def rendered(path: Path, profile: Path) -> str:
         "--dump-dom",
         path.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout
 
 

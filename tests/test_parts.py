@@ -12,6 +12,7 @@ from lmu_analog.errors import DesignError
 
 # Orders of magnitude between which parts of their kind lie; a slip of units falls outside.
 SANE = {
+    "swing_load": (1e3, 1e5), "output_current": (1e-3, 0.2),
     "gain": (80, 160), "gbw": (1e5, 1e8), "slew": (1e5, 1e8), "offset_max": (1e-6, 2e-2),
     "noise": (5e-10, 1e-7), "bias": (1e-13, 1e-6), "current": (1e-5, 1e-2),
 }  # fmt: skip
@@ -27,23 +28,31 @@ def test_the_figures_of_a_part_are_complete_and_of_the_right_size(part):
     assert 1.0 < low < high < 60.0
     assert figures.get("offset_typical", 0.0) < figures["offset_max"]
     assert figures["confidence"] in ("data sheet", "memory")
+    assert all(0.0 < volts <= 2.0 for volts in figures["swing"])  # no part here loses more to a rail
+    assert all(-1.0 < volts <= 4.0 for volts in figures["common_mode"])  # nor needs more room at its inputs
 
 
-def test_the_catalogue_has_the_parts_of_the_documentation():
-    # circuits.md section 7
+def test_the_parts_that_designs_name_stay_in_the_catalogue():
     wanted = {"TL072", "LM358", "OPA2134", "OPA2192", "MCP6004", "ADA4528-2", "LT1013", "OPA1612"}
-    assert set(catalogue()) == wanted
-    assert {p for p, f in catalogue().items() if f["confidence"] == "data sheet"} == {"TL072", "OPA2192"}
+    assert wanted <= set(catalogue())
 
 
 @pytest.mark.parametrize("part", catalogue())
 @given(share=st.floats(0.0, 1.0))
-def test_a_part_runs_inside_its_supply_range_and_saturates_there(part, share):
+def test_a_part_runs_inside_its_supply_range_and_swings_as_far_as_its_data_sheet_says(part, share):
     low, high = catalogue()[part]["supply"]
+    lower, upper = catalogue()[part]["swing"]
+    # A part whose outputs stay farther from a rail than the least supply is high has no swing left there.
+    low = max(low, 2.001 * max(lower, upper))
     supply = min(max(0.5 * (low + share * (high - low)), 0.5 * low), 0.5 * high)
     model = opamp(part, supply=supply)
     assert model.name == part
-    assert model.rail == supply
+    assert (model.rail, model.floor) == (supply - upper, lower - supply)
+    assert model.swing == min(supply - upper, supply - lower)
+    assert model.swing_known
+    below, above = catalogue()[part]["common_mode"]
+    assert model.common_mode == (below - supply, supply - above)
+    assert model.output_current == catalogue()[part]["output_current"]
     assert 20 * math.log10(model.gain) == pytest.approx(catalogue()[part]["gain"], abs=1e-9)  # one logarithm
     assert (model.gbw, model.slew) == (catalogue()[part]["gbw"], catalogue()[part]["slew"])
     assert (model.offset, model.offset_max) == (0.0, catalogue()[part]["offset_max"])
@@ -84,8 +93,29 @@ def test_a_table_of_figures_is_read_with_units():
 def test_a_short_table_takes_the_supply_as_rail_and_no_offset():
     model = opamp({"gain": 1e5, "gbw": 1e6}, supply=3.3)
     assert (model.name, model.rail, model.offset, model.offset_max) == ("opamp", 3.3, 0.0, 0.0)
+    assert (model.floor, model.swing_known, model.output_current) == (-3.3, False, math.inf)
+    assert model.common_mode == (-math.inf, math.inf)
     assert math.isinf(model.slew)
     assert not model.ideal
+
+
+def test_swing_and_input_range_are_distances_from_the_rails():
+    # ST's TL072 at +-15 V swings 13.5 V, and takes -12 to 15 V at its inputs; so does this at +-5 V, 10 V less.
+    table = {"gain": 1e5, "gbw": 1e6, "swing": ["1.5 V", 1.5], "common_mode": [3, "0 V"]}
+    model = opamp({**table, "swing_load": "10 kOhm", "output_current": "40 mA"}, supply=5.0)
+    assert (model.floor, model.rail, model.swing_known) == (-3.5, 3.5, True)
+    assert (model.common_mode, model.output_current) == ((-2.0, 5.0), 0.04)
+    assert opamp({**table, "swing": [0.75, 1.5]}, supply=5.0).swing == 3.5
+    assert opamp({"gain": 1e5, "gbw": 1e6, "rail": 4.5}, supply=5.0).swing_known
+
+
+def test_the_tl072_at_5_volts_no_longer_reaches_its_supply():
+    assert opamp("TL072", supply=5.0).swing == 3.5  # it was 5 V
+    assert opamp("LM358", supply=5.0).swing == 3.5
+    with pytest.raises(
+        DesignError, match=r"^LM358: outputs stay 1\.5 V from the positive rail, and a supply of"
+    ):
+        opamp("LM358", supply=1.5)
 
 
 BARE = {"gain": "100 dB", "gbw": "1 MHz"}
@@ -120,6 +150,25 @@ BARE = {"gain": "100 dB", "gbw": "1 MHz"}
         ({**BARE, "output_resistance": "-1 Ohm"}, r"^op-amp output_resistance = -1; it must be positive$"),
         ({**BARE, "bias": 2}, r"^op-amp bias = 2; at most 1 is accepted$"),
         ({**BARE, "input_capacitance": "5 pV"}, r"^'5 pV' is in V; write a number in F"),
+        (
+            {**BARE, "swing": 0.1},
+            r"^swing is \[from the negative rail, from the positive rail\], V, not 0\.1$",
+        ),
+        ({**BARE, "swing": [0.1, 0.1, 0.1]}, r"^swing is \[from the negative rail, from the positive"),
+        ({**BARE, "swing": [-0.1, 0.1]}, r"^op-amp swing = -0\.1 V from a rail; no output goes beyond"),
+        (
+            {**BARE, "swing": [0.1, 5]},
+            r"^opamp: outputs stay 5 V from the positive rail, and a supply of \+-5 V",
+        ),
+        ({**BARE, "swing": [6, 5]}, r"^opamp: outputs stay 6 V from the negative rail"),
+        ({**BARE, "swing": [0, 0], "rail": 4}, r"^op-amp table has both swing and rail; give one of them$"),
+        ({**BARE, "swing": ["1 A", 0]}, r"^'1 A' is in A; write a number in V"),
+        ({**BARE, "common_mode": "3 V"}, r"^common_mode is \[from the negative rail, from the"),
+        ({**BARE, "common_mode": [6, 5]}, r"^opamp: common_mode = \[6, 5\] V from the rails leaves no range"),
+        ({**BARE, "common_mode": [-2e6, 5]}, r"^op-amp common_mode = -2e\+06; at most 1e\+06 is accepted$"),
+        ({**BARE, "output_current": 0}, r"^op-amp output_current = 0; it must be positive$"),
+        ({**BARE, "output_current": "5 V"}, r"^'5 V' is in V; write a number in A"),
+        ({**BARE, "swing_load": 0}, r"^op-amp swing_load = 0; it must be positive$"),
         ({**BARE, "slew": True}, r"^True is not a quantity; write a number in V/s"),
     ],
 )

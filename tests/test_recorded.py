@@ -18,7 +18,7 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import make_plan
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.errors import SimulationError
-from lmu_analog.memory.window import QUADRATURE, readout, window_nrmse
+from lmu_analog.memory.window import QUADRATURE, readout
 from lmu_analog.mismatch.law import Mismatch, sample
 from lmu_analog.output.jobs import stored_ensemble
 from lmu_analog.output.theory import sensitivity
@@ -82,7 +82,7 @@ def test_error_and_slopes_are_those_of_the_exact_engine(family, realization, mor
     theory = first_order(given)
     x = np.random.default_rng(1).standard_normal(len(theory.names))
     draws = 1e-3 * np.array([[0.0], [1.0], [-1.0], [2.0], [-2.0]]) * x
-    square = window_nrmse(exact_draws(given, draws)[0]) ** 2
+    square = exact_draws(given, draws)[0] ** 2
     assert theory.nominal**2 == pytest.approx(square[0], rel=1e-10)  # rounding, of slow op-amps' states too
     slope = (8.0 * (square[1] - square[2]) - (square[3] - square[4])) / 12e-3
     along = 2.0 * theory.error * (theory.jacobian @ (x / deviations(theory)))
@@ -142,7 +142,7 @@ def test_a_recording_shorter_than_the_memory_has_its_theory_too(tmp_path):
     given = design(file=path)
     theory = first_order(given)
     z = 1e-3 * np.random.default_rng(2).standard_normal(len(theory.names))
-    square = window_nrmse(exact_draws(given, np.array([0.0 * z, z, -z]))[0]) ** 2
+    square = exact_draws(given, np.array([0.0 * z, z, -z]))[0] ** 2
     assert theory.nominal**2 == pytest.approx(square[0], rel=1e-12)
     # Quotients of so small a change round to 1e-9 of the square itself.
     assert 4.0 * theory.error @ theory.jacobian @ z == pytest.approx(square[1] - square[2], abs=1e-10)

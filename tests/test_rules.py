@@ -78,6 +78,15 @@ BROKEN = {
     "a negative band": (with_model(gbw=-1e6), r"^U1: gbw = -1e\+06; it must be positive$"),
     "no slew rate": (with_model(slew=0.0), r"^U1: slew = 0; it must be positive$"),
     "a rail that is no number": (with_model(rail=math.nan), r"^U1: rail = nan; it must be positive$"),
+    "a lowest output above ground": (with_model(lowest=1.0), r"^U1: lowest = 1; it must be negative$"),
+    "an output without current": (
+        with_model(output_current=0.0),
+        r"^U1: output_current = 0; it must be positive$",
+    ),
+    "an empty input range": (
+        with_model(common_mode=(1.0, -1.0)),
+        r"^U1: common_mode = \(1, -1\); the first must be below the second$",
+    ),
     "an infinite offset": (with_model(offset=math.inf), r"^U1: offset = inf; it must be finite$"),
     "a finite gain without a band": (
         with_model(gbw=math.inf),

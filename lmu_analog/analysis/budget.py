@@ -16,7 +16,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError, SimulationError
-from lmu_analog.memory.window import QUADRATURE, Quadrature, readout, time_profile
+from lmu_analog.memory.window import Quadrature, quadrature_for, readout, time_profile
 from lmu_analog.mismatch.law import Mismatch, columns, draw, sample
 from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Tones, multitone
@@ -24,7 +24,6 @@ from lmu_analog.stimulus import Tones, multitone
 CAUSES = ("truncation", "values", "gain", "speed", "offset", "mismatch", "noise", "distortion")
 PLACES = (0.0, 0.5, 1.0)
 SAMPLES = 100  # circuits of the ensemble: its rms is then right to about 5 %
-R = np.concatenate([QUADRATURE.r, PLACES])
 Engine = Literal["nonlinear", "ngspice", "linear"]
 
 
@@ -36,17 +35,22 @@ class _Part:
     alone: Float[np.ndarray, " q"]
 
 
-NOTHING = _Part(np.zeros(len(R)), np.zeros(len(R)))
+def _nothing(subject: "_Subject") -> _Part:
+    return _Part(np.zeros(len(subject.r)), np.zeros(len(subject.r)))
 
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """What is looked at: a design with a sum of tones as its input, its circuit, its linear steady state."""
+    """What is looked at: a design with a sum of tones as its input, its circuit, its linear steady state.
+
+    ``r`` has the places of the rule that integrates over the window, then ``PLACES``.
+    """
 
     design: Design
     tones: Tones
     circuit: Circuit
     nominal: Periodic
+    rule: Quadrature
 
     @classmethod
     def of(cls, design: Design) -> "_Subject":
@@ -57,11 +61,17 @@ class _Subject:
         nominal = linear(circuit, tones)
         if not nominal.sure[0]:
             raise SimulationError("the nominal circuit is unstable: it has no steady state to split up")
-        return cls(design, tones, circuit, nominal)
+        rule = quadrature_for(design.order, (tones.frequency, tones.phasor), design.theta)
+        return cls(design, tones, circuit, nominal, rule)
+
+    @property
+    def r(self) -> np.ndarray:
+        """Where the error is taken, (q,)."""
+        return np.concatenate([self.rule.r, PLACES])
 
     def error(self, found: Periodic) -> np.ndarray:
         """Mean square error of every sample that is sure, (s, q)."""
-        return error_power(found, self.design.theta, R)[found.sure]
+        return error_power(found, self.design.theta, self.r)[found.sure]
 
     def values(self, z: np.ndarray) -> np.ndarray:
         """Parameters of the samples with draws z, (s, m)."""
@@ -127,16 +137,16 @@ def _active(subject: _Subject) -> dict[str, _Part]:
     memory = ideal(design.order, design.theta, tones)
     kinds: tuple[Cause, ...] = ("values", "gain", "speed")
     runs = {cause: linear(caused(design, cause, subject.circuit), tones) for cause in kinds}
-    errors = {cause: error_power(found, design.theta, R)[0] for cause, found in runs.items()}
+    errors = {cause: error_power(found, design.theta, subject.r)[0] for cause, found in runs.items()}
     floor = subject.error(memory)[0]
     parts = {
         "truncation": _Part(floor, floor),
-        "values": _Part(errors["values"] - floor, difference_power(runs["values"], memory, R)[0]),
+        "values": _Part(errors["values"] - floor, difference_power(runs["values"], memory, subject.r)[0]),
     }
     for cause in ("gain", "speed"):
         before = before_speed(subject.circuit) if cause == "speed" else "values"
         # Offsets are a cause of their own.
-        added = difference_power(runs[cause], runs[before], R, rest=False)[0]
+        added = difference_power(runs[cause], runs[before], subject.r, rest=False)[0]
         parts[cause] = _Part(errors[cause] - errors[before], added)
     return parts
 
@@ -144,13 +154,13 @@ def _active(subject: _Subject) -> dict[str, _Part]:
 def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, _Part]:
     """Let offsets stray alone, then all else alone."""
     tones, nominal = subject.tones, subject.nominal
-    rows = readout(subject.circuit.order, R)
+    rows = readout(subject.circuit.order, subject.r)
     shifted = linear(subject.circuit, tones, subject.values(z * offsets))
     offset = np.mean((shifted.rest @ rows.T) ** 2, axis=0) / tones.rms**2
     strayed = linear(subject.circuit, tones, subject.values(z * ~offsets))
     if not strayed.sure.any():
         raise SimulationError("every circuit of the ensemble is unstable; tighten the mismatch")
-    excess = difference_power(strayed, nominal, R, rest=False)[strayed.sure]
+    excess = difference_power(strayed, nominal, subject.r, rest=False)[strayed.sure]
     growth = subject.error(strayed).mean(axis=0) - subject.error(nominal)[0]
     return {"offset": _Part(offset, offset), "mismatch": _Part(growth, excess.mean(axis=0))}
 
@@ -158,9 +168,9 @@ def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, 
 def _noise(subject: _Subject) -> tuple[_Part, list[str]]:
     """Take noise over all frequencies, or in the band where that diverges; none without an operating point."""
     try:
-        found = noise_powers(subject.design, subject.circuit, R)
+        found = noise_powers(subject.design, subject.circuit, subject.r)
     except CircuitError:
-        return NOTHING, ["noise"]
+        return _nothing(subject), ["noise"]
     total = found.total.sum(axis=1)
     power = (total if np.isfinite(total).all() else found.band.sum(axis=1)) / subject.tones.rms**2
     return _Part(power, power), []
@@ -169,25 +179,26 @@ def _noise(subject: _Subject) -> tuple[_Part, list[str]]:
 def _distortion(subject: _Subject) -> tuple[_Part, Engine]:
     """Find what rails, slew limits and input ranges add; by ngspice where harmonic balance gives up."""
     if subject.circuit.clock is not None:
-        return NOTHING, "linear"
+        return _nothing(subject), "linear"
     try:
         found = bent(subject.circuit, subject.tones)
     except CircuitError:
         return _by_ngspice(subject), "ngspice"
     if found is None:
-        return NOTHING, "linear"
+        return _nothing(subject), "linear"
     if not found.sure[0]:
         return _by_ngspice(subject), "ngspice"
     growth = subject.error(found)[0] - subject.error(subject.nominal)[0]
-    return _Part(growth, difference_power(found, subject.nominal, R, rest=False)[0]), "nonlinear"
+    return _Part(growth, difference_power(found, subject.nominal, subject.r, rest=False)[0]), "nonlinear"
 
 
 def _by_ngspice(subject: _Subject) -> _Part:
     design, tones = subject.design, subject.tones
     real, straight = (simulate(design, engine=e, circuit=subject.circuit) for e in ("ngspice", "exact"))
-    times, places = real.time.values, Quadrature(R, np.full(len(R), 1.0 / len(R)))
-    truth = tones(times[:, None] - design.theta * R)
-    rows = readout(design.order, R)
+    r = subject.r
+    times, places = real.time.values, Quadrature(r, np.full(len(r), 1.0 / len(r)))
+    truth = tones(times[:, None] - design.theta * r)
+    rows = readout(design.order, r)
     real, straight = real.states.values, straight.states.values
     errors = [time_profile(states, truth, tones.rms, quadrature=places) ** 2 for states in (real, straight)]
     added = time_profile(real, straight @ rows.T, tones.rms, quadrature=places) ** 2
@@ -197,7 +208,8 @@ def _by_ngspice(subject: _Subject) -> _Part:
 def _dataset(
     subject: _Subject, parts: dict[str, _Part], measured: np.ndarray, *, about: Mapping[str, object]
 ) -> xr.Dataset:
-    window, weight = len(QUADRATURE.r), QUADRATURE.weight
+    rule = subject.rule
+    window, weight, shown = len(rule.r), rule.weight, rule.shown
     power, alone = (np.array([getattr(parts[cause], key) for cause in CAUSES]) for key in ("power", "alone"))
     remainder = measured - power.sum(axis=0)
     mean = float(weight @ measured[:window])
@@ -205,19 +217,19 @@ def _dataset(
     figures = _converter_figures(subject, parts, measured)
     return xr.Dataset(
         {
-            "power": (("cause", "delay"), power[:, :window], share),
-            "alone": (("cause", "delay"), np.sqrt(alone[:, :window]), share),
+            "power": (("cause", "delay"), power[:, shown], share),
+            "alone": (("cause", "delay"), np.sqrt(alone[:, shown]), share),
             "mean_power": ("cause", power[:, :window] @ weight, share),
             "mean_alone": ("cause", np.sqrt(alone[:, :window] @ weight), share),
-            "measured": ("delay", measured[:window], share),
-            "remainder": ("delay", remainder[:window], share),
+            "measured": ("delay", measured[shown], share),
+            "remainder": ("delay", remainder[shown], share),
             "window_db": ("place", figures[0], decibels),
             "sinad_db": ("place", figures[1], decibels),
             "enob": ("place", figures[2], {"units": "bit"}),
         },
         coords={
             "cause": np.array(CAUSES, dtype=object),
-            "delay": ("delay", QUADRATURE.r, {"units": "theta"}),
+            "delay": ("delay", rule.r[shown], {"units": "theta"}),
             "place": ("place", np.array(PLACES), {"units": "theta"}),
         },
         attrs={

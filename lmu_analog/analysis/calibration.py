@@ -99,6 +99,7 @@ def _check(design: Design, samples: int, settings: Settings) -> None:
 def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
     """Score what a method left: by the design's input, by the tones of the fit, and at another temperature."""
     design, plant, given = batch.design, batch.plant, batch.given
+    rule = given.rule
     looked_at = grid(design.stimulus, design.theta)
     system = plant.system(after.values)
     sound = is_sound(batch.circuit, batch.values)
@@ -113,21 +114,20 @@ def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
         states = responses(plant, after.values, given.frequency)
         fitted = power_error(states, given, plant.theta, rows=after.rows)
-        profile = profiles(system, looked_at, after.rows, theta=plant.theta, constant=constant)
+        profile = profiles(system, looked_at, after.rows, theta=plant.theta, rule=rule, constant=constant)
         drifted = np.full(len(sound), np.nan)
         if design.temperature not in (None, NOMINAL):
             warm = plant.system(
                 at_temperature(batch.circuit, design.temperature_law, design.temperature, values=after.values)
             )
-            found = profiles(warm, looked_at, after.rows, theta=plant.theta, constant=constant)
-            drifted = score(window.window_nrmse(found), is_stable(warm))
+            found = profiles(warm, looked_at, after.rows, theta=plant.theta, rule=rule, constant=constant)
+            drifted = score(window.window_nrmse(found, rule), is_stable(warm))
+    shown = profile[:, rule.shown]
     return {
-        "window_nrmse": score(window.window_nrmse(profile), stable),
+        "window_nrmse": score(window.window_nrmse(profile, rule), stable),
         "fitted_nrmse": score(fitted, stable),
         "drifted_nrmse": drifted,
-        "profile": np.median(profile[stable & sound], axis=0)
-        if (stable & sound).any()
-        else np.inf + profile[0],
+        "profile": np.median(shown[stable & sound], axis=0) if (stable & sound).any() else np.inf + shown[0],
         "status": np.where(~sound, FAILED, np.where(stable, GOOD, UNSTABLE)).astype(np.int8),
     }
 

@@ -40,13 +40,13 @@ def calibrated_errors(
         many elements as the order), ``dac`` (4 bits on every element).
     """
     plant = coefficient_plant(realization)
-    given = excitation(plant.order, bandwidth)
+    given = excitation(plant.order, bandwidth, theta=plant.theta)
     random = np.random.default_rng(seed)
     spread = np.where(plant.rates, 0.0, sigma)
     z = random.standard_normal((samples + OTHERS, len(spread)))
     strayed = plant.nominal * (1.0 + spread * z)
     values, others = strayed[:samples], strayed[samples:]
-    rows = ideal_rows(plant.order)
+    rows = ideal_rows(plant.order, given)
 
     def left(found: np.ndarray, by: np.ndarray = rows) -> np.ndarray:
         return power_error(responses(plant, found, given.frequency), given, plant.theta, rows=by)

@@ -67,13 +67,15 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
     values = np.concatenate([look.circuit.values[None], look.local]) * factor
     values = at_temperature(look.circuit, look.design.temperature_law, temperature, values=values)
     system = look.plant.system(values)
-    rows = ideal_rows(look.plant.order)
+    design = look.design
+    given = excitation(look.plant.order, design.bandwidth, theta=design.theta, also=design.stimulus)
+    rows = ideal_rows(look.plant.order, given)
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        error = window.window_nrmse(profiles(system, look.looked_at, rows, theta=look.plant.theta))
+        profile = profiles(system, look.looked_at, rows, theta=look.plant.theta, rule=given.rule)
+        error = window.window_nrmse(profile, given.rule)
     good = is_stable(system) & is_sound(look.circuit, values)
     error = np.where(good, error, np.inf)
     rest = _rest(system, len(values))
-    given = excitation(look.plant.order, look.design.bandwidth)
     states = responses(look.plant, values[:1], given.frequency)[0]
     found = {
         "window_nrmse": float(error[0]),

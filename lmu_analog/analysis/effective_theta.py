@@ -8,7 +8,6 @@ from scipy.optimize import minimize_scalar
 
 from lmu_analog.analysis.plant import Excitation
 from lmu_analog.analysis.readouts import ideal_rows
-from lmu_analog.memory import window
 
 FACTORS, STEPS = (0.5, 2.0), 151
 
@@ -24,12 +23,12 @@ def effective_theta(states: Complex[np.ndarray, "f d"], given: Excitation, theta
     theta : float, s
         That the circuit is meant to have; from half to twice it is searched.
     """
-    estimate = states @ ideal_rows(states.shape[1]).T
-    turns = -2j * np.pi * theta * np.outer(given.frequency, window.QUADRATURE.r)
+    estimate = states @ ideal_rows(states.shape[1], given).T
+    turns = -2j * np.pi * theta * np.outer(given.frequency, given.rule.r)
 
     def error(factor: float) -> float:
         apart = np.abs(estimate - np.exp(factor * turns)) ** 2
-        return float(given.power @ apart @ window.QUADRATURE.weight)
+        return float(given.power @ apart @ given.rule.weight)
 
     # The error has many minima over the factor; the deepest is found on a grid, then polished.
     tried: Float[np.ndarray, " k"] = np.geomspace(*FACTORS, STEPS)

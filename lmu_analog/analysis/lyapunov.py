@@ -10,7 +10,7 @@ from lmu_analog.circuits.noise import NoiseSystem
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import eliminate, matrices, scaled
-from lmu_analog.memory.window import QUADRATURE, gauss_legendre, readout
+from lmu_analog.memory.window import gauss_legendre, quadrature_for, readout
 
 POINTS = 10  # a panel of frequencies, whose ends are poles: more move no result by 1e-6
 WIDEST = math.e  # ratio of the ends of a panel of 1/f noise
@@ -144,5 +144,6 @@ def coefficient_noise(realization: Realization, *, scale: Float[np.ndarray, " v"
     half = np.linalg.inv(E[:n, :n])
     N = linalg.solve_continuous_lyapunov(A, -half @ np.diag(2.0 * g) @ half.T)
     seen = (realization.readout / scale)[:, :n]
-    rows = readout(len(seen), QUADRATURE.r) @ seen
-    return float(QUADRATURE.weight @ np.einsum("qi,ij,qj->q", rows, N, rows))
+    rule = quadrature_for(len(seen))
+    rows = readout(len(seen), rule.r) @ seen
+    return float(rule.weight @ np.einsum("qi,ij,qj->q", rows, N, rows))

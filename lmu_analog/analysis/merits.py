@@ -18,7 +18,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError, SimulationError
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import StateSpace, growth, respond
-from lmu_analog.memory.window import QUADRATURE, readout
+from lmu_analog.memory.window import quadrature_for, readout
 from lmu_analog.stimulus import sine
 
 GRID = 200  # frequencies over the band: the peaks are broad, a finer grid moves none by 1e-3
@@ -100,7 +100,7 @@ def merits(design: Design) -> Merits:
     states = steady_response(system, frequency)
     swing, headroom, slew = _swings(design, circuit, frequency)
     rest = np.zeros(design.order) if system.offset is None else system.offset
-    given, supply = excitation(design.order, design.bandwidth), rejection(design, circuit)
+    given, supply = excitation(design.order, design.bandwidth, theta=design.theta), rejection(design, circuit)
     single, joint = (None, None) if circuit.clock is not None else stability_margin(circuit)
     return Merits(
         theta_eff=effective_theta(steady_response(system, given.frequency), given, design.theta),
@@ -110,7 +110,7 @@ def merits(design: Design) -> Merits:
         slew_margin=slew,
         thd=_distortion(design, circuit),
         settling=None if system.dt is not None else _settling(system, design.theta),
-        offset=float(np.sqrt(QUADRATURE.weight @ (readout(design.order, QUADRATURE.r) @ rest) ** 2)),
+        offset=float(np.sqrt(_mean_square(rest))),
         growth=rate,
         single_error=single,
         joint_error=joint,
@@ -118,6 +118,12 @@ def merits(design: Design) -> Merits:
         psrr_worst=supply.psrr_worst,
         psrr_note=supply.note,
     )
+
+
+def _mean_square(states: np.ndarray) -> np.ndarray:
+    """Give the mean of |estimate|^2 over the window, (...,), of Legendre states (..., d)."""
+    rule = quadrature_for(states.shape[-1])
+    return np.asarray(np.abs(states @ readout(states.shape[-1], rule.r).T) ** 2 @ rule.weight)
 
 
 def _flatness(states: np.ndarray, frequency: np.ndarray) -> float:
@@ -159,7 +165,7 @@ def _distortion(design: Design, circuit: Circuit) -> float | None:
         return None
     if found is None or not found.sure[0]:
         return None
-    power = np.abs(found.phasor[0] @ readout(design.order, QUADRATURE.r).T) ** 2 @ QUADRATURE.weight
+    power = _mean_square(found.phasor[0])
     return float(np.sqrt(power[1:].sum() / power[0]))
 
 
@@ -168,8 +174,7 @@ def _settling(system: StateSpace, theta: float) -> float | None:
     dt = theta / STEPS
     states = respond(replace(system, offset=None), np.ones(count), dt)
     # Finite gain leaves a lasting error; settling is towards the circuit's own end.
-    away = (states - states[-1]) @ readout(states.shape[1], QUADRATURE.r).T
-    error = np.sqrt(away**2 @ QUADRATURE.weight)
+    error = np.sqrt(_mean_square(states - states[-1]))
     late = np.flatnonzero(error > SETTLED)
     return None if len(late) and late[-1] > 0.9 * count else float(dt * (late[-1] + 1 if len(late) else 0))
 

@@ -8,13 +8,13 @@ import xarray as xr
 from jaxtyping import Float
 
 from lmu_analog.analysis.lyapunov import band_power, flicker_power, white_power
-from lmu_analog.building import build
+from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.noise import noise_system
 from lmu_analog.circuits.settling import BOLTZMANN, sampled_noise, sampled_noise_density
 from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
-from lmu_analog.memory.window import QUADRATURE, gauss_legendre, readout
+from lmu_analog.memory.window import Quadrature, gauss_legendre, quadrature_for, readout
 
 SLOWEST = 1e-3  # of the bandwidth: 1/f noise below it is drift, and counts as an offset
 BAND_POINTS = 32  # frequencies of a sampled circuit's band; its response turns once or twice in it
@@ -70,8 +70,8 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
         If it is made of transistors, and no operating point is found.
     """
     circuit = build(design) if circuit is None else circuit
-    powers = noise_powers(design, circuit, QUADRATURE.r)
-    return _dataset(design, powers)
+    rule = quadrature_for(circuit.order)
+    return _dataset(design, noise_powers(design, circuit, rule.r), rule)
 
 
 def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -> Powers:
@@ -106,8 +106,8 @@ def _sampled(circuit: Circuit, rows: np.ndarray, band: float, temperature: float
     return Powers(("switches",), ("kT/C",), *at_rows)
 
 
-def _dataset(design: Design, powers: Powers) -> xr.Dataset:
-    weight = QUADRATURE.weight
+def _dataset(design: Design, powers: Powers, rule: Quadrature) -> xr.Dataset:
+    weight = rule.weight
     total, band = (float(weight @ part.sum(axis=1)) for part in (powers.total, powers.band))
     mean = weight @ (powers.total if math.isfinite(total) else powers.band)
     order = np.argsort(-mean, kind="stable")
@@ -116,15 +116,15 @@ def _dataset(design: Design, powers: Powers) -> xr.Dataset:
     volts2 = {"units": "V^2"}
     return xr.Dataset(
         {
-            "total": (("source", "delay"), powers.total.T[order], volts2),
-            "band": (("source", "delay"), powers.band.T[order], volts2),
+            "total": (("source", "delay"), powers.total[rule.shown].T[order], volts2),
+            "band": (("source", "delay"), powers.band[rule.shown].T[order], volts2),
             "share": ("source", share, {"units": "1"}),
             "component": ("source", np.array([powers.names[k] for k in order], dtype=object)),
             "kind": ("source", np.array([powers.kinds[k] for k in order], dtype=object)),
         },
         coords={
             "source": np.array([names[k] for k in order], dtype=object),
-            "delay": ("delay", QUADRATURE.r, {"units": "theta"}),
+            "delay": ("delay", rule.r[rule.shown], {"units": "theta"}),
         },
         attrs={
             "temperature_k": temperature_of(design),
@@ -199,6 +199,5 @@ def snr_against_capacitance(design: Design, capacitance: Float[np.ndarray, " c"]
 
 def _lossless(design: Design, capacitance: float) -> float:
     """Give order times kT/C at the window, V^2, of states that swing as far as the design allows."""
-    swing = (1.0 - design.headroom) * min(design.supply, design.opamp_model.rail)
-    enlarged = swing / design.full_scale
+    enlarged = full_swing(design) / design.full_scale
     return design.order * BOLTZMANN * temperature_of(design) / (capacitance * enlarged**2)

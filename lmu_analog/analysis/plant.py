@@ -18,7 +18,7 @@ from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.memory.structure import read_out
 from lmu_analog.simulation import Grid, exact_states, ideal_window
-from lmu_analog.stimulus import Tones
+from lmu_analog.stimulus import Stimulus, Tones
 
 FEWEST_NODES, NODES_A_STATE = 24, 4  # 48 frequencies at order 12, 96 at order 24
 BATCH = 2048  # circuits at once: bounds the memory
@@ -52,22 +52,31 @@ class Plant:
 
 @dataclass(frozen=True, eq=False)
 class Excitation:
-    """The input of a calibration: tones (f,), Hz, whose power (f,) adds up to one."""
+    """The input of a calibration: tones (f,), Hz, whose power (f,) adds up to one.
+
+    ``rule`` says where in the window an error is taken, and a readout fitted.
+    """
 
     frequency: Float[np.ndarray, " f"]
     power: Float[np.ndarray, " f"]
+    rule: window.Quadrature = window.QUADRATURE
 
 
-def excitation(order: int, bandwidth: float) -> Excitation:
+def excitation(order: int, bandwidth: float, *, theta: float, also: Stimulus | None = None) -> Excitation:
     """Give tones at Gauss-Legendre nodes of the band: a flat spectrum, integrated exactly.
 
     Parameters
     ----------
     order : int
     bandwidth : float, Hz
+    theta : float, s
+    also : Stimulus, optional
+        What else the places in the window have to suit, if tones.
     """
     rule = window.gauss_legendre(max(FEWEST_NODES, NODES_A_STATE * order))
-    return Excitation(bandwidth * rule.r, rule.weight)
+    heard = [bandwidth, *(also.frequency[also.phasor != 0.0] if isinstance(also, Tones) else ())]
+    wave = (np.array(heard), np.ones(len(heard), complex))
+    return Excitation(bandwidth * rule.r, rule.weight, window.quadrature_for(order, wave, theta))
 
 
 def coefficient_plant(realization: Realization) -> Plant:
@@ -126,7 +135,8 @@ def power_error(
 ) -> Float[np.ndarray, "s"]:
     """Window error of responses read out by ``rows`` of each circuit, or of all; (s,), a fraction of rms(u)."""
     wave = (given.frequency, np.sqrt(2.0 * given.power))
-    return window.window_nrmse(_tone_profile(states * wave[1][:, None], wave, theta, rows))
+    profile = _tone_profile(states * wave[1][:, None], wave, theta * given.rule.r, rows)
+    return window.window_nrmse(profile, given.rule)
 
 
 def profiles(
@@ -135,6 +145,7 @@ def profiles(
     rows: Float[np.ndarray, "*s q d"],
     *,
     theta: float,
+    rule: window.Quadrature,
     constant: Float[np.ndarray, "#s q"] | None = None,
 ) -> Float[np.ndarray, "s q"]:
     """NRMSE over the window of many systems with a readout each, or one for all.
@@ -147,18 +158,20 @@ def profiles(
     rows : (s, q, d) or (q, d) array
         Estimates over the window from the Legendre states.
     theta : float, s
+    rule : Quadrature
+        Places of the estimates.
     constant : (s, q) array, V, optional
         Added to the estimates: what a calibration subtracts as the value at rest.
     """
-    shift = np.zeros((1, len(window.QUADRATURE.r))) if constant is None else constant
+    shift = np.zeros((1, len(rule.r))) if constant is None else constant
     match looked_at.stimulus:
         case Tones() as tones:
             phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
             offset = np.zeros((1, phasor.shape[-1])) if system.offset is None else system.offset
             rest = (rows @ offset[..., None])[..., 0] + shift
-            return _tone_profile(phasor, (tones.frequency, tones.phasor), theta, rows, rest=rest)
+            return _tone_profile(phasor, (tones.frequency, tones.phasor), theta * rule.r, rows, rest=rest)
         case _:
-            truth = ideal_window(looked_at, theta)
+            truth = ideal_window(looked_at, theta, rule)
             found = []
             for k in range(len(system.A)):
                 mine = rows if rows.ndim == 2 else rows[k]
@@ -170,13 +183,13 @@ def profiles(
 def _tone_profile(
     states: np.ndarray,
     wave: tuple[np.ndarray, np.ndarray],
-    theta: float,
+    delays: np.ndarray,
     rows: np.ndarray,
     *,
     rest: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     frequency, phasor = wave
-    ideal = np.exp(-2j * np.pi * theta * np.outer(frequency, window.QUADRATURE.r)) * phasor[:, None]
+    ideal = np.exp(-2j * np.pi * np.outer(frequency, delays)) * phasor[:, None]
     error = states @ np.swapaxes(rows, -1, -2) - ideal
     power = 0.5 * np.sum(np.abs(error) ** 2, axis=-2)
     power = power + np.asarray(rest) ** 2

@@ -9,9 +9,9 @@ from lmu_analog.memory import window
 RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
 
 
-def ideal_rows(order: int) -> Float[np.ndarray, "q d"]:
-    """Give the readout of the ideal memory at the window's quadrature points, (q, d)."""
-    return window.readout(order, window.QUADRATURE.r)
+def ideal_rows(order: int, given: Excitation) -> Float[np.ndarray, "q d"]:
+    """Give the readout of the ideal memory at the places of an excitation, (q, d)."""
+    return window.readout(order, given.rule.r)
 
 
 def fitted_rows(
@@ -44,7 +44,7 @@ def ensemble_rows(
 def _moments(states: np.ndarray, given: Excitation, theta: float) -> tuple[np.ndarray, np.ndarray]:
     """Give G, (s, d, d), and Re <X^* e>, (s, d, q)."""
     weighted = np.conj(np.swapaxes(states, -1, -2)) * given.power
-    delays = np.exp(-2j * np.pi * theta * np.outer(given.frequency, window.QUADRATURE.r))
+    delays = np.exp(-2j * np.pi * theta * np.outer(given.frequency, given.rule.r))
     return np.real(weighted @ states), np.real(weighted @ delays)
 
 

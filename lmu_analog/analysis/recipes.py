@@ -89,7 +89,7 @@ def prepared(design: Design, samples: int, seed: int, *, settings: Settings) -> 
         spread = np.where(passive, np.std(wide, axis=0) / np.abs(circuit.values), 0.0)
     # A constant element has the rounding of its mean as scatter.
     spread = np.where(spread > 1e-12, spread, 0.0)
-    given = excitation(design.order, design.bandwidth)
+    given = excitation(design.order, design.bandwidth, theta=design.theta, also=design.stimulus)
     plant = circuit_plant(design)
     others = values[samples:][is_sound(circuit, values[samples:])]
     return Batch(design, circuit, plant, given, values[:samples], others, spread, settings)
@@ -111,8 +111,8 @@ def lacking(batch: Batch, method: Method) -> str | None:
 
 def calibrated(batch: Batch, method: Method) -> Calibrated:
     """Apply one method to all circuits of a batch."""
-    values, rows = batch.values, ideal_rows(batch.plant.order)
     plant, given = batch.plant, batch.given
+    values, rows = batch.values, ideal_rows(plant.order, given)
     match method:
         case "nominal":
             return Calibrated(values, rows)

@@ -46,7 +46,15 @@ class OpAmpModel:
     offset_max : float, V
         Largest random offset; mismatch samples draw it with sigma = max/3.
     rail : float, V
-        Output saturates at +-rail.
+        Highest voltage that the output reaches.
+    lowest : float or None, V
+        Lowest one; -rail unless given.
+    swing_known : bool
+        Whether these two are figures of the part; otherwise the supply stands in for them.
+    output_current : float, A
+        What the output gives or takes at most.
+    common_mode : (float, float), V
+        Lowest and highest voltage that the inputs may have.
     output_resistance : float, Ohm
         In series with the output, open loop.
     bias : float, A
@@ -74,6 +82,10 @@ class OpAmpModel:
     offset: float = 0.0
     offset_max: float = 0.0
     rail: float = math.inf
+    lowest: float | None = None
+    swing_known: bool = True
+    output_current: float = math.inf
+    common_mode: tuple[float, float] = (-math.inf, math.inf)
     output_resistance: float = 0.0
     bias: float = 0.0
     input_capacitance: float = 0.0
@@ -88,6 +100,16 @@ class OpAmpModel:
     def ideal(self) -> bool:
         """Whether the output simply forces the inputs together."""
         return math.isinf(self.gain) and math.isinf(self.gbw)
+
+    @property
+    def floor(self) -> float:
+        """Lowest voltage that the output reaches, V."""
+        return -self.rail if self.lowest is None else self.lowest
+
+    @property
+    def swing(self) -> float:
+        """Largest amplitude that the output reaches both ways, V."""
+        return min(self.rail, -self.floor)
 
 
 IDEAL = OpAmpModel()

@@ -26,6 +26,8 @@ HIGHEST = {
     "current_noise": 1.0,
     "psrr": 300.0,
     "psrr_corner": 1e15,
+    "swing_load": 1e9,
+    "output_current": 1e3,
 }  # beyond it lies nonsense
 UNITS = {
     "slew": "V/s",
@@ -40,10 +42,22 @@ UNITS = {
     "current_noise": "A/rtHz",
     "psrr": "dB",
     "psrr_corner": "Hz",
+    "swing_load": "Ohm",
+    "output_current": "A",
 }  # of the optional figures
-FIGURES = ("name", "gain", "gbw", *UNITS)
+LOAD = "swing_load"  # says of which load the swing is; no model knows it
+PAIRS = ("swing", "common_mode")  # [from the negative rail, from the positive rail], V
+FIGURES = ("name", "gain", "gbw", *UNITS, *PAIRS)
 SIGNED = ("offset", "bias")
-POSITIVE = ("gain", "gbw", "slew", "rail", "psrr_corner")  # zero is not accepted
+POSITIVE = (
+    "gain",
+    "gbw",
+    "slew",
+    "rail",
+    "psrr_corner",
+    "swing_load",
+    "output_current",
+)  # zero is not accepted
 OF_A_MODEL = ("model", "subcircuit", "pins")
 USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
@@ -65,8 +79,9 @@ def read_parts(path: Path) -> dict[str, dict[str, object]]:
     A table a part, named by its number: ``gain`` (dB), ``gbw`` (Hz), ``supply`` ([least, most] in total, V)
     and optionally ``slew`` (V/s), ``offset_max`` (V), ``bias`` (A), ``output_resistance`` (Ohm),
     ``input_capacitance`` (F), ``noise`` (V/rtHz), ``noise_corner`` (Hz), ``current_noise`` (A/rtHz), ``psrr``
-    (dB) and ``psrr_corner`` (Hz), as SI numbers or text with units; ``offset_typical``, ``current``,
-    ``confidence`` and ``source`` are for people.
+    (dB), ``psrr_corner`` (Hz), ``swing`` and ``common_mode`` ([from the negative rail, from the positive rail],
+    V), ``swing_load`` (Ohm) and ``output_current`` (A), as SI numbers or text with units; ``offset_typical``,
+    ``current``, ``confidence`` and ``source`` are for people.
 
     Raises
     ------
@@ -101,7 +116,7 @@ def _part(name: str, figures: object) -> dict[str, object]:
         raise DesignError("a part is a table of figures")
     if name == "ideal" or not NAME.fullmatch(name):
         raise DesignError("a part's name holds letters, digits and _ . - only, at most 31, and is not ideal")
-    known = {"gain", "gbw", "supply", *OF_A_PART, *FOR_PEOPLE}
+    known = {"gain", "gbw", "supply", *OF_A_PART, *PAIRS, *FOR_PEOPLE}
     if extra := sorted(set(figures) - known):
         raise DesignError(f"unknown figure {extra[0]!r:.40}; known are {', '.join(sorted(known))}")
     if missing := [k for k in ("gain", "gbw", "supply") if k not in figures]:
@@ -118,7 +133,8 @@ def _part(name: str, figures: object) -> dict[str, object]:
     decibels = 20.0 * math.log10(max(gain(given), 1e-300)) if isinstance(given, str) else parse(given, "V")
     read = {k: parse(figures[k], unit) for k, unit in {"gbw": "Hz", **UNITS}.items() if k in figures}
     _check_figures({**read, "gain": 10.0 ** (min(decibels, 6000.0) / 20.0)})
-    return {**figures, **read, "gain": decibels, "supply": [low, high]}
+    pairs = {key: _pair(key, figures[key]) for key in PAIRS if key in figures}
+    return {**figures, **read, **pairs, "gain": decibels, "supply": [low, high]}
 
 
 def opamp(
@@ -133,17 +149,19 @@ def opamp(
         ("10 MHz"), and optionally ``slew`` ("20 V/us"), ``offset`` and ``offset_max`` ("2 mV"), ``rail``
         ("4.8 V"), ``output_resistance`` ("50 Ohm"), ``bias`` ("20 nA"), ``input_capacitance`` ("5 pF"),
         ``noise`` ("8 nV/rtHz"), ``noise_corner`` ("100 Hz"), ``current_noise`` ("3 fA/rtHz"), ``psrr``
-        ("100 dB"), ``psrr_corner`` ("10 Hz") and ``name``.
+        ("100 dB"), ``psrr_corner`` ("10 Hz"), ``swing`` and ``common_mode`` (["0.75 V", "1.5 V"] from the
+        negative and from the positive rail, negative beyond it), ``swing_load`` ("10 kOhm"), ``output_current``
+        ("20 mA") and ``name``.
         A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
     supply : float, V
-        The amplifier runs from +-supply, where real parts saturate unless ``rail`` says otherwise.
+        The amplifier runs from +-supply, where real parts saturate unless ``swing`` or ``rail`` says otherwise.
     parts : dict, optional
         Parts of one's own, from ``read_parts``; they come before those of the catalogue.
 
     Raises
     ------
     DesignError
-        If the part is unknown, cannot run from the supply, or a figure is wrong.
+        If the part is unknown, cannot run from the supply or has no swing left there, or a figure is wrong.
     """
     if isinstance(given, dict):
         return _from_table(given, supply)
@@ -166,9 +184,44 @@ def opamp(
         given,
         gain=10.0 ** (part["gain"] / 20.0),  # type: ignore[operator]
         gbw=part["gbw"],  # type: ignore[arg-type]
-        rail=supply,
-        **{key: part[key] for key in OF_A_PART if key in part},  # type: ignore[arg-type]
+        **_output(given, part, supply),  # type: ignore[arg-type]
+        **{key: part[key] for key in OF_A_PART if key in part and key != LOAD},  # type: ignore[arg-type]
     )
+
+
+def _output(name: str, figures: dict[str, object], supply: float) -> dict[str, object]:
+    """Turn distances from the rails into voltages; without a swing the supply stands in for it."""
+    found: dict[str, object] = {"rail": supply, "swing_known": False}
+    if "swing" in figures:
+        low, high = figures["swing"]  # type: ignore[misc]
+        if not max(low, high) < supply:
+            rail = "positive" if high >= low else "negative"
+            raise DesignError(
+                f"{name}: outputs stay {max(low, high):g} V from the {rail} rail, and a supply of +-{supply:g} V "
+                "leaves no swing; raise [circuit] supply"
+            )
+        found = {"rail": supply - high, "lowest": low - supply}
+    if "common_mode" in figures:
+        low, high = figures["common_mode"]  # type: ignore[misc]
+        if not low - supply < supply - high:
+            raise DesignError(
+                f"{name}: common_mode = [{low:g}, {high:g}] V from the rails leaves no range between +-{supply:g} V"
+            )
+        found["common_mode"] = (low - supply, supply - high)
+    return found
+
+
+def _pair(key: str, given: object) -> list[float]:
+    """Read two distances from the rails, V."""
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise DesignError(f"{key} is [from the negative rail, from the positive rail], V, not {given!r:.40}")
+    found = [parse(volts, "V") for volts in given]
+    for volts in found:
+        if key == "swing" and volts < 0.0:
+            raise DesignError(f"op-amp swing = {volts:g} V from a rail; no output goes beyond its rails")
+        if abs(volts) > HIGHEST["rail"]:
+            raise DesignError(f"op-amp {key} = {volts:g}; at most {HIGHEST['rail']:g} is accepted")
+    return found
 
 
 def _from_table(table: dict[str, object], supply: float) -> OpAmpModel:
@@ -188,7 +241,14 @@ def _from_table(table: dict[str, object], supply: float) -> OpAmpModel:
         **{key: parse(table[key], unit) for key, unit in UNITS.items() if key in table},
     }
     _check_figures(figures)
-    return OpAmpModel(name, **{"rail": supply, **figures}, library=_library(table, supply))  # type: ignore[arg-type]
+    if {"swing", "rail"} <= set(table):
+        raise DesignError("op-amp table has both swing and rail; give one of them")
+    pairs = {key: _pair(key, table[key]) for key in PAIRS if key in table}
+    output = _output(name, dict(pairs), supply)
+    if "rail" in figures:
+        output["swing_known"] = True
+    figures.pop(LOAD, None)
+    return OpAmpModel(name, **{**output, **figures}, library=_library(table, supply))  # type: ignore[arg-type]
 
 
 def _library(table: dict[str, object], supply: float) -> Library | None:

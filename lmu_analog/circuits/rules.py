@@ -25,6 +25,7 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
+from lmu_analog.circuits.models import OpAmpModel
 from lmu_analog.errors import CircuitError
 
 PINS: dict[type, tuple[str, ...]] = {
@@ -105,10 +106,11 @@ def _check_value(component: Component) -> None:
 
 def _check_model(component: OpAmp | DifferentialOpAmp) -> None:
     model = component.model
-    for quantity in ("gain", "gbw", "slew", "rail"):
+    for quantity in ("gain", "gbw", "slew", "rail", "output_current"):
         value = getattr(model, quantity)
         if not value > 0.0:
             raise CircuitError(f"{component.name}: {quantity} = {value:g}; it must be positive")
+    _check_ranges(component.name, model)
     for quantity in ("offset", "bias"):
         if not math.isfinite(value := getattr(model, quantity)):
             raise CircuitError(f"{component.name}: {quantity} = {value:g}; it must be finite")
@@ -124,6 +126,14 @@ def _check_model(component: OpAmp | DifferentialOpAmp) -> None:
         )
     if not model.ideal and math.isinf(model.gbw):
         raise CircuitError(f"{component.name}: a finite gain needs a finite gbw; give both, or neither")
+
+
+def _check_ranges(name: str, model: OpAmpModel) -> None:
+    if not model.floor < 0.0:
+        raise CircuitError(f"{name}: lowest = {model.floor:g}; it must be negative")
+    if not model.common_mode[0] < model.common_mode[1]:
+        low, high = model.common_mode
+        raise CircuitError(f"{name}: common_mode = ({low:g}, {high:g}); the first must be below the second")
 
 
 def _check_shorts(component: Component) -> None:

@@ -24,7 +24,8 @@ from lmu_analog.version import __version__
 
 ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:\d{1,5}")
 MOST_FRAMES = 1000
-CONNECT_TIMEOUT = 8.0  # s for the scheduler to answer, and for its first worker to come
+CONNECT_TIMEOUT = 8.0  # s for the scheduler to answer
+WORKER_TIMEOUT = 8.0  # s for its first worker to come
 POLL = 2.0  # s between two looks at who is there
 PATIENCE = 60.0  # s without any worker before a run gives up; a killed one is back in a few
 IN_FLIGHT = 2  # tasks a thread of the cluster: one at work, one waiting
@@ -235,7 +236,7 @@ def _check_protocol(scheduler: str) -> None:
 
 def _check_workers(client: Any, scheduler: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
+        client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
     except TimeoutError:
         raise SimulationError(
             f"the scheduler at {scheduler} has no workers; start one with 'dask worker {scheduler}'"

@@ -10,7 +10,6 @@ from lmu_analog.ensembles.exact import exact_draws
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.ensembles.simulated import ngspice_draws
 from lmu_analog.errors import SimulationError, SimulatorMissing
-from lmu_analog.memory import window
 from lmu_analog.simulation import Engine
 from lmu_analog.storage.store import UNSTABLE
 
@@ -48,8 +47,8 @@ def errors_of(
 
 
 def _exact(design: Design, z: np.ndarray) -> np.ndarray:
-    profile, status = exact_draws(design, z)
-    return np.where(status == UNSTABLE, np.inf, window.window_nrmse(profile))
+    error, status = exact_draws(design, z)
+    return np.where(status == UNSTABLE, np.inf, error)
 
 
 def _simulated(design: Design, z: np.ndarray, workers: int) -> np.ndarray:

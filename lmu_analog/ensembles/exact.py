@@ -1,7 +1,6 @@
 """The exact engine's unit of work: consecutive samples of a linear circuit, all at once.
 
-Samples are computed in blocks that begin at fixed numbers and are always whole, whatever part of them is
-wanted: every arithmetic operation then meets the same neighbours, and the same sample the same last bit.
+Samples are computed in whole blocks, see ``blocks``.
 """
 
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
@@ -18,6 +18,7 @@ from lmu_analog.circuits.remainder import Reduction
 from lmu_analog.circuits.tonewise.plan import Tonewise
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import keep_freed_memory
+from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.direct import direct_profiles, planned_directly, relative_cost
 from lmu_analog.ensembles.kernel import Compiled, Kernel, compile_design, compiled_draw, draw_keys
 from lmu_analog.ensembles.kernel_direct import CompiledDirect, compile_direct
@@ -28,7 +29,7 @@ from lmu_analog.memory.squares import content_of
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.mismatch.law import Mismatch, is_sound, moved, sample
-from lmu_analog.simulation import Grid, exact_states, grid, ideal_window
+from lmu_analog.simulation import Grid, exact_states, grid, ideal_window, places
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results
 
@@ -52,6 +53,8 @@ class Bench:
     circuit : Circuit
     law : Mismatch
     looked_at : Grid
+    rule : Quadrature
+        Where in the window errors are taken.
     direct : Tonewise or None
         How the circuit is solved tone by tone, where that is quicker than its state space.
     """
@@ -59,6 +62,7 @@ class Bench:
     circuit: Circuit
     law: Mismatch
     looked_at: Grid
+    rule: window.Quadrature
     direct: Tonewise | None
 
 
@@ -87,22 +91,22 @@ def exact_chunk(
     bench, block = _prepared(named), _block_size(named)
     solver = _Solver(named, _compiled(named) if kernel == "numba" else None, is_single=kernel == "float32")
     parts = []
-    for start in range(block * (samples.start // block), samples.stop, block):
-        whole = range(start, start + block)
-        if kernel == "numba" and plan == RANDOM:
-            draws = compiled_draw(_keys(named), seed=seed, samples=whole)
-        else:
-            draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
-        profile, status = _block(solver, draws)
-        wanted = slice(max(samples.start - start, 0), min(samples.stop - start, block))
-        parts.append([x[wanted] for x in (profile, window.window_nrmse(profile), status)])
-    profile, error, status = (np.concatenate(x) for x in zip(*parts, strict=True))
-    return Results(samples.start, profile, error, status)
+    with threadpool_limits(1):
+        for whole in whole_blocks(samples, block):
+            if kernel == "numba" and plan == RANDOM:
+                draws = compiled_draw(_keys(named), seed=seed, samples=whole)
+            else:
+                draws = draw_plan(bench.circuit, bench.law, seed=seed, samples=whole, plan=plan)
+            profile, status = _block(solver, draws)
+            parts.append(Results(whole.start, *window.measured(profile, bench.rule), status))
+    return joined(parts, samples)
 
 
 def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
-    """Run the circuits of given draws, columns as in ``law.columns``; profile (s, q) and status (s,)."""
-    return _block(_Solver(_Named(design.digest, design)), z)
+    """Run the circuits of given draws, columns as in ``law.columns``; window NRMSE (s,) and status (s,)."""
+    solver = _Solver(_Named(design.digest, design))
+    profile, status = _block(solver, z)
+    return window.window_nrmse(profile, solver.bench.rule), status
 
 
 def precision_error(design: Design, seed: int) -> float:
@@ -135,7 +139,8 @@ def _prepared(named: _Named) -> Bench:
     design = named.design
     circuit, stimulus = build(design), design.stimulus
     direct = planned_directly(circuit, stimulus) if isinstance(stimulus, Tones) else None
-    return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), direct)
+    rule = places(stimulus, design.order, design.theta)
+    return Bench(circuit, Mismatch.of(design), grid(stimulus, design.theta), rule, direct)
 
 
 @lru_cache(maxsize=KEPT_DESIGNS)
@@ -238,11 +243,13 @@ def _profiles(system: StateSpace, bench: Bench, theta: float) -> np.ndarray:
             phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
             return window.tone_profile(phasor, wave, theta, offset=system.offset)
         case Recording() as recording:
-            truth = ideal_window(looked_at, theta)
+            rule = bench.rule
+            truth = ideal_window(looked_at, theta, rule)
             if system.dt is not None:
-                return window.time_profile(exact_states(system, looked_at), truth, looked_at.rms)
+                states = exact_states(system, looked_at)
+                return window.time_profile(states, truth, looked_at.rms, quadrature=rule)
             u, dt, rms = recording.values, float(recording.dt), looked_at.rms
-            content = content_of(bench.circuit.order, truth.T, window.QUADRATURE, dtype=system.A.dtype)
+            content = content_of(bench.circuit.order, truth.T, rule, dtype=system.A.dtype)
             parts = _batches(system, looked_at)
             return np.concatenate([lifted.many_profiles(p, u, dt, content=content, rms=rms) for p in parts])
 

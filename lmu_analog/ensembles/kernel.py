@@ -142,7 +142,7 @@ def _nominal(reduction: Reduction) -> np.ndarray:
 
 def window_of(tones: Tones, circuit: Circuit) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Give phasors (K,), the readout (q p,), the ideal window (K, q), and the mean square of the input."""
-    r = window.QUADRATURE.r
+    r = window.quadrature_for(circuit.order, (tones.frequency, tones.phasor), circuit.theta).r
     ideal = np.exp(-2j * np.pi * circuit.theta * np.outer(tones.frequency, r)) * tones.phasor[:, None]
     power = 0.5 * float(np.sum(np.abs(tones.phasor) ** 2))
     return tones.phasor.astype(complex), window.readout(circuit.order, r).ravel(), ideal, power

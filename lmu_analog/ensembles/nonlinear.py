@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
@@ -21,25 +22,32 @@ from lmu_analog.circuits.saturation import Limits, check_parts, limits
 from lmu_analog.circuits.unknowns import Index
 from lmu_analog.design import Design
 from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
+from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.exact import block_size, exact_chunk
 from lmu_analog.ensembles.relaxation import NEARLY
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.ensembles.transients import LEFT_OUT, recorded_profiles
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, sample
-from lmu_analog.simulation import grid, ideal_window
+from lmu_analog.simulation import grid, ideal_window, places
 from lmu_analog.stimulus import Recording, Tones
+from lmu_analog.storage.layout import CHUNK
 from lmu_analog.storage.reasons import CODES
 from lmu_analog.storage.store import GOOD, Results
 
 HARMONICS = (4, 12)  # of the highest tone that are kept; the larger number where the smaller is too few
 BATCH_VALUES = 1_000_000  # complex numbers of the responses held at once: 16 MB
+BLOCK_POINTS = 2**17  # samples times points of a recording, in a block: a second's work at order 6
+FEWEST = 4  # samples of a block, which take hardly longer than one
 MOST_VALUES = 30_000_000  # of one sample; beyond it the common period of the tones is too long
 Way = Callable[[Circuit, np.ndarray, Limits], tuple[np.ndarray, np.ndarray]]
 
 
 def nonlinear_chunk(design: Design, seed: int, samples: range, *, plan: Plan = RANDOM) -> Results:
     """Run consecutive samples; those to be handed to ngspice have the reason ``handed`` and no result.
+
+    They are computed in whole blocks, see ``blocks``, so that no sample's last bit depends on which others are
+    wanted.
 
     Parameters
     ----------
@@ -53,38 +61,53 @@ def nonlinear_chunk(design: Design, seed: int, samples: range, *, plan: Plan = R
     CircuitError
         If the circuit has parts whose law is not known: transistors, switches, a SPICE model file.
     """
+    check_parts(build(design))
+    key, size = (design.digest, pickle.dumps(design)), nonlinear_block_size(design)
+    with threadpool_limits(1):
+        return joined([_block(key, seed, block, plan) for block in whole_blocks(samples, size)], samples)
+
+
+def nonlinear_block_size(design: Design) -> int:
+    """Give the number of samples that are computed together: a power of two, and no more than a chunk."""
+    match design.stimulus:
+        case Tones() as tones:
+            together = BATCH_VALUES // _values(build(design), _drive(tones, HARMONICS[0]))
+        case Recording():
+            together = BLOCK_POINTS // len(grid(design.stimulus, design.theta).time)
+    return 2 ** int(np.log2(min(CHUNK, max(FEWEST, together))))
+
+
+# A design is no key, as it holds dictionaries; its pickled bytes are, and its digest knows the recording's.
+@lru_cache(maxsize=4)
+def _block(key: tuple[str, bytes], seed: int, block: range, plan: Plan) -> Results:
+    """Run a whole block of samples."""
+    design = pickle.loads(key[1])
     circuit, law = build(design), Mismatch.of(design)
-    check_parts(circuit)
-    linear = _linear(design, seed, samples, plan)
-    values = sample(circuit, law, draw_plan(circuit, law, seed=seed, samples=samples, plan=plan))
+    linear = _linear(key, seed, block, plan)
+    values = sample(circuit, law, draw_plan(circuit, law, seed=seed, samples=block, plan=plan))
     limited = limits(circuit, Index(circuit), values)
     if limited is None:
         return linear
-    profile, reason = linear.profile.copy(), linear.reason.copy()
+    profile, error, reason = linear.profile.copy(), linear.window_nrmse.copy(), linear.reason.copy()
+    rule = places(design.stimulus, design.order, design.theta)
     reason[linear.status == GOOD] = CODES["handed"]
     for solve in _ways(design):
         waiting = np.flatnonzero(reason == CODES["handed"])
         solved, found = solve(circuit, values[waiting], limited.of(waiting))
-        profile[waiting[solved]] = found
+        profile[waiting[solved]], error[waiting[solved]] = window.measured(found, rule)
         reason[waiting[solved]] = CODES["none"]
-    profile[reason == CODES["handed"]] = np.nan
-    return replace(linear, profile=profile, window_nrmse=window.window_nrmse(profile), given=reason)
+    left = reason == CODES["handed"]
+    profile[left], error[left] = np.nan, np.nan
+    return replace(linear, profile=profile, window_nrmse=error, given=reason)
 
 
-def _linear(design: Design, seed: int, samples: range, plan: Plan) -> Results:
-    """Run samples in the exact engine, which computes a whole block for any of them, once a block."""
-    size, key = block_size(design), (design.digest, pickle.dumps(design))
-    starts = range(size * (samples.start // size), samples.stop, size)
-    parts = [_linear_block(key, seed, range(start, start + size), plan) for start in starts]
-    wanted = slice(samples.start - starts.start, samples.stop - starts.start)
-    fields = ("profile", "window_nrmse", "status", "reason")
-    found = {name: np.concatenate([getattr(part, name) for part in parts])[wanted] for name in fields}
-    return Results(
-        samples.start, found["profile"], found["window_nrmse"], found["status"], given=found["reason"]
-    )
+def _linear(key: tuple[str, bytes], seed: int, samples: range, plan: Plan) -> Results:
+    """Run samples in the exact engine, whose blocks are larger, and each of them once."""
+    design: Design = pickle.loads(key[1])
+    blocks = whole_blocks(samples, block_size(design))
+    return joined([_linear_block(key, seed, block, plan) for block in blocks], samples)
 
 
-# A design is no key, as it holds dictionaries; its pickled bytes are, and its digest knows the recording's.
 @lru_cache(maxsize=2)
 def _linear_block(key: tuple[str, bytes], seed: int, block: range, plan: Plan) -> Results:
     return exact_chunk(pickle.loads(key[1]), seed, block, plan=plan)
@@ -98,8 +121,9 @@ def _ways(design: Design) -> Iterator[Way]:
             for highest in HARMONICS:
                 yield partial(_profiles, drive=_drive(tones, highest))
         case Recording() as recording:
-            truth = ideal_window(looked_at, design.theta)
-            yield partial(recorded_profiles, recording=recording, truth=truth)
+            rule = places(recording, design.order, design.theta)
+            truth = ideal_window(looked_at, design.theta, rule)
+            yield partial(recorded_profiles, recording=recording, truth=truth, rule=rule)
 
 
 def parts(results: Results) -> tuple[list[Results], list[int]]:
@@ -129,9 +153,9 @@ def _profiles(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give which samples could be solved, (s,) bool, and the profiles of those."""
     index = Index(circuit)
-    kept = [np.zeros((0, window.POINTS))]
+    kept = [np.zeros((0, len(window.quadrature_for(circuit.order, _tones(drive), circuit.theta).r)))]
     solved = np.zeros(len(values), bool)
-    size = (drive.highest + 1) * index.size**2
+    size = _values(circuit, drive)
     batch = max(1, BATCH_VALUES // size)
     if size > MOST_VALUES:
         return solved, kept[0]
@@ -143,6 +167,11 @@ def _profiles(
         if sure.any():
             kept.append(_profile(found.outputs[sure], drive, circuit.theta))
     return solved, np.concatenate(kept)
+
+
+def _values(circuit: Circuit, drive: Drive) -> int:
+    """Count the numbers of one sample's responses."""
+    return (drive.highest + 1) * Index(circuit).size ** 2
 
 
 def _drive(tones: Tones, harmonics: int) -> Drive:
@@ -161,6 +190,10 @@ def _is_sure(found: Balance, drive: Drive) -> np.ndarray:
 
 def _profile(outputs: np.ndarray, drive: Drive, theta: float) -> np.ndarray:
     """NRMSE over the window, (s, q), of states with coefficients (s, h, d); harmonics count as error."""
+    return window.tone_profile(2.0 * outputs[:, 1:], _tones(drive), theta, offset=np.real(outputs[:, 0]))
+
+
+def _tones(drive: Drive) -> tuple[np.ndarray, np.ndarray]:
+    """Give the input at all harmonics that are kept, Hz and V; it is zero at most."""
     frequency = drive.rate / (2.0 * math.pi) * np.arange(1, drive.highest + 1)
-    tones = (frequency, 2.0 * drive.spectrum[1:])
-    return window.tone_profile(2.0 * outputs[:, 1:], tones, theta, offset=np.real(outputs[:, 0]))
+    return frequency, 2.0 * drive.spectrum[1:]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lmu_analog.errors import LmuAnalogError, SimulationError
-from lmu_analog.spice.worker import START_TIMEOUT, Worker
+from lmu_analog.spice.worker import Worker
 
 Outcome = tuple[int, Any]
 
@@ -35,8 +35,8 @@ def run_tasks(
     workers : int
         Number of processes.
     timeout : float, s
-        For one call. A worker that crashes is replaced and its task tried once more; one that hangs is
-        replaced and its task not repeated.
+        For one call, from when it begins. A worker that crashes is replaced and its task tried once more; one
+        that hangs is replaced and its task not repeated.
 
     Yields
     ------
@@ -91,7 +91,6 @@ class Keeper:
     def _ready(self) -> Worker:
         if self._worker is None or not self._worker.alive:
             self._worker = Worker()
-            self._worker.call(os.getpid, (), timeout=START_TIMEOUT)
         return self._worker
 
 

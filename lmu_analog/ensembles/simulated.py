@@ -15,18 +15,19 @@ from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, is_sound, sample
-from lmu_analog.simulation import Grid, grid, ideal_window, ngspice_task, read_states, settling
+from lmu_analog.simulation import Grid, grid, ideal_window, ngspice_task, places, read_states, settling
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import GOOD, UNSTABLE, Results, failed
 
 
 @dataclass(frozen=True, eq=False)
 class _Bench:
-    """What all samples of a design have in common: circuit, law, times, and the ideal window, (t, q), V."""
+    """What all samples have in common: circuit, law, times, places in the window, its ideal content, (t, q), V."""
 
     circuit: Circuit
     law: Mismatch
     looked_at: Grid
+    rule: window.Quadrature
     truth: np.ndarray
 
 
@@ -36,7 +37,9 @@ class _Bench:
 def _bench(pickled: bytes) -> _Bench:
     design: Design = pickle.loads(pickled)
     looked_at = grid(design.stimulus, design.theta)
-    return _Bench(build(design), Mismatch.of(design), looked_at, ideal_window(looked_at, design.theta))
+    rule = places(looked_at.stimulus, design.order, design.theta)
+    truth = ideal_window(looked_at, design.theta, rule)
+    return _Bench(build(design), Mismatch.of(design), looked_at, rule, truth)
 
 
 def ngspice_sample(design: Design, seed: int, index: int, *, plan: Plan = RANDOM) -> Results:
@@ -60,8 +63,8 @@ def ngspice_draws(design: Design, z: Float[np.ndarray, " z"], index: int) -> Res
         unstable = np.full((1, window.POINTS), np.inf)
         return Results(index, unstable, unstable[:, 0], np.array([UNSTABLE], np.int8))
     states = _ngspice_states(mismatched, bench.looked_at, settle)
-    profile = window.time_profile(states, bench.truth, bench.looked_at.rms)[None]
-    return Results(index, profile, window.window_nrmse(profile), np.array([GOOD], np.int8))
+    profile = window.time_profile(states, bench.truth, bench.looked_at.rms, quadrature=bench.rule)[None]
+    return Results(index, *window.measured(profile, bench.rule), np.array([GOOD], np.int8))
 
 
 def _ngspice_states(circuit: Circuit, looked_at: Grid, settle: float) -> np.ndarray:

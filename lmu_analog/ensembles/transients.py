@@ -65,6 +65,7 @@ def recorded_profiles(
     *,
     recording: Recording,
     truth: Float[np.ndarray, "t q"],
+    rule: window.Quadrature = window.QUADRATURE,
 ) -> tuple[Bool[np.ndarray, " s"], Float[np.ndarray, "k q"]]:
     """Give which samples are solved for sure, and the NRMSE over the window of those k.
 
@@ -79,6 +80,8 @@ def recorded_profiles(
         Its points are the times that the error is taken at.
     truth : (t, q) array, V
         What the window truly holds then.
+    rule : Quadrature
+        At which places of it.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def recorded_profiles(
     plan = outline(circuit, recording)
     if plan is None:
         return sure, profile[sure]
-    rows = window.readout(circuit.order, window.QUADRATURE.r)
+    rows = window.readout(circuit.order, rule.r)
     course = Course(recording.values, rows, np.ascontiguousarray(truth.T), plan.shared)
     batch = max(1, BATCH_VALUES // (2 * (len(plan.A) + 3 * len(limited.seen)) ** 2))
     for parts in PARTS:

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace, frequency_response
-from lmu_analog.memory.window import QUADRATURE, readout
+from lmu_analog.memory.window import quadrature_for, readout
 
 HIGHEST_ORDER = 64
 THETA_RANGE = (1e-12, 1e6)
@@ -91,10 +91,12 @@ def truncation_error(order: int, bandwidth_theta: float, *, tones: int = 10) -> 
         Root mean square error over the window as a fraction of the input's.
     """
     frequency = bandwidth_theta * np.arange(1, tones + 1) / tones
+    wave = (frequency, np.ones(tones, complex))
     states = frequency_response(legendre(order), frequency)
-    ideal = np.exp(-2j * np.pi * np.outer(frequency, QUADRATURE.r))
-    error = states @ readout(order, QUADRATURE.r).T - ideal
-    return float(np.sqrt(np.mean(np.abs(error) ** 2, axis=0) @ QUADRATURE.weight))
+    rule = quadrature_for(order, wave, 1.0)
+    ideal = np.exp(-2j * np.pi * np.outer(frequency, rule.r))
+    error = states @ readout(order, rule.r).T - ideal
+    return float(np.sqrt(np.mean(np.abs(error) ** 2, axis=0) @ rule.weight))
 
 
 def smallest_order(error: float, bandwidth_theta: float) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 from numpy.typing import DTypeLike
 
-from lmu_analog.memory.window import QUADRATURE, Quadrature, readout
+from lmu_analog.memory.window import Quadrature, quadrature_for, readout
 
 NEGLIGIBLE = 1e-15  # of the largest part of the rest: below rounding
 
@@ -126,7 +126,7 @@ def tone_content(
     layout: Literal["halves", "pairs"] = "halves",
     dtype: DTypeLike = float,
 ) -> ToneContent:
-    """Prepare for responses whose real parts come first, or whose parts alternate.
+    """Prepare for responses whose real parts come first, or whose parts alternate; places are ``quadrature_for``'s.
 
     Parameters
     ----------
@@ -138,11 +138,12 @@ def tone_content(
     dtype : data type
     """
     frequency, phasor = tones
+    quadrature = quadrature_for(order, tones, theta)
     size = np.tile(np.abs(phasor), 2)  # the phase of a tone is the same in the error as in the input
-    turned = -2.0 * np.pi * theta * np.outer(QUADRATURE.r, frequency)
+    turned = -2.0 * np.pi * theta * np.outer(quadrature.r, frequency)
     window = size * np.hstack([np.cos(turned), np.sin(turned)])
     if layout == "pairs":
         pairs = np.arange(len(size)).reshape(2, -1).T.ravel()
         size, window = size[pairs], window[:, pairs]
-    content = content_of(order, window, QUADRATURE, dtype=dtype)
+    content = content_of(order, window, quadrature, dtype=dtype)
     return ToneContent(content, size.astype(dtype), 0.5 * float(np.sum(np.abs(phasor) ** 2)))

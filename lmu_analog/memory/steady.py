@@ -47,7 +47,7 @@ def many_responses(system: StateSpace, frequency: Float[np.ndarray, " f"]) -> Co
 def many_profiles(
     system: StateSpace, tones: tuple[Float[np.ndarray, " f"], Complex[np.ndarray, " f"]], theta: float
 ) -> Float[np.ndarray, "s q"]:
-    """Give ``window.tone_profile`` of ``many_responses`` without the phasors in between.
+    """Give ``window.tone_profile`` of ``many_responses``, places as there, without the phasors in between.
 
     Parameters
     ----------

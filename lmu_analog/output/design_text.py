@@ -99,7 +99,9 @@ def _circuit(design: Design) -> list[str]:
     if design.parts is not None:
         lines.append(_line("parts", design.parts.name, "op-amps of one's own, beside this file"))
     lines.append(_line("supply", _exact(design.supply, "V"), "+- this"))
-    lines.append(_line("headroom", _percent(design.headroom), "of the supply, kept free at the worst sine"))
+    lines.append(
+        _line("headroom", _percent(design.headroom), "of the output swing, kept free at the worst sine")
+    )
     for name, usual, comment in CHOICES:
         if (chosen := getattr(design, name)) != usual:
             lines.append(_line(name, chosen, comment))

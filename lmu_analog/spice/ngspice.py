@@ -8,13 +8,16 @@ from __future__ import annotations
 import ctypes.util
 import functools
 import logging
+import math
 import os
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +27,6 @@ from lmu_analog.spice.inspect import inspect
 from lmu_analog.spice.netlist import RECORDING_FILE
 from lmu_analog.spice.rawfile import read_raw
 from lmu_analog.spice.worker import Worker
-
-if TYPE_CHECKING:
-    pass
 
 INSTALL = (
     "ngspice is not installed: on Debian or Ubuntu run 'apt-get install ngspice libngspice0', on macOS "
@@ -40,12 +40,26 @@ FATAL = re.compile(
     re.IGNORECASE,
 )
 HARMLESS = re.compile(
-    r"note:|init file|using sparse|stepping|warning(?!.*to low)|unsupported|doing analysis|initial",
+    r"note:|init file|using sparse|stepping|warning(?!.*to low)|unsupported|doing analysis|initial"
+    # Newton's way to a solution may leave the domain of a function and come back; if not, the analysis fails.
+    r"|out of range for",
     re.IGNORECASE,
 )
+# What users call things is no message: names of nodes and devices within subcircuits, and listings of voltages.
+INNER_NAME = re.compile(r"[^\s.:]+(\.[^\s.]+)+")
+LISTING = re.compile(r"\s*node\s+(last )?voltage", re.IGNORECASE)
+LISTED = re.compile(r"\s*(\S+(\s+[-+]?[\d.]+(e[-+]?\d+)?)+(\s*\*)?|-+(\s+-+)*)?\s*", re.IGNORECASE)
+ON_LINE = re.compile(r"error on line", re.IGNORECASE)
+NO_MEMORY = re.compile(
+    r"can't (re)?allocate|out of memory|memory exhausted|failed to allocate", re.IGNORECASE
+)
+LONGEST_REASON = 300  # characters
 BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 BEYOND_SENSE = 1e12  # V or A: ngspice gives 1e32 for a division by zero
 TIMEOUT = 600.0  # s for one run unless the caller says otherwise
+# The largest deck that is accepted keeps 0.8 GB of vectors, and they are copied twice on their way to us.
+MEMORY = 8.0  # GB for a process of ngspice, or all that the machine has
+MEMORY_VARIABLE = "LMU_ANALOG_NGSPICE_GB"
 
 
 def library_path() -> str | None:
@@ -71,6 +85,43 @@ def _is_binary(path: Path) -> bool:
             return file.read(4) in BINARIES
     except OSError:
         return False
+
+
+def memory_limit() -> int:
+    """Bytes that a process of ngspice may use: LMU_ANALOG_NGSPICE_GB, else 8 GB or all that there is.
+
+    Raises
+    ------
+    SimulationError
+        If the variable is no positive number.
+    """
+    given = os.environ.get(MEMORY_VARIABLE)
+    if given is None:
+        there_is = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return min(int(MEMORY * 1e9), there_is)
+    try:
+        size = float(given)
+    except ValueError:
+        size = math.nan
+    if not 0.0 < size < 1e6:
+        raise SimulationError(f"{MEMORY_VARIABLE}={given:.40} must be a number of gigabytes, for example 8")
+    return int(size * 1e9)
+
+
+def _limit_memory(most: int) -> None:
+    """Bound this process: a model may ask ngspice for more memory than the machine has."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _beyond_memory(deck: str, log: str = "") -> SimulationError:
+    return SimulationError(
+        f"ngspice needs more than {memory_limit() / 1e9:g} GB of memory; give the circuit or its model fewer "
+        f"elements or the signal fewer periods, or raise {MEMORY_VARIABLE} (gigabytes)",
+        deck=deck,
+        log=log,
+    )
 
 
 def run(
@@ -100,6 +151,7 @@ def run(
         If it failed, crashed, took too long or gave an incomplete answer.
     """
     require()
+    memory_limit()
     with Worker() as worker:
         return worker.call(run_here, (deck, analysis, recording), timeout=timeout)
 
@@ -112,10 +164,12 @@ def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dic
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "deck.cir").write_text(inspect(deck), "utf-8")
         command = [program, "-b", "-r", "out.raw", "deck.cir"]
+        most = memory_limit()
         try:
             done = subprocess.run(
                 command,
                 cwd=folder,
+                preexec_fn=lambda: _limit_memory(most),  # noqa: PLW1509
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -125,6 +179,8 @@ def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dic
         except subprocess.TimeoutExpired:
             raise SimulationError(f"ngspice gave no answer within {timeout:g} s", deck=deck) from None
         log = done.stdout + done.stderr
+        if NO_MEMORY.search(log):
+            raise _beyond_memory(deck, log)
         complaint = fatal_line(log.splitlines())
         if done.returncode or complaint:
             raise SimulationError(
@@ -142,6 +198,8 @@ def run_here(deck: str, analysis: Analysis, recording: np.ndarray | None = None)
         os.chdir(folder)
         try:
             return _run(deck, analysis)
+        except MemoryError:
+            raise _beyond_memory(deck) from None
         finally:
             os.chdir(home)
 
@@ -154,6 +212,8 @@ def _run(deck: str, analysis: Analysis) -> dict[str, np.ndarray]:
     simulator.attempt(lambda: simulator.load_circuit(deck))
     simulator.attempt(lambda: simulator.exec_command("run"))
     log = "\n".join(simulator.lines)
+    if NO_MEMORY.search(log):
+        raise _beyond_memory(deck, log)
     fresh = [name for name in simulator.plot_names if name not in before]
     if complaint := fatal_line(simulator.lines):
         raise SimulationError(f"ngspice: {complaint}", deck=deck, log=log)
@@ -177,9 +237,54 @@ def named(vectors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def fatal_line(lines: list[str]) -> str | None:
-    """Give the first line of a log that means failure, if any."""
-    bad = (line.strip() for line in lines if FATAL.search(line) and not HARMLESS.search(line))
-    return next(bad, None)
+    """Give the first message of a log that means failure, with its reason, if any.
+
+    ngspice writes the reason of "Error on line" two lines below, after the card; that of an expression stands
+    above. What lists node voltages is passed over, for nodes have any names.
+    """
+    said = _messages(lines)
+    bad = [k for k, line in enumerate(said) if _is_fatal(line)]
+    if not bad:
+        return None
+    # An undefined parameter ends ngspice's library, which then says only that it cannot recover.
+    undefined = [k for k, line in enumerate(said) if "undefined parameter" in line.lower()]
+    first = min(bad[0], *undefined) if undefined else bad[0]
+    return ": ".join(part.rstrip(":") for part in _explained(said, first))[:LONGEST_REASON]
+
+
+def _explained(said: list[str], first: int) -> Iterator[str]:
+    """Give a message and what explains it, from the lines around it."""
+    words = said[first].lower()
+    if "unrecognized parameter" in words and first:
+        yield said[first - 1]  # the card
+    yield said[first]
+    if ON_LINE.search(words):
+        yield from said[first + 1 : first + 3]
+        return
+    if "parsing stopped" in words:
+        yield from said[first + 1 : first + 2]
+    below = next((k for k in range(first + 1, min(first + 4, len(said))) if ON_LINE.search(said[k])), None)
+    if below is not None:
+        yield from said[below + 1 : below + 2]
+    if "timestep too small" in words:
+        outside = [line for line in said if "out of range for" in line.lower()]
+        yield from (line.rpartition("Error: ")[2] for line in outside[-1:])
+
+
+def _is_fatal(line: str) -> bool:
+    plain = INNER_NAME.sub("...", line)
+    return bool(FATAL.search(plain)) and not HARMLESS.search(plain)
+
+
+def _messages(lines: list[str]) -> list[str]:
+    """Leave out listings of voltages, and empty lines."""
+    kept: list[str] = []
+    listing = False
+    for line in lines:
+        listing = bool(LISTING.match(line)) or (listing and bool(LISTED.fullmatch(line)))
+        if not listing and line.strip() and not line.lower().startswith("netlist line no"):
+            kept.append(" ".join(line.split()))
+    return kept
 
 
 def checked(
@@ -218,6 +323,7 @@ def _simulator() -> Any:
     for version in range(SimulationType.LAST_VERSION + 1, 100):
         SimulationType.SIMULATION_TYPE.setdefault(version, SimulationType.SIMULATION_TYPE["last"])
     logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
+    _limit_memory(memory_limit())
     try:
         return _shared_class()()
     except (OSError, AttributeError) as error:

@@ -20,7 +20,9 @@ from typing import Any
 
 from lmu_analog.errors import LmuAnalogError, SimulationError
 
-START_TIMEOUT = 60.0  # s; importing NumPy on a cold disk takes a few
+START_TIMEOUT = (
+    300.0  # s until a call begins; importing takes seconds on a cold disk, and on a busy machine many
+)
 LARGEST_FILE = 2_000_000_000  # bytes a child may write to one file
 WATCH_SECONDS = 1.0
 LOG_TAIL = 4000  # bytes of a dead child's output that are kept
@@ -74,6 +76,8 @@ class Worker:
         function : callable
         arguments : tuple
         timeout : float, s
+            From when the function begins: the start of the process, and the imports that the function needs,
+            have a limit of their own.
 
         Raises
         ------
@@ -84,10 +88,9 @@ class Worker:
         """
         try:
             self._connection.send((function, arguments))
-            if not self._connection.poll(timeout):
-                self.timed_out = True
-                self.close()
-                raise SimulationError(f"no answer within {timeout:g} s; the worker was stopped")
+            self._await(START_TIMEOUT)
+            self._connection.recv()  # that the function begins
+            self._await(timeout)
             kind, result = self._connection.recv()
         except (EOFError, ConnectionError):
             status = self._process.wait()
@@ -98,6 +101,12 @@ class Worker:
         if kind == "error":
             raise result
         return result
+
+    def _await(self, timeout: float) -> None:
+        if not self._connection.poll(timeout):
+            self.timed_out = True
+            self.close()
+            raise SimulationError(f"no answer within {timeout:g} s; the worker was stopped")
 
     def close(self) -> None:
         """Stop the child at once; a second call, from any thread, does nothing."""
@@ -134,9 +143,10 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     while True:
         try:
-            function, arguments = connection.recv()
+            function, arguments = connection.recv()  # imports the function's module
         except EOFError:
             return
+        connection.send("begun")
         try:
             answer = ("result", function(*arguments))
         except LmuAnalogError as error:

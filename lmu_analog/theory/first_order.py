@@ -16,6 +16,7 @@ from lmu_analog.circuits.tolerance import Distribution
 from lmu_analog.design import Design
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, sample
+from lmu_analog.simulation import places
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.theory.recorded import recorded_error
 
@@ -110,9 +111,10 @@ class _Place:
 
     @classmethod
     def of(cls, tones: Tones, design: Design) -> "_Place":
-        root = np.sqrt(window.QUADRATURE.weight)[:, None]
-        basis, readout = np.linalg.qr(root * window.readout(design.order, window.QUADRATURE.r))
-        delay = np.exp(-2j * np.pi * design.theta * np.outer(tones.frequency, window.QUADRATURE.r))
+        rule = places(tones, design.order, design.theta)
+        root = np.sqrt(rule.weight)[:, None]
+        basis, readout = np.linalg.qr(root * window.readout(design.order, rule.r))
+        delay = np.exp(-2j * np.pi * design.theta * np.outer(tones.frequency, rule.r))
         phasor = math.sqrt(0.5) * tones.phasor / tones.rms
         wanted = phasor[:, None] * delay * root[:, 0]
         reached = wanted @ basis

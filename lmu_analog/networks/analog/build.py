@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lmu_analog.building import build
+from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, Component, Supply, Switch
 from lmu_analog.circuits.extract import extract
@@ -99,8 +99,7 @@ class _Board:
 
     @cached_property
     def pair(self) -> Pair:
-        rail = min(self.design.supply, self.design.opamp_model.rail)
-        return pair(self.options.activation, (1.0 - self.design.headroom) * rail)
+        return pair(self.options.activation, full_swing(self.design))
 
     @cached_property
     def volts(self) -> Volts:
