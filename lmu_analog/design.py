@@ -20,7 +20,7 @@ from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import smallest_order, usable_band
 from lmu_analog.recording import read
-from lmu_analog.stimulus import Stimulus, Tones, chirp, multitone, noise, sine, step
+from lmu_analog.stimulus import Recording, Stimulus, Tones, chirp, multitone, noise, sine, step
 from lmu_analog.version import __version__
 
 if TYPE_CHECKING:
@@ -62,7 +62,11 @@ class Design:
     tones : tuple of (frequency Hz, cosine V, sine V), optional
         A periodic signal of one's own.
     file : Path, optional
-        A recording, CSV or WAV, as the signal.
+        A recording, a table or a WAV, as the signal.
+    column : str, optional
+        Of a table with several channels: name of a column, or its number from 1.
+    channel : int, optional
+        Of a WAV with several channels, from 1.
     family, realization : str
         From the table of families.
     capacitance : float, F
@@ -118,6 +122,8 @@ class Design:
     signal: Word = "multitone"
     tones: Tones3 | None = None
     file: File | None = None
+    column: Word | None = None
+    channel: Whole | None = None
     family: Word = "active-rc"
     realization: Word = None  # type: ignore[assignment]  # always a name once made
     capacitance: Quantity = 1e-9
@@ -179,6 +185,8 @@ class Design:
             raise DesignError(
                 f"unknown field {unknown[0]!r:.40}; known are {', '.join(f.name for f in fields(self))}"
             )
+        if "file" in changes:
+            changes = {"column": None, "channel": None, **changes}
         if "order" in changes:
             changes = {"error": None, **changes}
         elif changes.get("error", self.error) is not None:
@@ -261,6 +269,12 @@ class Design:
     def digest(self) -> str:
         """SHA-256 over every field and the recording's bytes: equal designs, equal digests."""
         content = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in (
+            "column",
+            "channel",
+        ):  # later than the rest: designs without keep the digests that they had
+            if content[name] is None:
+                del content[name]
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
         content["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).hexdigest()
@@ -280,6 +294,9 @@ def _check_circuit(design: Design) -> None:
     labelled("[circuit] parts", lambda: design.own_parts)
     labelled("[circuit] opamp", lambda: design.opamp_model)
     _ = design.tolerances  # the technology may have no such device
+    for name in ("column", "channel"):
+        if getattr(design, name) is not None and design.file is None:
+            raise DesignError(f"[signal] {name}: needs file, the recording that has it")
     if design.temperature is not None and not (design.technology or design.drift):
         raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")
     if design.temperature is not None and design.unknown_drift:
@@ -296,10 +313,14 @@ def _check_circuit(design: Design) -> None:
         labelled("[circuit] crossbar", cell_model, design.crossbar)
 
 
+def _recording(design: Design, file: Path) -> Recording:
+    return read(file, amplitude=design.amplitude, column=design.column, channel=design.channel)
+
+
 def _stimulus(design: Design) -> Stimulus:
     band, amplitude, file, tones = design.bandwidth, design.amplitude, design.file, design.tones
     if file is not None:
-        return labelled("[signal] file", lambda: read(file, amplitude=amplitude))
+        return labelled("[signal] file", _recording, design, file)
     if tones:
         return labelled("[signal] tones", lambda: Tones(*np.array(tones).T))
     match design.signal:

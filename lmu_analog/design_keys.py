@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.circuits.scaling import SCALINGS
@@ -22,6 +24,7 @@ HIGHEST_VOLTAGE = 1e6
 BAND = (1e-9, 1e15)  # Hz
 COLDEST, HOTTEST = 200.0, 500.0  # K: beyond, parts do not work, and a bare number was meant in Celsius
 SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
+MOST_CHANNELS = 65535  # what the header of a WAV can count to
 LARGEST_FILE = 1_000_000  # bytes: a design is a page, not a data set
 
 
@@ -121,6 +124,18 @@ def _read_file(given: Any) -> Path:
     return Path(given)
 
 
+def _read_column(given: Any) -> str:
+    if not isinstance(given, str) or not given.strip():
+        raise DesignError(f"a column is the text of its header, or its number in quotes, not {given!r:.40}")
+    return given
+
+
+def _read_channel(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or not 1 <= given <= MOST_CHANNELS:
+        raise DesignError(f"a channel is a whole number from 1 to {MOST_CHANNELS}, not {given!r:.40}")
+    return int(given)
+
+
 KEYS: dict[str, Key] = {
     "order": Key("memory", "order", check_order),
     "theta": Key("memory", "theta", lambda given: check_theta(parse(given, "s"))),
@@ -130,6 +145,8 @@ KEYS: dict[str, Key] = {
     "signal": Key("signal", "kind", _choice(*SIGNALS)),
     "tones": Key("signal", "tones", _read_tones),
     "file": Key("signal", "file", _read_file),
+    "column": Key("signal", "column", _read_column),
+    "channel": Key("signal", "channel", _read_channel),
     "family": Key("circuit", "family", _choice(*FAMILIES)),
     "realization": Key("circuit", "realization", _choice(*REALIZATIONS)),
     "capacitance": Key("circuit", "capacitance", _quantity("F", 1e-18, 1.0)),

@@ -12,6 +12,7 @@ from scipy.signal import periodogram
 from lmu_analog.errors import DesignError
 
 MOST_POINTS = 400_000
+ROUNDING = 1e-9  # of a step: so far, times that were written, read and subtracted may lie off their place
 _MOST_LOWEST_PERIODS = 1000
 _MOST_HARMONIC = 20_000
 _MOST_TONES = 1000
@@ -159,8 +160,9 @@ class Recording:
         return float(np.abs(self.values).max())
 
     def __call__(self, t: Float[np.ndarray, "*s"] | float) -> Float[np.ndarray, "*s"]:
-        """Evaluate at any times t (s), in V."""
-        return np.asarray(np.interp(t, self.time, self.values, left=0.0))
+        """Evaluate at any times t (s), in V; a time that is 0 but for rounding is 0, where the input may jump."""
+        times = np.concatenate([[-ROUNDING * self.dt], self.time])
+        return np.asarray(np.interp(t, times, np.concatenate([self.values[:1], self.values]), left=0.0))
 
     def refined(self, step: float) -> "Recording":
         """Return the same function of time on a grid finer by a whole factor.
@@ -173,7 +175,8 @@ class Recording:
         """
         _require_positive({"step": step})
         intervals = self.values.size - 1
-        factor = max(1, math.ceil(min(self.dt / step, (MOST_POINTS - 1) // intervals)))
+        wanted = self.dt / step * (1.0 - ROUNDING)  # a whole quotient stays whole, whatever its last bit
+        factor = max(1, math.ceil(min(wanted, (MOST_POINTS - 1) // intervals)))
         weights = np.arange(factor) / factor
         inner = self.values[:-1, None] + np.diff(self.values)[:, None] * weights
         return Recording(self.dt / factor, np.append(inner.ravel(), self.values[-1]))

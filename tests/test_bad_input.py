@@ -14,7 +14,7 @@ from lmu_analog.errors import LONGEST_LINE
 SECONDS = "write a number in s such as '1.5 s' or '1.5 ms'"
 HERTZ = "write a number in Hz such as '1.5 Hz' or '1.5 mHz'"
 SHARE = "write a fraction such as '1 %', '500 ppm' or 0.01"
-ROWS = "rows of two numbers are accepted, seconds and volts"
+ROWS = "give rows of two numbers, seconds and volts"
 INJECTION = r"x\n.control\nshell touch pwned\n.endc"
 GOOD = '[memory]\norder = 3\ntheta = "1 ms"\n[mismatch]\nresistor = "1 %"\n'
 
@@ -147,7 +147,7 @@ def test_a_design_with_a_byte_order_mark_and_windows_lines_is_read(tmp_path, cap
         ),
         (
             ["simulate", "d.toml", "--input", ""],
-            "[signal] file: .: unknown kind of file ''; .csv and .wav are accepted",
+            "[signal] file: .: a folder, not a file; give a .csv or .wav",
         ),
         (
             ["simulate", "d.toml", "--plot", "no/x.svg"],
@@ -228,18 +228,18 @@ def test_a_wrong_argument_is_one_line_that_names_it(attempt, arguments, message)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("0,1\n", f"r.csv: 1 rows of data; at least two {ROWS}"),
-        ("0,1\n1,2,3\n", f"r.csv, line 2: 3 cells; {ROWS}"),
+        ("0,1\n", "r.csv: 1 rows of data; give at least two rows of two numbers, seconds and volts"),
+        ("0,1\n1,2,3\n", f"r.csv, line 2: 3 cells, and 2 in the rows above; {ROWS}"),
         (
             "t,v\n0,1\n0,2\n",
             "r.csv, line 3: time does not rise, 0 s after 0 s; sort the rows and keep one for each time",
         ),
-        ("0,1\n1,nan\n", "r.csv, line 2: 'nan' is out of range; numbers up to 1e+06 are accepted"),
-        ("0,1\n1,1e7\n", "r.csv, line 2: '1e7' is out of range; numbers up to 1e+06 are accepted"),
-        ("", f"r.csv: 0 rows of data; at least two {ROWS}"),
-        ("seconds,volts\n", f"r.csv: 0 rows of data; at least two {ROWS}"),
+        ("0,1\n1,nan\n", f"r.csv, line 2: 'nan' is not finite; {ROWS}"),
+        ("0,1\n1,1e7\n", "r.csv, line 2: 1e+07 V is out of range; give numbers up to 1e+06 V"),
+        ("", f"r.csv: no rows of numbers; {ROWS}"),
+        ("seconds,volts\n", f"r.csv: no rows of numbers; {ROWS}"),
         ("0,0\n1,0\n", "r.csv: the recording is zero throughout; an error relative to it has no meaning"),
-        (b"\0\1\2", "r.csv, line 1: binary data; a text file in UTF-8 is accepted"),
+        (b"\0\1\2", f"r.csv: no text in UTF-8, UTF-16 or cp1252; {ROWS}"),
         (
             "0,0\n1e6,1\n",
             "[signal] too long: 1e+09 windows of theta, 400000 points; at order 3 at most 2.5e+04 windows "
@@ -253,12 +253,12 @@ def test_a_wrong_recording_is_one_line_that_names_file_and_row(attempt, content,
     assert said == (2, f"lmu-analog: {label}{message}")
 
 
-def test_a_stereo_recording_is_refused(attempt, tmp_path):
+def test_a_stereo_recording_wants_a_channel(attempt, tmp_path):
     with wave.open(str(tmp_path / "r.wav"), "wb") as file:
         file.setparams((2, 2, 48000, 0, "NONE", ""))
         file.writeframes(struct.pack("<4h", 1, 2, 3, 4))
     status, said = attempt("simulate", "d.toml", "--input", "r.wav", d_toml=GOOD)
-    message = "[signal] file: r.wav: 2 channels of 16 bits; mono with 16 bits is accepted"
+    message = "[signal] file: r.wav: 2 channels; choose one with --channel (channel= in Python), from 1 to 2"
     assert (status, said) == (2, f"lmu-analog: {message}")
 
 
@@ -342,7 +342,7 @@ def test_a_message_has_at_most_three_readable_lines(attempt):
 def test_a_recording_with_an_endless_name_is_refused(attempt):
     status, said = attempt("simulate", "d.toml", "--input", f"{5000 * 'x'}.csv", d_toml=GOOD)
     assert status == 2
-    assert said.endswith("cannot be read (File name too long); give a readable file")
+    assert said.endswith("cannot be read (File name too long); give a .csv or .wav")
 
 
 @pytest.mark.parametrize("library", ["/nowhere/libngspice.so", __file__, str(Path(__file__).parent)])

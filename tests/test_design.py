@@ -257,6 +257,11 @@ REFUSED = {
     + '[signal]\nkind = "saw"': r"\[signal\] kind: unknown 'saw'; known are multitone, sine, noise, .*",
     MEMORY + "[signal]\nkind = 3": r"\[signal\] kind: unknown 3; known are .*",
     MEMORY + "[signal]\nfile = 3": r"\[signal\] file: a file name is text, not 3",
+    MEMORY + "[signal]\ncolumn = 2": r"\[signal\] column: a column is the text of its header, or .* not 2",
+    MEMORY + '[signal]\ncolumn = "u"': r"\[signal\] column: needs file, the recording that has it",
+    MEMORY
+    + "[signal]\nchannel = 0": r"\[signal\] channel: a channel is a whole number from 1 to 65535, not 0",
+    MEMORY + "[signal]\nchannel = true": r"\[signal\] channel: a channel is a whole number .*, not True",
     MEMORY
     + "[signal]\ntones = []": r"\[signal\] tones: tones are a list of \[frequency, cosine amplitude, sine .*",
     MEMORY + "[signal]\ntones = 3": r"\[signal\] tones: tones are a list .*",
@@ -433,6 +438,8 @@ def test_the_digest_changes_with_every_field(written):
         "signal": "sine",
         "tones": ((100.0, 0.1, 0.0),),
         "file": written("0,0\n1,1\n", "u.csv"),
+        "column": "2",
+        "channel": 1,
         "family": "rc-synapse",
         "realization": "orthonormal",
         "capacitance": 471e-12,
@@ -463,9 +470,10 @@ def test_the_digest_changes_with_every_field(written):
         "wanted_yield": 0.99,
     }
     assert set(other) == {f.name for f in fields(Design)} - {"error"}
-    # Without coefficients a temperature is refused.
-    coefficients = {"temperature": {"technology": "cmos-65"}}
-    made = {name: {name: value, **coefficients.get(name, {})} for name, value in other.items()}
+    # Without coefficients a temperature is refused, without a recording a column.
+    needed = {"temperature": {"technology": "cmos-65"}}
+    needed |= {name: {"file": other["file"]} for name in ("column", "channel")}
+    made = {name: {name: value, **needed.get(name, {})} for name, value in other.items()}
     digests = {IN_CODE.digest, *(IN_CODE.replace(**change).digest for change in made.values())}
     assert len(digests) == len(other) + 1
     # The error is told apart even where it chooses the same order.

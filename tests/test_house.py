@@ -23,6 +23,7 @@ FLOORS = {
     "units": 2,
     "files_in": 2,
     "files_out": 2,
+    "tables": 2,
     "circuits": 3,
     "stimulus": 3,
     "recording": 3,
@@ -45,6 +46,8 @@ FLOORS = {
 ROOT_FILES = {
     "stimulus",
     "recording",
+    "files_in",
+    "tables",
     "design",
     "design_keys",
     "building",

@@ -88,7 +88,7 @@ def test_a_missing_folder_is_refused_and_not_made(tmp_path):
 
 @pytest.mark.parametrize(("content", "message"), [
     ("0,1\n1,1\n2,1\n", r"u\.csv is constant, so it has no bandwidth; give --bandwidth$"),
-    ("0,1\n", r"u\.csv: 1 rows of data; at least two rows"),
+    ("0,1\n", r"u\.csv: 1 rows of data; give at least two rows"),
     (None, r"u\.csv: no such file; give a \.csv or \.wav$"),
 ])  # fmt: skip
 def test_a_recording_that_says_nothing_is_refused(tmp_path, content, message):

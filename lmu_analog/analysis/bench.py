@@ -23,7 +23,7 @@ from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.simulation import Grid, exact_states, settling
-from lmu_analog.stimulus import MOST_POINTS, Recording, Tones
+from lmu_analog.stimulus import MOST_POINTS, ROUNDING, Recording, Tones
 
 POINTS_A_WINDOW = 50  # at least, in one theta: what lies between is a cubic
 SCALES = np.geomspace(0.5, 2.0, 57)  # of theta; 2.5 % apart, so a tone of 6 turns in theta is not missed
@@ -175,7 +175,7 @@ def _run(design: Design, measurement: Measurement, circuit: Circuit, skip: float
             f"the recording lasts {span:.3g} s, of which {start:.3g} s are left out at the start; "
             "record longer, or give --skip"
         )
-    finest = max(len(time) - 1, int(np.ceil(POINTS_A_WINDOW * span / design.theta)))
+    finest = max(len(time) - 1, int(np.ceil(POINTS_A_WINDOW * span / design.theta - ROUNDING)))
     count = min(finest, MOST_POINTS - 1)
     even = np.linspace(0.0, span, count + 1)
     drive = CubicSpline(time, measurement.input)(even)

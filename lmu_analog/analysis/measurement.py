@@ -10,10 +10,9 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.errors import DesignError
-from lmu_analog.recording import read_table
+from lmu_analog.recording import channel_of, times, volts
+from lmu_analog.tables import Table, ampere_scale, read_table
 
-TIME = ("time", "t")
-_UNIT = re.compile(r"^(.*?)\s*(?:\[([^\]]*)\]|\s\(([^)]*)\))$")  # "input [V]" or "input (V)"; v(x0) has none
 _TAP = re.compile(r"^r\s*=\s*([0-9.eE+-]+)$")
 _WANTED = "time, input, and states m0, m1, ... or nets such as v(x0), or taps such as r=0.5"
 
@@ -48,62 +47,60 @@ class Measurement:
         return tuple(f"r={r:g}" for r in self.r)
 
 
-def read_measurement(path: Path | str, circuit: Circuit) -> Measurement:
+def read_measurement(path: Path | str, circuit: Circuit, *, column: str | None = None) -> Measurement:
     """Read a recording from a built board, or from a simulator.
 
     Parameters
     ----------
     path : Path or str
-        A ``.csv`` with a header. ``time`` in s rises; ``input`` (or ``v(u)``), and either all states ``m0``,
-        ``m1``, ..., or all vectors that the deck's probes read, such as ``v(x0)`` or ``x0``, or taps such as
-        ``r=0.5``, in V. A unit may follow a name in brackets.
+        A table with a header, as `lmu_analog.tables.read_table` reads it. ``time`` rises; ``input`` (or
+        ``v(u)``), and either all states ``m0``, ``m1``, ..., or all vectors that the deck's probes read, such
+        as ``v(x0)`` or ``x0``, or taps such as ``r=0.5``; in the units that stand at the names or below them,
+        else s, V and A.
     circuit : Circuit
         Whose probes tell states from nets.
+    column : str, optional
+        Column of the input, where it is called otherwise: its name, or its number from 1.
 
     Raises
     ------
     DesignError
         If the file is malformed, a column is missing or unknown, or time does not rise.
     """
-    columns = _named(read_table(path), path)
-    time = next((columns.pop(name) for name in TIME if name in columns), None)
-    if time is None:
-        raise DesignError(f"{path}: no column 'time'; columns are {_WANTED}")
-    _check_rising(time, path)
+    table = read_table(path, wanted=f"a header and rows of numbers: {_WANTED}")
+    if not table.headings:
+        raise DesignError(f"{table.where(0)}: no header; name the columns, for example time,input,m0,m1")
+    time, others = times(table)
     source = circuit.source.lower()
-    given = next((columns.pop(n) for n in ("input", f"v({source})", source) if n in columns), None)
-    if given is None:
-        raise DesignError(f"{path}: no column 'input'; columns are {_WANTED}")
+    known = {"input", f"v({source})", source}
+    chosen = None if column is None else channel_of(table, others, column)
+    columns: dict[str, np.ndarray] = {}
+    for k in others:
+        name = "input" if k == chosen else table.names[k].lower()
+        if name in known and chosen in (None, k):
+            name = "input"
+        if name in columns:
+            raise DesignError(f"{path}: two columns are called {name[:40]!r}; give each its own name")
+        columns[name] = _scaled(table, k)
+    if "input" not in columns:
+        raise DesignError(f"{path}: no column 'input'; columns are {_WANTED}, or choose it with --column")
+    given = columns.pop("input")
     if not np.any(given):
         raise DesignError(f"{path}, column 'input': zero throughout; an error relative to it has no meaning")
     r, values = _channels(columns, circuit, path)
     return Measurement(time - time[0], given, "taps" if r.size else "states", values, r)
 
 
-def _named(table: dict[str, np.ndarray], path: Path | str) -> dict[str, np.ndarray]:
-    """Take units off names, and refuse other units than ours."""
-    found: dict[str, np.ndarray] = {}
-    for heading, column in table.items():
-        split = _UNIT.match(heading)
-        name = (split[1] if split else heading).strip().strip('"').lower()
-        unit = (split[2] or split[3] or "") if split else ""
-        ours = "s" if name in TIME else "A" if name.startswith("i(") else "V"
-        if unit not in ("", ours):
-            raise DesignError(f"{path}, column {heading[:40]!r}: is in {unit[:20]}; {ours} is wanted")
-        if name in found:
-            raise DesignError(f"{path}: two columns are called {name[:40]!r}; give each its own name")
-        found[name] = column
-    return found
-
-
-def _check_rising(time: np.ndarray, path: Path | str) -> None:
-    falls = np.flatnonzero(np.diff(time) <= 0.0)
-    if falls.size:
-        k = int(falls[0])
+def _scaled(table: Table, k: int) -> np.ndarray:
+    """Give a column in V, or currents in A."""
+    if not table.names[k].lower().startswith("i("):
+        return volts(table, k)
+    scale = ampere_scale(table.units[k] or "A")
+    if scale is None:
         raise DesignError(
-            f"{path}, row {k + 2} of the data, column 'time': does not rise, {time[k + 1]:g} s after "
-            f"{time[k]:g} s; sort the rows and keep one for each time"
+            f"{table.path}: column {table.headings[k][:40]!r} is in {table.units[k][:20]!r}; give A, mA, uA or nA"
         )
+    return table.columns[:, k] * scale[0] / scale[1]
 
 
 def _channels(

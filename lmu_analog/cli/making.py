@@ -7,6 +7,8 @@ import typer
 
 from lmu_analog.cli.options import (
     AsJson,
+    Channel,
+    Column,
     DesignFile,
     Dialect,
     Only,
@@ -35,6 +37,8 @@ def new(
     opamp: Annotated[str, typer.Option(help="A part of the catalogue, or ideal.")] = "ideal",
     error: Annotated[str | None, typer.Option(help="Largest truncation error; chooses the order.")] = None,
     input: Annotated[Path | None, typer.Option("--input", help="A recording; its band is measured.")] = None,
+    column: Column = None,
+    channel: Channel = None,
 ) -> None:
     """Write a commented design file."""
     from lmu_analog.output.starting import new_design
@@ -48,7 +52,8 @@ def new(
         "opamp": opamp,
         "error": error,
     }
-    new_design({key: value for key, value in asked.items() if value is not None}, output, recording=input)
+    given = {key: value for key, value in asked.items() if value is not None}
+    new_design(given, output, recording=input, column=column, channel=channel)
     say(f"wrote {output}; next: lmu-analog run {output} -o results")
 
 

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from lmu_analog.cli.options import AsJson, DesignFile, Sample, SamplingName, SamplingOption, Seed, keep
+from lmu_analog.cli.options import (
+    AsJson,
+    Column,
+    DesignFile,
+    Sample,
+    SamplingName,
+    SamplingOption,
+    Seed,
+    keep,
+)
 
 
 def analyze(
@@ -17,6 +26,7 @@ def analyze(
         ),
     ],
     *,
+    column: Column = None,
     run: Annotated[
         Path | None, typer.Option("--run", metavar="RUN.zarr", help="Ensemble to take its place in.")
     ] = None,
@@ -40,6 +50,7 @@ def analyze(
     content = bench(
         Design.load(design),
         measured,
+        column=column,
         run=run,
         sample=sample,
         seed=seed,

@@ -62,7 +62,13 @@ EnsembleEngineOption = Annotated[
         help="exact (linear), nonlinear (rails and slew; hands hard samples to ngspice) or ngspice."
     ),
 ]
-Recording = Annotated[Path | None, typer.Option("--input", metavar="FILE", help="CSV or WAV as the input.")]
+Recording = Annotated[
+    Path | None, typer.Option("--input", metavar="FILE", help="A table (CSV, PWL) or WAV as the input.")
+]
+Column = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the table, where it has several channels.")
+]
+Channel = Annotated[int | None, typer.Option(metavar="K", help="Channel of the WAV, from 1, if several.")]
 Sample = Annotated[int | None, typer.Option(help="Mismatch sample, from 0, in place of the nominal circuit.")]
 Only = Annotated[
     list[str] | None,

@@ -7,6 +7,8 @@ import typer
 
 from lmu_analog.cli.options import (
     AsJson,
+    Channel,
+    Column,
     DesignFile,
     EngineName,
     EngineOption,
@@ -35,6 +37,8 @@ def simulate(
     *,
     engine: EngineOption = EngineName.exact,
     input: Recording = None,
+    column: Column = None,
+    channel: Channel = None,
     sample: Sample = None,
     seed: Seed = 0,
     sampling: SamplingOption = SamplingName.random,
@@ -54,6 +58,8 @@ def simulate(
             loaded,
             engine.value,
             recording=input,
+            column=column,
+            channel=channel,
             sample=sample,
             seed=seed,
             sampling=sampling.value,

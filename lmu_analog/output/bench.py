@@ -33,6 +33,7 @@ def bench(
     design: Design,
     measured: Path,
     *,
+    column: str | None = None,
     run: Path | None = None,
     sample: int | None = None,
     seed: int = 0,
@@ -46,7 +47,9 @@ def bench(
     ----------
     design : Design
     measured : Path
-        CSV of the recording, see ``read_measurement``.
+        Table of the recording, see ``read_measurement``.
+    column : str, optional
+        Column of the input, where it is not called input.
     run : Path, optional
         Ensemble of the same design, among which the recording takes its place.
     sample, seed, sampling : int or None, int, str
@@ -65,7 +68,8 @@ def bench(
     if sample is not None:
         circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     ensemble = None if run is None else _run_of(run, design)
-    result = analyze(design, read_measurement(measured, circuit), circuit=circuit, skip=skip)
+    measurement = read_measurement(measured, circuit, column=column)
+    result = analyze(design, measurement, circuit=circuit, skip=skip)
     if plot is not None:
         save(result, plot)
     found = {"file": str(measured), **figures(result)}

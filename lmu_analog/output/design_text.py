@@ -81,7 +81,11 @@ def _signal(design: Design) -> list[str]:
     if design.tones:
         lines.append(f"tones = {json.dumps([list(tone) for tone in design.tones])}")
     if design.file:
-        lines.append(_line("file", design.file.name, "a recording, CSV or WAV, beside this file"))
+        lines.append(_line("file", design.file.name, "a recording, a table or a WAV, beside this file"))
+    if design.column is not None:
+        lines.append(_line("column", design.column, "of the table"))
+    if design.channel is not None:
+        lines.append(f"channel = {design.channel}  # of the WAV, from 1")
     return lines
 
 

@@ -222,7 +222,8 @@ def provenance(design: Design, run: xr.Dataset | None, *, written: str) -> Table
         known = [key for key in ("seed", "engine", "version") if key in run.attrs]
         rows += [(f"ensemble, {key}", str(run.attrs[key])) for key in known]
     if design.file is not None:
-        rows.append(("recording", design.file.name))
+        chosen = [f", {k} {v}" for k, v in (("column", design.column), ("channel", design.channel)) if v]
+        rows.append(("recording", design.file.name + "".join(chosen)))
     rows += [("Python", platform.python_version()), *((name, version(name)) for name in LIBRARIES)]
     if written:
         rows.append(("written", written))

@@ -40,6 +40,8 @@ def simulate_one(
     engine: Engine,
     *,
     recording: Path | None = None,
+    column: str | None = None,
+    channel: int | None = None,
     sample: int | None = None,
     seed: int = 0,
     sampling: Sampling = "random",
@@ -48,13 +50,18 @@ def simulate_one(
     """Run a design, or one of its mismatch samples, with its own signal or a recording; draw it if asked.
 
     The circuit stays scaled for the design's own amplitude and band; only the input changes. The window NRMSE of
-    a sample with the design's own signal is that of the sample in an ensemble, to the last bit.
+    a sample with the design's own signal is that of the sample in an ensemble, to the last bit. ``column`` or
+    ``channel`` chooses among several of the recording.
     """
+    if recording is None and (column, channel) != (None, None):
+        raise DesignError(
+            "--column and --channel choose from --input, and there is none; put them into [signal]"
+        )
     check_figure(plot)
     circuit = build(design)
     if sample is not None:
         circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
-    driven = design if recording is None else design.replace(file=recording)
+    driven = design if recording is None else design.replace(file=recording, column=column, channel=channel)
     result = simulate(driven, engine=engine, circuit=circuit)
     if sample is not None and recording is None and engine == "exact":
         result = _with_errors_of_run(result, design, sample, seed=seed, sampling=sampling)

@@ -6,7 +6,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_text
 from lmu_analog.output.design_text import commented
-from lmu_analog.recording import read
+from lmu_analog.recording import WAV_SUFFIXES, read
 from lmu_analog.stimulus import occupied_bandwidth
 
 OCCUPIED = 0.999  # of a recording's power lies below its bandwidth: the rest is an error of 3 %
@@ -15,7 +15,14 @@ FIRST_MISMATCH = {"resistor": "1 %", "capacitor": "1 %", "transconductor": "1 %"
 FIRST_LIMIT = "10 %"
 
 
-def new_design(asked: dict[str, object], path: Path, *, recording: Path | None = None) -> Design:
+def new_design(
+    asked: dict[str, object],
+    path: Path,
+    *,
+    recording: Path | None = None,
+    column: str | None = None,
+    channel: int | None = None,
+) -> Design:
     """Write a commented design file.
 
     Parameters
@@ -26,6 +33,9 @@ def new_design(asked: dict[str, object], path: Path, *, recording: Path | None =
         File to write; it must not exist.
     recording : Path, optional
         A recording that becomes the signal; its occupied bandwidth and peak are measured unless given.
+        The amplitude of a WAV stays what its full scale means.
+    column, channel : str, int, optional
+        What of a recording with several channels.
 
     Raises
     ------
@@ -34,11 +44,16 @@ def new_design(asked: dict[str, object], path: Path, *, recording: Path | None =
     """
     if path.exists():
         raise DesignError(f"{path} exists; give another name, or remove it first")
+    if recording is None and (column, channel) != (None, None):
+        raise DesignError("--column and --channel choose from --input, and there is none; give it")
     fields = {"mismatch": FIRST_MISMATCH, "nrmse": FIRST_LIMIT, **asked}
     if recording is not None:
-        heard = read(recording, amplitude=float(Design(order=1).amplitude))
+        amplitude = float(Design(order=1).amplitude)
+        heard = read(recording, amplitude=amplitude, column=column, channel=channel)
         band = occupied_bandwidth(heard, OCCUPIED)
-        measured = {"file": recording, "amplitude": heard.peak, "bandwidth": band}
+        scaled = recording.suffix.lower() in WAV_SUFFIXES
+        measured = {"file": recording, "amplitude": amplitude if scaled else heard.peak, "bandwidth": band}
+        measured |= {"column": column, "channel": channel}
         if not band and asked.get("bandwidth") is None:
             raise DesignError(f"{recording} is constant, so it has no bandwidth; give --bandwidth")
         fields = {**measured, **fields}
