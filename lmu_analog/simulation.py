@@ -12,9 +12,9 @@ from scipy.interpolate import CubicSpline
 
 from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.limits import circuit_warnings
 from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.reference import filtered, midpoints, numpy_memory
@@ -166,8 +166,8 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
         Scalars ``window_nrmse``, ``truncation_nrmse``, ``reference_nrmse`` (fractions of rms(u)) and
         ``seconds``; ``profile`` (delay); ``input`` (time), ``states``, ``ideal_states``, ``reference_states``
         (time, state), ``window`` and ``estimate`` (time, delay), V. Attribute ``warnings``: what is
-        impractical about the circuit, lines of text; ``model`` is "small-signal" where the exact engine ran
-        the linear twin of a nonlinear circuit.
+        impractical about the circuit, and which parts cannot give what the signal asks, lines of text; ``model``
+        is "small-signal" where the exact engine ran the linear twin of a nonlinear circuit.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
     result = _dataset(design, looked_at, states, engine=engine, seconds=seconds)
     if engine == "exact" and circuit.twin is not None:
         result.attrs["model"] = "small-signal"
-    return result.assign_attrs(warnings=list(warnings(circuit)))
+    return result.assign_attrs(warnings=list(circuit_warnings(circuit, looked_at.stimulus)))
 
 
 def _check_length(looked_at: Grid, design: Design) -> None:

@@ -31,6 +31,7 @@ FLOORS = {
     "design": 4,
     "design_keys": 4,
     "building": 4,
+    "limits": 4,
     "simulation": 5,
     "mismatch": 5,
     "storage": 5,

@@ -1,6 +1,6 @@
 """Read the state space back out of a circuit: nodal analysis, then reduction to independent states."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -48,15 +48,24 @@ def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -
     plan = split(circuit)
     step = max(1, int(CHUNK_BYTES / (24.0 * max(plan.index.size, 1) ** 2)))
     starts = range(0, max(len(flat), 1), step)
-    try:
-        parts = [_reduce(plan, circuit, flat[k : k + step]) for k in starts]
-    except np.linalg.LinAlgError as error:
-        raise CircuitError(
-            "the node equations are singular: a part floats, or an op-amp has no feedback"
-        ) from error
+    parts = [_reduced(plan, circuit, flat[k : k + step]) for k in starts]
     lead = values.shape[:-1]
     A, B, C, D, offset = (np.concatenate(p).reshape(*lead, *p[0].shape[1:]) for p in zip(*parts, strict=True))
     return StateSpace(A, B, C, D, None, offset)
+
+
+def unknowns(circuit: Circuit) -> tuple[Index, StateSpace]:
+    """Give the nominal state space of a linear circuit whose outputs are all its unknowns, and their numbers.
+
+    Raises
+    ------
+    CircuitError
+        As ``extract``.
+    """
+    plan = split(circuit)
+    whole = replace(plan, output=np.eye(plan.index.size), feedthrough=np.zeros((plan.index.size, 1)))
+    A, B, C, D, offset = (part[0] for part in _reduced(whole, circuit, circuit.values[None]))
+    return plan.index, StateSpace(A, B, C, D, None, offset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +196,15 @@ def probe_rows(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
             elif index.resolve(term.of) != GROUND:
                 output[row, index.column[index.resolve(term.of)]] += term.factor
     return output, feedthrough
+
+
+def _reduced(plan: Split, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    try:
+        return _reduce(plan, circuit, values)
+    except np.linalg.LinAlgError as error:
+        raise CircuitError(
+            "the node equations are singular: a part floats, or an op-amp has no feedback"
+        ) from error
 
 
 def _reduce(plan: Split, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:

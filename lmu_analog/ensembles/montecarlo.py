@@ -27,6 +27,7 @@ from lmu_analog.ensembles.sampling import RANDOM, Plan, Sampling, make_plan
 from lmu_analog.ensembles.simulated import ngspice_sample
 from lmu_analog.ensembles.until import is_reached, looks, read_target
 from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
+from lmu_analog.limits import limit_warnings
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.spice import ngspice
@@ -90,7 +91,8 @@ def monte_carlo(
     xarray.Dataset
         ``window_nrmse`` (sample) and ``profile`` (sample, delay), fractions of rms(u); ``status`` (sample):
         0 good, 1 unstable (error inf), 2 failed (error NaN); ``reason`` (sample): codes, see
-        ``storage.reasons``.
+        ``storage.reasons``. Attribute ``warnings``: which parts of the nominal circuit cannot give what the
+        signal asks (random offsets at three sigma included, where they are drawn), lines of text.
 
     Raises
     ------
@@ -111,9 +113,11 @@ def monte_carlo(
         ngspice.require()
     described = manifest(design, seed=check_seed(seed), engine=engine, sampling=sampling, kernel=kernel)
     # A design without a circuit, or a pattern that picks nothing, is refused before anything is written.
-    columns(build(design), Mismatch.of(design))
+    circuit = build(design)
+    columns(circuit, Mismatch.of(design))
     if engine == "nonlinear":
-        check_parts(build(design))
+        check_parts(circuit)
+    warned = list(limit_warnings(circuit, design.stimulus, random="opamp" in design.mismatch))
     target = None if until is None else read_target(until, design)
     sizes = [samples] if target is None else list(looks(samples))
     job = _Job(design, check_seed(seed), engine, make_plan(design, sampling), kernel)
@@ -126,9 +130,9 @@ def monte_carlo(
             kept = _reach(size, job, crew, kept, gathered, progress)
             run = _dataset(kept, gathered, size, described)
             if target is not None and is_reached(run, target):
-                return run
+                return run.assign_attrs(warnings=warned)
         kept = _reach(sizes[-1], job, crew, kept, gathered, progress)
-        return _dataset(kept, gathered, sizes[-1], described)
+        return _dataset(kept, gathered, sizes[-1], described).assign_attrs(warnings=warned)
 
 
 def check_numbers(samples: int, workers: int | None) -> tuple[int, int]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_bytes, write_text
+from lmu_analog.limits import circuit_warnings
 from lmu_analog.memory.symbolic import derive
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.output import derivation, summary
@@ -107,7 +107,14 @@ def run(
     settings = Settings(skipped=SLOW if design.order > LARGE else (), seed=seed)
     kept = open_run(store)
     page, _ = report(
-        Subject(design, circuit, results, kept, warnings=warnings(circuit), settings=settings),
+        Subject(
+            design,
+            circuit,
+            results,
+            kept,
+            warnings=circuit_warnings(circuit, design.stimulus),
+            settings=settings,
+        ),
         lambda _: advance(SECTION),
     )
     write_report(folder / "report.html", page)

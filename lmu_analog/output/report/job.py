@@ -9,9 +9,9 @@ from typing import Any
 import xarray as xr
 
 from lmu_analog.building import build
-from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable
+from lmu_analog.limits import circuit_warnings
 from lmu_analog.output.report.page import report, write_report
 from lmu_analog.output.report.sections import wanted
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
@@ -70,7 +70,7 @@ def design_report(
         results,
         run,
         failures=failures,
-        warnings=warnings(circuit),
+        warnings=circuit_warnings(circuit, design.stimulus),
         settings=Settings(
             sections,
             calibration=Settings.calibration if design.order <= LARGE else FEWER,
