@@ -51,6 +51,16 @@ def test_third_order_distortion_falls_with_the_square_of_the_range():
     assert thd(100.0) / thd(200.0) == pytest.approx(4.0, rel=0.01)
 
 
+def test_op_amps_distort_beyond_the_knee_of_their_swing_and_not_at_all_below():
+    opamp = {"gain": "80 dB", "gbw": "30 kHz", "rail": "4 V"}
+    design = Design(
+        order=3, theta="1 ms", family="active-rc-differential", realization="legendre", opamp=opamp
+    )
+    thd = [merits(design.replace(headroom=headroom)).thd for headroom in (0.1, 0.02)]
+    assert thd[0] == 0.0
+    assert thd[1] > 1e-6
+
+
 def test_no_positive_values_make_the_passive_ladder_unstable():
     assert stability_margin(build(Design(order=6, family="passive-rlc"))) == (None, None)
 

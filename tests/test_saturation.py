@@ -1,13 +1,25 @@
 """What bends in a circuit, and its laws turned round."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lmu_analog.building import build
+from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import Amplifiers, Inputs, bend, centred, check_parts, limits
+from lmu_analog.circuits.saturation import (
+    KNEE,
+    Amplifiers,
+    Inputs,
+    bend,
+    centred,
+    check_parts,
+    limits,
+    straightened,
+)
 from lmu_analog.circuits.unknowns import Index
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError
@@ -24,6 +36,47 @@ def of(design: Design):
     return limits(circuit, index, values), stamp(circuit, index, values), circuit
 
 
+def saturated(x, low, high):
+    """Linear to a twentieth of the smaller swing before either limit, and tanh in that: the deck's expression."""
+    d = 0.05 * min(-low, high)
+    linear = np.clip(x, low + d, high - d)
+    return linear + d * np.tanh((x - linear) / d)
+
+
+def undone(y, low, high):
+    x, slope, share = straightened(np.reshape(y, (1, 1, -1)), np.array([[low]]), np.array([[high]]))
+    return x.ravel(), slope.ravel(), share.ravel()
+
+
+@given(high=st.floats(1e-3, 1e3), skew=st.floats(0.3, 3.0), share=st.floats(-1.1, 1.1))
+def test_the_law_is_exactly_linear_to_its_knee_and_undone_in_closed_form(high, skew, share):
+    low = -skew * high
+    x = np.array([share * high if share > 0.0 else -share * low])
+    y = saturated(x, low, high)
+    assert low < y[0] < high
+    found, slope, used = undone(y, low, high)
+    assert used[0] == pytest.approx(y[0] / high if share > 0.0 else y[0] / low)
+    if abs(share) <= KNEE * (1.0 - 1e-12):
+        assert (found == y).all()
+        assert (slope == 1.0).all()
+        np.testing.assert_allclose(y, x, rtol=1e-14)  # the last digits of a sum of larger ones
+    # tanh of 8 and back loses cosh(8)^2, 2e6 roundings.
+    np.testing.assert_allclose(found, x, atol=1e-9 * high)
+
+
+def test_two_derivatives_of_the_law_meet_at_the_knee():
+    # Newton's method in ngspice wants one; the third, -2/0.05^2, makes harmonics fall by k^-4 at least.
+    h = 1e-4
+    y = saturated(KNEE + h * np.arange(-3, 4), -1.0, 1.0)
+    np.testing.assert_allclose(np.diff(y) / h, 1.0, atol=2.0 / 0.05**2 * (3 * h) ** 2)
+    np.testing.assert_allclose(np.diff(y, 2) / h**2, 0.0, atol=2.0 / 0.05**2 * 3 * h)
+    # And what the nonlinear engine takes for its slope is that of the law.
+    y = np.linspace(-0.99, 0.99, 500)
+    between = np.diff(undone(y, -1.0, 1.0)[0]) / np.diff(y)
+    middle = undone(0.5 * (y[1:] + y[:-1]), -1.0, 1.0)[1]
+    np.testing.assert_allclose(between, middle, rtol=0.01)  # of second order in the step
+
+
 @given(
     swing=st.floats(0.01, 2.0),
     rail=st.floats(0.5, 20.0) | st.just(np.inf),
@@ -31,19 +84,25 @@ def of(design: Design):
     centre=st.floats(1.0, 3.0),
 )
 def test_an_op_amps_law_is_the_decks_turned_round(swing, rail, threshold, centre):
-    # The deck: i = L tanh(e/L), x' = w_t (i - x/A0), z = R tanh(x/R). Choose x and follow it to z and to e.
+    # The deck: i = f(e; L), x' = w_t (i - x/A0), z = f(x; R). Choose x and follow it to z and to e.
     crossover, gain, w = 1e6, 300.0, 2e4
     x, slope = swing * np.sin(w * TIME), swing * w * np.cos(w * TIME)
     current = slope / crossover + x / gain
-    if np.isinf(rail):
-        z, rate = x, slope
-    else:
-        z, rate = rail * np.tanh(x / rail), slope / np.cosh(x / rail) ** 2
-    e = current if np.isinf(threshold) else threshold * np.arctanh(current / threshold)
-    law = Amplifiers(*(np.full((1, 1), v) for v in (gain, rail)), crossover * ONE, threshold * ONE)
+    # Four widths of the last twentieth beyond its knee the clamp holds the pole, and the current is what it is.
+    x = np.clip(x, -1.15 * rail, 1.15 * rail)
+    current = np.clip(current, -0.999 * threshold, 0.999 * threshold)
+    slope = (current - x / gain) * crossover
+    over = np.maximum(np.abs(x) / rail - 0.95, 0.0) / 0.05 if np.isfinite(rail) else np.zeros_like(x)
+    z = x if np.isinf(rail) else np.where(over > 0, np.sign(x) * rail * (0.95 + 0.05 * np.tanh(over)), x)
+    rate = slope / np.cosh(over) ** 2
+    e, turned = current, np.abs(current) / threshold
+    if np.isfinite(threshold):
+        above = np.maximum(turned - 0.95, 0.0) / 0.05
+        e = np.where(above > 0, np.sign(current) * threshold * (0.95 + 0.05 * np.arctanh(above)), current)
+    law = Amplifiers(*(np.full((1, 1), v) for v in (gain, -rail, rail)), crossover * ONE, threshold * ONE)
     found = bend(law, z[None, None], rate[None, None], centre=centre * ONE)
     linear = centre * rate / crossover + z / gain
-    # 1e-9: tanh to 4 of its argument and back loses cosh(4)^2, about 750 roundings.
+    # 1e-9: tanh of 4 and back loses cosh(4)^2, about 750 roundings of a rail.
     np.testing.assert_allclose(found.w[0, 0], e - linear, atol=1e-9 * (np.abs(e).max() + 1.0))
     assert found.share.max() == pytest.approx(max(np.abs(z).max() / rail, np.abs(current).max() / threshold))
 
@@ -53,6 +112,20 @@ def test_a_transconductors_law_is_the_decks():
     found = bend(Inputs(np.array([[0.3]])), z, np.zeros_like(z), centre=0.5 * ONE)
     np.testing.assert_allclose(found.w, 0.3 * np.tanh(z / 0.3) - 0.5 * z, rtol=1e-14)
     np.testing.assert_allclose(found.slope, 1.0 / np.cosh(z / 0.3) ** 2, rtol=1e-12)
+
+
+def test_outputs_that_swing_farther_one_way_saturate_where_they_do():
+    table = {**OPAMP, "rail": 3.0}
+    circuit = build(Design(order=2, theta=1e-3, opamp=table))
+    lame = replace(
+        circuit,
+        components=tuple(
+            replace(c, model=replace(c.model, lowest=-4.5)) if isinstance(c, OpAmp) else c
+            for c in circuit.components
+        ),
+    )
+    law = limits(lame, Index(lame), lame.values[None]).law
+    assert (set(law.low.ravel()), set(law.high.ravel())) == ({-4.5}, {3.0})
 
 
 @pytest.mark.parametrize(
@@ -67,7 +140,8 @@ def test_a_transconductors_law_is_the_decks():
 def test_every_op_amp_with_a_limit_bends(design, count, rail):
     limited, _, circuit = of(design)
     assert len(limited.seen) == sum(c.name.startswith("U") for c in circuit.components) == count
-    assert set(limited.law.rail.ravel()) == {rail}
+    assert set(limited.law.high.ravel()) == {rail}
+    assert set(limited.law.low.ravel()) == {-rail}
     # The slew limit is the input stage's current over its capacitance, slew/w_t as a voltage.
     np.testing.assert_allclose(limited.law.threshold, 2e6 / (2 * np.pi * 5e6), rtol=1e-14)
 

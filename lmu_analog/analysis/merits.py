@@ -48,7 +48,9 @@ class Merits:
     slew_margin : float or None
         Slew rate of the amplifiers over the largest slope that is asked of them.
     thd : float or None
-        Harmonics over the fundamental, rms over the window, for a full-scale sine at half the bandwidth.
+        Harmonics over the fundamental, rms over the window, for a full-scale sine at half the bandwidth. Zero
+        where op-amps stay below the knee of their swing and slew limit; what else distorts in them is not in
+        the model.
     settling : float or None, s
         Until the window's rms distance from its end stays within 0.1 % of a step.
     offset : float, V

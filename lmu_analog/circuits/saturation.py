@@ -1,10 +1,15 @@
 """Where a circuit is not linear: rails and slew limits of op-amps, input ranges of transconductors.
 
 The circuit is the linear one of ``nodal`` with a few extra sources, E v' = F v + G u + h + push w(z), where
-z = seen v + direct u are the voltages that bend. An op-amp's law can be turned round, and is then free of
-loops: from its output z follow the pole's voltage x = R artanh(z/R), the input stage's current
-i = x'/w_t + x/A0 and its input voltage L artanh(i/L), with L = slew/w_t. What that is beyond z'/w_t + z/A0
-acts as an offset w at the input, small by the loop gain. A transconductor's w is limit tanh(z/limit) - z.
+z = seen v + direct u are the voltages that bend. An op-amp's output z and the current i of its input stage are
+linear until a width d, a twentieth, before their limits, and then turn over smoothly:
+
+    y = clip(x) + d tanh((x - clip(x)) / d),  clip(x) between low + d and high - d.
+
+An op-amp's law can be turned round, and is then free of loops: from its output z follow the pole's voltage x,
+the input stage's current i = x'/w_t + x/A0 and its input voltage, with the limit slew/w_t. What that is beyond
+z'/w_t + z/A0 acts as an offset w at the input, small by the loop gain. A transconductor is a differential pair;
+its w is limit tanh(z/limit) - z.
 
 The linear part may be re-centred: it then takes ``centre`` times the slope at rest, and w only the rest.
 """
@@ -30,7 +35,12 @@ from lmu_analog.errors import CircuitError
 
 _Amplifiers = list[tuple[OpAmp | DifferentialOpAmp, np.ndarray]]
 _Transconductors = list[tuple[Transconductor, np.ndarray]]
-FULL = 1.0 - 1e-9  # share of a limit that counts as all of it: artanh stays finite
+FULL = 1.0 - 1e-8  # share of the width that counts as all of it: artanh stays finite
+# Share of its swing and of its slew limit up to which an op-amp is linear. Data sheets give the swing for an
+# overdriven output, and test the open-loop gain at less: the OPA180's holds (114 dB) up to 0.98 of it, the MCP6004's
+# is given up to 0.90 (TI: Green and Kay, Op Amp Aol vs Vout Swing, 2014). Slewing begins at the full-power
+# bandwidth, slew/(2 pi peak), which means the same of the input stage; macromodels limit its current alike.
+KNEE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +50,16 @@ class Amplifiers:
     Attributes
     ----------
     gain : (n, 1) array, V/V
-    rail : (n, 1) array, V
-        Where z saturates; twice the rail for the difference of two outputs.
+    low, high : (n, 1) arrays, V
+        Where z saturates; twice the smaller swing either way for the difference of two outputs.
     crossover : (s, n, 1) array, rad/s
     threshold : (s, n, 1) array, V
-        Input voltage L at which the slew limit bends.
+        Slew limit over crossover: where the input stage's current, as a voltage, saturates.
     """
 
     gain: Float[np.ndarray, "n 1"]
-    rail: Float[np.ndarray, "n 1"]
+    low: Float[np.ndarray, "n 1"]
+    high: Float[np.ndarray, "n 1"]
     crossover: Float[np.ndarray, "s n 1"]
     threshold: Float[np.ndarray, "s n 1"]
 
@@ -148,7 +159,7 @@ def _found(circuit: Circuit, values: np.ndarray) -> tuple[_Amplifiers, _Transcon
     for c in circuit.components:
         match c:
             case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
-                if math.isfinite(c.model.rail) or math.isfinite(c.model.slew):
+                if math.isfinite(c.model.swing) or math.isfinite(c.model.slew):
                     amplifiers.append((c, values[:, column]))
             case Transconductor() if math.isfinite(c.model.limit):
                 transconductors.append((c, values[:, column]))
@@ -166,9 +177,9 @@ def _amplifiers(found: _Amplifiers, index: Index) -> Limits:
         for net, sign in zip(outputs(c), (1.0, -1.0), strict=False):
             seen[k, index.output(net)] = sign
         push[:, index.own[c.name], k] = -crossover[:, k]
-    figures = np.array([(c.model.gain, c.model.rail * len(outputs(c)), c.model.slew) for c, _ in found])
-    gain, rail, slew = figures.T[..., None]
-    law = Amplifiers(gain, rail, crossover[..., None], slew / crossover[..., None])
+    figures = np.array([(c.model.gain, *ends(c), c.model.slew) for c, _ in found])
+    gain, low, high, slew = figures.T[..., None]
+    law = Amplifiers(gain, low, high, crossover[..., None], slew / crossover[..., None])
     return Limits(seen, np.zeros(len(found)), push, law)
 
 
@@ -212,11 +223,11 @@ def bend(
     """
     match law:
         case Amplifiers():
-            pole, opening, swing = straightened(z, law.rail)
-            speed = rate * opening / law.crossover
-            current = speed + pole / law.gain
-            needed, steepening, turn = straightened(current, law.threshold)
-            w = needed - centre * rate / law.crossover - z / law.gain
+            pole, opening, swing = straightened(z, law.low, law.high)
+            current = rate * opening / law.crossover + pole / law.gain
+            needed, steepening, turn = straightened(current, -law.threshold, law.threshold)
+            # Differences of what is equal up to the knee: w is then zero, not what rounding leaves.
+            w = (needed - current) + rate * (opening - centre) / law.crossover + (pole - z) / law.gain
             return Bent(w, opening * steepening, np.maximum(swing, turn))
         case Inputs():
             ratio = z / law.limit
@@ -226,17 +237,28 @@ def bend(
             assert_never(law)
 
 
+def ends(c: OpAmp | DifferentialOpAmp) -> tuple[float, float]:
+    """Give lowest and highest output voltage, V, of the pole: of a differential op-amp, of its outputs' difference.
+
+    As each of two outputs is half the difference, the smaller swing counts for both.
+    """
+    model = c.model
+    return (model.floor, model.rail) if isinstance(c, OpAmp) else (-2.0 * model.swing, 2.0 * model.swing)
+
+
+def turning(low: float, high: float) -> float:
+    """Give how far from its limits an op-amp begins to saturate."""
+    return (1.0 - KNEE) * min(high, -low)
+
+
 def straightened(
-    y: Float[np.ndarray, "*s n t"], limit: Float[np.ndarray, "*#s n 1"]
+    y: Float[np.ndarray, "*s n t"], low: Float[np.ndarray, "*#s n 1"], high: Float[np.ndarray, "*#s n 1"]
 ) -> tuple[Float[np.ndarray, "*s n t"], Float[np.ndarray, "*s n t"], Float[np.ndarray, "*s n t"]]:
-    """Undo y = limit tanh(x/limit), the limit a column of n: give x, dx/dy and |y|/limit."""
-    if not np.isfinite(limit).any():
-        return y, np.ones_like(y), np.zeros_like(y)
-    unlimited = np.broadcast_to(np.isinf(limit), y.shape)
-    ratio = np.clip(y / limit, -FULL, FULL)
-    with np.errstate(invalid="ignore"):
-        x = np.where(unlimited, y, limit * np.arctanh(ratio))
-    return x, 1.0 / (1.0 - ratio**2), np.abs(y) / limit
+    """Undo an op-amp's law: give x, which is y to the last bit up to the knee, dx/dy and the share of a limit."""
+    d = (1.0 - KNEE) * np.minimum(high, -low)  # as ``turning``
+    d = np.where(np.isfinite(d), d, 1.0)
+    beyond = np.clip((y - np.clip(y, low + d, high - d)) / d, -FULL, FULL)
+    return y + d * (np.arctanh(beyond) - beyond), 1.0 / (1.0 - beyond**2), np.maximum(y / low, y / high)
 
 
 def centred(equations: Equations, limited: Limits, centre: Float[np.ndarray, "s n 1"]) -> Equations:

@@ -6,7 +6,7 @@ from typing import assert_never
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.saturation import FULL, Amplifiers, Inputs, straightened
+from lmu_analog.circuits.saturation import KNEE, Amplifiers, Inputs, straightened
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +51,12 @@ def bend_steps(
     match law:
         case Amplifiers():
             first = start[:, None, :, None]
-            pole, swing = _undone(z, law.rail)
-            poles = _with_starts(_undone(first, law.rail)[0], pole)
+            pole, swing = _undone(z, law.low, law.high)
+            poles = _with_starts(_undone(first, law.low, law.high)[0], pole)
             # The slope of x and not of z times dx/dz: x then goes from its start to its end over the step.
             current = _along(slope, poles) / law.crossover[:, None] + pole / law.gain
-            needed, turn = _undone(current, law.threshold[:, None])
+            limit = law.threshold[:, None]
+            needed, turn = _undone(current, -limit, limit)
             linear = _along(slope, _with_starts(first, z)) * (centre / law.crossover)[:, None] + z / law.gain
             return Stepped(needed - linear, needed - current, np.maximum(swing, turn))
         case Inputs():
@@ -66,17 +67,11 @@ def bend_steps(
             assert_never(law)
 
 
-def _undone(y: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Undo y = limit tanh(x/limit); give x, and the largest share of the limit of every sample."""
-    if np.isinf(limit).any():
-        x, _, share = straightened(y, limit)
-        return x, share.max(axis=(1, 2, 3))
-    ratio = y * (1.0 / limit)
-    share = np.maximum(ratio.max(axis=(1, 2, 3)), -ratio.min(axis=(1, 2, 3)))
-    np.clip(ratio, -FULL, FULL, out=ratio)
-    np.arctanh(ratio, out=ratio)
-    ratio *= limit
-    return ratio, share
+def _undone(y: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Undo an op-amp's law; give x, and the largest share of a limit of every sample."""
+    share = np.maximum((y * (1.0 / low)).max(axis=(1, 2, 3)), (y * (1.0 / high)).max(axis=(1, 2, 3)))
+    # Up to the knee x is y to the last bit, so leaving the rest out makes no difference to any sample.
+    return (straightened(y, low, high)[0] if (share > KNEE).any() else y), share
 
 
 def _with_starts(first: np.ndarray, nodes: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.extract import Split, split
 from lmu_analog.circuits.forced import Forced, forced
 from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import Amplifiers, Limits, bend, centred, limits
+from lmu_analog.circuits.saturation import Amplifiers, Inputs, Limits, bend, centred, limits
 from lmu_analog.ensembles.balance import STEEPEST
 from lmu_analog.ensembles.relaxation import Course, Relaxed, relax
 from lmu_analog.ensembles.windows import PLACES, Share, steps_of
@@ -24,9 +24,9 @@ LEFT_OUT = 1e-5  # of rms(u): estimated error of the states over the window
 LOOKED_AT = 20_000  # points of the nominal waveforms that slopes and peaks are taken from
 LEAST_PEAK = 1e-6  # of the largest: what does not swing is not resolved to its own digits
 STRAY = 4.0  # times the nominal rates: a sample beyond it is left to ngspice
-SPREAD = (
-    1.5  # rms over a step of a polynomial's error, over that where it is looked at: 0.8 where steps are short
-)
+# rms over a step of a polynomial's error, over that where it is looked at: 0.8 where steps are short and the law is
+# smooth (transconductors). Op-amps saturate within a few steps, the knee somewhere in one: up to 5.3 was measured.
+SPREAD = {Inputs: 1.5, Amplifiers: 6.0}
 RESOLVED = 3.0  # steps times rate up to which the polynomials of a step follow a pole
 BAND = (0.0, 0.3, 0.6, 1.0)  # of 2 order/theta, where gains are looked at
 BATCH_VALUES = 2_000_000  # numbers of the steps of all samples that are run together: 16 MB
@@ -149,7 +149,7 @@ def _solved(
     halvings = doublings(STRAY * plan.A, length)
     steps = steps_of(system, held(system.A, system.B, length, places=PLACES, halvings=halvings), length)
     run = relax(system, limited, steps, course=course, parts=parts)
-    missed = SPREAD * run.defect + _hurried(plan, limited, run, length)
+    missed = SPREAD[type(limited.law)] * run.defect + _hurried(plan, limited, run, length)
     weight = 1.0 / (2.0 * np.arange(plan.circuit.order) + 1.0)
     unsure = np.sqrt((_gains(plan, system) @ missed[..., None])[..., 0] ** 2 @ weight)
     ordinary = _norm(system.A) <= STRAY * _norm(plan.A)

@@ -113,7 +113,7 @@ def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("largest swing", shown(found["swing"], "V")),
         ("headroom", percent(found["headroom"])),
         ("slew margin", shown(found["slew_margin"])),
-        ("THD at full scale", percent(found["thd"])),
+        ("THD at full scale", "0 (linear)" if found["thd"] == 0.0 else percent(found["thd"])),
         ("settling to 0.1 %", shown(found["settling"], "s")),
         ("offset at the window", shown(found["offset"], "V")),
         ("largest real part", f"{found['growth']:.4g} 1/s"),

@@ -23,6 +23,7 @@ from lmu_analog.circuits.components import (
     Transconductor,
 )
 from lmu_analog.circuits.models import IDEAL_OTA, EkvModel, Library, OpAmpModel
+from lmu_analog.circuits.saturation import turning
 from lmu_analog.errors import CircuitError
 from lmu_analog.spice.clock import place_switch
 from lmu_analog.spice.transistors import place_mosfet
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from PySpice.Spice.Netlist import SubCircuit
 
 IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
-CLAMP = 4.0  # rails: where an overloaded pole is held; tanh is within 1e-3 of its end there
+HELD = 3.0  # widths of the turn beyond a limit, where an overloaded pole is held: tanh(4) is within 1e-3 of its end
 
 
 def place(written: PySpiceCircuit, components: Iterable[Component], *, rippling: str | None = None) -> None:
@@ -118,15 +119,15 @@ def _place_library(written: PySpiceCircuit, c: OpAmp | DifferentialOpAmp, librar
 def opamp_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
     """Write a one-pole op-amp: input stage, pole, clamp outside the rails, limited output.
 
-    The pole is 1 S into C = 1/w_t beside R = A0. The slew limit bends the input stage's current, the rails
-    bend the output by tanh; feedback straightens it as long as there is loop gain. The clamp holds the
-    pole's node near the rails, so that the op-amp recovers from overload. An output resistance comes last.
+    The pole is 1 S into C = 1/w_t beside R = A0. The slew limit saturates the input stage's current, the rails
+    the output, by the law of ``circuits.saturation``. The clamp holds the pole's node near the rails, so that
+    the op-amp recovers from overload. An output resistance comes last.
     """
     from PySpice.Spice.Netlist import SubCircuit
 
     written = SubCircuit(name, "p", "n", "out")
-    _input_stage(written, model, swing=model.rail)
-    _output(written, ("out", 1.0), model)
+    _input_stage(written, model, ends=(model.floor, model.rail))
+    _output(written, ("out", 1.0), model, ends=(model.floor, model.rail))
     return written
 
 
@@ -135,13 +136,13 @@ def differential_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
     from PySpice.Spice.Netlist import SubCircuit
 
     written = SubCircuit(name, "p", "n", "outp", "outn")
-    _input_stage(written, model, swing=2.0 * model.rail)
-    _output(written, ("outp", 0.5), model)
-    _output(written, ("outn", -0.5), model)
+    _input_stage(written, model, ends=(-2.0 * model.swing, 2.0 * model.swing))
+    for pin in (("outp", 0.5), ("outn", -0.5)):
+        _output(written, pin, model, ends=(-model.swing, model.swing))
     return written
 
 
-def _input_stage(written: SubCircuit, model: OpAmpModel, *, swing: float) -> None:
+def _input_stage(written: SubCircuit, model: OpAmpModel, *, ends: tuple[float, float]) -> None:
     crossover = 2.0 * math.pi * model.gbw
     for pin in ("p", "n"):
         if model.bias:
@@ -154,31 +155,41 @@ def _input_stage(written: SubCircuit, model: OpAmpModel, *, swing: float) -> Non
         plus = "q"
     if math.isfinite(model.slew):
         limit = model.slew / crossover
-        current = f"{limit!r}*tanh(v({plus},n)/{limit!r})"
+        current = _saturated(f"v({plus},n)", -limit, limit)
         written.BehavioralSource("in", GROUND, "x", current_expression=current)
     else:
         written.VCCS("in", GROUND, "x", plus, "n", 1.0)
     written.C("pole", "x", GROUND, 1.0 / crossover)
     if math.isfinite(model.gain):
         written.R("pole", "x", GROUND, model.gain)
-    if math.isfinite(swing):
-        clamp = CLAMP * swing
-        current = f"1e3*(max(v(x)-{clamp!r},0)+min(v(x)+{clamp!r},0))"
+    if math.isfinite(model.swing):
+        beyond = HELD * turning(*ends)
+        low, high = ends[0] - beyond, ends[1] + beyond
+        current = f"1e3*(max(v(x)-{high!r},0)+min(v(x)+{-low!r},0))"
         written.BehavioralSource("clamp", "x", GROUND, current_expression=current)
 
 
-def _output(written: SubCircuit, pin: tuple[str, float], model: OpAmpModel) -> None:
-    (net, gain), rail = pin, model.rail
+def _output(
+    written: SubCircuit, pin: tuple[str, float], model: OpAmpModel, *, ends: tuple[float, float]
+) -> None:
+    net, gain = pin
     name, inner = net, net
     if model.output_resistance:
         inner = f"{net}_inner"
         written.R(name, inner, net, model.output_resistance)
-    if math.isfinite(rail):
+    if math.isfinite(model.swing):
         signal = "v(x)" if gain == 1.0 else f"{gain!r}*v(x)"
-        voltage = f"{rail!r}*tanh({signal}/{rail!r})"
+        voltage = _saturated(signal, *ends)
         written.BehavioralSource(name, inner, GROUND, voltage_expression=voltage)
     else:
         written.VCVS(name, inner, GROUND, "x", GROUND, gain)
+
+
+def _saturated(signal: str, low: float, high: float) -> str:
+    """Write the law of ``circuits.saturation`` in words that all dialects share."""
+    width = turning(low, high)
+    linear = f"min(max({signal},{low + width!r}),{high - width!r})"
+    return f"{linear}+{width!r}*tanh(({signal}-{linear})/{width!r})"
 
 
 def ota_subcircuit(c: Transconductor, name: str) -> SubCircuit:
