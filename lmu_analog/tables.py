@@ -66,6 +66,7 @@ _NUMBER_LIKE = re.compile(
 )
 _BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[({<]\s*(?P<unit>[^\[\](){}<>]*?)\s*[\])}>]")
 _VECTOR = re.compile(r"[vi]\((?P<net>[^()\s]*)\)", re.IGNORECASE)  # of a simulator: v(x0), i(vout)
+_REMARK = re.compile(r"\s#.*$")
 _LINES = re.compile(r"\r\n|\r|\n")
 _HEADING = re.compile(r"[^\s\[({]*(?:\s*[\[({][^\])}]*[\])}])?")
 
@@ -158,7 +159,7 @@ def parse_table(path: str, text: str, *, wanted: str, suffixes: bool = False) ->
         units: tuple[str, ...] = ()
         first = 0
     else:
-        width = len(_cells(body[first][1], delimiter))
+        width = len(cells_of(_REMARK.sub("", body[first][1]), delimiter))
         headings, units, preamble = _header(path, body[:first], (delimiter, width, wanted))
         if not headings:
             headings = _commented(comments, body[first][0], (delimiter, width))
@@ -219,11 +220,6 @@ def separator(line: str) -> str | None:
     """Give what a spreadsheet's first line ``sep=;`` says."""
     found = re.fullmatch(r'"?sep=(.)?"?', line, re.IGNORECASE)
     return None if found is None else found[1] or "\t"  # a tab at the end was stripped
-
-
-def cells_of(line: str, delimiter: str) -> list[str]:
-    """Split a line into cells, quotes and trailing separators taken off."""
-    return _cells(line, delimiter)
 
 
 def number(cell: str, *, comma: bool = False) -> float | None:
@@ -309,7 +305,7 @@ def _short(unit: str, symbol: str, words: tuple[str, ...]) -> str:
     if plain[:1] == "M" and plain.lower()[:5] != "milli" and plain.lower()[:5] != "micro":
         return plain
     lower = plain.lower()
-    for word in (symbol.lower(), *words):
+    for word in (*sorted(words, key=len, reverse=True), symbol.lower()):
         if lower.endswith(word):
             prefix = lower[: len(lower) - len(word)]
             return _PREFIXES.get(prefix, prefix) + symbol if prefix in (*_PREFIXES, *"munpk", "") else plain
@@ -333,7 +329,8 @@ def _body(text: str) -> tuple[str | None, list[tuple[int, str]], list[tuple[int,
     return delimiter, body, comments
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """Split a line into cells, with quotes, spaces and trailing separators taken off."""
     if delimiter == " ":
         return line.split()
     if '"' in line:
@@ -351,11 +348,12 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _first_row(body: list[tuple[int, str]], named: str | None, *, suffixes: bool) -> tuple[int | None, str]:
     """Find the first line of numbers alone, and what separates its cells."""
-    for index, (_, line) in enumerate(body[:LONGEST_PREAMBLE]):
+    for index, (_, whole) in enumerate(body[:LONGEST_PREAMBLE]):
+        line = _REMARK.sub("", whole)
         for delimiter in DELIMITERS if named is None else (named,):
             if named is None and delimiter not in line and not (delimiter == "," and " " not in line):
                 continue
-            cells = _cells(line, delimiter)
+            cells = cells_of(line, delimiter)
             while cells and not cells[0]:  # three empty cells before the numbers, in one maker's tables
                 cells.pop(0)
             for comma in (False, True)[: 1 if delimiter == "," else 2]:
@@ -388,13 +386,13 @@ def _three_key_columns(
     body: list[tuple[int, str]], delimiter: str
 ) -> tuple[list[tuple[int, str]], dict[str, list[str]]] | None:
     """Take off the keys that one maker writes beside the first rows: ``Record Length,2500,,-0.5,0.1``."""
-    head = [_cells(line, delimiter) for _, line in body[:20]]
+    head = [cells_of(line, delimiter) for _, line in body[:20]]
     if delimiter != "," or any(len(cells) != 5 or cells[2] for cells in head):
         return None
     if any(number(cell) is None for cells in head for cell in cells[3:]) or not head[0][0]:
         return None
     preamble = {cells[0].lower(): [cells[1]] for cells in head if cells[0]}
-    return [(k, ",".join(_cells(line, delimiter)[3:])) for k, line in body], preamble
+    return [(k, ",".join(cells_of(line, delimiter)[3:])) for k, line in body], preamble
 
 
 def _header(
@@ -402,7 +400,7 @@ def _header(
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, list[str]]]:
     """Read what stands above the numbers: headings, units below them, and the preamble."""
     delimiter, width, wanted = layout
-    rows = [(line_number, line, _cells(line, delimiter)) for line_number, line in above]
+    rows = [(line_number, line, cells_of(line, delimiter)) for line_number, line in above]
     headings, units, steps = (), (), {}
     if rows and not _is_key(rows[-1][2], width):
         units = _units_row(rows[-1][2], width, alone=len(rows) == 1)
@@ -455,13 +453,13 @@ def _headings(
     delimiter, width, wanted = layout
     where = f"{path}, line {line_number}"
     cells = cells[:width] if steps else cells
+    if len(cells) != width:
+        cells = next((c for c in _otherwise(line, delimiter) if len(c) == width), cells)
     numbered = bool(cells) and is_time(*split_heading(cells[0])) and all(c.isdecimal() for c in cells[1:])
     if any(map(looks_like_number, cells)) and not numbered:
         wrong = next((c for c in cells if number(c) is None and looks_like_number(c)), None)
         wrong = wrong or next((c for c in cells if number(c) is None), cells[0])
         raise DesignError(f"{where}: {wrong[:40]!r} is not a number; give {wanted}")
-    if len(cells) != width:
-        cells = next((c for c in _otherwise(line, delimiter) if len(c) == width), cells)
     if len(cells) != width:
         raise DesignError(
             f"{where}: {len(cells)} names ({line[:40]!r}), and the rows below have {width} numbers; give {wanted}"
@@ -471,7 +469,7 @@ def _headings(
 
 def _otherwise(line: str, delimiter: str) -> Iterator[list[str]]:
     """Split a header by what does not separate the numbers below it."""
-    yield from (_cells(line, d) for d in DELIMITERS if d != delimiter and d != " " and d in line)
+    yield from (cells_of(line, d) for d in DELIMITERS if d != delimiter and d != " " and d in line)
     yield [cell.strip() for cell in re.split(r"\s{2,}|\t", line) if cell.strip()]
     yield [cell.strip() for cell in _HEADING.findall(line) if cell.strip()]
     yield line.split()
@@ -483,7 +481,7 @@ def _commented(comments: list[tuple[int, str]], first: int, layout: tuple[str, i
     above = [text for line_number, text in comments if line_number < first]
     if not above:
         return ()
-    for cells in (_cells(above[-1], delimiter), *_otherwise(above[-1], delimiter)):
+    for cells in (cells_of(above[-1], delimiter), *_otherwise(above[-1], delimiter)):
         fits = len(cells) == width and width > 1
         if fits and not any(map(looks_like_number, cells)) and is_time(*split_heading(cells[0])):
             return tuple(cells)
@@ -522,7 +520,7 @@ def _numbers(
             row = None
         where = f"{path}, line {line_number}"
         if row is None or "_" in plain:
-            cells = _cells(_REMARK.sub("", line), delimiter)
+            cells = cells_of(_REMARK.sub("", line), delimiter)
             row = [_cell(cell, where, (comma, suffixes, wanted)) for cell in cells]
         width = width or len(row)
         if len(row) != width:
@@ -531,12 +529,9 @@ def _numbers(
     columns = np.array(values).reshape(-1, width)
     if not np.isfinite(columns).all():
         index, column = (int(k) for k in np.argwhere(~np.isfinite(columns))[0])
-        cell = _cells(rows[index][1], delimiter)[column]
+        cell = cells_of(rows[index][1], delimiter)[column]
         raise DesignError(f"{path}, line {rows[index][0]}: {cell[:40]!r} is not finite; give {wanted}")
     return columns, np.array([line_number for line_number, _ in rows])
-
-
-_REMARK = re.compile(r"\s#.*$")
 
 
 def _decimal_comma(path: str, rows: list[tuple[int, str]]) -> bool:

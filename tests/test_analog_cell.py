@@ -306,11 +306,11 @@ def test_bad_files_are_one_line_and_status_2(files: Path, capsys: pytest.Capture
         (["w.npz", "design.toml", "-o", "none/cell.cir"], "cannot be written"),
         (
             ["w.npz", "design.toml", "--input", "short.csv"],
-            "line 2: 1 columns, and the weights have 2 inputs",
+            "line 2: 1 cells, and 2 in the rows above; give a row a step and a column an input",
         ),
-        (["w.npz", "design.toml", "--input", "words.csv"], "line 3: 'c,d' is not finite numbers"),
-        (["w.npz", "design.toml", "--input", "empty.csv"], "holds no numbers"),
-        (["w.npz", "design.toml", "--input", "nosuch.csv"], "nosuch.csv cannot be read"),
+        (["w.npz", "design.toml", "--input", "words.csv"], "line 3: 'c' is not a number; give a row a step"),
+        (["w.npz", "design.toml", "--input", "empty.csv"], "no rows of numbers"),
+        (["w.npz", "design.toml", "--input", "nosuch.csv"], "nosuch.csv: no such file; give a table"),
         (["w.npz", "design.toml", "--series", "E7"], "unknown series 'E7'"),
     ):
         assert cli.run_command(["cell", *arguments, "--engine", "exact"]) == 2

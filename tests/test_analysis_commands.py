@@ -90,7 +90,7 @@ def test_resources_say_what_is_missing(design: str, tmp_path: Path, capsys: pyte
         (["calibrate", "--plot", "x.txt"], "--plot x.txt: a file in an existing folder"),
         (["corners", "--temperature", "warm"], "--temperature"),
         (["corners", "--supply", "0 %"], "supplies are fractions of the nominal one"),
-        (["resources", "--prices", "none.csv"], "none.csv: cannot be read"),
+        (["resources", "--prices", "none.csv"], "none.csv: no such file; give a table of prices"),
     ],
 )
 def test_wrong_options_end_with_status_two(

@@ -99,8 +99,30 @@ def test_packages_are_whole(tmp_path: Path):
     ("content", "message"),
     [
         ("", "holds no price"),
-        ("resistor\n", "line 1: 1 cells; part,price or part,price,amplifiers is wanted"),
-        ("resistor,cheap\n", "line 1: 'cheap'; a price"),
+        ("resistor\n", "line 1: 1 cells; give rows of part,price or part,price,amplifiers"),
+        ("resistor,cheap\n", "line 1: 'cheap'; give a price such as 2.45"),
+        ("resistor,$0.02\n", r"line 1: '\$0.02'; give a price such as 2.45"),
+        ("resistor,nan\n", "line 1: price nan, 1 amplifiers"),
+        (
+            "resistor,0,02\n",
+            "line 1: '0,02' may be a price with a decimal comma; write resistor,2.45 or resistor;2,45$",
+        ),
+        (
+            "OPA2192,2,45\n",
+            "line 1: '2,45' may be a price with a decimal comma; write OPA2192,2.45 or OPA2192;2,45, or a header "
+            "part,price,amplifiers$",
+        ),
+        ("OPA2192,2,05\n", "line 1: '2,05' may be a price with a decimal comma"),
+        ("part,price\nOPA2192,2,4\n", "line 2: '2,4' may be a price with a decimal comma"),
+        ("OPA2192,2,45,2\n", "line 1: 4 cells; give rows of part,price"),
+        ('OPA2192,"1,234"\n', "line 1: '1,234'; give a price such as 2.45"),
+        ("OPA2192;1.234,5\n", "line 1: '1.234,5'; give a price such as 2.45"),
+        (
+            "OPA2192,2.45,two\n",
+            "line 1: '2.45,two'; give a price such as 2.45, and a whole number of amplifiers",
+        ),
+        ("OPA2192,2.45,65\n", "line 1: price 2.45, 65 amplifiers; 0 to 1e\\+06 and 1 to 64 are accepted"),
+        ("resistor,1\nResistor,2\n", "line 2: 'Resistor' has a price already"),
         ("resistor,-1\n", "line 1: price -1, 1 amplifiers"),
         ("resistor,1\nresistor,2\n", "line 2: 'resistor' has a price already"),
     ],
@@ -110,5 +132,37 @@ def test_a_wrong_price_list_is_refused(tmp_path: Path, content: str, message: st
     file.write_text(content)
     with pytest.raises(DesignError, match=message):
         read_prices(file)
-    with pytest.raises(DesignError, match="cannot be read"):
+    with pytest.raises(DesignError, match=r"none\.csv: no such file; give a table of prices$"):
         read_prices(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "resistor,0.02\ncapacitor,0.05\nOPA2192,2.45,2\n",
+        "resistor;0,02\ncapacitor;0,05\nOPA2192;2,45;2\n",
+        "\ufeffpart;price;amplifiers\r\nResistor;0,02;\r\ncapacitor;0,05;\r\nopa2192;2,45;2\r\n",
+        "sep=;\nresistor;0.02\ncapacitor;0.05\nOPA2192;2.45;2\n",
+        "resistor\t0,02\ncapacitor\t0,05\nOPA2192\t2,45\t2\n",
+        '"part","price"\n"resistor","0,02"\n"capacitor","0,05"  # cheap\n"OPA2192",2.45,2\n',
+        "Part,Price (EUR),Amplifiers\nresistor,0.02\ncapacitor,0.05,,\nOPA2192,2.45,2\n",
+    ],
+)
+def test_a_price_list_of_any_kind_gives_the_same_cost(tmp_path: Path, content: str):
+    design = BOARD.replace(opamp="OPA2192", supply=5.0)
+    file = tmp_path / "prices.csv"
+    file.write_bytes(content.encode())
+    given = {"resistor": Price(0.02), "capacitor": Price(0.05), "OPA2192": Price(2.45, 2)}
+    assert resources(design, read_prices(file)).cost == resources(design, given).cost
+
+
+def test_a_name_that_nothing_has_is_refused_with_those_that_are_known(tmp_path: Path):
+    file = tmp_path / "prices.csv"
+    file.write_text("resistors,0.02\n")
+    message = (
+        "prices: unknown part 'resistors'; known are resistor, capacitor, inductor, transconductor, TL072, .*"
+    )
+    with pytest.raises(DesignError, match=f"^{message}$"):
+        resources(BOARD, read_prices(file))
+    file.write_text("LT1013,1.5,2  # not in this circuit\n")
+    assert resources(BOARD, read_prices(file)).cost is None

@@ -23,7 +23,7 @@ from lmu_analog.circuits.components import (
     Transconductor,
 )
 from lmu_analog.circuits.parts import catalogue
-from lmu_analog.circuits.prices import Price
+from lmu_analog.circuits.prices import CLASSES, Price, priced
 from lmu_analog.circuits.technology import THERMAL_SLOPE, Device, technology
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
@@ -157,8 +157,10 @@ def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Reso
     Raises
     ------
     DesignError
-        If a part's current in a file of one's own is no current.
+        If a part's current in a file of one's own is no current, or a price is of an unknown part.
     """
+    if prices is not None:
+        prices = priced(prices, (*CLASSES, *catalogue(), *design.own_parts, design.opamp_model.name))
     circuit = build(design)
     return Resources(
         design.supply,

@@ -55,6 +55,9 @@ def cell(
         Path | None,
         typer.Option("--input", metavar="FILE.csv", help="Inputs, a row a step; tones unless given."),
     ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Columns of --input that are inputs, in order.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Of the tones.")] = 50,
     sample: Sample = None,
     seed: Annotated[int, typer.Option(help="Of the tones' phases and of the mismatch.")] = 0,
@@ -76,7 +79,10 @@ def cell(
         raise DesignError(f"-o {output} is one of the inputs; give another name")
     layer, loaded = from_npz(weights), Design.load(design)
     options = CellOptions(hidden.value, arrays.value, activation.value, series=series, bits=bits)
-    x = signal(layer, steps, seed=seed) if recorded is None else read_sequence(recorded, layer.inputs)
+    if recorded is None and column:
+        raise DesignError("--column chooses from --input, and there is none; give it")
+    given = None if recorded is None else read_sequence(recorded, layer.inputs, columns=column or ())
+    x = signal(layer, steps, seed=seed) if given is None else given
     chosen = None if sample is None else (seed, sample)
     found = compare(layer, loaded, options, x=x, engine=engine.value, sample=chosen)
     if output is not None:

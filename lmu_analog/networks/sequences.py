@@ -1,47 +1,57 @@
 """Inputs of a network from a file: a row a step, a column an input."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lmu_analog.errors import DesignError
+from lmu_analog.tables import Table, is_counter, is_time, read_table, volt_scale
 
-MOST_BYTES = 100_000_000
+_WANTED = "a row a step and a column an input"
 
 
-def read_sequence(path: Path, inputs: int) -> np.ndarray:
-    """Read a CSV file of numbers with commas between them, (steps, inputs); a first line of words is a header.
+def read_sequence(path: Path | str, inputs: int, *, columns: Sequence[str] = ()) -> np.ndarray:
+    """Read a table of numbers, (steps, inputs), as `lmu_analog.tables.read_table` does; a header is optional.
+
+    Parameters
+    ----------
+    path : Path or str
+    inputs : int
+        Of the layer.
+    columns : sequence of str, optional
+        Which columns are the inputs, in their order: names of the header, or numbers from 1; all unless given.
 
     Raises
     ------
     DesignError
-        If the file is missing, or a row does not hold as many numbers as there are inputs.
+        If the file cannot be read, a row is no row of numbers, or there are not as many columns as inputs.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DesignError(f"{path} is larger than {MOST_BYTES // 10**6} MB; give fewer steps")
-        lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise DesignError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DesignError(f"{path} is no text; a CSV file with a row a step is wanted") from error
-    rows = [(number, line.split(",")) for number, line in enumerate(lines, start=1) if line.strip()]
-    if rows and not _numbers(rows[0][1]):
-        rows = rows[1:]
-    if not rows:
-        raise DesignError(f"{path} holds no numbers; a row a step is wanted")
-    for number, row in rows:
-        if len(row) != inputs:
+    table = read_table(path, wanted=_WANTED)
+    chosen = [_column(table, name) for name in columns] or list(range(table.columns.shape[1]))
+    if len(chosen) != inputs:
+        raise DesignError(
+            f"{path}, line {table.lines[0]}: {len(chosen)} columns ({table.listed}), and the weights have {inputs} "
+            "inputs; choose columns with --column (columns= in Python)"
+        )
+    for k in chosen if table.headings else ():
+        name, unit = table.names[k], table.units[k]
+        if not columns and (is_time(name, unit) or (is_counter(name) and name)):
             raise DesignError(
-                f"{path} line {number}: {len(row)} columns, and the weights have {inputs} inputs"
+                f"{path}: column {table.headings[k][:40]!r} is no input by its name; "
+                "choose columns with --column (columns= in Python)"
             )
-        if not _numbers(row):
-            raise DesignError(f"{path} line {number}: {','.join(row)!r:.60} is not finite numbers")
-    return np.array([[float(cell) for cell in row] for _, row in rows])
+        if unit not in ("", "1") and volt_scale(unit) != (1.0, 1.0):
+            raise DesignError(
+                f"{path}: column {table.headings[k][:40]!r} is in {unit[:20]!r}; inputs of a layer are plain numbers"
+            )
+    return np.ascontiguousarray(table.columns[:, chosen])
 
 
-def _numbers(row: list[str]) -> bool:
-    try:
-        return all(np.isfinite(float(cell)) for cell in row)
-    except ValueError:
-        return False
+def _column(table: Table, name: str) -> int:
+    found = table.find(name)
+    if len(found) != 1:
+        raise DesignError(
+            f"{table.path}: {len(found)} columns are called {name[:40]!r}; there are {table.listed}"
+        )
+    return found[0]
