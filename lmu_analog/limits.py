@@ -273,11 +273,18 @@ def limit_warnings(circuit: Circuit, stimulus: Stimulus, *, random: bool = False
     random : bool
         Whether random offsets are drawn: what they reach at three sigma is then told, too.
     """
+    known = (*_of_models(circuit), *_assumed(circuit))
     try:
         found = demands(circuit, stimulus)
     except LmuAnalogError:  # whoever runs the circuit says why it cannot be
-        return tuple(_assumed(circuit))
-    return (*_assumed(circuit), *(line for quantity in UNITS for line in _lines(found, quantity, random)))
+        return known
+    return (*known, *(line for quantity in UNITS for line in _lines(found, quantity, random)))
+
+
+def _of_models(circuit: Circuit) -> Iterator[str]:
+    """Say what is to be known of SPICE models of the user's own."""
+    models = [c.model for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    yield from dict.fromkeys(note for m in models if m.library is not None for note in m.library.notes)
 
 
 def _assumed(circuit: Circuit) -> Iterator[str]:

@@ -19,12 +19,18 @@ class Library:
         Its cards.
     supply : float, V
         Its supply pins are at +-supply.
+    notes : tuple of str
+        Lines about what was left out of its file, or else should be known of it.
+    size : int
+        Its elements once subcircuits are expanded.
     """
 
     subcircuit: str
     pins: tuple[str, ...]
     text: str
     supply: float
+    notes: tuple[str, ...] = ()
+    size: int = 1
 
 
 @dataclass(frozen=True)

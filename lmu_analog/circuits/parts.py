@@ -266,7 +266,7 @@ def _library(table: dict[str, object], supply: float) -> Library | None:
         raise DesignError(
             f"{subcircuit} has {len(model.pins)} pins, and pins names {len(pins)}; give them in its order"
         )
-    return Library(model.name, tuple(pins), model.text, supply)
+    return Library(model.name, tuple(pins), model.text, supply, model.notes, model.size)
 
 
 def _check_figures(figures: dict[str, float]) -> None:

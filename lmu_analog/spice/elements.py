@@ -24,7 +24,7 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.models import IDEAL_OTA, EkvModel, Library, OpAmpModel
 from lmu_analog.circuits.saturation import turning
-from lmu_analog.errors import CircuitError
+from lmu_analog.errors import CircuitError, DesignError
 from lmu_analog.spice.clock import place_switch
 from lmu_analog.spice.transistors import place_mosfet
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from PySpice.Spice.Netlist import Circuit as PySpiceCircuit
     from PySpice.Spice.Netlist import SubCircuit
 
+MOST_ELEMENTS = 1_000_000  # of users' models in one deck: some gigabytes in ngspice
 IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
 HELD = 3.0  # widths of the turn beyond a limit, where an overloaded pole is held: tanh(4) is within 1e-3 of its end
 
@@ -41,6 +42,8 @@ def place(written: PySpiceCircuit, components: Iterable[Component], *, rippling:
     amplifiers: dict[tuple[type, OpAmpModel], str] = {}
     transistors: dict[tuple[EkvModel, float], str] = {}
     switches: dict[float, str] = {}
+    components = tuple(components)
+    _check_size(components)
     for c in components:
         name = c.name[1:]
         match c:
@@ -61,6 +64,15 @@ def place(written: PySpiceCircuit, components: Iterable[Component], *, rippling:
                 _place_constant(written, c)
             case Switch():
                 place_switch(written, c, switches)
+
+
+def _check_size(components: Iterable[Component]) -> None:
+    sizes = [c.model.library.size for c in components if isinstance(c, OpAmp) and c.model.library is not None]
+    if sum(sizes) > MOST_ELEMENTS:
+        raise DesignError(
+            f"[circuit] opamp: {len(sizes)} op-amps of {sizes[0]} elements each are more than the {MOST_ELEMENTS} that "
+            "ngspice is given; take a smaller model or order"
+        )
 
 
 def _place_constant(written: PySpiceCircuit, c: Ammeter | Supply | Bias) -> None:
