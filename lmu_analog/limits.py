@@ -14,6 +14,7 @@ from jaxtyping import Float
 from lmu_analog.circuits import ranges
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.saturation import KNEE
 from lmu_analog.circuits.stages import UNITS, Quantity, Watch, Watched, watched
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.memory.sampled import sampled_run, steady_response
@@ -26,6 +27,10 @@ FEWER, MOST_POINTS = 16, 4_000_000  # where tones have a long common period: by 
 POINTS_A_WINDOW = 50  # of a recording, in one theta
 BLOCK = 4_000_000  # values at once
 ROUNDING = 1e-9  # a peak on the limit is inside
+KNEES: dict[Quantity, float] = {
+    "output voltage": KNEE,
+    "slew rate": KNEE,
+}  # shares where the models begin to bend
 BENT = 1e-3  # of a transconductor's current, beyond which the linear engine is told to be wrong about it
 
 
@@ -266,6 +271,9 @@ def circuit_warnings(circuit: Circuit, stimulus: Stimulus) -> tuple[str, ...]:
 def limit_warnings(circuit: Circuit, stimulus: Stimulus, *, random: bool = False) -> tuple[str, ...]:
     """Say in a line for every quantity which parts are asked for more than they give; none where all can.
 
+    Of outputs and slew rates it is told from 95 % of the limit on, where the models of the other engines begin to
+    bend; of transconductors' inputs where a thousandth of the current is lost.
+
     Parameters
     ----------
     circuit : Circuit
@@ -305,11 +313,15 @@ NOT_MODELLED: dict[Quantity, str] = {
 
 def _lines(found: Sequence[Demand], quantity: Quantity, random: bool) -> Iterator[str]:
     of = sorted((d for d in found if d.quantity == quantity), key=lambda d: -d.share)
-    beyond = [d for d in of if not d.kept or (quantity == "input range" and _lost(d.share) > BENT)]
+    knee = KNEES.get(quantity, 1.0) + ROUNDING
+    beyond = [d for d in of if d.share > knee or (quantity == "input range" and _lost(d.share) > BENT)]
     if beyond:
         names = list(dict.fromkeys(d.element for d in beyond))
+        linear = (
+            f" and is linear up to {100.0 * KNEE:g} % of it" if quantity in KNEES and beyond[0].kept else ""
+        )
         more = f", and {len(names) - 1} more like it" if len(names) > 1 else ""
-        yield f"{quantity}: {said(beyond[0])}{more}; {NOT_MODELLED[quantity]}"
+        yield f"{quantity}: {said(beyond[0])}{linear}{more}; {NOT_MODELLED[quantity]}"
     elif random and (strayed := [d for d in of if d.random_share > 1.0 + ROUNDING]):
         worst_one = max(strayed, key=lambda d: d.random_share)
         yield (

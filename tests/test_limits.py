@@ -234,6 +234,15 @@ def test_tones_with_a_long_common_period_are_looked_at_block_by_block():
         assert 0.99 * bound < abs(found[c.name].peak) <= bound * (1.0 + 1e-9)
 
 
+def test_where_the_models_begin_to_bend_is_told_before_the_limit():
+    design = USUAL.replace(headroom=0.03, opamp={**REAL, "bias": 0.0, "swing": [1, 1]})
+    (line,) = limit_warnings(build(design), design.stimulus)
+    assert line.startswith("output voltage: the output of U")
+    assert "reaches" in line
+    assert "and is linear up to 95 % of it" in line
+    assert worst(demands(build(design), design.stimulus))["output voltage"].kept
+
+
 def test_an_unknown_limit_is_no_limit():
     found = demands(build(Design(order=3, opamp={"gain": 1e5, "gbw": "1 MHz"})), Design(order=3).stimulus)
     assert all(d.share == 0.0 and math.isinf(d.limit) for d in found if d.quantity != "output voltage")

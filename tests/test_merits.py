@@ -27,7 +27,21 @@ def test_headroom_is_what_the_design_leaves_and_slew_is_what_a_sine_asks():
     assert found.swing in (pytest.approx(3.5, rel=1e-3), pytest.approx(1.75, rel=1e-3))
     assert found.headroom == pytest.approx(1.0 - found.swing / 5.0, rel=1e-9)
     fastest = 2.0 * np.pi * design.bandwidth * found.swing
-    assert found.slew_margin >= 1e6 / fastest * (1.0 - 1e-9)
+    # The limit is the difference's, as in the deck, and that moves twice as fast.
+    assert found.slew_margin >= 0.5e6 / fastest * (1.0 - 1e-9)
+    assert found.current_margin is None  # not given
+    single = merits(design.replace(family="active-rc"))
+    assert single.slew_margin >= 1e6 / (2.0 * np.pi * design.bandwidth * single.swing) * (1.0 - 1e-9)
+
+
+def test_merits_list_what_the_signal_asks_and_the_current_that_a_sine_needs():
+    design = Design(order=6, theta="100 us", capacitance="100 nF", opamp="OPA1612", realization="legendre")
+    found = merits(design)
+    first = found.limits[0]
+    assert (first.element, first.quantity, first.limit) == ("Uint_1", "output current", 0.055)
+    assert first.peak == pytest.approx(0.259, abs=5e-4)
+    # No multitone of the band asks for more than the worst sine of its peak by much; both are far beyond 55 mA.
+    assert 0.055 / 0.6 < found.current_margin < 0.055 / 0.2
 
 
 def test_settling_is_that_of_the_step_response():

@@ -1,6 +1,7 @@
 """Sections of the report: each is there, or says in a line why not; page and JSON tell the same."""
 
 import json
+import re
 from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
@@ -177,6 +178,7 @@ def real_amplifiers() -> Subject:
     [
         ({"headroom": -0.01}, "Headroom at full scale"),
         ({"slew_margin": 0.99}, "Slew margin at full scale"),
+        ({"current_margin": 0.99}, "Output current margin at full scale"),
         ({"joint_error": 0.009}, "Errors of all elements that destabilise"),  # the tolerances are 1 %
     ],
 )
@@ -189,6 +191,18 @@ def test_amplifiers_that_clip_or_slew_and_fragile_loops_take_the_best_mark_away(
     assert (found.mark, found.value) == ("fail", *changes.values())
     assert verdict(subject).kind == "partly"
     assert name in verdict(subject).sentence
+
+
+def test_an_output_without_the_current_that_is_asked_of_it_fails_by_name():
+    fast = PLAIN.replace(theta="100 us", bandwidth=None, capacitance="100 nF", opamp="OPA1612")
+    subject = Subject(fast, build(fast), {"exact": simulate(fast)})
+    asked = {r.name: r for r in requirements(subject) if r.group == "limits"}
+    assert [r.mark for r in asked.values()].count("fail") == 1
+    found = asked["Output current with the signal"]
+    assert found.mark == "fail"
+    assert re.match(r"the output of U\w+ needs \S+ mA, OPA1612 gives 55 mA \(\d+", found.shown)
+    assert verdict(subject).kind == "bad"
+    assert found.shown in verdict(subject).sentence
 
 
 def test_figures_that_cannot_be_found_are_no_verdict_but_said():

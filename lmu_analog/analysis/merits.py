@@ -1,6 +1,5 @@
 """What a data sheet would say of a design's memory: delay, swings, distortion, settling, stability."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +15,7 @@ from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, outputs
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError, SimulationError
+from lmu_analog.limits import Demand, demands, sine_demands, worst
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import StateSpace, growth, respond
 from lmu_analog.memory.window import quadrature_for, readout
@@ -44,9 +44,14 @@ class Merits:
     swing : float, V
         Largest peak at an amplifier's output for a full-scale sine of the band.
     headroom : float or None
-        Share of the rail that it leaves.
+        Share of the output swing that it leaves, offsets and bias currents included.
     slew_margin : float or None
-        Slew rate of the amplifiers over the largest slope that is asked of them.
+        Slew rate of the amplifiers over the largest slope that is asked of them; of differential ones, of the
+        difference of their outputs.
+    current_margin : float or None
+        Output current of the amplifiers over the largest that is asked of them.
+    limits : tuple of Demand
+        What the design's own signal asks of every active part, those that use most of a limit first.
     thd : float or None
         Harmonics over the fundamental, rms over the window, for a full-scale sine at half the bandwidth. Zero
         where op-amps stay below the knee of their swing and slew limit; what else distorts in them is not in
@@ -74,6 +79,8 @@ class Merits:
     swing: float
     headroom: float | None
     slew_margin: float | None
+    current_margin: float | None
+    limits: tuple[Demand, ...]
     thd: float | None
     settling: float | None
     offset: float
@@ -100,16 +107,19 @@ def merits(design: Design) -> Merits:
         raise SimulationError(f"the circuit is unstable: a pole has the real part {rate:.3g} 1/s")
     frequency = np.linspace(1.0, GRID, GRID) / GRID * design.bandwidth
     states = steady_response(system, frequency)
-    swing, headroom, slew = _swings(design, circuit, frequency)
+    sines = worst(sine_demands(circuit, frequency, design.full_scale))
+    asked = demands(circuit, design.stimulus)
     rest = np.zeros(design.order) if system.offset is None else system.offset
     given, supply = excitation(design.order, design.bandwidth, theta=design.theta), rejection(design, circuit)
     single, joint = (None, None) if circuit.clock is not None else stability_margin(circuit)
     return Merits(
         theta_eff=effective_theta(steady_response(system, given.frequency), given, design.theta),
         delay_flatness=_flatness(states, frequency) / design.theta,
-        swing=swing,
-        headroom=headroom,
-        slew_margin=slew,
+        swing=_swing(design, circuit, frequency),
+        headroom=1.0 - sines["output voltage"].share if "output voltage" in sines else None,
+        slew_margin=_margin(sines.get("slew rate")),
+        current_margin=_margin(sines.get("output current")),
+        limits=tuple(sorted(asked, key=lambda d: -d.share)),
         thd=_distortion(design, circuit),
         settling=None if system.dt is not None else _settling(system, design.theta),
         offset=float(np.sqrt(_mean_square(rest))),
@@ -135,10 +145,8 @@ def _flatness(states: np.ndarray, frequency: np.ndarray) -> float:
     return float(delay.max() - delay.min())
 
 
-def _swings(
-    design: Design, circuit: Circuit, frequency: np.ndarray
-) -> tuple[float, float | None, float | None]:
-    """Give the largest peak (V), the headroom and the slew margin over all amplifiers."""
+def _swing(design: Design, circuit: Circuit, frequency: np.ndarray) -> float:
+    """Give the largest peak, V, that a full-scale sine has at any amplifier's output."""
     amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
     nets = [net for c in amplifiers for net in outputs(c)]
     linear = circuit.twin or circuit
@@ -148,15 +156,12 @@ def _swings(
         )
     probes = tuple((Term("v", net, 1.0),) for net in nets)
     peak = design.full_scale * np.abs(steady_response(extract(replace(linear, probes=probes)), frequency))
-    swing = float(peak.max(initial=0.0))
-    rail = min((c.model.rail for c in amplifiers), default=math.inf)
-    slew = min((c.model.slew for c in amplifiers), default=math.inf)
-    slope = float((2.0 * np.pi * frequency[:, None] * peak).max(initial=0.0))
-    return (
-        swing,
-        1.0 - swing / rail if math.isfinite(rail) else None,
-        slew / slope if math.isfinite(slew) and slope else None,
-    )
+    return float(peak.max(initial=0.0))
+
+
+def _margin(demand: Demand | None) -> float | None:
+    """Give how many times the limit covers what is asked."""
+    return None if demand is None or demand.share == 0.0 else 1.0 / demand.share
 
 
 def _distortion(design: Design, circuit: Circuit) -> float | None:

@@ -183,7 +183,7 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
             for net in outputs(c):
                 voltage = _Row(index)
                 voltage.value[index.output(net)] = 1.0
-                yield Watch(c.name, net, name, "output voltage", model.floor, model.rail), voltage
+                yield Watch(c.name, net, name, "output voltage", *_ends(c)), voltage
                 current = _current_from(net, touching[net], index)
                 most = model.output_current
                 yield Watch(c.name, net, name, "output current", -most, most), current
@@ -196,6 +196,12 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
             yield Watch(c.name, c.plus, name, "common mode", *model.common_mode), mean
         case _:
             pass
+
+
+def _ends(c: OpAmp | DifferentialOpAmp) -> tuple[float, float]:
+    """Give lowest and highest voltage of one output, V; of two whose mean is held the smaller swing is both's."""
+    model = c.model
+    return (model.floor, model.rail) if isinstance(c, OpAmp) else (-model.swing, model.swing)
 
 
 def _current_from(net: str, parts: list[Component], index: Index) -> _Row:
@@ -252,7 +258,7 @@ def _sampled(circuit: Circuit) -> Watched | None:
             continue
         model, nets = c.model, outputs(c)
         for net in nets:
-            watches.append(Watch(c.name, net, model.name, "output voltage", model.floor, model.rail))
+            watches.append(Watch(c.name, net, model.name, "output voltage", *_ends(c)))
             probes.append((Term("v", net, 1.0),))
         signs = zip(nets, (1.0, -1.0), strict=False)
         watches.append(Watch(c.name, nets[0], model.name, "slew rate", -model.slew, model.slew))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import xarray as xr
 
 from lmu_analog.analysis.budget import budget
 from lmu_analog.analysis.merits import Merits, merits
+from lmu_analog.building import build
 from lmu_analog.design import Design
+from lmu_analog.limits import limit_warnings
 from lmu_analog.output import style
 from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.figures import Figure
@@ -38,8 +41,11 @@ NAMES = {
 }
 
 
-def as_json(found: xr.Dataset, figures: Merits) -> dict[str, Any]:
-    """Give the budget and the figures of merit as one object; what a family does not have is null."""
+def as_json(found: xr.Dataset, figures: Merits, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """Give the budget and the figures of merit as one object; what a family does not have is null.
+
+    ``warnings``: which parts of the circuit cannot give what the signal asks.
+    """
     attrs = found.attrs
     mean = attrs["measured_nrmse"] ** 2
     return {
@@ -66,13 +72,15 @@ def as_json(found: xr.Dataset, figures: Merits) -> dict[str, Any]:
             for one in (found.isel(place=k) for k in range(found.sizes["place"]))
         ],
         "merits": asdict(figures),
+        "warnings": list(warnings),
     }
 
 
 def budget_of(design: Design, *, samples: int, seed: int) -> tuple[dict[str, Any], xr.Dataset]:
     """Give what the command ``budget`` says, and the dataset that its plot shows."""
     found = budget(design, samples=samples, seed=seed)
-    return as_json(found, merits(design)), found
+    warned = limit_warnings(build(design), design.stimulus, random="opamp" in design.mismatch)
+    return as_json(found, merits(design), warned), found
 
 
 def text(content: dict[str, Any]) -> str:
@@ -93,6 +101,7 @@ def text(content: dict[str, Any]) -> str:
     lines += ["", *(f"{name:<26}{value:>12}" for name, value in _merit_rows(content["merits"]))]
     lines.append(f"supply rejection: {content['merits']['psrr_note']}")
     lines += [f"not known of {content['family']}: {cause}" for cause in content["left_out"]]
+    lines += [f"  warning: {line}" for line in content["warnings"]]
     return "\n".join(lines)
 
 
@@ -113,6 +122,7 @@ def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("largest swing", shown(found["swing"], "V")),
         ("headroom", percent(found["headroom"])),
         ("slew margin", shown(found["slew_margin"])),
+        ("output current margin", shown(found["current_margin"])),
         ("THD at full scale", "0 (linear)" if found["thd"] == 0.0 else percent(found["thd"])),
         ("settling to 0.1 %", shown(found["settling"], "s")),
         ("offset at the window", shown(found["offset"], "V")),

@@ -12,6 +12,8 @@ from lmu_analog.analysis.merits import Merits
 from lmu_analog.circuits.extract import extract
 from lmu_analog.ensembles.judgement import judge
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
+from lmu_analog.limits import said as words_of
+from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
 from lmu_analog.output.facts import Table, interval, judged, percent, share
 from lmu_analog.output.report.subject import Section, Subject
@@ -34,8 +36,8 @@ class Requirement:
     Attributes
     ----------
     name : str
-    group : {"nrmse", "yield", "circuit"}
-        What it is about.
+    group : {"nrmse", "yield", "circuit", "limits"}
+        What it is about; limits are those of parts, beyond which the circuit is not what was simulated.
     value : float or None
         SI unit, or a fraction.
     shown, limit : str
@@ -44,7 +46,7 @@ class Requirement:
     """
 
     name: str
-    group: Literal["nrmse", "yield", "circuit"]
+    group: Literal["nrmse", "yield", "circuit", "limits"]
     value: float | None
     shown: str
     limit: str
@@ -62,7 +64,8 @@ def specification(subject: Subject) -> Section:
     rows = tuple((r.name, r.shown, r.limit, WORDS[r.mark]) for r in found)
     table = Table("Requirements and what the design reaches", ("figure", "result", "limit", "verdict"), rows)
     lead = (
-        "Limits are those of [spec] in the design file; that amplifiers neither clip nor slew at full scale, "
+        "Limits are those of [spec] in the design file; that amplifiers neither clip nor slew nor lack "
+        "current, with the signal and for every sine at full scale, "
         "and that no error within the tolerances makes the circuit unstable, is required of every design."
     )
     content = {"requirements": [asdict(r) for r in found]}
@@ -143,6 +146,20 @@ def _circuit(subject: Subject) -> Iterator[Requirement]:
     if found.slew_margin is not None:
         mark, said = _within(found.slew_margin >= 1.0), f"{found.slew_margin:.4g}"
         yield Requirement("Slew margin at full scale", "circuit", found.slew_margin, said, "≥ 1", mark)
+    if found.current_margin is not None:
+        mark, said = _within(found.current_margin >= 1.0), f"{found.current_margin:.4g}"
+        yield Requirement(
+            "Output current margin at full scale", "circuit", found.current_margin, said, "≥ 1", mark
+        )
+    yield from _limits(found)
+
+
+def _limits(found: Merits) -> Iterator[Requirement]:
+    """Compare what the signal asks of the part that uses most of each limit with what it gives."""
+    for quantity, asked in worst(found.limits).items():
+        name = f"{quantity.capitalize()} with the signal"
+        shown = f"{words_of(asked)} ({percent(asked.share)})"
+        yield Requirement(name, "limits", asked.share, shown, "≤ 100 %", _within(asked.kept))
 
 
 def _stability(subject: Subject, found: Merits) -> Iterator[Requirement]:

@@ -31,10 +31,15 @@ def verdict(subject: Subject) -> Verdict:
 
     With a wanted yield, the ensemble meets or misses it, or leaves it undecided; without one the design fails
     with mismatch if fewer than half of the circuits are within the limit. What else is required of
-    the circuit and missed is named, and takes the best mark away.
+    the circuit and missed is named, and takes the best mark away; where parts cannot give what the signal asks,
+    the circuit is not what was simulated, and fails.
     """
     found = _verdict(subject)
-    missed = [r.name for r in requirements(subject) if r.group == "circuit" and r.mark == "fail"]
+    asked = requirements(subject)
+    beyond = [r.shown for r in asked if r.group == "limits" and r.mark == "fail"]
+    if beyond:
+        return Verdict("bad", "FAIL", f"{found.sentence} Parts are beyond their limits: {'; '.join(beyond)}.")
+    missed = [r.name for r in asked if r.group == "circuit" and r.mark == "fail"]
     if not missed or found.kind == "bad":
         return found
     sentence = f"{found.sentence} Missed: {', '.join(missed)}."
