@@ -17,7 +17,7 @@ from lmu_analog.circuits.technology import resolved, technology
 from lmu_analog.circuits.temperature import Drift, TemperatureLaw
 from lmu_analog.circuits.tolerance import Group, Tolerance
 from lmu_analog.design_keys import KEYS, labelled, load
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.legendre import smallest_order, usable_band
 from lmu_analog.recording import read
 from lmu_analog.stimulus import Recording, Stimulus, Tones, chirp, multitone, noise, sine, step
@@ -183,7 +183,7 @@ class Design:
         """Give the same design with other fields; an order replaces an error, and an error an order."""
         if unknown := sorted(set(changes) - {f.name for f in fields(self)}):
             raise DesignError(
-                f"unknown field {unknown[0]!r:.40}; known are {', '.join(f.name for f in fields(self))}"
+                f"unknown field {shown(unknown[0])}; known are {', '.join(f.name for f in fields(self))}"
             )
         if "file" in changes:
             changes = {"column": None, "channel": None, **changes}
@@ -206,7 +206,8 @@ class Design:
             If the file is missing, malformed, or has an unknown table or key or a wrong value.
         """
         path = Path(path)
-        return labelled(str(path), lambda p: cls(**load(p)), path)
+        given = load(path)
+        return labelled(str(path), lambda: cls(**given))
 
     @cached_property
     def stimulus(self) -> Stimulus:
@@ -289,7 +290,7 @@ def _check_circuit(design: Design) -> None:
         )
     if not isinstance(design.opamp, str | dict):
         raise DesignError(
-            f"[circuit] opamp: a part's name or a table of figures is wanted, not {design.opamp!r:.40}"
+            f"[circuit] opamp: a part's name or a table of figures is wanted, not {shown(design.opamp)}"
         )
     labelled("[circuit] parts", lambda: design.own_parts)
     labelled("[circuit] opamp", lambda: design.opamp_model)

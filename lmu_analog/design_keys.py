@@ -1,6 +1,5 @@
 """Every key of the design file: where it stands, and how its value is read and checked."""
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from lmu_analog.circuits.technology import technology
 from lmu_analog.circuits.temperature import read_drift
 from lmu_analog.circuits.tolerance import CLASSES, MADE_OF_UNITS, Tolerance, read_groups, read_tolerance
 from lmu_analog.circuits.values import SERIES
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
+from lmu_analog.files_in import read_toml
 from lmu_analog.memory.legendre import check_order, check_theta
 from lmu_analog.memory.realizations import REALIZATIONS
 from lmu_analog.units import fraction, parse, temperature
@@ -25,7 +25,6 @@ BAND = (1e-9, 1e15)  # Hz
 COLDEST, HOTTEST = 200.0, 500.0  # K: beyond, parts do not work, and a bare number was meant in Celsius
 SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
 MOST_CHANNELS = 65535  # what the header of a WAV can count to
-LARGEST_FILE = 1_000_000  # bytes: a design is a page, not a data set
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def _share(low: float, high: float) -> Callable[[Any], float]:
 def _choice(*known: str) -> Callable[[Any], str]:
     def reader(given: Any) -> str:
         if not isinstance(given, str) or given not in known:
-            raise DesignError(f"unknown {given!r:.40}; known are {', '.join(k or repr(k) for k in known)}")
+            raise DesignError(f"unknown {shown(given)}; known are {', '.join(k or repr(k) for k in known)}")
         return given
 
     return reader
@@ -79,7 +78,9 @@ def _read_tones(given: Any) -> tuple[tuple[float, float, float], ...]:
     for tone in given:
         row = [tone.get(k, 0.0) for k in ("frequency", "cosine", "sine")] if isinstance(tone, dict) else tone
         if not isinstance(row, list | tuple) or len(row) != 3:
-            raise DesignError(f"a tone is [frequency, cosine amplitude, sine amplitude], not {tone!r:.60}")
+            raise DesignError(
+                f"a tone is [frequency, cosine amplitude, sine amplitude], not {shown(tone, 60)}"
+            )
         read_tones.append((hertz(row[0]), volts(row[1]), volts(row[2])))
     if not any(cosine or sine for _, cosine, sine in read_tones):
         raise DesignError("all amplitudes are zero; an error relative to zero has no meaning")
@@ -89,9 +90,9 @@ def _read_tones(given: Any) -> tuple[tuple[float, float, float], ...]:
 def _by_class(example: str, read: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
     def reader(given: Any) -> dict[str, Any]:
         if not isinstance(given, dict):
-            raise DesignError(f"a table of classes is wanted, for example {example}, not {given!r:.40}")
+            raise DesignError(f"a table of classes is wanted, for example {example}, not {shown(given)}")
         if unknown := sorted(set(given) - set(CLASSES), key=str):
-            raise DesignError(f"unknown class {unknown[0]!r:.40}; known are {', '.join(CLASSES)}")
+            raise DesignError(f"unknown class {shown(unknown[0])}; known are {', '.join(CLASSES)}")
         return {k: labelled(k, read, v) for k, v in given.items()}
 
     return reader
@@ -107,7 +108,7 @@ def _read_mismatch(given: Any) -> dict[str, Tolerance]:
 
 def _read_technology(given: Any) -> str:
     if not isinstance(given, str):
-        raise DesignError(f"a technology is a name, not {given!r:.40}")
+        raise DesignError(f"a technology is a name, not {shown(given)}")
     return technology(given).name
 
 
@@ -120,7 +121,7 @@ def _read_temperature(given: Any) -> float:
 
 def _read_file(given: Any) -> Path:
     if not isinstance(given, str | Path):
-        raise DesignError(f"a file name is text, not {given!r:.40}")
+        raise DesignError(f"a file name is text, not {shown(given)}")
     return Path(given)
 
 
@@ -194,36 +195,18 @@ def load(path: Path) -> dict[str, Any]:
     DesignError
         If the file is missing, malformed, or has an unknown table or key.
     """
-    fields = _fields(_tables(path))
+    tables = read_toml(path, wanted="a design file (lmu-analog new -o design.toml writes one)")
+    return labelled(str(path), _beside, path, tables)
+
+
+def _beside(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
+    fields = _fields(tables)
     if isinstance(table := fields.get("opamp"), dict) and isinstance(table.get("model"), str):
         fields["opamp"] = {**table, "model": str(path.parent / table["model"])}
     for name in ("file", "parts"):
         if isinstance(fields.get(name), str):
             fields[name] = path.parent / fields[name]
     return fields
-
-
-def _tables(path: Path) -> dict[str, Any]:
-    text = _text(path)
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, or an integer too long to read
-        raise DesignError(f"is not valid TOML: {str(error).split('; use sys.')[0]}") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:  # at most: /dev/zero has no end
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise DesignError(f"the file has more than {LARGEST_FILE} bytes; a design file is a page of TOML")
-        return content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DesignError("no such file; write one with: lmu-analog new -o design.toml") from None
-    except OSError as error:
-        raise DesignError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DesignError("is not UTF-8 text; a design file is TOML") from None
 
 
 def _fields(tables: dict[str, Any]) -> dict[str, Any]:
@@ -233,16 +216,16 @@ def _fields(tables: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for table, content in tables.items():
         if table not in known:
-            raise DesignError(f"unknown table {table!r:.40}; known tables are {', '.join(known)}")
+            raise DesignError(f"unknown table {shown(table)}; known tables are {', '.join(known)}")
         if not isinstance(content, dict):
-            raise DesignError(f"[{table}] must be a table, not {content!r:.40}")
+            raise DesignError(f"[{table}] must be a table, not {shown(content)}")
         if table in known[table]:  # its own keys are the classes; those that are not stand beside them
             fields[table] = {name: value for name, value in content.items() if name not in known[table]}
             content = {name: value for name, value in content.items() if name in known[table]}
         for name, value in content.items():
             if name not in known[table]:
                 raise DesignError(
-                    f"unknown key {name!r:.40} in [{table}]; known keys are {', '.join(sorted(known[table]))}"
+                    f"unknown key {shown(name)} in [{table}]; known keys are {', '.join(sorted(known[table]))}"
                 )
             fields[known[table][name]] = value
     if {"order", "error"} <= set(fields):

@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from lmu_analog.building import build
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
-from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.limits import circuit_warnings
 from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
@@ -175,7 +175,7 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
         If the circuit is unstable, or ngspice is missing or fails.
     """
     if engine not in ENGINES:
-        raise DesignError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
+        raise DesignError(f"unknown engine {shown(engine)}; known are {', '.join(ENGINES)}")
     circuit = build(design) if circuit is None else circuit
     looked_at = grid(design.stimulus, design.theta)
     _check_length(looked_at, design)

@@ -5,7 +5,7 @@ import re
 from functools import cache
 from numbers import Real
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 
 PREFIXES = {"T": 12, "G": 9, "M": 6, "k": 3, "": 0, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
 ICE = 273.15  # K at 0 C
@@ -98,7 +98,7 @@ def gain(text: object) -> float:
         return _read(text, {"": 0}, wanted)
     decibels = _read(text, {"dB": 0}, wanted)
     if decibels > 6000:  # 10**308 is the largest float
-        raise DesignError(f"{_shown(text)} is too large; write {wanted}")
+        raise DesignError(f"{shown(text)} is too large; write {wanted}")
     return 10 ** (decibels / 20)
 
 
@@ -134,32 +134,26 @@ def _powers(unit: str) -> dict[str, int]:
 
 def _read(text: object, powers: dict[str, int], wanted: str) -> float:
     if isinstance(text, bool) or not isinstance(text, str | Real):
-        raise DesignError(f"{_shown(text)} is not a quantity; write {wanted}")
+        raise DesignError(f"{shown(text)} is not a quantity; write {wanted}")
     try:
         value = _from_text(text, powers, wanted) if isinstance(text, str) else float(text)
     except OverflowError:
         raise DesignError(f"a whole number beyond the range of floats; write {wanted}") from None
     if not math.isfinite(value):
-        raise DesignError(f"{_shown(text)} is not finite; write {wanted}")
+        raise DesignError(f"{shown(text)} is not finite; write {wanted}")
     return value
 
 
 def _from_text(text: str, powers: dict[str, int], wanted: str) -> float:
     found = _QUANTITY.fullmatch(text.strip())
     if not found:
-        raise DesignError(f"{_shown(text)} is not a quantity; write {wanted}")
+        raise DesignError(f"{shown(text)} is not a quantity; write {wanted}")
     digits, exponent, suffix = found.groups()
     suffix = suffix.translate(_MICRO)
     if suffix not in powers:
         known = [unit for unit in UNITS if suffix in _powers(unit)]
         known += [unit for unit in ("%", "ppm", "dB") if suffix == unit]
-        given = f"is in {known[0]}" if known else f"has no known unit ({_shown(suffix)})"
-        raise DesignError(f"{_shown(text)} {given}; write {wanted}")
+        given = f"is in {known[0]}" if known else f"has no known unit ({shown(suffix)})"
+        raise DesignError(f"{shown(text)} {given}; write {wanted}")
     # One conversion from decimal to binary, hence correctly rounded; 4.7 * 1e-9 would not be.
     return float(f"{digits}e{int(exponent or 0) + powers[suffix]}")
-
-
-def _shown(text: object) -> str:
-    """Show a value on one line, cut to 40 characters."""
-    shown = repr(text[:40]) if isinstance(text, str) else repr(text)
-    return shown if len(shown) <= 40 else f"{shown[:36]}...{shown[-1]}"

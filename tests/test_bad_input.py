@@ -16,6 +16,7 @@ HERTZ = "write a number in Hz such as '1.5 Hz' or '1.5 mHz'"
 SHARE = "write a fraction such as '1 %', '500 ppm' or 0.01"
 ROWS = "give rows of two numbers, seconds and volts"
 INJECTION = r"x\n.control\nshell touch pwned\n.endc"
+WANTED = "give a design file (lmu-analog new -o design.toml writes one)"
 GOOD = '[memory]\norder = 3\ntheta = "1 ms"\n[mismatch]\nresistor = "1 %"\n'
 
 
@@ -47,7 +48,7 @@ def attempt(tmp_path, monkeypatch, capsys):
         ("[memory]\norder = 65", "[memory] order: order 65 is outside 1 to 64"),
         (
             "[memory]\norder = 1" + 400 * "0",
-            "[memory] order: order of more than 20 digits is outside 1 to 64",
+            "[memory] order: order a whole number of about 401 digits is outside 1 to 64",
         ),
         ("[memory]\norder = true", "[memory] order: order must be a whole number from 1 to 64, not True"),
         ("[memory]\norder = [3]", "[memory] order: order must be a whole number from 1 to 64, not [3]"),
@@ -68,9 +69,18 @@ def attempt(tmp_path, monkeypatch, capsys):
             r"unknown table 'x\n.control\nshell touch pwned\n.endc'; "
             "known tables are memory, signal, circuit, mismatch, drift, spec",
         ),
-        (b"\xff\xfe" + "[memory]".encode("utf-16-le"), "is not UTF-8 text; a design file is TOML"),
-        ("#" + 1_000_001 * "x", "the file has more than 1000000 bytes; a design file is a page of TOML"),
-        ("a = " + 20_000 * "[", "is not valid TOML: maximum recursion depth exceeded"),
+        (
+            b"\xff\xfe" + "[memory]".encode("utf-16-le"),
+            f"is not UTF-8 text; {WANTED}",
+        ),
+        (
+            "#" + 1_000_001 * "x",
+            f"larger than 1 MB; {WANTED} of at most that size",
+        ),
+        (
+            "a = " + 20_000 * "[",
+            f"line 1 nests more than 16 deep; {WANTED}",
+        ),
         (
             f"{GOOD}[signal]\nkind = 'saw'",
             "[signal] kind: unknown 'saw'; known are multitone, sine, noise, step, chirp",
@@ -134,13 +144,62 @@ def test_a_design_with_a_byte_order_mark_and_windows_lines_is_read(tmp_path, cap
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["simulate", "no.toml"], "no.toml: no such file; write one with: lmu-analog new -o design.toml"),
-        (["simulate", "."], ".: cannot be read: Is a directory"),
+        (["simulate", "d.toml", "--sample", "9" * 40], f"sample {'9' * 40} is no whole number"),
+        (
+            ["simulate", "d.toml", "--sample", "1", "--seed", "9" * 999],
+            "seed a whole number of about 1000 digits is no",
+        ),
+        (["netlist", "d.toml", "-o", "x", "--samples", f"0:{'9' * 5000}"], "--samples '0:99999999999999"),
+        (["netlist", "d.toml", "-o", "x", "--samples", "99999998:99999999"], "sample 99999998 is no whole"),
+        (
+            ["spiking", "--order", "3", "--neurons", "30", "--seed", "-1"],
+            "seed -1 is no whole number from 0 to",
+        ),
+        (
+            ["spiking", "--order", "3", "--neurons", "9" * 30],
+            f"{'9' * 30} neurons for order 3: at least one a",
+        ),
+        (["calibrate", "d.toml", "--elements", "9" * 30], f"{'9' * 30} elements; 1 to 1000 are accepted"),
+        (
+            ["montecarlo", "d.toml", "-o", "x.zarr", "-n", "9" * 30],
+            f"{'9' * 30} samples; a whole number from 1 to",
+        ),
+        (["simulate", "x" * 300], "give a design file"),
+        (["simulate", "x" * 300, "--plot", "x" * 300 + ".svg"], ""),
+        (["netlist", "d.toml", "-o", "x" * 300], "File name too long"),
+        (
+            ["montecarlo", "d.toml", "-o", "x" * 300, "-n", "3"],
+            "File name too long; give another file or folder",
+        ),
+        (["report", "d.toml", "-o", "x" * 300], "File name too long"),
+        (["run", "d.toml", "-o", "x" * 300], "File name too long"),
+    ],
+    ids=range(14),
+)
+def test_endless_numbers_and_names_are_one_short_line(attempt, arguments, message):
+    status, said = attempt(*arguments, d_toml=GOOD)
+    assert status == 2
+    assert message in said
+    assert len(said) < 2 * LONGEST_LINE
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["simulate", "no.toml"],
+            f"no.toml: no such file; {WANTED}",
+        ),
+        (
+            ["simulate", "."],
+            f".: a folder, not a file; {WANTED}",
+        ),
         (
             ["simulate", "/dev/zero"],
-            "/dev/zero: the file has more than 1000000 bytes; a design file is a page of TOML",
+            f"/dev/zero: a device, not a file; {WANTED}",
         ),
-        (["simulate", "d.toml", "--sample", "-1"], "sample -1 is no whole number from 0 up"),
+        (["simulate", "d.toml", "--sample", "-1"], "sample -1 is no whole number from 0 to 9999999"),
         (
             ["simulate", "d.toml", "--input", "x.csv"],
             "[signal] file: x.csv: no such file; give a .csv or .wav",

@@ -116,7 +116,7 @@ def test_what_is_not_a_quantity_is_refused_with_what_was_given_and_wanted(text, 
 
 
 def test_huge_input_is_refused_in_few_words():
-    with pytest.raises(DesignError, match=r"^'9{35}\.\.\.' has no known unit \('x'\); write"):
+    with pytest.raises(DesignError, match=r"^'9{17}\.\.\.9{17}x' has no known unit \('x'\); write"):
         parse("9" * 10**5 + "x", "V")
     with pytest.raises(DesignError, match=r"^a whole number beyond the range of floats; write a number in V"):
         parse(10**5000, "V")

@@ -1,6 +1,7 @@
 """The weights of a layer: their file, their shapes, and keras-lmu's layout."""
 
 import json
+import zipfile
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.errors import DesignError
+from lmu_analog.networks import weights
 from lmu_analog.networks.cell import LMU
 from lmu_analog.networks.keras_layout import Connections, from_keras_lmu, to_keras_lmu
 from lmu_analog.networks.weights import AXES, Weights, from_npz, to_npz
@@ -110,14 +112,14 @@ def test_values_that_are_no_numbers_are_refused():
         (b"", "is no NumPy archive"),
         (b"PK\x03\x04 torn", "is no NumPy archive"),
         (b"\x93NUMPY\x01\x00", "is no NumPy archive"),
-        (None, "No such file or directory"),
+        (None, "no such file; give a NumPy archive"),
     ],
 )
 def test_a_file_that_is_none_is_refused_in_one_line(content: bytes | None, words: str, tmp_path: Path):
     path = tmp_path / "weights.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DesignError, match=rf"weights.npz .*{words}"):
+    with pytest.raises(DesignError, match=rf"weights.npz.*{words}"):
         from_npz(path)
 
 
@@ -146,4 +148,43 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path):
     whole = path.read_bytes()
     path.write_bytes(whole[:200] + bytes(100) + whole[300:])
     with pytest.raises(DesignError, match="weights.npz is no NumPy archive of numbers"):
+        from_npz(path)
+
+
+def member(header: bytes, data: bytes = b"") -> bytes:
+    """Give the bytes of an array file with a header that says what it likes."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b"{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000,)}\n",
+            "of 800000000000 bytes; at most",
+        ),
+        (b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}\n", "is no NumPy archive of numbers"),
+        (b"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n", "is no NumPy archive of numbers"),
+        (
+            b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"9" * 5000 + b",)}\n",
+            "is no NumPy archive",
+        ),
+        (b"(" * 3000, "is no NumPy archive of numbers"),
+        (b"__import__('os').abort()\n", "is no NumPy archive of numbers"),
+    ],
+)
+def test_an_array_that_only_its_header_makes_large_is_refused_before_it_is_made(tmp_path, content, words):
+    path = tmp_path / "w.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bias.npy", member(content))
+    with pytest.raises(DesignError, match=words):
+        from_npz(path)
+
+
+def test_what_unpacks_to_all_memory_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "LARGEST_FILE", 1000)  # bytes
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, bias=np.zeros(200))
+    assert path.stat().st_size < 1000
+    with pytest.raises(DesignError, match=r"array 'bias.npy' of 1728 bytes; at most 1000 are accepted"):
         from_npz(path)

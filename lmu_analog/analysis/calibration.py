@@ -20,7 +20,7 @@ from lmu_analog.analysis.recipes import (
 )
 from lmu_analog.circuits.temperature import NOMINAL, at_temperature
 from lmu_analog.design import Design
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory import window
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.mismatch.law import is_sound
@@ -29,7 +29,7 @@ from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
 
 MOST_SAMPLES = 10_000
 MOST_BITS = 16
-MOST_ELEMENTS = 1000
+MOST_ELEMENTS = 1000  # trimmed one after another
 
 
 def calibrate(
@@ -88,12 +88,12 @@ def _check(design: Design, samples: int, settings: Settings) -> None:
     if not design.mismatch:
         raise DesignError("no mismatch, so nothing to calibrate: give [mismatch]")
     if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
-        raise DesignError(f"{samples!r} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
+        raise DesignError(f"{shown(samples)} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
     for bits in (settings.bits, settings.trim_bits):
         if bits is not None and not 1 <= bits <= MOST_BITS:
-            raise DesignError(f"{bits} bits; 1 to {MOST_BITS} are accepted")
-    if settings.elements is not None and settings.elements < 1:
-        raise DesignError(f"{settings.elements} elements; at least one is wanted")
+            raise DesignError(f"{shown(bits)} bits; 1 to {MOST_BITS} are accepted")
+    if settings.elements is not None and not 1 <= settings.elements <= MOST_ELEMENTS:
+        raise DesignError(f"{shown(settings.elements)} elements; 1 to {MOST_ELEMENTS} are accepted")
 
 
 def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:

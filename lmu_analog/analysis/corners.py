@@ -17,7 +17,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
 from lmu_analog.design_keys import COLDEST, HOTTEST
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.simulation import grid
 
 LEVELS = ("slow", "typical", "fast")
@@ -129,7 +129,7 @@ def _check(axes: Axes, places: int) -> None:
     if not axes.supplies or not all(0.1 <= share <= 10.0 for share in axes.supplies):
         raise DesignError("supplies are fractions of the nominal one, 10 % to 1000 %")
     if not 0 <= axes.samples <= MOST_SAMPLES:
-        raise DesignError(f"{axes.samples} samples a corner; 0 to {MOST_SAMPLES} are accepted")
+        raise DesignError(f"{shown(axes.samples)} samples a corner; 0 to {MOST_SAMPLES} are accepted")
     if places > MOST_CORNERS:
         raise DesignError(f"{places} corners; at most {MOST_CORNERS}: give fewer temperatures")
 

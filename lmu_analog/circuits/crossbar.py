@@ -19,7 +19,7 @@ from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, Component, 
 from lmu_analog.circuits.models import CellModel
 from lmu_analog.circuits.options import Options
 from lmu_analog.circuits.rules import check
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import matrices
 from lmu_analog.units import fraction, parse
@@ -142,9 +142,9 @@ def cell_model(given: object) -> CellModel:
         If it is no table, or a figure is unknown or out of range.
     """
     if not isinstance(given, dict):
-        raise DesignError(f"a table of figures is wanted, not {given!r:.40}")
+        raise DesignError(f"a table of figures is wanted, not {shown(given)}")
     if extra := sorted(set(given) - {"on", "ratio", "wire"}):
-        raise DesignError(f"unknown figure {extra[0]!r:.40}; known are on, ratio, wire")
+        raise DesignError(f"unknown figure {shown(extra[0])}; known are on, ratio, wire")
     figures = {key: parse(given[key], "Ohm") for key in ("on", "wire") if key in given}
     if "ratio" in given:
         figures["ratio"] = fraction(given["ratio"])

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lmu_analog.circuits.modelfile import read_model
 from lmu_analog.circuits.models import IDEAL, Library, OpAmpModel, OtaModel
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
+from lmu_analog.files_in import read_toml
 from lmu_analog.units import gain, parse
 
 HIGHEST = {
@@ -63,7 +64,6 @@ USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers'
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
 FOR_PEOPLE = ("offset_typical", "current", "confidence", "source")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
-LARGEST_FILE = 1_000_000  # bytes
 
 
 @cache
@@ -88,20 +88,7 @@ def read_parts(path: Path) -> dict[str, dict[str, object]]:
     DesignError
         If the file cannot be read, is no TOML, or a part lacks a figure, has an unknown or a wrong one.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise DesignError(
-                f"{path} has more than {LARGEST_FILE} bytes; a file of parts is a few pages of TOML"
-            )
-        tables = tomllib.loads(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise DesignError(f"{str(path)[-80:]!r} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # TOML, UTF-8, or a name that no file can have
-        if isinstance(error, DesignError):
-            raise
-        raise DesignError(f"{str(path)[-80:]!r} is not valid TOML: {str(error)[:80]}") from None
+    tables = read_toml(path, wanted="a file of parts")
     for name, figures in tables.items():
         try:
             tables[name] = _part(name, figures)
@@ -118,7 +105,7 @@ def _part(name: str, figures: object) -> dict[str, object]:
         raise DesignError("a part's name holds letters, digits and _ . - only, at most 31, and is not ideal")
     known = {"gain", "gbw", "supply", *OF_A_PART, *PAIRS, *FOR_PEOPLE}
     if extra := sorted(set(figures) - known):
-        raise DesignError(f"unknown figure {extra[0]!r:.40}; known are {', '.join(sorted(known))}")
+        raise DesignError(f"unknown figure {shown(extra[0])}; known are {', '.join(sorted(known))}")
     if missing := [k for k in ("gain", "gbw", "supply") if k not in figures]:
         raise DesignError(f"{missing[0]} is missing; a part needs gain, gbw and supply")
     supply = figures["supply"]
@@ -170,7 +157,7 @@ def opamp(
     parts = {**catalogue(), **(parts or {})}
     if given not in parts:
         raise DesignError(
-            f"unknown op-amp {given[:40]!r}; known are ideal, "
+            f"unknown op-amp {shown(given)}; known are ideal, "
             f"{', '.join(sorted(parts))}, or a table of figures"
         )
     part = parts[given]
@@ -214,7 +201,7 @@ def _output(name: str, figures: dict[str, object], supply: float) -> dict[str, o
 def _pair(key: str, given: object) -> list[float]:
     """Read two distances from the rails, V."""
     if not isinstance(given, list | tuple) or len(given) != 2:
-        raise DesignError(f"{key} is [from the negative rail, from the positive rail], V, not {given!r:.40}")
+        raise DesignError(f"{key} is [from the negative rail, from the positive rail], V, not {shown(given)}")
     found = [parse(volts, "V") for volts in given]
     for volts in found:
         if key == "swing" and volts < 0.0:
@@ -227,14 +214,12 @@ def _pair(key: str, given: object) -> list[float]:
 def _from_table(table: dict[str, object], supply: float) -> OpAmpModel:
     if extra := sorted(set(table) - {*FIGURES, *OF_A_MODEL}):
         known = ", ".join((*FIGURES, *OF_A_MODEL))
-        raise DesignError(f"unknown op-amp figure {extra[0]!r:.40}; known are {known}")
+        raise DesignError(f"unknown op-amp figure {shown(extra[0])}; known are {known}")
     if missing := [key for key in ("gain", "gbw") if key not in table]:
         raise DesignError(f"an op-amp table needs gain and gbw; {missing[0]} is missing")
     name = table.get("name", "opamp")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise DesignError(
-            f"op-amp name {str(name)[:40]!r} may hold letters, digits and _ . - only, at most 31"
-        )
+        raise DesignError(f"op-amp name {shown(name)} may hold letters, digits and _ . - only, at most 31")
     figures = {
         "gain": gain(table["gain"]),  # type: ignore[arg-type]
         "gbw": parse(table["gbw"], "Hz"),  # type: ignore[arg-type]
@@ -292,10 +277,10 @@ def ota(given: object) -> OtaModel:
         If it is no table, or a figure is unknown or not positive.
     """
     if not isinstance(given, dict):
-        raise DesignError(f"a table of figures is wanted, not {given!r:.40}")
+        raise DesignError(f"a table of figures is wanted, not {shown(given)}")
     if extra := sorted(set(given) - {"gain", "parasitic", "pole", "limit", "excess_noise"}):
         raise DesignError(
-            f"unknown figure {extra[0]!r:.40}; known are gain, parasitic, pole, limit, excess_noise"
+            f"unknown figure {shown(extra[0])}; known are gain, parasitic, pole, limit, excess_noise"
         )
     figures = {
         k: parse(given[k], u) for k, u in (("parasitic", "F"), ("pole", "Hz"), ("limit", "V")) if k in given

@@ -4,7 +4,7 @@ import re
 
 from lmu_analog.circuits.components import Component
 from lmu_analog.circuits.ranges import kind_name
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 
 LONGEST = 100  # characters of one pattern
 MOST = 1000  # patterns in one list
@@ -22,7 +22,7 @@ def read_patterns(given: object) -> tuple[str, ...]:
     """
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise DesignError(f"a pattern such as 'Ra_*', or a list of them, is wanted, not {given!r:.40}")
+        raise DesignError(f"a pattern such as 'Ra_*', or a list of them, is wanted, not {shown(given)}")
     found = [part.strip() for text in texts for part in re.split(r",(?![^\[]*\])", text)]
     if len(found) > MOST or any(not 0 < len(part) <= LONGEST for part in found):
         raise DesignError(f"a pattern has 1 to {LONGEST} characters, and there are at most {MOST} of them")

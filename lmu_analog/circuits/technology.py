@@ -12,7 +12,7 @@ import numpy as np
 
 from lmu_analog.circuits.temperature import Drift, TemperatureLaw
 from lmu_analog.circuits.tolerance import Tolerance, spreads
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 
 MICRON = 1e-6
 GAUSS3 = 3.0  # a gauss3 tolerance is three sigma
@@ -85,7 +85,7 @@ class Technology:
             if name in (device.name, device.kind):
                 return device
         known = ", ".join(f"{d.name} ({d.kind})" for d in self.devices.values())
-        raise DesignError(f"{self.name} has no {name[:40]!r}; it has {known}")
+        raise DesignError(f"{self.name} has no {shown(name)}; it has {known}")
 
     def temperature_law(self, *names: str) -> TemperatureLaw:
         """Give the coefficients of the named devices, or of the first of every class."""
@@ -122,7 +122,7 @@ def technology(name: str) -> Technology:
         If it is unknown.
     """
     if name not in technologies():
-        raise DesignError(f"unknown technology {name[:40]!r}; known are {', '.join(technologies())}")
+        raise DesignError(f"unknown technology {shown(name)}; known are {', '.join(technologies())}")
     return technologies()[name]
 
 

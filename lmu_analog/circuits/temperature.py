@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.units import fraction
 
 NOMINAL = 300.15  # K, 27 C: SPICE's own
@@ -58,7 +58,7 @@ def read_drift(given: object) -> Drift:
         given = asdict(given)
     table = given if isinstance(given, dict) else {"tc1": given}
     if extra := sorted(set(table) - {"tc1", "tc2"}):
-        raise DesignError(f"unknown key {extra[0]!r:.40}; known are tc1, tc2")
+        raise DesignError(f"unknown key {shown(extra[0])}; known are tc1, tc2")
     found = Drift(fraction(table.get("tc1", 0.0)), fraction(table.get("tc2", 0.0)))
     if abs(found.tc1) > LARGEST_TC1 or abs(found.tc2) > LARGEST_TC2:
         raise DesignError(

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.components import MismatchClass
 from lmu_analog.circuits.patterns import read_patterns
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.units import area, fraction, length
 
 Distribution = Literal["gauss3", "gauss", "uniform", "lognormal"]
@@ -16,6 +16,7 @@ Scale = Literal["none", "units"]
 
 CLASSES: tuple[str, ...] = get_args(MismatchClass)
 DISTRIBUTIONS: tuple[str, ...] = get_args(Distribution)
+MOST_SAMPLES = 10_000_000  # of an ensemble
 MADE_OF_UNITS = ("resistor", "capacitor", "inductor", "transconductor")
 BY_TECHNOLOGY = ("edge", "sheet")  # fields that nobody writes
 LEAST_WIDTH = 1e-8  # m
@@ -96,14 +97,14 @@ def read_tolerance(given: object) -> Tolerance:
     table: dict[str, Any] = given if isinstance(given, dict) else {"tolerance": given}
     known = [f.name for f in fields(Tolerance) if f.name not in BY_TECHNOLOGY]
     if extra := sorted(set(table) - set(known)):
-        raise DesignError(f"unknown key {extra[0]!r:.40}; known are {', '.join(known)}")
+        raise DesignError(f"unknown key {shown(extra[0])}; known are {', '.join(known)}")
     if table.keys() & {"area", "device", "width"}:
         return _by_technology(table)
     if not table.keys() & {"tolerance", "lot"}:
         raise DesignError("a tolerance table needs tolerance, lot, or both; or area or device")
     distribution = table.get("distribution", "gauss3")
     if distribution not in DISTRIBUTIONS:
-        raise DesignError(f"unknown distribution {distribution!r:.40}; known are {', '.join(DISTRIBUTIONS)}")
+        raise DesignError(f"unknown distribution {shown(distribution)}; known are {', '.join(DISTRIBUTIONS)}")
     local, lot = (_spread(table.get(key, 0.0)) for key in ("tolerance", "lot"))
     return Tolerance(local, distribution, lot, _scale(table))
 
@@ -113,7 +114,7 @@ def _by_technology(table: dict[str, Any]) -> Tolerance:
         raise DesignError(f"{double[0]} beside area or device: the technology says it; give one of them")
     device, size = table.get("device", ""), table.get("area")
     if not isinstance(device, str):
-        raise DesignError(f"device is the name of one, not {device!r:.40}")
+        raise DesignError(f"device is the name of one, not {shown(device)}")
     if size is not None:
         size = area(size)
         if not LEAST_AREA <= size <= LARGEST_AREA:
@@ -133,7 +134,7 @@ def _by_technology(table: dict[str, Any]) -> Tolerance:
 def _scale(table: dict[str, Any]) -> Scale:
     scale = table.get("scale", "none")
     if scale not in get_args(Scale):
-        raise DesignError(f"unknown scale {scale!r:.40}; known are {', '.join(get_args(Scale))}")
+        raise DesignError(f"unknown scale {shown(scale)}; known are {', '.join(get_args(Scale))}")
     return scale
 
 
@@ -146,13 +147,13 @@ def read_groups(given: object) -> tuple[Group, ...]:
         If a key is missing or unknown, or the correlation is outside 0 to 1.
     """
     if not isinstance(given, list | tuple):
-        raise DesignError(f"groups are tables of components and correlation, not {given!r:.40}")
+        raise DesignError(f"groups are tables of components and correlation, not {shown(given)}")
     return tuple(entry if isinstance(entry, Group) else _read_group(entry) for entry in given)
 
 
 def _read_group(given: object) -> Group:
     if not isinstance(given, dict) or set(given) != {"components", "correlation"}:
-        raise DesignError(f"a group is a table of components and correlation, not {given!r:.60}")
+        raise DesignError(f"a group is a table of components and correlation, not {shown(given, 60)}")
     correlation = fraction(given["correlation"])
     if not 0.0 <= correlation <= 1.0:
         raise DesignError(f"correlation = {correlation:g} is outside 0 to 1")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 
 SERIES = ("E6", "E12", "E24", "E48", "E96", "E192")
 # IEC 60063: up to E24 the values are rounded by history, not by rule.
@@ -24,7 +24,7 @@ def members(series: str) -> Float[np.ndarray, " n"]:
         If the series is unknown.
     """
     if series not in SERIES:
-        raise DesignError(f"unknown series {series!r:.40}; known are {', '.join(SERIES)}")
+        raise DesignError(f"unknown series {shown(series)}; known are {', '.join(SERIES)}")
     count = int(series[1:])
     if count <= 24:
         return np.array(E24[:: 24 // count])

@@ -1,5 +1,6 @@
 """The program: its table of commands, its exit status, and how it complains."""
 
+import errno
 import sys
 from typing import Annotated, cast
 
@@ -49,6 +50,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# What is wrong with a name, not with the machine.
+OF_A_NAME = {
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.EACCES,
+    errno.EPERM,
+}
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 for command in COMMANDS:
@@ -83,7 +94,11 @@ def run_command(arguments: list[str]) -> int:
         return 1
     except BrokenPipeError:
         return 1
-    except OSError as error:  # stdout on a full disk: files are guarded where they are written
+    except OSError as error:
+        if error.filename is not None and error.errno in OF_A_NAME:
+            _complain(f"{error.filename}: {error.strerror}; give another file or folder")
+            return 2
+        # stdout on a full disk: files are guarded where they are written
         _complain(f"cannot write: {error.strerror or error}")
         return 1
     if status == INTERRUPTED:

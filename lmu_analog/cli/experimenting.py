@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from lmu_analog.cli.options import AsJson
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.experiments import frame
 
 Plot = Annotated[
@@ -110,5 +110,5 @@ def _value(f: Field[Any], hint: Any, given: Any) -> Any:
     except ValueError as error:
         kind = {int: "whole numbers", float: "numbers"}.get(item, "words")
         raise DesignError(
-            f"--{f.name.replace('_', '-')} {given!r:.60}: {kind} with commas between them are wanted"
+            f"--{f.name.replace('_', '-')} {shown(given, 60)}: {kind} with commas between them are wanted"
         ) from error

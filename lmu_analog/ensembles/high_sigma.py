@@ -23,7 +23,7 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import theory_of
 from lmu_analog.ensembles.evaluate import errors_of
 from lmu_analog.ensembles.scaled_sigma import SCALES, extrapolate, scales_for
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw
 from lmu_analog.simulation import Engine
 from lmu_analog.theory.first_order import FirstOrder
@@ -146,9 +146,9 @@ def high_sigma(
     """
     check_seed(seed)
     if method not in METHODS:
-        raise DesignError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+        raise DesignError(f"unknown method {shown(method)}; known are {', '.join(METHODS)}")
     if isinstance(samples, bool) or not isinstance(samples, int) or not LEAST <= samples <= MOST:
-        raise DesignError(f"{str(samples)[:40]} samples; a whole number from {LEAST} to {MOST} is accepted")
+        raise DesignError(f"{shown(samples)} samples; a whole number from {LEAST} to {MOST} is accepted")
     theory, limit = _checked(design)
     form, axes = principal(theory)
     twist, directions = _tuned(design, form, axes, seed=seed)

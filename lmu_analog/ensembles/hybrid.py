@@ -20,7 +20,7 @@ from scipy import stats
 from lmu_analog.design import Design
 from lmu_analog.ensembles.intervals import CONFIDENCE, clopper_pearson
 from lmu_analog.ensembles.montecarlo import Engine, check_numbers, monte_carlo
-from lmu_analog.errors import DesignError, SimulationError, StoreError
+from lmu_analog.errors import DesignError, SimulationError, StoreError, shown
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import FAILED, GOOD
 
@@ -154,7 +154,7 @@ def check_subset(subset: int, samples: int) -> None:
     check_numbers(samples, None)
     if isinstance(subset, bool) or not isinstance(subset, int) or not FEWEST <= subset <= samples:
         raise DesignError(
-            f"hybrid {str(subset)[:40]}: of {samples} samples ngspice can run {FEWEST} to {samples}; "
+            f"hybrid {shown(subset)}: of {samples} samples ngspice can run {FEWEST} to {samples}; "
             "give a number between"
         )
 

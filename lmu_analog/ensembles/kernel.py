@@ -13,7 +13,7 @@ from lmu_analog.circuits.remainder import Reduction, remainder, sweep
 from lmu_analog.circuits.tape import STORE, Program
 from lmu_analog.circuits.tracing import trace
 from lmu_analog.circuits.whole import agree, whole_response
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory import window
 from lmu_analog.memory.solvent import solvent
 from lmu_analog.memory.stability import certificate
@@ -27,7 +27,7 @@ KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 def check_kernel(kernel: str) -> None:
     """Refuse a kernel that there is not, or that is not installed."""
     if kernel not in KERNELS:
-        raise DesignError(f"unknown kernel {kernel[:40]!r}; known are {', '.join(KERNELS)}")
+        raise DesignError(f"unknown kernel {shown(kernel)}; known are {', '.join(KERNELS)}")
     if kernel == "numba":
         try:
             importlib.import_module("numba")

@@ -26,7 +26,7 @@ from lmu_analog.ensembles.pool import processors
 from lmu_analog.ensembles.sampling import RANDOM, Plan, Sampling, make_plan
 from lmu_analog.ensembles.simulated import ngspice_sample
 from lmu_analog.ensembles.until import is_reached, looks, read_target
-from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
+from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing, shown
 from lmu_analog.limits import limit_warnings
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
@@ -105,10 +105,12 @@ def monte_carlo(
         raise DesignError("workers are this computer's, a scheduler has its own; give one of them")
     samples, workers = check_numbers(samples, workers)
     if engine not in ENGINES:
-        raise DesignError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
+        raise DesignError(f"unknown engine {shown(engine)}; known are {', '.join(ENGINES)}")
     check_kernel(kernel)
     if kernel != "numpy" and engine != "exact":
-        raise DesignError(f"kernel {kernel!r} is one of the exact engine, not of {engine!r}; leave it out")
+        raise DesignError(
+            f"kernel {shown(kernel)} is one of the exact engine, not of {shown(engine)}; leave it out"
+        )
     if engine == "ngspice":
         ngspice.require()
     described = manifest(design, seed=check_seed(seed), engine=engine, sampling=sampling, kernel=kernel)
@@ -138,11 +140,11 @@ def monte_carlo(
 def check_numbers(samples: int, workers: int | None) -> tuple[int, int]:
     """Refuse numbers of samples and workers beyond sense; no number of workers means all processors."""
     if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
-        raise DesignError(f"{str(samples)[:40]} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
+        raise DesignError(f"{shown(samples)} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
     if workers is None:
         return samples, processors()
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024:
-        raise DesignError(f"{str(workers)[:40]} workers; a whole number from 1 to 1024 is accepted")
+        raise DesignError(f"{shown(workers)} workers; a whole number from 1 to 1024 is accepted")
     return samples, workers
 
 

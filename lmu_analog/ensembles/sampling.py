@@ -20,7 +20,7 @@ from scipy.stats import qmc
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.design import Design
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.mismatch.law import (
     Mismatch,
     check_index,
@@ -75,7 +75,7 @@ def make_plan(design: Design, sampling: str) -> Plan:
         If there is no such plan, or the circuit has more draws than there are Sobol' dimensions.
     """
     if sampling not in SAMPLINGS:
-        raise DesignError(f"unknown sampling {sampling[:40]!r}; known are {', '.join(SAMPLINGS)}")
+        raise DesignError(f"unknown sampling {shown(sampling)}; known are {', '.join(SAMPLINGS)}")
     if sampling != "sobol":
         return Plan(sampling)
     circuit, law = build(design), Mismatch.of(design)

@@ -8,7 +8,7 @@ import xarray as xr
 
 from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 
 Measured = float | Mapping[str, float] | xr.Dataset
 
@@ -59,7 +59,7 @@ def _field(name: str) -> str:
         if (known.table, known.name) == (table, key) or (not table and field == key):
             return field
     listed = ", ".join(f"{k.table}.{k.name}" for k in KEYS.values() if k.table != k.name)
-    raise DesignError(f"unknown parameter {name!r}; known are {listed}, or a field of a design")
+    raise DesignError(f"unknown parameter {shown(name)}; known are {listed}, or a field of a design")
 
 
 def _dataset(measured: Measured) -> xr.Dataset:

@@ -18,7 +18,7 @@ import xarray as xr
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import SOBOL
 from lmu_analog.ensembles.yields import percentiles, yield_within
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 
 BATCH = SOBOL  # samples between looks at first: whole chunks and whole blocks of every plan
 GROWTH = 8  # later an eighth of what there is, so that looking costs little and tempts little
@@ -58,11 +58,11 @@ def read_target(text: str, design: Design) -> Target:
     found = _FORM.fullmatch(text.strip())
     if found is None or not 0.0 < float(found[2]) < 100.0:
         raise DesignError(
-            f"until {text[:40]!r}: one of yield, mean, median, p05, p95 and a half width are wanted, "
+            f"until {shown(text)}: one of yield, mean, median, p05, p95 and a half width are wanted, "
             "for example 'p95 +-2 %'"
         )
     if found[1] == "yield" and design.nrmse is None:
-        raise DesignError(f"until {text[:40]!r}: there is no yield without [spec] nrmse; give the design one")
+        raise DesignError(f"until {shown(text)}: there is no yield without [spec] nrmse; give the design one")
     return Target(text.strip(), found[1], float(found[2]) / 100.0, design.nrmse)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lmu_analog.errors import DesignError, SimulationError, StoreError
+from lmu_analog.errors import DesignError, SimulationError, StoreError, shown
 from lmu_analog.version import __version__
 
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -81,7 +81,7 @@ def module_of(name: str) -> ModuleType:
         If there is no experiment of that name, or it needs an extra that is not installed.
     """
     if name not in EXPERIMENTS:
-        raise DesignError(f"no experiment {name!r}; known ones are {', '.join(EXPERIMENTS)}")
+        raise DesignError(f"no experiment {shown(name)}; known ones are {', '.join(EXPERIMENTS)}")
     with _needs(name):
         return importlib.import_module(f"lmu_analog.experiments.{EXPERIMENTS[name][0]}")
 
@@ -133,6 +133,9 @@ def execute(name: str, options: Any = None, progress: Progress | None = None) ->
     """
     module = module_of(name)
     options = module.Options() if options is None else options
+    from lmu_analog.mismatch.law import check_seed  # late: the command's help lists experiments without NumPy
+
+    check_seed(getattr(options, "seed", 0))
     began = time.perf_counter()
     with _needs(name):
         result = module.run(options, progress or silent)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.statespace import StateSpace, frequency_response
 from lmu_analog.memory.window import quadrature_for, readout
 
@@ -14,11 +14,9 @@ THETA_RANGE = (1e-12, 1e6)
 def check_order(order: object) -> int:
     """Refuse an order that is not a whole number from 1 to 64."""
     if isinstance(order, bool) or not isinstance(order, int | np.integer):
-        raise DesignError(f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {order!r:.40}")
+        raise DesignError(f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {shown(order)}")
     if not 1 <= order <= HIGHEST_ORDER:
-        # Python refuses to print integers of more than 4300 digits.
-        shown = str(order) if abs(order) < 10**20 else "of more than 20 digits"
-        raise DesignError(f"order {shown} is outside 1 to {HIGHEST_ORDER}")
+        raise DesignError(f"order {shown(int(order))} is outside 1 to {HIGHEST_ORDER}")
     return int(order)
 
 

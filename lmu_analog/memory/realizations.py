@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.ladders import bus_ladder, ladder, rlc_ladder
 from lmu_analog.memory.legendre import window_length
 from lmu_analog.memory.statespace import StateSpace
@@ -89,7 +89,7 @@ def realize(
         If the name is unknown, or a time constant is not a positive time.
     """
     if name not in REALIZATIONS:
-        raise DesignError(f"unknown realization {name!r}; known are {', '.join(REALIZATIONS)}")
+        raise DesignError(f"unknown realization {shown(name)}; known are {', '.join(REALIZATIONS)}")
     theta = window_length(system)
     tau = DEFAULT_TAU * theta if tau is None else tau
     second = min(SECOND_POLE * tau, theta / system.order**2) if second_tau is None else second_tau

@@ -18,9 +18,9 @@ from scipy.special import ndtr, ndtri
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.tolerance import Distribution, Group, Tolerance, spreads
+from lmu_analog.circuits.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.mismatch.groups import Shared, shared_draws
 from lmu_analog.mismatch.selection import Selection, Target, acting
 
@@ -100,15 +100,15 @@ def _columns(circuit: Circuit, mismatch: Mismatch) -> _Columns:
 def check_seed(seed: int) -> int:
     """Refuse a seed that is no whole number from 0 to 2^63 - 1."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= HIGHEST_SEED:
-        raise DesignError(f"seed {str(seed)[:40]} is no whole number from 0 to 2^63 - 1")
+        raise DesignError(f"seed {shown(seed)} is no whole number from 0 to 2^63 - 1")
     return int(seed)
 
 
 def check_index(index: int) -> int:
-    """Refuse a sample that is no whole number from 0 up."""
-    if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-        raise DesignError(f"sample {index!r} is no whole number from 0 up")
-    return index
+    """Refuse a sample that is none of any ensemble."""
+    if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < MOST_SAMPLES:
+        raise DesignError(f"sample {shown(index)} is no whole number from 0 to {MOST_SAMPLES - 1}")
+    return int(index)
 
 
 def draw(circuit: Circuit, mismatch: Mismatch, *, seed: int, samples: range) -> Float[np.ndarray, "s z"]:

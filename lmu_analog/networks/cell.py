@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.memory import reference
 from lmu_analog.memory.legendre import coefficients
 from lmu_analog.memory.reference import Method
@@ -57,7 +57,7 @@ class Memory:
     def __post_init__(self) -> None:
         if isinstance(self.order, bool) or not isinstance(self.order, int | np.integer):
             raise DesignError(
-                f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {self.order!r:.40}"
+                f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {shown(self.order)}"
             )
         if not 1 <= self.order <= HIGHEST_ORDER:
             raise DesignError(f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {self.order}")
@@ -65,7 +65,7 @@ class Memory:
             if not 0.0 < getattr(self, name) < np.inf:
                 raise DesignError(f"{name} must be a positive number, not {getattr(self, name)}")
         if self.method not in METHODS:
-            raise DesignError(f"method {self.method!r:.40}; known are {', '.join(METHODS)}")
+            raise DesignError(f"method {shown(self.method)}; known are {', '.join(METHODS)}")
 
     @cached_property
     def system(self) -> StateSpace:

@@ -3,15 +3,21 @@
 Names and equations are those of the paper (Voelker, Kajić and Eliasmith, NeurIPS 2019, eqs 6 and 7).
 """
 
+import io
+import lzma
+import math
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
+from lmu_analog.files_in import read_bytes
 from lmu_analog.files_out import whole_file
 
 # What every array is, axis by axis; a product of axes is written with *.
@@ -29,6 +35,8 @@ AXES: dict[str, tuple[str, ...]] = {
 }
 FIGURES = ("theta", "dt")
 METHODS = ("zoh", "euler")
+LARGEST_FILE = 400_000_000  # bytes, of an archive and of each of its arrays: fifty million weights
+MOST_ARRAYS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +99,7 @@ class Weights:
         for name in FIGURES:
             object.__setattr__(self, name, _positive(name, getattr(self, name)))
         if self.method not in METHODS:
-            raise DesignError(f"method {self.method!r:.40}; known are {', '.join(METHODS)}")
+            raise DesignError(f"method {shown(self.method)}; known are {', '.join(METHODS)}")
         if (self.A is None) != (self.B is None):
             raise DesignError("A and B go together; give both, or neither for the Legendre memory")
 
@@ -119,7 +127,7 @@ class Weights:
 def _positive(name: str, value: object) -> float:
     figure = np.asarray(value)
     if figure.dtype.kind not in "iuf" or figure.shape != () or not 0.0 < float(figure) < np.inf:
-        raise DesignError(f"{name} must be one positive number, not {value!r:.60}")
+        raise DesignError(f"{name} must be one positive number, not {shown(value, 60)}")
     return float(figure)
 
 
@@ -211,7 +219,9 @@ def from_arrays(content: dict[str, np.ndarray], origin: Path | str) -> Weights:
     names = {f.name for f in fields(Weights)}
     optional = {"bias", "memory_bias", "dt", "method", "A", "B"}
     if unknown := sorted(content.keys() - names):
-        raise DesignError(f"{origin}: unknown array {unknown[0]!r:.60}; known are {', '.join(sorted(names))}")
+        raise DesignError(
+            f"{origin}: unknown array {shown(unknown[0], 60)}; known are {', '.join(sorted(names))}"
+        )
     if missing := sorted(names - content.keys() - optional):
         raise DesignError(
             f"{origin}: no array {missing[0]!r}; wanted are {', '.join(sorted(names - optional))}"
@@ -229,21 +239,54 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     DesignError
-        If the file is missing, or no archive of numbers.
+        If the file is missing, or no archive of numbers, or holds more of them than any network has.
     """
+    content = io.BytesIO(read_bytes(path, most=LARGEST_FILE, wanted="a NumPy archive (.npz)"))
+    if not zipfile.is_zipfile(content):
+        raise DesignError(f"{path} is no NumPy archive; write one with to_npz")
     try:
-        with path.open("rb") as file:  # np.load leaves a torn one open
-            if not zipfile.is_zipfile(file):
-                raise DesignError(f"{path} is no NumPy archive; write one with to_npz")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-    except OSError as error:
-        raise DesignError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, DesignError):
-            raise
+        with zipfile.ZipFile(content) as archive:
+            _check_sizes(path, archive)
+        content.seek(0)
+        with np.load(content, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except DesignError:
+        raise
+    # What the standard library and NumPy make of a torn or forged archive, and of a header that is no dictionary.
+    except (
+        ValueError,
+        TypeError,
+        EOFError,
+        KeyError,
+        RuntimeError,
+        OSError,
+        SyntaxError,
+        TokenError,
+    ) as error:
         raise DesignError(f"{path} is no NumPy archive of numbers; write one with to_npz") from error
+    except (zipfile.BadZipFile, zlib.error, struct.error, lzma.LZMAError, MemoryError) as error:
+        raise DesignError(f"{path} is no NumPy archive of numbers; write one with to_npz") from error
+
+
+def _check_sizes(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse arrays before they are made: a header of a few bytes may ask for all memory, or unpack to it."""
+    members = archive.infolist()
+    if len(members) > MOST_ARRAYS:
+        raise DesignError(f"{path} holds {len(members)} arrays; at most {MOST_ARRAYS} are accepted")
+    for member in members:
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read(file)
+        if (size := math.prod(shape) * dtype.itemsize) > LARGEST_FILE or member.file_size > LARGEST_FILE:
+            raise DesignError(
+                f"{path}: array {shown(member.filename, 60)} of {shown(max(size, member.file_size))} bytes; "
+                f"at most {LARGEST_FILE} are accepted"
+            )
 
 
 def _plain(name: str, value: np.ndarray) -> np.ndarray | float:

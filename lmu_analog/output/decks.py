@@ -9,9 +9,9 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_out import whole_folder, write_text
-from lmu_analog.mismatch.law import check_seed
+from lmu_analog.mismatch.law import check_index, check_seed
 from lmu_analog.mismatch.selection import Selection
 from lmu_analog.simulation import settling
 from lmu_analog.spice.deck import deck, transient
@@ -19,6 +19,7 @@ from lmu_analog.spice.dialects import Dialect, translate
 from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
 
 MOST_DECKS = 100_000
+DIGITS = 8  # of a sample's number
 SUFFIXES: dict[Dialect, str] = {"ngspice": ".cir", "ltspice": ".cir", "xyce": ".cir", "spectre": ".scs"}
 
 
@@ -91,6 +92,8 @@ def write_decks(
     DesignError
         If the folder exists and is not empty, or there are too many samples.
     """
+    check_index(samples.start)
+    check_index(samples.stop - 1)
     if len(samples) > MOST_DECKS:
         raise DesignError(f"{len(samples)} decks are more than {MOST_DECKS}; give a shorter range")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -114,6 +117,7 @@ def _write_recording(design: Design, folder: Path) -> list[Path]:
 def sample_range(text: str) -> range:
     """Read ``A:B``, samples A to B-1."""
     first, colon, last = text.partition(":")
-    if not colon or not first.isdecimal() or not last.isdecimal() or int(first) >= int(last):
-        raise DesignError(f"--samples {text[:40]!r}: two rising numbers A:B are wanted, for example 0:100")
+    numbers = first.isdecimal() and last.isdecimal() and max(len(first), len(last)) <= DIGITS
+    if not colon or not numbers or int(first) >= int(last):
+        raise DesignError(f"--samples {shown(text)}: two rising numbers A:B are wanted, for example 0:100")
     return range(int(first), int(last))

@@ -143,7 +143,8 @@ def _claim(folder: Path, owner: dict[str, Any]) -> None:
             raise DesignError(f"{folder} exists and is no empty folder; give another name")
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, json.JSONDecodeError) as error:
-        raise DesignError(f"{folder} cannot be used: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "its mark is no JSON"
+        raise DesignError(f"{folder} cannot be used: {why}") from error
     try:
         write_text(mark, json.dumps(owner))
     except DesignError:

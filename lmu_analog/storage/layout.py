@@ -6,6 +6,7 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec
 
+from lmu_analog.circuits.tolerance import MOST_SAMPLES as MOST_SAMPLES
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.reasons import CODES
 
@@ -14,7 +15,6 @@ CHUNK = 64  # samples; a unit of work, whatever the number of samples or workers
 # Samples in a file. A file costs about a millisecond whatever its size: files of 64 would hold the exact engine
 # up; 1024 samples are 0.3 MB.
 FILE = 16 * CHUNK
-MOST_SAMPLES = 10_000_000
 STATUS = ("good", "unstable", "failed")
 RESULTS = ("window_nrmse", "profile", "status", "reason")  # what a sample leaves
 ARRAYS = (*RESULTS, "done", "sample", "delay")

@@ -17,7 +17,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from lmu_analog.design import Design
-from lmu_analog.errors import DesignError, SimulationError, StoreError
+from lmu_analog.errors import DesignError, SimulationError, StoreError, shown
 from lmu_analog.files_out import whole_folder
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.chunks import check_files, read_done, read_results, sweep_leftovers
@@ -189,8 +189,9 @@ def resume(path: Path, described: dict[str, str | int | float], samples: int) ->
     found, wanted = UNLESS_SAID | group.attrs.asdict(), UNLESS_SAID | described
     for key in [*wanted, *found]:
         if found.get(key) != wanted.get(key):
+            ours, theirs = shown(wanted.get(key), 80), shown(found.get(key), 80)
             raise StoreError(
-                f"{path} is of another run: its {key} is {found.get(key)!r}, not {wanted.get(key)!r}; "
+                f"{path} is of another run: its {key} is {theirs}, not {ours}; "
                 "give another -o, or what it was made with"
             )
     check_files(path, group)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lmu_analog.circuits.values import SERIES
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 
 Hidden = Literal["sampled", "continuous"]
 Arrays = Literal["resistor", "ota"]
@@ -41,7 +41,7 @@ class CellOptions:
 
     def __post_init__(self) -> None:
         if self.series is not None and self.series not in SERIES:
-            raise DesignError(f"unknown series {self.series!r:.40}; known are {', '.join(SERIES)}")
+            raise DesignError(f"unknown series {shown(self.series)}; known are {', '.join(SERIES)}")
         if self.bits is not None and not 2 <= self.bits <= 24:
             raise DesignError(f"weights of {self.bits} bits; 2 to 24 are wanted, sign included")
         if self.series is not None and self.arrays == "ota":

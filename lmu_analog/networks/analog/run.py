@@ -18,9 +18,9 @@ from lmu_analog.circuits.components import (
     Transconductor,
 )
 from lmu_analog.design import Design
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.legendre import legendre
-from lmu_analog.mismatch.law import Mismatch, check_index, draw
+from lmu_analog.mismatch.law import Mismatch, check_index, check_seed, draw
 from lmu_analog.mismatch.law import sample as drawn_values
 from lmu_analog.networks.analog.build import ONE, build_cell
 from lmu_analog.networks.analog.options import CellOptions
@@ -36,6 +36,7 @@ Engine = Literal["exact", "ngspice"]
 EDGE = 2e-3  # of a step: how long an input takes to its next value
 POINTS = 50.0  # of ngspice in a step: hold stages have settled, and the memory moves little
 LOOKED_AT = 0.75  # of the next step: when a hidden unit that is held is read
+MOST_STEPS = 1_000_000
 TONES = 8  # of a test signal
 KINDS = {
     "resistors": Resistor,
@@ -159,9 +160,9 @@ def levels(layer: LMU, x: np.ndarray, states: State) -> Levels:
 
 def signal(weights: Weights, steps: int, *, seed: int) -> np.ndarray:
     """Draw inputs within +-1, (steps, inputs): eight tones each, up to two cycles in a window, random phases."""
-    if steps < 2:
-        raise DesignError(f"{steps} steps; 2 at least are wanted")
-    rng = np.random.default_rng(seed)
+    if not 2 <= steps <= MOST_STEPS:
+        raise DesignError(f"{shown(steps)} steps; 2 to {MOST_STEPS} are accepted")
+    rng = np.random.default_rng(check_seed(seed))
     cycles = np.arange(1, TONES + 1) * 2.0 / TONES * weights.dt / weights.theta
     phase = rng.uniform(0.0, 2.0 * np.pi, (weights.inputs, TONES))
     angle = 2.0 * np.pi * cycles * np.arange(steps)[:, None, None] + phase

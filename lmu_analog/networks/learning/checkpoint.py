@@ -2,7 +2,6 @@
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.files_out import write_bytes
 from lmu_analog.networks.learning.specification import Network
+from lmu_analog.networks.weights import read_archive
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,18 @@ def begin(path: Path | None, state: State, about: str, *, resumed: bool) -> Stat
     if not resumed:
         raise StoreError(f"{path} exists; resume it, or give another name")
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
+        content = read_archive(path)
         kept = json.loads(str(content.pop("about")))
         given = [content[f"leaf{k}"] for k in range(len(content))]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        history = History(tuple(kept["loss"]), tuple(kept["error"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is no whole checkpoint; remove it and train anew") from error
     if kept["of"] != about:
         raise StoreError(f"{path} is of another network or schedule; train with those, or give another name")
     leaves, structure = jax.tree.flatten((state.weights, state.moments, state.best))
     restored = [jnp.asarray(value, leaf.dtype) for value, leaf in zip(given, leaves, strict=True)]
     weights, moments, best = jax.tree.unflatten(structure, restored)
-    return State(weights, moments, best, History(tuple(kept["loss"]), tuple(kept["error"])))
+    return State(weights, moments, best, history)
 
 
 def save(path: Path | None, state: State, about: str) -> None:

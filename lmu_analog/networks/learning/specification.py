@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, assert_never, get_args
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.reference import Method
 
 Activation = Literal["tanh", "linear"]
@@ -187,4 +187,4 @@ def count_states(network: Network) -> int:
 
 def _positive(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise DesignError(f"{name} = {value!r}; a whole number from 1 up is wanted")
+        raise DesignError(f"{name} = {shown(value)}; a whole number from 1 up is wanted")

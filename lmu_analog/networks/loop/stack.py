@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.networks.learning.exchange import to_weights
 from lmu_analog.networks.learning.initial import Parameters
 from lmu_analog.networks.learning.specification import (
@@ -56,7 +56,7 @@ class Dense:
                 f"bias: axis 0 (units) has length {self.bias.shape[0]}, not {self.kernel.shape[1]} as in kernel"
             )
         if self.activation not in ("linear", "tanh"):
-            raise DesignError(f"activation {self.activation!r:.40}; known are linear, tanh")
+            raise DesignError(f"activation {shown(self.activation)}; known are linear, tanh")
 
 
 Layer = Weights | Dense
@@ -80,7 +80,7 @@ class Stack:
         if not any(isinstance(layer, Weights) for layer in self.layers):
             raise DesignError("the network has no LMU layer, so no memory that a circuit could be")
         if self.readout not in ("last", "every"):
-            raise DesignError(f"readout {self.readout!r:.40}; known are last, every")
+            raise DesignError(f"readout {shown(self.readout)}; known are last, every")
         for k, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
             if sizes(before)[1] != sizes(after)[0]:
                 raise DesignError(
@@ -171,7 +171,7 @@ def from_npz(path: Path) -> Stack:
             readout = str(array)
         elif not number.isdecimal() or not inner:
             raise DesignError(
-                f"{path}: array {name!r:.60} is of no layer; names such as 0/memory_kernel are wanted"
+                f"{path}: array {shown(name, 60)} is of no layer; names such as 0/memory_kernel are wanted"
             )
         else:
             parts.setdefault(int(number), {})[inner] = array
@@ -186,7 +186,7 @@ def _layer(content: dict[str, np.ndarray], origin: str) -> Layer:
     if "kernel" not in content:
         return from_arrays(content, origin)
     if odd := sorted({"kernel", "bias", "activation"} ^ content.keys()):
-        raise DesignError(f"{origin}: array {odd[0]!r:.60} is missing or unknown, for a dense layer")
+        raise DesignError(f"{origin}: array {shown(odd[0], 60)} is missing or unknown, for a dense layer")
     try:
         return Dense(content["kernel"], content["bias"], cast("Activation", str(content["activation"])))
     except DesignError as error:

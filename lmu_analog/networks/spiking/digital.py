@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.reference import discretize
@@ -50,7 +50,7 @@ class Format:
         for name, (least, most) in limits.items():
             bits = getattr(self, name)
             if isinstance(bits, bool) or not isinstance(bits, int) or not least <= bits <= most:
-                raise DesignError(f"{name} of {bits!r} bits: {least} to {most} are wanted")
+                raise DesignError(f"{name} of {shown(bits)} bits: {least} to {most} are wanted")
 
 
 @dataclass(frozen=True, eq=False)

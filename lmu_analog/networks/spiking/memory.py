@@ -13,6 +13,7 @@ from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import REALIZATIONS, realize
 from lmu_analog.memory.reference import discretize, filtered
 from lmu_analog.memory.statespace import StateSpace, transform
+from lmu_analog.mismatch.law import check_seed
 from lmu_analog.networks.spiking.decoders import decoders
 from lmu_analog.networks.spiking.firing import Decoded, Firing, fire
 from lmu_analog.networks.spiking.neurons import Tuning, lognormal, populations, strayed
@@ -60,6 +61,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.realization not in REALIZATIONS or self.realization in WITHOUT:
             known = ", ".join(name for name in REALIZATIONS if name not in WITHOUT)
             raise DesignError(f"realization {self.realization!r}: known for neurons are {known}")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.legendre import check_order
 from lmu_analog.memory.window import QUADRATURE, readout, time_profile, window_nrmse
+from lmu_analog.mismatch.law import check_seed
 from lmu_analog.networks.spiking.channel import Channel, channel_rmse
 from lmu_analog.networks.spiking.firing import Firing
 from lmu_analog.networks.spiking.memory import (
@@ -23,6 +24,7 @@ from lmu_analog.networks.spiking.memory import (
 from lmu_analog.networks.spiking.neurons import Curve, Tuning
 
 THETA, FREQUENCY, AMPLITUDE, DT = 1.0, 1.0, 0.5, 1e-3  # s, Hz, 1, s
+MOST_NEURONS = 100_000
 STEPS, SKIPPED = 11_000, 1000  # eleven windows, of which the first fills
 
 
@@ -51,9 +53,11 @@ class Request:
 
     def __post_init__(self) -> None:
         check_order(self.order)
-        if self.neurons < self.order:
+        check_seed(self.seed)
+        if not self.order <= self.neurons <= MOST_NEURONS:
             raise DesignError(
-                f"{self.neurons} neurons for order {self.order}: at least one a state is wanted"
+                f"{shown(self.neurons)} neurons for order {self.order}: at least one a state, and at most "
+                f"{MOST_NEURONS}, are wanted"
             )
 
     @property

@@ -7,7 +7,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_out import write_text
 from lmu_analog.output.export.kicad import kicad
 from lmu_analog.output.export.lists import bom, components_json
@@ -51,7 +51,7 @@ def export(
         If the format is unknown, the file's name does not suit it, or the circuit has no such form.
     """
     if to not in FORMATS:
-        raise DesignError(f"unknown format {to!r:.40}; known are {', '.join(FORMATS)}")
+        raise DesignError(f"unknown format {shown(to)}; known are {', '.join(FORMATS)}")
     suffix, write = FORMATS[to]
     if suffix and path.suffix != suffix:
         raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable
+from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable, shown
 from lmu_analog.output.facts import Table
 from lmu_analog.output.report.accuracy import accuracy, frequency, profile, window
 from lmu_analog.output.report.causes import error_budget, noise_section
@@ -71,7 +71,7 @@ def read_sections(text: str | None) -> tuple[str, ...]:
     named = [name.strip() for name in text.split(",")]
     for name in named:
         if name not in known:
-            raise DesignError(f"--sections {name!r:.60}: no such section; known are {', '.join(known)}")
+            raise DesignError(f"--sections {shown(name, 60)}: no such section; known are {', '.join(known)}")
     return tuple(named)
 
 
