@@ -18,7 +18,7 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_toml
 from lmu_analog.memory.legendre import check_order, check_theta
 from lmu_analog.memory.realizations import REALIZATIONS
-from lmu_analog.units import fraction, parse, temperature
+from lmu_analog.units import magnitude, parse, share, temperature
 
 HIGHEST_VOLTAGE = 1e6
 BAND = (1e-9, 1e15)  # Hz
@@ -51,9 +51,15 @@ def _quantity(unit: str, low: float, high: float) -> Callable[[Any], float]:
     return reader
 
 
+def _magnitude(unit: str, low: float, high: float) -> Callable[[Any], float]:
+    """Read a quantity that may be written with ±."""
+    inner = _quantity(unit, low, high)
+    return lambda given: inner(magnitude(given, unit))
+
+
 def _share(low: float, high: float) -> Callable[[Any], float]:
     def reader(given: Any) -> float:
-        value = fraction(given)
+        value = share(given)
         if not low <= value <= high:
             raise DesignError(f"{100 * value:g} % is outside {100 * low:g} to {100 * high:g} %")
         return value
@@ -142,7 +148,7 @@ KEYS: dict[str, Key] = {
     "theta": Key("memory", "theta", lambda given: check_theta(parse(given, "s"))),
     "error": Key("memory", "error", _share(1e-9, 10.0)),
     "bandwidth": Key("signal", "bandwidth", _quantity("Hz", *BAND)),
-    "amplitude": Key("signal", "amplitude", _quantity("V", 1e-9, HIGHEST_VOLTAGE)),
+    "amplitude": Key("signal", "amplitude", _magnitude("V", 1e-9, HIGHEST_VOLTAGE)),
     "signal": Key("signal", "kind", _choice(*SIGNALS)),
     "tones": Key("signal", "tones", _read_tones),
     "file": Key("signal", "file", _read_file),
@@ -153,7 +159,7 @@ KEYS: dict[str, Key] = {
     "capacitance": Key("circuit", "capacitance", _quantity("F", 1e-18, 1.0)),
     "opamp": Key("circuit", "opamp", lambda given: given),
     "parts": Key("circuit", "parts", _read_file),
-    "supply": Key("circuit", "supply", _quantity("V", 1e-3, HIGHEST_VOLTAGE)),
+    "supply": Key("circuit", "supply", _magnitude("V", 1e-3, HIGHEST_VOLTAGE)),
     "headroom": Key("circuit", "headroom", _share(0.0, 0.99)),
     "scaling": Key("circuit", "scaling", _choice(*SCALINGS)),
     "predistort": Key("circuit", "predistort", _choice("none", "gbw")),

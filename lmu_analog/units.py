@@ -4,6 +4,7 @@ import math
 import re
 from functools import cache
 from numbers import Real
+from typing import TypeGuard
 
 from lmu_analog.errors import DesignError, shown
 
@@ -13,15 +14,51 @@ UNITS = ("s", "Hz", "V", "F", "Ohm", "H", "A", "S", "V/s", "V/rtHz", "A/rtHz")
 
 # The exponent is short so that absurd texts fail to match instead of stalling int().
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,4}))?\s*(\S*)")
-_MICRO = str.maketrans("\u00b5\u03bc", "uu")  # the micro sign and the Greek letter mu
+# The micro sign, the Greek letters mu and omega, the sign for ohms, a minus of typesetting, and degrees.
+_SIGNS = str.maketrans(
+    {
+        "\u00b5": "u",
+        "\u03bc": "u",
+        "\u2126": "\u03a9",
+        "\u2212": "-",
+        "\u00b2": "2",
+        "\u00ba": "\u00b0",
+        "\u2103": "\u00b0C",
+    }
+)
+_WORDS = {
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    "hertz": "Hz",
+    **dict.fromkeys(("v", "volt", "volts"), "V"),
+    **dict.fromkeys(("farad", "farads"), "F"),
+    **dict.fromkeys(("\u03c9", "ohm", "ohms"), "Ohm"),
+    **dict.fromkeys(("henry", "henrys", "henries"), "H"),
+    **dict.fromkeys(("amp", "amps", "ampere", "amperes"), "A"),
+    "siemens": "S",
+    "%": "%",
+    "percent": "%",
+}
+_SPELLED = {"femto": "f", "pico": "p", "nano": "n", "micro": "u", "milli": "m", "kilo": "k"}
+_SPELLED |= {"mega": "M", "meg": "M", "giga": "G", "tera": "T"}
+_ROOT = re.compile(r"(?:\u221a|sqrt|rt)\(?Hz\)?|Hz(?:\^\(?(?:0?\.5|1/2)\)?|\u00bd)")
+_PLUS_MINUS = re.compile(r"\s*(?:\u00b1|\+/-|\+-)\s*")
+_INFIX = {
+    "Ohm": "fpnumkKMGT",
+    "F": "fpnum",
+    "H": "fpnum",
+    "Hz": "kKMGT",
+}  # 4k7 and 4n7, as IEC 60062 writes them
+_POINTS = {"Ohm": "R", "V": "V"}  # 4R7 and 3V3: the unit stands for the decimal point
 _AREAS = {"": 0, "m2": 0, "mm2": -6, "um2": -12, "nm2": -18}
 _LENGTHS = {"": 0, "m": 0, "mm": -3, "um": -6, "nm": -9}
-_SHARES = {"": 0, "%": -2, "ppm": -6}
+_SHARES = {"": 0, "%": -2, "\u2030": -3, "ppm": -6}
 _PREFIX_OF = {power: prefix for prefix, power in PREFIXES.items()}
 
 
 def parse(text: object, unit: str) -> float:
     """Read a quantity such as ``"10 pF"``; a bare number is taken in ``unit``.
+
+    Units may be written in other ways that mean one thing: ``kΩ``, ``usec``, ``nV/√Hz``, ``4k7``, ``4R7``.
 
     Parameters
     ----------
@@ -40,7 +77,51 @@ def parse(text: object, unit: str) -> float:
     DesignError
         If the text is not a finite number in ``unit``.
     """
-    return _read(text, _powers(unit), f"a number in {unit} such as '1.5 {unit}' or '1.5 m{unit}'")
+    wanted = f"a number in {unit} such as '1.5 {unit}' or '1.5 m{unit}'"
+    return _read(_infix(text, unit) if isinstance(text, str) else text, _powers(unit), wanted)
+
+
+def magnitude(text: object, unit: str) -> float:
+    """Read a quantity that may be written with its sign left open, such as a supply of ``"±5 V"``."""
+    return parse(_PLUS_MINUS.sub("", text, count=1) if _both_signs(text) else text, unit)
+
+
+def share(text: object) -> float:
+    """Read a fraction that is seldom above 1: ``"5 %"`` or 0.05; a bare number above 1 was meant in per cent.
+
+    Returns
+    -------
+    value : float, 1
+    """
+    value = fraction(text)
+    bare = not isinstance(text, str) or text.strip()[-1] in "0123456789."
+    if bare and value > 1.0:
+        raise DesignError(f"{shown(text)} is {100 * value:g} %; write '{value:g} %' or {value / 100:g}")
+    return value
+
+
+def tolerance(text: object) -> float:
+    """Read a tolerance such as ``"1 %"``, ``"±1 %"`` or 0.01.
+
+    Returns
+    -------
+    value : float, 1
+    """
+    return share(_PLUS_MINUS.sub("", text, count=1) if _both_signs(text) else text)
+
+
+def coefficient(text: object, *, power: int = 1) -> float:
+    """Read a temperature coefficient such as ``"25 ppm"`` or ``"25 ppm/K"``, or with power 2 ``"0.5 ppm/K^2"``.
+
+    Returns
+    -------
+    value : float, 1/K or 1/K^2
+    """
+    if isinstance(text, str):
+        found = re.fullmatch(r"(.*?)\s*/\s*(?:K|kelvin|\u00b0 ?C|degC|C)(\^?2)?\s*", text.translate(_SIGNS))
+        if found and bool(found[2]) == (power == 2):
+            return fraction(found[1])
+    return fraction(text)
 
 
 def fraction(text: object) -> float:
@@ -81,6 +162,8 @@ def temperature(text: object) -> float:
     value : float, K
     """
     wanted = "a temperature such as '85 C' or '358.15 K'"
+    if isinstance(text, str):
+        text = re.sub(r"(?:\u00b0 ?C|deg ?C|celsius)\s*$", "C", text.translate(_SIGNS))
     if isinstance(text, str) and text.rstrip().endswith("C"):
         return round(_read(text, {"C": 0}, wanted) + ICE, 9)  # else -40 C is 2e-14 K off its decimal
     return _read(text, {"": 0, "K": 0}, wanted)
@@ -94,8 +177,10 @@ def gain(text: object) -> float:
     value : float, V/V
     """
     wanted = "a gain such as '106 dB' or 2e5"
+    if isinstance(text, str):
+        text = re.sub(r"db\s*$", "dB", text, flags=re.IGNORECASE)
     if not (isinstance(text, str) and text.rstrip().endswith("dB")):
-        return _read(text, {"": 0}, wanted)
+        return _read(text, _powers("V/V"), wanted)  # data sheets say 200 V/mV
     decibels = _read(text, {"dB": 0}, wanted)
     if decibels > 6000:  # 10**308 is the largest float
         raise DesignError(f"{shown(text)} is too large; write {wanted}")
@@ -145,11 +230,16 @@ def _read(text: object, powers: dict[str, int], wanted: str) -> float:
 
 
 def _from_text(text: str, powers: dict[str, int], wanted: str) -> float:
-    found = _QUANTITY.fullmatch(text.strip())
+    plain = re.sub(r"\s*/\s*", "/", text.strip().translate(_SIGNS))
+    if re.match(r"[+-]?\d+(?:[,_' ]\d|,$)", plain):
+        raise DesignError(
+            f"{shown(text)} has a comma or a separator in its digits; write a decimal point alone, {wanted}"
+        )
+    found = _QUANTITY.fullmatch(plain)
     if not found:
         raise DesignError(f"{shown(text)} is not a quantity; write {wanted}")
     digits, exponent, suffix = found.groups()
-    suffix = suffix.translate(_MICRO)
+    suffix = suffix if suffix in powers else _standard(suffix)
     if suffix not in powers:
         known = [unit for unit in UNITS if suffix in _powers(unit)]
         known += [unit for unit in ("%", "ppm", "dB") if suffix == unit]
@@ -157,3 +247,41 @@ def _from_text(text: str, powers: dict[str, int], wanted: str) -> float:
         raise DesignError(f"{shown(text)} {given}; write {wanted}")
     # One conversion from decimal to binary, hence correctly rounded; 4.7 * 1e-9 would not be.
     return float(f"{digits}e{int(exponent or 0) + powers[suffix]}")
+
+
+def _standard(suffix: str) -> str:
+    """Write a unit in our symbols: ``kΩ`` as kOhm, ``usec`` as us, ``nV/√Hz`` as nV/rtHz, ``um^2`` as um2."""
+    suffix = re.sub(r"\^2|\*\*2", "2", _ROOT.sub("rtHz", suffix))
+    return "/".join(_standard_part(part) for part in suffix.split("/"))
+
+
+def _standard_part(part: str) -> str:
+    lower = part.lower()
+    for word in sorted(_WORDS, key=len, reverse=True):
+        head = part[: len(part) - len(word)]
+        prefix = _SPELLED.get(head.lower(), "k" if head == "K" else head)
+        if lower.endswith(word) and prefix in PREFIXES:
+            return prefix + _WORDS[word]
+    if lower in ("hz", "khz", "ghz", "pf", "nf", "uf"):  # mhz may be either
+        return {"hz": "Hz", "khz": "kHz", "ghz": "GHz"}.get(lower, lower[0] + "F")
+    return "k" + part[1:] if part[:1] == "K" and part[1:] in UNITS else part
+
+
+def _infix(text: str, unit: str) -> str:
+    """Write ``4k7`` as 4.7 k and the unit, ``4R7`` and ``3V3`` as 4.7 Ohm and 3.3 V; other texts as they are."""
+    letters, point = _INFIX.get(unit, ""), _POINTS.get(unit, "")
+    if not letters + point or len(text) > 40:
+        return text
+    found = re.fullmatch(rf"\s*([+-]?)(\d*)([{letters}{point}])(\d*)\s*(\S*)\s*", text.translate(_SIGNS))
+    if not found or (found[5] and _standard(found[5]) != unit):
+        return text
+    sign, before, letter, after, _ = found.groups()
+    if letter == point and (before or after) and (unit == "Ohm" or (before and after)):
+        return f"{sign}{before or 0}.{after or 0} {unit}"
+    if letter != point and before and after:
+        return f"{sign}{before}.{after} {'k' if letter == 'K' else letter}{unit}"
+    return text
+
+
+def _both_signs(text: object) -> TypeGuard[str]:
+    return isinstance(text, str) and _PLUS_MINUS.match(text) is not None

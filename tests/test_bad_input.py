@@ -112,7 +112,7 @@ def attempt(tmp_path, monkeypatch, capsys):
         (f"{GOOD}[spec]\nnrmse = 0", "[spec] nrmse: 0 % is outside 1e-07 to 1000 %"),
         (
             "[mismatch]\nresistor = '100 %'",
-            "[mismatch]: resistor: a tolerance of 100 % is outside 0 to 100 %",
+            "[mismatch]: resistor: a tolerance of 100 % is outside 0 to 100 %; write for example '1 %' or 0.01",
         ),
         ("[mismatch]\nresistor = '1 kOhm'", f"[mismatch]: resistor: '1 kOhm' is in Ohm; {SHARE}"),
         (

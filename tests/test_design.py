@@ -327,7 +327,7 @@ REFUSED = {
     MEMORY
     + '[mismatch]\nresistors = "1 %"': r"\[mismatch\]: unknown class 'resistors'; known are resistor, .*",
     MEMORY
-    + '[mismatch]\nresistor = "100 %"': r"\[mismatch\]: resistor: a tolerance of 100 % is outside 0 to 100 %",
+    + '[mismatch]\nresistor = "100 %"': r"\[mismatch\]: resistor: a tolerance of 100 % is outside 0 to 100 %; write .*",
     MEMORY + "[mismatch]\nresistor = nan": r"\[mismatch\]: resistor: nan is not finite; write a fraction.*",
     MEMORY + "[mismatch]\nresistor = { area = 1e-12 }": r"\[mismatch\] resistor: area or device without .*",
     MEMORY + '[mismatch]\ntau = { tolerance = "1 %", scale = "units" }': (
@@ -361,7 +361,11 @@ REFUSED = {
     MEMORY + '[spec]\nnrmse = "5 V"': r"\[spec\] nrmse: '5 V' is in V; write a fraction.*",
     MEMORY + "[spec]\nnrmse = 0": r"\[spec\] nrmse: 0 % is outside 1e-07 to 1000 %",
     MEMORY + '[spec]\nyield = "99 %"': r"\[spec\] yield: needs nrmse, the limit that so many circuits .*",
-    MEMORY + "[spec]\nnrmse = 0.1\nyield = 99": r"\[spec\] yield: 9900 % is outside 1e-07 to 100 %",
+    MEMORY + "[spec]\nnrmse = 0.1\nyield = 99": r"\[spec\] yield: 99 is 9900 %; write '99 %' or 0.99",
+    MEMORY + "[spec]\nnrmse = 5": r"\[spec\] nrmse: 5 is 500 %; write '5 %' or 0.05",
+    MEMORY + '[spec]\nnrmse = "5"': r"\[spec\] nrmse: '5' is 500 %; write '5 %' or 0.05",
+    MEMORY + "[circuit]\nheadroom = 30": r"\[circuit\] headroom: 30 is 3000 %; write '30 %' or 0.3",
+    "[memory]\nerror = 2\n[signal]\nbandwidth = 1": r"\[memory\] error: 2 is 200 %; write '2 %' or 0.02",
     MEMORY + "[spec]\nnrmse = 0.1\nyield = -0.1": r"\[spec\] yield: -10 % is outside 1e-07 to 100 %",
     MEMORY + "[spec]\nnrmse = 0.1\nyield = 0": r"\[spec\] yield: 0 % is outside 1e-07 to 100 %",
     MEMORY + '[spec]\nnrmse = 0.1\nyield = "9 V"': r"\[spec\] yield: '9 V' is in V; write a fraction.*",

@@ -45,9 +45,10 @@ def test_the_classes_and_distributions_are_those_of_the_design_file():
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ("100 %", r"^a tolerance of 100 % is outside 0 to 100 %$"),
-        (1.5, r"^a tolerance of 150 % is outside 0 to 100 %$"),
-        ("-1 %", r"^a tolerance of -1 % is outside 0 to 100 %$"),
+        ("100 %", r"^a tolerance of 100 % is outside 0 to 100 %; write for example '1 %' or 0.01$"),
+        (1, r"^a tolerance of 100 % is outside 0 to 100 %; write for example '1 %' or 0.01$"),
+        (1.5, r"^1.5 is 150 %; write '1.5 %' or 0.015$"),
+        ("-1 %", r"^a tolerance of -1 % is outside 0 to 100 %; write for example '1 %' or 0.01$"),
         ({"tolerance": "1 %", "lot": "100 %"}, r"^a tolerance of 100 % is outside"),
         ("1 V", r"^'1 V' is in V; write a fraction such as"),
         ("", r"^'' is not a quantity; write a fraction"),

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.errors import DesignError, shown
-from lmu_analog.units import fraction
+from lmu_analog.units import coefficient
 
 NOMINAL = 300.15  # K, 27 C: SPICE's own
 LARGEST_TC1, LARGEST_TC2 = 0.01, 1e-4  # 1/K, 1/K^2: beyond, a polynomial says nothing
@@ -59,7 +59,7 @@ def read_drift(given: object) -> Drift:
     table = given if isinstance(given, dict) else {"tc1": given}
     if extra := sorted(set(table) - {"tc1", "tc2"}):
         raise DesignError(f"unknown key {shown(extra[0])}; known are tc1, tc2")
-    found = Drift(fraction(table.get("tc1", 0.0)), fraction(table.get("tc2", 0.0)))
+    found = Drift(coefficient(table.get("tc1", 0.0)), coefficient(table.get("tc2", 0.0), power=2))
     if abs(found.tc1) > LARGEST_TC1 or abs(found.tc2) > LARGEST_TC2:
         raise DesignError(
             f"tc1 = {found.tc1:g}/K, tc2 = {found.tc2:g}/K^2; at most {LARGEST_TC1:g} and {LARGEST_TC2:g} are "

@@ -10,6 +10,7 @@ from lmu_analog.circuits.components import MismatchClass
 from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.units import area, fraction, length
+from lmu_analog.units import tolerance as read_fraction
 
 Distribution = Literal["gauss3", "gauss", "uniform", "lognormal"]
 Scale = Literal["none", "units"]
@@ -188,7 +189,9 @@ def spreads(tolerance: Tolerance, nominal: Float[np.ndarray, " k"]) -> Float[np.
 
 
 def _spread(given: object) -> float:
-    value = fraction(given)
+    value = read_fraction(given)
     if not 0.0 <= value < 1.0:
-        raise DesignError(f"a tolerance of {100 * value:g} % is outside 0 to 100 %")
+        raise DesignError(
+            f"a tolerance of {100 * value:g} % is outside 0 to 100 %; write for example '1 %' or 0.01"
+        )
     return value
