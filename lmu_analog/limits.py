@@ -105,6 +105,18 @@ def demands(circuit: Circuit, stimulus: Stimulus) -> tuple[Demand, ...]:
     return _listed(found, low, high, mean)
 
 
+def output_range(circuit: Circuit, stimulus: Stimulus) -> tuple[float, float]:
+    """Give the lowest and the highest voltage, V, that a signal asks of any op-amp's output; NaN where none is real."""
+    found = watched(circuit)
+    if found is None or float(growth(found.system)) >= 0.0:
+        return math.nan, math.nan
+    of = np.array([watch.quantity == "output voltage" for watch in found.of], bool)
+    if not of.any():
+        return math.nan, math.nan
+    low, high, _ = _extremes(found, stimulus, circuit.theta)
+    return float(low[of].min()), float(high[of].max())
+
+
 def sine_demands(
     circuit: Circuit, frequency: Float[np.ndarray, " f"], amplitude: float
 ) -> tuple[Demand, ...]:

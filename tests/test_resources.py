@@ -1,5 +1,6 @@
 """Supply current, chip area and money."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor, Transcond
 from lmu_analog.circuits.prices import Price, read_prices
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.limits import demands
 from lmu_analog.output import resources as shown
 
 BOARD = Design(order=3, theta="1 ms", opamp="MCP6004", supply="2.5 V")
@@ -23,16 +25,35 @@ CHIP = Design(
 )
 
 
-def test_power_is_the_quiescent_current_of_all_amplifiers():
+def test_power_is_the_quiescent_current_of_all_amplifiers_and_what_their_outputs_deliver():
     found = resources(BOARD)
     count = sum(isinstance(c, OpAmp) for c in build(BOARD).components)
     assert count > 3
+    quiescent, loads = found.currents
     # parts.toml: 0.1 mA each, across 5 V, for 1 ms.
-    assert found.current == pytest.approx(count * 1e-4)
-    assert found.power == pytest.approx(count * 5e-4)
-    assert found.energy == pytest.approx(count * 5e-7)
+    assert (quiescent.count, quiescent.each) == (count, 1e-4)
+    current = count * 1e-4 + loads.count * loads.each
+    assert found.current == pytest.approx(current)
+    assert found.power == pytest.approx(5.0 * current)
+    assert found.energy == pytest.approx(5e-3 * current)
     assert found.areas == ()
     assert found.cost is None
+
+
+def test_an_output_delivers_from_each_supply_half_of_what_a_resistor_takes():
+    # One sine: the mean magnitude of each output's current is 2/pi of its peak, but for the bias of 1 pA.
+    design = BOARD.replace(signal="sine")
+    loads = resources(design).currents[1]
+    peaks = [abs(d.peak) for d in demands(build(design), design.stimulus) if d.quantity == "output current"]
+    assert loads.each == pytest.approx(
+        sum(peaks) / len(peaks) / math.pi, rel=2e-3
+    )  # peaks are low by .12 % at most
+    assert loads.note.startswith("class AB")
+    # Ten times the capacitance: a tenth of the resistance everywhere, and ten times the current.
+    wide = resources(design.replace(capacitance="10 nF")).currents[1]
+    assert wide.each == pytest.approx(
+        10.0 * loads.each, rel=1e-2
+    )  # the op-amps' GBW sees no difference but a little
 
 
 def test_an_ideal_amplifier_has_no_known_current():

@@ -9,18 +9,17 @@ from jaxtyping import Float
 from lmu_analog.analysis.effective_theta import effective_theta
 from lmu_analog.analysis.plant import Plant, excitation, profiles, responses
 from lmu_analog.analysis.readouts import ideal_rows
-from lmu_analog.circuits.circuit import Circuit, Term
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, outputs
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.technology import technology
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
+from lmu_analog.limits import output_range
 from lmu_analog.memory import window
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
-from lmu_analog.simulation import Grid, exact_states
+from lmu_analog.simulation import Grid
 
 # The sign of a part's error that makes the memory's window longer: larger R, L and C, smaller gm.
 SLOW = {"resistor": 1.0, "capacitor": 1.0, "inductor": 1.0, "transconductor": -1.0}
@@ -62,7 +61,8 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
     Returns
     -------
     dict
-        As the variables of ``corners.corners``, and ``swing``: the largest amplifier output over its rail.
+        As the variables of ``corners.corners``, and ``lowest`` and ``highest``: the ends of what op-amps' outputs
+        reach, V.
     """
     values = np.concatenate([look.circuit.values[None], look.local]) * factor
     values = at_temperature(look.circuit, look.design.temperature_law, temperature, values=values)
@@ -77,11 +77,13 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
     error = np.where(good, error, np.inf)
     rest = _rest(system, len(values))
     states = responses(look.plant, values[:1], given.frequency)[0]
+    lowest, highest = output_range(with_values(look.circuit, values[0]), look.looked_at.stimulus)
     found = {
         "window_nrmse": float(error[0]),
         "effective_theta": effective_theta(states, given, look.plant.theta),
         "offset": float(rest[0]),
-        "swing": _swing(look, values[0]),
+        "lowest": lowest,
+        "highest": highest,
     }
     if len(error) == 1:
         return {**found, **dict.fromkeys(("median_nrmse", "p95_nrmse", "unstable", "offset_rms"), math.nan)}
@@ -145,14 +147,3 @@ def _rest(system: StateSpace, count: int) -> np.ndarray:
     if system.offset is None:
         return np.zeros(count)
     return np.sqrt(system.offset**2 @ (1.0 / (2.0 * np.arange(system.offset.shape[-1]) + 1.0)))
-
-
-def _swing(look: Look, values: np.ndarray) -> float:
-    """Give the largest amplifier output over its rail; NaN where none is known to clip."""
-    amplifiers = [c for c in look.circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
-    limited = [(net, c.model.rail) for c in amplifiers for net in outputs(c) if math.isfinite(c.model.rail)]
-    if not limited or look.circuit.clock is not None:
-        return math.nan
-    probes = tuple((Term("v", net, 1.0 / rail),) for net, rail in limited)
-    system = extract(replace(look.circuit, probes=probes), values)
-    return float(np.abs(exact_states(system, look.looked_at)).max())

@@ -14,6 +14,9 @@ import xarray as xr
 from lmu_analog.analysis.corner import SLOW, Look, factors, figures, local_values, lot
 from lmu_analog.analysis.plant import circuit_plant
 from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.stages import output_ends
 from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
 from lmu_analog.design_keys import COLDEST, HOTTEST
@@ -29,7 +32,8 @@ UNITS = {
     "window_nrmse": "1",
     "effective_theta": "s",
     "offset": "V",
-    "swing": "1",
+    "lowest": "V",
+    "highest": "V",
     "median_nrmse": "1",
     "p95_nrmse": "1",
     "unstable": "1",
@@ -70,9 +74,9 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     xarray.Dataset
         Over the process classes that have a lot, ``temperature`` (K) and ``supply`` (fraction of nominal): of the
         nominal circuit ``window_nrmse``, ``effective_theta`` (s, of the ideal delays that fit best), ``offset``
-        (V, rms over the window, at rest) and ``headroom`` (fraction of the rail that the largest amplifier output
-        leaves; negative where it clips, NaN without real op-amps); of mismatched ones ``median_nrmse``,
-        ``p95_nrmse``, ``unstable`` (a fraction) and ``offset_rms`` (V, over samples).
+        (V, rms over the window, at rest) and ``headroom`` (fraction of the output swing at that supply that the
+        largest amplifier output leaves; negative where it clips, NaN without real op-amps); of mismatched ones
+        ``median_nrmse``, ``p95_nrmse``, ``unstable`` (a fraction) and ``offset_rms`` (V, over samples).
         Attributes ``lot_resistor`` and so on: the ends of the process axes, fractions; ``unknown_drift``: classes
         that the circuit has and temperature leaves where they are, as their coefficients are not known.
 
@@ -106,7 +110,7 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
             "temperature": ("temperature", list(temperatures), {"units": "K"}),
         },
     )
-    return _with_supply(result, axes.supplies).assign_attrs(
+    return _with_supply(result, axes.supplies, _limited(circuit, design)).assign_attrs(
         seed=seed,
         samples=len(local),
         unknown_drift=[k for k in design.unknown_drift if any(k in p.classes for p in circuit.parameters)],
@@ -115,12 +119,31 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     )
 
 
-def _with_supply(found: xr.Dataset, supplies: tuple[float, ...]) -> xr.Dataset:
-    """Repeat a linear circuit's figures at every supply, and say what swing each leaves."""
+def _with_supply(found: xr.Dataset, supplies: tuple[float, ...], ends: tuple[float, ...]) -> xr.Dataset:
+    """Repeat a linear circuit's figures at every supply, and say what each leaves of the output swing.
+
+    Outputs stay as far from the rails as they do at the nominal supply; ``ends`` are the ends of the swing and
+    the supply there, V.
+    """
+    floor, rail, nominal = ends
     supply = xr.DataArray(list(supplies), dims="supply", attrs={"units": "1"})
-    wide = found.drop_vars("swing").expand_dims(supply=supply.values, axis=-1)
-    headroom = (1.0 - found.swing / supply).assign_attrs(units="1")
+    wide = found.drop_vars(["lowest", "highest"]).expand_dims(supply=supply.values, axis=-1)
+    more = (supply - 1.0) * nominal
+    high, low = rail + more, floor - more
+    # A supply that leaves no swing is beyond any; without real op-amps NaN stays NaN.
+    share = np.maximum(found.highest / high.where(high > 0.0, 0.0), found.lowest / low.where(low < 0.0, -0.0))
+    headroom = (1.0 - share).assign_attrs(units="1")
     return wide.assign(headroom=headroom)
+
+
+def _limited(circuit: Circuit, design: Design) -> tuple[float, float, float]:
+    """Give the ends of what outputs of real op-amps reach, V, and the supply."""
+    found = [output_ends(c) for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    return (
+        max((f for f, _ in found), default=-np.inf),
+        min((r for _, r in found), default=np.inf),
+        design.supply,
+    )
 
 
 def _check(axes: Axes, places: int) -> None:

@@ -28,6 +28,7 @@ from lmu_analog.circuits.technology import THERMAL_SLOPE, Device, technology
 from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.limits import demands
 from lmu_analog.units import parse
 
 WIDTH = 1e-6  # m: of a resistor whose area the mismatch does not say
@@ -101,7 +102,7 @@ class Resources:
         The circuit runs from +-supply.
     theta : float, s
     currents : tuple of Current
-        Of what stands at the supply; loads and signal currents are not counted.
+        Of what stands at the supply, and of what outputs of op-amps deliver with the design's signal.
     areas : tuple of Area
         Empty without a technology, and for parts on a board.
     costs : tuple of Cost
@@ -176,6 +177,7 @@ def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
     amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
     if amplifiers:
         found.append(Current(design.opamp_model.name, len(amplifiers), *_quiescent(design)))
+        found += _delivered(design, circuit)
     pairs = [c.value for c in circuit.components if isinstance(c, Transconductor)]
     if pairs:
         # A differential pair in weak inversion has gm = I/(2 n U_T), and no pair has more for its current.
@@ -187,6 +189,20 @@ def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
         note = "bias sources of the circuit alone; their mirrors' copies are not counted"
         found.append(Current("bias", len(biases), math.fsum(biases) / len(biases), note))
     return tuple(found)
+
+
+def _delivered(design: Design, circuit: Circuit) -> list[Current]:
+    """Give what the loads of op-amps' outputs take from the supply with the design's signal.
+
+    An output of class AB passes on what leaves it from the positive supply, and what enters it to the negative
+    one: from the two together the mean of |i|, so half of that from each, as ``Resources`` counts.
+    """
+    asked = [d.mean for d in demands(circuit, design.stimulus) if d.quantity == "output current"]
+    means = [mean for mean in asked if mean is not None]
+    if not means:
+        return []
+    note = "class AB: half the mean magnitude of what an output delivers, with the design's signal"
+    return [Current("load of an output", len(means), 0.5 * math.fsum(means) / len(means), note)]
 
 
 def _quiescent(design: Design) -> tuple[float | None, str]:

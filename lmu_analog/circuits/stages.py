@@ -183,7 +183,7 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
             for net in outputs(c):
                 voltage = _Row(index)
                 voltage.value[index.output(net)] = 1.0
-                yield Watch(c.name, net, name, "output voltage", *_ends(c)), voltage
+                yield Watch(c.name, net, name, "output voltage", *output_ends(c)), voltage
                 current = _current_from(net, touching[net], index)
                 most = model.output_current
                 yield Watch(c.name, net, name, "output current", -most, most), current
@@ -198,7 +198,7 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
             pass
 
 
-def _ends(c: OpAmp | DifferentialOpAmp) -> tuple[float, float]:
+def output_ends(c: OpAmp | DifferentialOpAmp) -> tuple[float, float]:
     """Give lowest and highest voltage of one output, V; of two whose mean is held the smaller swing is both's."""
     model = c.model
     return (model.floor, model.rail) if isinstance(c, OpAmp) else (-model.swing, model.swing)
@@ -258,7 +258,7 @@ def _sampled(circuit: Circuit) -> Watched | None:
             continue
         model, nets = c.model, outputs(c)
         for net in nets:
-            watches.append(Watch(c.name, net, model.name, "output voltage", *_ends(c)))
+            watches.append(Watch(c.name, net, model.name, "output voltage", *output_ends(c)))
             probes.append((Term("v", net, 1.0),))
         signs = zip(nets, (1.0, -1.0), strict=False)
         watches.append(Watch(c.name, nets[0], model.name, "slew rate", -model.slew, model.slew))
