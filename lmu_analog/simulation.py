@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 Engine = Literal["exact", "ngspice"]
 ENGINES: tuple[Engine, ...] = ("exact", "ngspice")
 
+APART = 1e-3  # of rms(u): engines that agree differ by ngspice's step error, some 1e-5
 REFERENCE_STEPS = 1000  # of the NumPy memory in one theta
 POINTS_A_CYCLE = 16  # of the highest tone; 4 would do for exact mean squares, 16 draw well
 FEWEST_POINTS = 512
@@ -200,6 +203,40 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
     if engine == "exact" and circuit.twin is not None:
         result.attrs["model"] = "small-signal"
     return result.assign_attrs(warnings=list(circuit_warnings(circuit, looked_at.stimulus)))
+
+
+def engines_apart(results: Mapping[str, xr.Dataset]) -> str | None:
+    """Compare the two engines where both ran one circuit: a line if they differ by more than ``APART``.
+
+    Parameters
+    ----------
+    results : mapping of engine to Dataset
+        From ``simulate``, for one design.
+
+    Returns
+    -------
+    str or None
+        None, too, where one engine alone ran.
+    """
+    if not set(ENGINES) <= set(results):
+        return None
+    exact, simulated = (results[engine] for engine in ("exact", "ngspice"))
+    difference = np.mean((simulated["states"].values - exact["states"].values) ** 2, axis=0)
+    # The mean square over the window of Legendre polynomials with these coefficients.
+    power = float(np.sum(difference / (2.0 * np.arange(len(difference)) + 1.0)))
+    apart = math.sqrt(power / float(np.mean(exact["input"].values ** 2)))
+    if apart <= APART:
+        return None
+    why = (
+        "the exact engine runs the small-signal equivalent"
+        if "model" in exact.attrs
+        else "ngspice is the judge"
+    )
+    errors = [100.0 * float(result["window_nrmse"]) for result in (exact, simulated)]
+    return (
+        f"engines: window estimates of exact and ngspice are {100.0 * apart:.3g} % of rms(u) apart, above "
+        f"{100.0 * APART:g} % (window errors {errors[0]:.4g} and {errors[1]:.4g} %); {why}"
+    )
 
 
 def _check_length(looked_at: Grid, design: Design) -> None:

@@ -131,9 +131,9 @@ def test_a_run_that_stops_early_is_an_error(worker):
 
 @pytest.mark.ngspice
 def test_an_endless_run_is_stopped_in_time():
-    deck = HEAD + GOOD + TAIL.replace("1e-3 0", "1e3 0")
+    deck = HEAD + GOOD + TAIL.replace("1e-3 0", "1e2 0")  # 1e8 steps, some minutes
     with pytest.raises(SimulationError, match="no answer within 1 s"):
-        ngspice.run(deck, Transient(1e3, 1e-6), timeout=1.0)
+        ngspice.run(deck, Transient(1e2, 1e-6), timeout=1.0)
 
 
 @pytest.mark.ngspice

@@ -12,7 +12,7 @@ from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import StateSpace, frequency_response
 from lmu_analog.mismatch.law import sample_circuit
-from lmu_analog.simulation import exact_states, grid, reference_states, settling, simulate
+from lmu_analog.simulation import engines_apart, exact_states, grid, reference_states, settling, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
 from lmu_analog.stimulus import Recording, Tones, chirp, multitone, step
@@ -38,6 +38,17 @@ def test_ngspice_and_the_exact_engine_agree_on_the_window_error(pair, order):
     # 1e-4 absolute is what the step of the decks is chosen for (spice/deck.py).
     assert abs(float(exact.window_nrmse) - float(simulated.window_nrmse)) < 1e-4
     np.testing.assert_allclose(simulated.states, exact.states, atol=1e-4)
+
+
+def test_engines_that_differ_beyond_a_thousandth_of_the_input_are_told_apart():
+    exact = simulate(design(3))
+    rms = float(np.sqrt(np.mean(exact.input.values**2)))
+    other = np.array([1.0, 0.0, np.sqrt(5.0)])  # over the window, P0 + sqrt(5) P2 has the mean square 2
+    assert engines_apart({"exact": exact}) is None
+    for apart, line in ((0.9e-3, None), (2e-3, "0.2 % of rms(u) apart, above 0.1 %")):
+        states = exact.states + apart * rms * np.sqrt(0.5) * other
+        said = engines_apart({"exact": exact, "ngspice": exact.assign(states=states)})
+        assert said is None if line is None else line in (said or "")
 
 
 @pytest.mark.ngspice

@@ -21,7 +21,7 @@ from lmu_analog.output.jobs import stored_ensemble
 from lmu_analog.output.report.page import report, write_report
 from lmu_analog.output.report.sections import SECTIONS
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
-from lmu_analog.simulation import ENGINES, simulate
+from lmu_analog.simulation import ENGINES, engines_apart, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import open_run
 
@@ -65,7 +65,8 @@ def run(
     Returns
     -------
     dict
-        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``files``.
+        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``warnings`` (of the circuit, and where the
+        engines differ), ``files``.
 
     Raises
     ------
@@ -99,10 +100,13 @@ def run(
         resumed=store.exists(),
         progress=advance,
     )
+    apart = engines_apart(results)
+    warned = (*circuit_warnings(circuit, design.stimulus), *([apart] if apart else []))
     content = {
         "design": design.provenance,
         "simulate": {engine: summary.simulation(result) for engine, result in results.items()},
         "montecarlo": ensemble,
+        "warnings": list(warned),
     }
     settings = Settings(skipped=SLOW if design.order > LARGE else (), seed=seed)
     kept = open_run(store)
@@ -112,7 +116,7 @@ def run(
             circuit,
             results,
             kept,
-            warnings=circuit_warnings(circuit, design.stimulus),
+            warnings=warned,
             settings=settings,
         ),
         lambda _: advance(SECTION),

@@ -81,6 +81,9 @@ def main_job(content: dict[str, Any]) -> str:
     """Lay out the object of ``run``."""
     parts = [simulation(result) for result in content["simulate"].values()]
     parts.append(ensemble(content["montecarlo"]))
+    said = {line for result in content["simulate"].values() for line in result["warnings"]}
+    if more := [line for line in content["warnings"] if line not in said]:
+        parts.append("\n".join(["engines", *(f"  warning: {line}" for line in more)]))
     parts.append("\n".join(["files", *(f"  {path}" for path in content["files"])]))
     return "\n\n".join(parts)
 

@@ -26,6 +26,7 @@ from lmu_analog.spice.deck import Analysis, Sweep, Transient
 from lmu_analog.spice.inspect import inspect
 from lmu_analog.spice.netlist import RECORDING_FILE
 from lmu_analog.spice.rawfile import read_raw
+from lmu_analog.spice.sources import check_inputs
 from lmu_analog.spice.worker import Worker
 
 INSTALL = (
@@ -197,14 +198,14 @@ def run_here(deck: str, analysis: Analysis, recording: np.ndarray | None = None)
         home = Path.cwd()
         os.chdir(folder)
         try:
-            return _run(deck, analysis)
+            return _run(deck, analysis, recording)
         except MemoryError:
             raise _beyond_memory(deck) from None
         finally:
             os.chdir(home)
 
 
-def _run(deck: str, analysis: Analysis) -> dict[str, np.ndarray]:
+def _run(deck: str, analysis: Analysis, recording: np.ndarray | None) -> dict[str, np.ndarray]:
     simulator = _simulator()
     inspect(deck)
     simulator.forget()
@@ -221,7 +222,7 @@ def _run(deck: str, analysis: Analysis) -> dict[str, np.ndarray]:
         raise SimulationError(f"ngspice made {len(fresh)} plots instead of one", deck=deck, log=log)
     vectors = {k: v._data for k, v in simulator.plot(None, fresh[0]).items()}
     simulator.attempt(lambda: simulator.exec_command("destroy all"))
-    return checked(named(vectors), deck, analysis, log=log)
+    return checked(named(vectors), deck, analysis, log=log, recording=recording)
 
 
 def named(vectors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -288,14 +289,20 @@ def _messages(lines: list[str]) -> list[str]:
 
 
 def checked(
-    vectors: dict[str, np.ndarray], deck: str, analysis: Analysis, *, log: str = ""
+    vectors: dict[str, np.ndarray],
+    deck: str,
+    analysis: Analysis,
+    *,
+    log: str = "",
+    recording: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the vectors if the answer is complete.
 
     Raises
     ------
     SimulationError
-        If a saved vector is missing, a value is not finite, or the analysis stopped early.
+        If a saved vector is missing, a value is not finite, the analysis stopped early, or an input is not what the
+        deck says.
     """
     wanted = next(line for line in deck.splitlines() if line.startswith(".save")).lower().split()[1:]
     axis = "time" if isinstance(analysis, Transient) else "frequency"
@@ -308,6 +315,7 @@ def checked(
         raise SimulationError(f"ngspice stopped after {len(vectors[axis])} frequencies", deck=deck, log=log)
     if isinstance(analysis, Transient) and not np.isclose(end, analysis.stop, rtol=1e-6):
         raise SimulationError(f"ngspice stopped at {end:g} s, before {analysis.stop:g} s", deck=deck, log=log)
+    check_inputs(deck, vectors, recording=recording)
     return {name: vectors[name] for name in (axis, *wanted)}
 
 

@@ -15,7 +15,7 @@ from lmu_analog.limits import circuit_warnings
 from lmu_analog.output.report.page import report, write_report
 from lmu_analog.output.report.sections import wanted
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
-from lmu_analog.simulation import ENGINES, simulate
+from lmu_analog.simulation import ENGINES, engines_apart, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import open_run
 
@@ -64,13 +64,14 @@ def design_report(
     run = None if run_path is None else _run(design, run_path)
     circuit = build(design)
     results, failures = _simulated(design, progress)
+    apart = engines_apart(results)
     subject = Subject(
         design,
         circuit,
         results,
         run,
         failures=failures,
-        warnings=circuit_warnings(circuit, design.stimulus),
+        warnings=(*circuit_warnings(circuit, design.stimulus), *([apart] if apart else [])),
         settings=Settings(
             sections,
             calibration=Settings.calibration if design.order <= LARGE else FEWER,
