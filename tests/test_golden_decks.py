@@ -27,20 +27,39 @@ def deck_path(name: str, sample: int | None) -> Path:
 
 @pytest.mark.parametrize(("name", "sample", "seed"), DECKS)
 def test_golden_decks_are_what_the_code_writes(name, sample, seed, update_golden):
-    text = deck_text(Design.load(FOLDER / f"{name}.toml"), sample=sample, seed=seed)
+    written = deck_text(Design.load(FOLDER / f"{name}.toml"), sample=sample, seed=seed).splitlines()
     path = deck_path(name, sample)
-    if update_golden:
-        path.write_text(text, "utf-8")
-    wanted, written = path.read_text("utf-8").splitlines(), text.splitlines()
-    assert len(wanted) == len(written)
+    wanted = path.read_text("utf-8").splitlines() if path.exists() else []
+    if update_golden and not agree(wanted, written):
+        same = dict(zip(map(words, wanted), wanted, strict=True))
+        kept = [line if agree([line := same.get(words(now), "")], [now]) else now for now in written]
+        path.write_text("\n".join(kept) + "\n", "utf-8")
+        wanted = kept
+    assert [words(line) for line in wanted] == [words(line) for line in written]
     for line, again in zip(wanted, written, strict=True):
-        # Words to the letter, numbers to 1e-9: the last digits of eigenvalues and sines differ between machines.
-        assert re.sub(NUMBER, "#", line) == re.sub(NUMBER, "#", again)
-        numbers = [[float(n) for n in re.findall(NUMBER, text)] for text in (line, again)]
-        np.testing.assert_allclose(numbers[1], numbers[0], rtol=1e-9)
+        np.testing.assert_allclose(numbers(again), numbers(line), rtol=DIGITS, err_msg=again)
 
 
+# The last digits of inverses, eigenvalues and sines differ between processors: between OpenBLAS's kernels by up to
+# 2e-12 over all families at orders up to 9 (benchmarks/bits.py). Lines and words do not.
+DIGITS = 1e-9
 NUMBER = r"(?<![A-Za-z_0-9])-?\d+\.?\d*(?:e[+-]?\d+)?"
+
+
+def words(line: str) -> str:
+    return re.sub(NUMBER, "#", line)
+
+
+def numbers(line: str) -> list[float]:
+    return [float(n) for n in re.findall(NUMBER, line)]
+
+
+def agree(wanted: list[str], written: list[str]) -> bool:
+    """Tell whether a deck is the same but for last digits, so that an update leaves it alone."""
+    return len(wanted) == len(written) and all(
+        words(a) == words(b) and np.allclose(numbers(a), numbers(b), rtol=DIGITS, atol=0.0)
+        for a, b in zip(wanted, written, strict=True)
+    )
 
 
 @pytest.mark.ngspice

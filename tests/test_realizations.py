@@ -1,5 +1,7 @@
 """Realizations: the same map for each, and the structure that each promises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import REALIZATIONS, realize
 from lmu_analog.memory.statespace import frequency_response
-from lmu_analog.memory.structure import eliminate, matrices
+from lmu_analog.memory.structure import Coefficient, eliminate, integrators, matrices, scaled, significant
 
 orders = st.integers(1, 48)
 thetas = st.floats(1e-12, 1e6)
@@ -69,6 +71,42 @@ def test_every_element_has_its_own_name_and_no_element_is_zero(name, order):
     assert np.isfinite(structure.values).all()
     assert (structure.values != 0.0).all()
     np.testing.assert_array_equal(eliminate(structure)[0], realize(legendre(order), name).system.A)
+
+
+# On paper: no weight of a synapse on itself where tau is theta/(2i+1); states of one parity of the bus ladder read by
+# Legendre states of the same one; the ladder's last Legendre state, a multiple of s^(d-1), by every other state.
+@pytest.mark.parametrize("order", [2, 3, 6, 9, 24, 47, 57, 64])
+def test_what_is_zero_on_paper_is_zero(order):
+    made = {name: realize(legendre(order, 1e-3), name) for name in REALIZATIONS}
+    i, j = np.indices((order, order))
+    same = (i + j) % 2 == 0
+    read = {name: m.readout[:, :order] != 0.0 for name, m in made.items() if name != "rlc-ladder"}
+    np.testing.assert_array_equal(read["bus-ladder"], same)
+    np.testing.assert_array_equal(read["ladder"], (i < order - 1) | (j % 2 == 0))
+    assert read["balanced"].all()
+    for name in ("legendre", "orthonormal", "cap-feedforward", "unit-weight", "principle3"):
+        np.testing.assert_array_equal(read[name], i == j)
+    assert not [
+        c for c in made["unit-weight"].structure.coefficients if c.matrix == "F" and c.row == c.column
+    ]
+    # A tau that is one of theta/(2i+1) for principle3, too, whatever that product rounds to.
+    for k in range(min(order, 9)):
+        tau = 1e-3 / (2 * k + 1)
+        weights = elements(realize(legendre(order, 1e-3), "principle3", tau=tau).structure, "F")
+        assert (k, k) not in weights
+        assert len(weights) == order**2 - 1
+
+
+def test_coefficients_far_below_rounding_are_left_out_whatever_the_units():
+    system = legendre(3, 1e-3)
+    structure, readout = integrators(system.A, system.B), np.eye(3)
+    readout[0, 2], readout[1, 0] = 1e-17, 1e-9  # rounding, and a small weight
+    small = replace(structure, coefficients=(*structure.coefficients, Coefficient("x", "E", 0, 1, -3e-16)))
+    for unit in (np.ones(3), np.array([1e-6, 1.0, 1e9])):
+        found, read = significant(scaled(small, unit), readout / unit, unit[:, None] * np.eye(3))
+        assert [c.name for c in found.coefficients] == [c.name for c in structure.coefficients]
+        assert read[0, 2] == 0.0
+        assert read[1, 0] == readout[1, 0] / unit[0]
 
 
 @given(order=orders, theta=thetas)

@@ -147,3 +147,21 @@ def test_the_halves_of_a_differential_circuit_stay_alike():
 def test_what_is_on_a_chip_keeps_its_values():
     design = Design(order=3, theta="1 ms", family="gm-c")
     assert build(design.replace(values="E24")) == build(design)
+
+
+@pytest.mark.parametrize(
+    ("family", "realization"),
+    [("active-rc", "orthonormal"), ("active-rc-differential", "bus-ladder"), ("rc-synapse", "unit-weight")],
+)
+def test_rounding_does_not_choose_between_equally_good_values(family, realization):
+    """Another processor's last digits are other digits: the same standard values for all of them."""
+    circuit = build(Design(order=2, theta="1 ms", family=family, realization=realization))
+    chosen = choose_common(circuit, bandwidth=1e3, resistors="E24").circuit.values
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        noisy = with_values(
+            circuit, circuit.values * (1.0 + 1e-15 * rng.standard_normal(len(circuit.values)))
+        )
+        again = choose_common(noisy, bandwidth=1e3, resistors="E24").circuit.values
+        # Neighbours in a series are 5 % apart; transconductors, which have none, keep their noise.
+        np.testing.assert_allclose(again, chosen, rtol=1e-13)

@@ -6,7 +6,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.rounding import Rounded, capacitors_beside
 from lmu_analog.circuits.rules import check
-from lmu_analog.circuits.values import best_pair
+from lmu_analog.circuits.values import TIE, best_pair
 
 
 def paired(rounded: Rounded, resistors: str, *, bound: float) -> Circuit:
@@ -37,8 +37,9 @@ def paired(rounded: Rounded, resistors: str, *, bound: float) -> Circuit:
 
 
 def _resistors(part: Resistor, value: float, series: str) -> tuple[Resistor, Resistor]:
-    choices = [best_pair(value, series, summed=summed) for summed in (True, False)]
-    pair = min(choices, key=lambda p: abs(p.value / value - 1.0))
+    pair, parallel = (best_pair(value, series, summed=summed) for summed in (True, False))
+    if abs(parallel.value / value - 1.0) < abs(pair.value / value - 1.0) - TIE:
+        pair = parallel
     first, second = (
         replace(part, value=pair.first),
         replace(part, name=f"{part.name}_second", value=pair.second),

@@ -10,7 +10,7 @@ and in steps of 10^(1/100) where it has none.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import (
@@ -28,7 +28,7 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.ranges import ON_CHIP
-from lmu_analog.circuits.values import around, nearest
+from lmu_analog.circuits.values import TIE, around, nearest
 from lmu_analog.memory.statespace import StateSpace, frequency_response
 from lmu_analog.memory.window import gauss_legendre
 
@@ -100,7 +100,7 @@ def choose_common(
     board = _Board(circuit, bandwidth, {"R": resistors, "C": capacitors})
     simple = board.simple()
     errors = board.errors(np.stack([board.rounded(levels) for levels in simple]))
-    before, start = float(errors[0]), int(errors.argmin())
+    before, start = float(errors[0]), int(_equally_good(errors).argmax())
     levels, after = board.descended(simple[start], float(errors[start]))
     values, exact = board.rounded(levels), board.exact(levels)
     return Rounded(with_values(circuit, values), before, after, with_values(circuit, exact))
@@ -166,7 +166,8 @@ class _Board:
         error = error * group.power
         if not group.timed:
             error = error - error.mean(axis=1, keepdims=True)
-        return float(group.levels[(error**2).sum(axis=1).argmin()])
+        good = _equally_good(np.sqrt((error**2).sum(axis=1)))
+        return float(min(group.levels[good], key=lambda level: abs(np.log(level))))
 
     def descended(self, levels: list[float], error: float) -> tuple[list[float], float]:
         """Try every level of every node in turn, and keep what is better: levels, and their error."""
@@ -176,9 +177,15 @@ class _Board:
             for k in timed:
                 others = [[*levels[:k], float(level), *levels[k + 1 :]] for level in self.groups[k].levels]
                 errors = self.errors(np.stack([self.rounded(o) for o in others]))
-                if errors.min() < error:
-                    levels, error = others[int(errors.argmin())], float(errors.min())
+                if not _equally_good(np.append(errors, error))[-1]:
+                    best = int(_equally_good(errors).argmax())
+                    levels, error = others[best], float(errors[best])
         return levels, error
+
+
+def _equally_good(errors: Float[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
+    """Tell which errors are the smallest but for rounding, which must not choose: it differs between machines."""
+    return errors <= errors.min() * (1.0 + TIE) + TIE
 
 
 def _nodes(circuit: Circuit) -> list[list[Component]]:

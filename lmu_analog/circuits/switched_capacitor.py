@@ -113,8 +113,12 @@ def _held(structure: Structure, dt: float) -> list[Branch]:
     A, B = eliminate(structure)
     n = len(A)
     memory = discretize(StateSpace(A, B, np.eye(n), np.zeros((n, 1))), dt)
-    step = without_rounding(memory.A - np.eye(n), of=memory.A)
-    into = (*entries("a", "F", step), *inputs("b", memory.B))
+    step = memory.A - np.eye(n)
+    each = np.hstack([memory.A, memory.B])
+    into = (
+        *entries("a", "F", without_rounding(step, of=each)),
+        *inputs("b", without_rounding(memory.B, of=each)),
+    )
     return [Branch(c.name, c.row, INPUT if c.matrix == "G" else f"x{c.column}", c.value) for c in into]
 
 
@@ -124,7 +128,9 @@ def _bilinear(structure: Structure, dt: float) -> list[Branch]:
     n = structure.dynamic
     if structure.variables > n:
         inserted = F[:n, n:] @ np.linalg.solve(F[n:, n:], np.concatenate([F[n:, :n], G[n:]], axis=1))
-        F, G = without_rounding(F[:n, :n] - inserted[:, :n], of=F), G[:n] - inserted[:, n:]
+        each = np.hstack([F[:n, :n], inserted, G[:n]])
+        F = without_rounding(F[:n, :n] - inserted[:, :n], of=each)
+        G = without_rounding(G[:n] - inserted[:, n:], of=each)
     permanent = E[:n, :n] - np.eye(n)
     return [
         *(Branch(c.name, c.row, f"x{c.column}", 0.5 * dt * c.value) for c in entries("a", "F", F[:n, :n])),

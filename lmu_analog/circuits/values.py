@@ -11,7 +11,7 @@ SERIES = ("E6", "E12", "E24", "E48", "E96", "E192")
 # IEC 60063: up to E24 the values are rounded by history, not by rule.
 E24 = (1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.8, 2.0, 2.2, 2.4, 2.7, 3.0, 3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.2,
        6.8, 7.5, 8.2, 9.1)  # fmt: skip
-TIE = 1e-9  # relative: closer, two pairs are equally good
+TIE = 1e-9  # of the values: closer, two choices are equally good, and rounding must not choose
 EXCEPTION = 9.20  # of E192, which rounding would make 9.19
 
 

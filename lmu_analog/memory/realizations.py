@@ -14,7 +14,14 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.ladders import bus_ladder, ladder, rlc_ladder
 from lmu_analog.memory.legendre import window_length
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.structure import Coefficient, Structure, filters, integrators, read_out
+from lmu_analog.memory.structure import (
+    Coefficient,
+    Structure,
+    filters,
+    integrators,
+    read_out,
+    significant,
+)
 from lmu_analog.memory.synapses import two_pole, two_pole_without_derivative
 
 DEFAULT_TAU = (
@@ -101,6 +108,7 @@ def realize(
     if readout is None:
         readout = np.zeros((system.order, structure.variables))
         readout[:, : structure.dynamic] = np.linalg.inv(T)
+    structure, readout = significant(structure, readout, T)
     return Realization(name, read_out(structure, readout), T, structure, theta, readout)
 
 

@@ -13,6 +13,10 @@ from jaxtyping import Float
 
 from lmu_analog.memory.statespace import StateSpace
 
+# Of the largest term in its equation: a smaller term is rounding. Measured over all realizations up to order 64 and
+# five kinds of BLAS kernels, what is zero on paper is up to 3e-14, and what is not at least 7e-12.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Coefficient:
@@ -134,15 +138,46 @@ def filters(
     W = diag(tau) A + I, b = diag(tau) B (Voelker and Eliasmith, Neural Computation 30, 2018, eq. 3.3).
     """
     n = len(A)
-    W = without_rounding(tau[:, None] * A + np.eye(n), of=tau[:, None] * A)
+    W = tau[:, None] * A + np.eye(n)
     taus = tuple(Coefficient(f"tau[{i}]", "E", i, i, float(t)) for i, t in enumerate(tau))
     coefficients = (*taus, *entries("w", "F", W), *inputs("b", tau[:, None] * B))
     return Structure(np.zeros((n, n)), -np.eye(n), np.zeros((n, 1)), coefficients, n)
 
 
-def without_rounding(M: np.ndarray, *, of: np.ndarray) -> np.ndarray:
-    """Set to zero what cancels exactly on paper and leaves a few ulp of the terms it came from."""
-    return np.where(np.abs(M) < 1e-13 * np.abs(of).max(), 0.0, M)
+def without_rounding(
+    M: Float[np.ndarray, "r c"], *, of: Float[np.ndarray, "r c2"]
+) -> Float[np.ndarray, "r c"]:
+    """Set to zero what is below ``ROUNDING`` of the largest in its row of ``of``, the terms that it came from."""
+    return np.where(np.abs(M) < ROUNDING * np.abs(of).max(axis=1, keepdims=True), 0.0, M)
+
+
+def significant(
+    structure: Structure, readout: Float[np.ndarray, "d v"], transform: Float[np.ndarray, "n d"]
+) -> tuple[Structure, Float[np.ndarray, "d v"]]:
+    """Leave out the coefficients, and set to zero the weights, that are zero but for rounding.
+
+    Each is looked at as the term that it makes of its variable, which is as large as |T| makes it of Legendre
+    states of one; it is rounding below ``ROUNDING`` of the largest term of its equation. Units do not matter.
+
+    Parameters
+    ----------
+    structure : Structure
+    readout : (d, v) array
+        Of all variables.
+    transform : (n, d) array
+        T of z = T m.
+    """
+    of_states = algebraic_response(structure)
+    size = np.abs(of_states.C @ transform).sum(axis=1) + np.abs(of_states.D[:, 0])
+    E, F, G = matrices(structure)
+    largest = np.abs(E * size).max(axis=1), np.abs(np.hstack([F * size, G])).max(axis=1)
+
+    def counts(c: Coefficient) -> bool:  # for itself: a fixed part may stand in the same place
+        term = abs(c.value) * (1.0 if c.matrix == "G" else size[c.column])
+        return bool(term >= ROUNDING * largest[c.matrix != "E"][c.row])
+
+    kept = tuple(c for c in structure.coefficients if counts(c))
+    return replace(structure, coefficients=kept), without_rounding(readout * size, of=readout * size) / size
 
 
 def entries(letter: str, matrix: Literal["E", "F"], M: np.ndarray) -> tuple[Coefficient, ...]:

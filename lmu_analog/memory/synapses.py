@@ -3,7 +3,7 @@
 import numpy as np
 
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.structure import Coefficient, Structure, entries, inputs, without_rounding
+from lmu_analog.memory.structure import Coefficient, Structure, entries, inputs
 
 Built = tuple[np.ndarray, Structure, np.ndarray | None]
 
@@ -45,9 +45,7 @@ def _drive(system: StateSpace, taus: tuple[float, float]) -> np.ndarray:
 def _cascade(system: StateSpace, taus: tuple[float, float], drives: tuple[np.ndarray, np.ndarray]) -> Built:
     """Write filters x, the second poles, then p, the first ones; ``drives`` lead from u into p and into x."""
     (first, second), d, one = taus, system.order, np.eye(system.order)
-    square = first * second * (system.A @ system.A)
-    linear = (first + second) * system.A
-    weights = without_rounding(square + linear + one, of=np.abs(square) + np.abs(linear))
+    weights = first * second * (system.A @ system.A) + (first + second) * system.A + one
     E, F, G = np.zeros((2 * d, 2 * d)), np.zeros((2 * d, 2 * d)), np.zeros((2 * d, 1))
     E[range(d), range(d)], E[range(d, 2 * d), range(d, 2 * d)] = second, first
     F[d:, :d] = weights
