@@ -266,6 +266,11 @@ class Design:
             "version": __version__,
         }
 
+    def __hash__(self) -> int:
+        """Hash what is no table: equal designs have equal hashes, and files need not be there."""
+        values = (getattr(self, f.name) for f in fields(self))
+        return hash(tuple(v for v in values if not isinstance(v, dict)))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every field and the recording's bytes: equal designs, equal digests."""

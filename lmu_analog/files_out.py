@@ -22,7 +22,7 @@ NAME_KEPT = 40  # characters of the final name in that of an unfinished folder: 
 CONTENT = "content"
 
 
-def write_text(path: Path, text: str) -> Path:
+def write_text(path: Path | str, text: str) -> Path:
     """Write UTF-8 text so that a reader never meets half of it; half a surrogate becomes its escape.
 
     Raises
@@ -30,10 +30,11 @@ def write_text(path: Path, text: str) -> Path:
     DesignError
         As ``whole_file``.
     """
+    path = Path(path)
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-def write_bytes(path: Path, content: bytes) -> Path:
+def write_bytes(path: Path | str, content: bytes) -> Path:
     """Write bytes so that a reader never meets half of them.
 
     Raises
@@ -41,12 +42,13 @@ def write_bytes(path: Path, content: bytes) -> Path:
     DesignError
         As ``whole_file``.
     """
+    path = Path(path)
     with whole_file(path) as half:
         half.write_bytes(content)
     return path
 
 
-def check_file(path: Path) -> Path:
+def check_file(path: Path | str) -> Path:
     """Refuse what no file can be written to, before the work is done; give the file behind a link.
 
     Raises
@@ -54,6 +56,7 @@ def check_file(path: Path) -> Path:
     DesignError
         If it is a folder, pipe or device, is write-protected, or its folder does not exist.
     """
+    path = Path(path)
     try:
         there = path.stat()
     except FileNotFoundError:  # a link may point to a file that is not there yet
@@ -75,7 +78,7 @@ def check_file(path: Path) -> Path:
 
 
 @contextmanager
-def whole_file(path: Path) -> Generator[Path, None, None]:
+def whole_file(path: Path | str) -> Generator[Path, None, None]:
     """Hand out a file to fill, which takes its name once all is in it; else nothing is left of it.
 
     Raises
@@ -83,6 +86,7 @@ def whole_file(path: Path) -> Generator[Path, None, None]:
     DesignError
         If it is no file, its folder is missing or cannot be written, or the disk is full.
     """
+    path = Path(path)
     target = check_file(path)
     try:
         # Made in a folder of its own, not by mkstemp, so that its mode is that of any new file.
@@ -100,7 +104,7 @@ def whole_file(path: Path) -> Generator[Path, None, None]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Generator[Path, None, None]:
+def whole_folder(path: Path | str) -> Generator[Path, None, None]:
     """Hand out a folder to fill, which takes its name once all is in it; else nothing is left of it.
 
     What a writer of the same folder left when it was killed is removed.
@@ -110,6 +114,7 @@ def whole_folder(path: Path) -> Generator[Path, None, None]:
     DesignError
         If it cannot be made, or something other than an empty folder is in the way.
     """
+    path = Path(path)
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import math
 import re
 from functools import cache
-from numbers import Real
+from numbers import Integral, Real
 from typing import TypeGuard
 
 from lmu_analog.errors import DesignError, shown
@@ -132,6 +132,39 @@ def fraction(text: object) -> float:
     value : float, 1
     """
     return _read(text, _SHARES, "a fraction such as '1 %', '500 ppm' or 0.01")
+
+
+def whole(given: object, what: str, *, low: int, high: int) -> int:
+    """Read a whole number, Python's or NumPy's.
+
+    Parameters
+    ----------
+    given : object
+    what : str
+        What is counted, for the error: "samples".
+    low, high : int
+        The least and the most that are accepted.
+
+    Raises
+    ------
+    DesignError
+        If it is no whole number (2.0 is none, nor is text), or outside.
+    """
+    if is_whole(given) and low <= given <= high:
+        return int(given)
+    said, kind = (int(given), "") if is_whole(given) else (given, f", and this is {_kind(given)}")
+    raise DesignError(f"{shown(said)} {what}; a whole number from {low} to {high} is accepted{kind}")
+
+
+def is_whole(given: object) -> TypeGuard[int]:
+    """Tell a whole number, Python's or NumPy's; ``True`` is none."""
+    return isinstance(given, Integral) and not isinstance(given, bool)
+
+
+def _kind(given: object) -> str:
+    if isinstance(given, str):
+        return "text"
+    return "nothing" if given is None else f"of type {type(given).__name__}"
 
 
 def area(text: object) -> float:

@@ -191,7 +191,7 @@ def test_tau_compensation_is_offered_where_it_is_possible():
         (RC.replace(mismatch={}), 5, Settings(), "no mismatch, so nothing to calibrate"),
         (RC, 0, Settings(), "0 samples; a whole number from 1 to 10000"),
         (RC, 5, Settings(bits=17), "17 bits; 1 to 16 are accepted"),
-        (RC, 5, Settings(elements=0), "0 elements; at least one is wanted"),
+        (RC, 5, Settings(elements=0), "0 elements; 1 to 1000 are accepted"),
     ],
 )
 def test_bad_input_is_refused(design: Design, samples: int, settings: Settings, message: str):

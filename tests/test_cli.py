@@ -11,6 +11,7 @@ import xarray as xr
 
 from lmu_analog import cli
 from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.cli.app import as_options
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError, SimulatorMissing
 from lmu_analog.output import jobs
@@ -325,3 +326,15 @@ def test_a_script_needs_no_main_guard(tmp_path):
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("3\n", "")
+
+
+@pytest.mark.parametrize(("said", "shown"), [
+    ("r exists; or resumed=True to continue it", "r exists; or --resume to continue it"),
+    ("aware_epochs=0: at least 1 is wanted", "--aware-epochs 0: at least 1 is wanted"),
+    ("plot=: experiment x has no figure", "--plot: experiment x has no figure"),
+    ("record longer, or give skip=", "record longer, or give --skip"),
+    ("choose with --column (column= in Python)", "choose with --column (column= in Python)"),
+    ("a == b and f(x=1) stay, as does order = 3", "a == b and f(x=1) stay, as does order = 3"),
+])  # fmt: skip
+def test_arguments_of_functions_are_named_as_options(said, shown):
+    assert as_options(said) == shown

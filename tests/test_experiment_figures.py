@@ -179,7 +179,7 @@ def test_a_full_disk_takes_the_figure_and_not_the_table(tmp_path, monkeypatch, c
 def test_a_figure_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "f.svg"
     path.write_text("before")
-    with pytest.raises(DesignError, match=r"^--plot .*f\.svg cannot be written: No space left on device$"):
+    with pytest.raises(DesignError, match=r"^plot=.*f\.svg cannot be written: No space left on device$"):
         files.write_figure(SimpleNamespace(savefig=lambda file, **_: half(None, file)), path)
     assert [p.read_text() for p in tmp_path.iterdir()] == ["before"]
 

@@ -96,9 +96,7 @@ def test_a_run_and_its_stored_result_print_the_same_keys(adding, capsys):
 
 
 def test_a_stored_result_is_only_shown_for_its_own_options(adding):
-    with pytest.raises(
-        SimulationError, match="^experiment adding has no stored result; run it without --stored$"
-    ):
+    with pytest.raises(SimulationError, match="^experiment adding has no stored result; run it first$"):
         frame.stored("adding")
     (adding / "adding.json").write_text(json.dumps(frame.execute("adding")))
     assert frame.stored("adding", Options())["result"] == {"sum": 6}

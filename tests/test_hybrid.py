@@ -157,5 +157,5 @@ def test_both_engines_run_the_same_samples_and_are_kept(tmp_path):
     again, same = hybrid(DESIGN, 100, 2, subset=10, store=path, workers=1, resumed=True)
     assert same == found
     assert again.identical(run)
-    with pytest.raises(StoreError, match="run-ngspice.zarr exists; give another name, or --resume"):
+    with pytest.raises(StoreError, match="run-ngspice.zarr exists; give another name, or resumed=True"):
         hybrid(DESIGN, 100, 2, subset=10, store=path)

@@ -82,7 +82,7 @@ def test_a_run_can_be_extended(tmp_path):
 def test_an_existing_store_is_refused(tmp_path):
     monte_carlo(DESIGN, 3, store=tmp_path / "run.zarr")
     before = contents(tmp_path / "run.zarr")
-    with pytest.raises(StoreError, match="exists; give another name, or --resume"):
+    with pytest.raises(StoreError, match="exists; give another name, or resumed=True"):
         monte_carlo(DESIGN, 3, store=tmp_path / "run.zarr")
     assert contents(tmp_path / "run.zarr") == before
 
@@ -152,7 +152,7 @@ def test_a_disk_that_is_full_in_earnest_loses_nothing_complete(tmp_path):
         resource.RLIMIT_FSIZE, (4096, hard)
     )  # the system refuses larger files, as a full disk does
     try:
-        with pytest.raises(SimulationError, match="cannot be written .File too large.*--resume goes on"):
+        with pytest.raises(SimulationError, match="cannot be written .File too large.*resumed=True goes on"):
             store.write([montecarlo.exact_chunk(DESIGN, 0, range(64, 128))])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -189,7 +189,7 @@ def test_a_damaged_file_is_named_and_its_samples_can_be_run_anew(tmp_path, name,
     said = r"has 100 bytes, not \d+; remove \S+ and" if how == "short" else "is missing; remove"
     for attempt in (open_run, lambda p: monte_carlo(DESIGN, 3, seed=1, store=p, resumed=True)):
         with pytest.raises(
-            StoreError, match=f"{name} {said} done/c/0 from it, then --resume runs samples 0 to"
+            StoreError, match=f"{name} {said} done/c/0 from it, then resumed=True runs samples 0 to"
         ):
             attempt(path)
     for remedy in (file, path / "done/c/0"):
@@ -213,7 +213,7 @@ def test_an_extension_that_was_killed_half_way_is_finished(tmp_path):
     path, whole = tmp_path / "run.zarr", tmp_path / "whole.zarr"
     monte_carlo(DESIGN, 3, seed=1, store=path)
     zarr.open_group(path, mode="r+")["profile"].resize((70, 33))
-    with pytest.raises(StoreError, match="an extension of it was interrupted; --resume finishes that"):
+    with pytest.raises(StoreError, match="an extension of it was interrupted; resumed=True finishes that"):
         open_run(path)
     monte_carlo(DESIGN, 70, seed=1, store=path, resumed=True)
     monte_carlo(DESIGN, 70, seed=1, store=whole)
@@ -242,7 +242,7 @@ def test_arrays_of_no_value_are_written_anew(tmp_path):
     whole = contents(path)
     for name in ("sample", "delay"):
         (path / name / "c" / "0").unlink()
-        with pytest.raises(StoreError, match=f"{name}/c/0 is missing; --resume writes it anew"):
+        with pytest.raises(StoreError, match=f"{name}/c/0 is missing; resumed=True writes it anew"):
             open_run(path)
         monte_carlo(DESIGN, 3, seed=1, store=path, resumed=True)
         assert contents(path) == whole
@@ -396,7 +396,7 @@ def test_a_run_that_was_stopped_is_a_smaller_run_and_says_so(tmp_path):
 
 def test_a_run_of_which_nothing_is_done_has_nothing_to_say(tmp_path):
     create(tmp_path / "run.zarr", manifest(DESIGN, seed=1, engine="exact"), 60)
-    with pytest.raises(StoreError, match="run.zarr: 0 of 60 samples done; continue it with --resume"):
+    with pytest.raises(StoreError, match="run.zarr: 0 of 60 samples done; continue it with resumed=True"):
         open_run(tmp_path / "run.zarr")
 
 

@@ -5,8 +5,9 @@ import pytest
 import xarray as xr
 
 from lmu_analog.design import Design
+from lmu_analog.design_keys import KEYS
 from lmu_analog.ensembles.sweep import sweep
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.simulation import simulate
 
 DESIGN = Design(order=3, theta="1 ms", bandwidth="300 Hz")
@@ -58,6 +59,105 @@ def test_an_unknown_parameter_is_refused():
         sweep(DESIGN, {"circuit.colour": ["red"]}, lambda design: 0.0)
 
 
-def test_a_combination_that_is_no_design_is_refused():
-    with pytest.raises(DesignError, match=r"\[memory\] order: order 99 is outside"):
-        sweep(DESIGN, {"order": [3, 99]}, lambda design: 0.0)
+def test_numbers_stay_numbers_and_every_key_has_a_name():
+    grid = sweep(
+        DESIGN.replace(opamp={"gain": 100.0, "gbw": 1e6, "slew": 1e6}, mismatch={"capacitor": "1 %"}),
+        {
+            "mismatch.resistor": ["1 %", "2 %"],
+            "circuit.opamp.gbw": np.array([1e6, 2e6]),
+            "memory.order": np.arange(2, 4),
+            "spec.nrmse": [0.05],
+            "drift.resistor": ["25 ppm"],
+        },
+        lambda design: {
+            "resistor": design.mismatch["resistor"].tolerance,
+            "capacitor": design.mismatch["capacitor"].tolerance,
+            "gbw": design.opamp_model.gbw,
+            "order": design.order,
+            "nrmse": design.nrmse,
+            "drift": design.drift["resistor"].tc1,
+        },
+    )
+    assert grid.sizes["circuit.opamp.gbw"] == 2
+    assert grid["circuit.opamp.gbw"].dtype.kind == "f"
+    assert grid["memory.order"].dtype.kind == "i"
+    at = grid.sel({"mismatch.resistor": "2 %", "circuit.opamp.gbw": 2e6, "memory.order": 3}).squeeze()
+    assert [float(at[name]) for name in ("resistor", "capacitor", "gbw", "order", "nrmse", "drift")] == [
+        0.02, 0.01, 2e6, 3.0, 0.05, 25e-6,
+    ]  # fmt: skip
+
+
+def test_every_key_of_the_design_file_can_be_named():
+    for key in KEYS.values():
+        name = key.name if key.table == key.name else f"{key.table}.{key.name}"
+        kept = sweep(DESIGN, {name: [getattr(DESIGN, field_of(key))]}, lambda design: design.theta)
+        assert kept.value.shape == (1,)
+
+
+def field_of(key):
+    return next(field for field, known in KEYS.items() if known is key)
+
+
+def test_a_combination_that_is_no_design_or_fails_is_nan_with_its_reason():
+    def measure(design):
+        if design.order == 4:
+            raise SimulationError("ngspice fell over")
+        return design.order
+
+    grid = sweep(DESIGN, {"order": [3, 99, 4]}, measure)
+    np.testing.assert_array_equal(grid.value, [3.0, np.nan, np.nan])
+    assert grid.reason.values.tolist() == [
+        "",
+        "[memory] order: order 99 is outside 1 to 64",
+        "ngspice fell over",
+    ]
+
+
+def test_a_grid_without_any_design_is_refused():
+    with pytest.raises(
+        DesignError, match=r"^no combination could be measured: \[memory\] order: order 98 is"
+    ):
+        sweep(DESIGN, {"order": [98, 99]}, lambda design: 0.0)
+
+
+def test_datasets_are_nan_where_a_combination_is_none():
+    grid = sweep(DESIGN, {"order": [2, 99]}, lambda design: simulate(design)[["profile", "window_nrmse"]])
+    assert grid.profile.dims == ("order", "delay")
+    assert np.isnan(grid.profile[1]).all()
+    assert float(grid.window_nrmse[0]) == float(simulate(DESIGN.replace(order=2)).window_nrmse)
+
+
+def window_error(design):
+    return simulate(design)[["profile", "window_nrmse"]]
+
+
+def test_workers_and_a_store_change_nothing(tmp_path):
+    parameters = {"order": [2, 3, 99], "realization": ["legendre", "ladder"]}
+    plain = sweep(DESIGN, parameters, window_error)
+    seen = []
+    stored = sweep(DESIGN, parameters, window_error, workers=2, store=tmp_path / "s", progress=seen.append)
+    xr.testing.assert_identical(stored, plain)
+    assert seen == [1] * 6
+    (tmp_path / "s" / "2.json").unlink()  # as after a kill
+    again = sweep(
+        DESIGN, parameters, window_error, store=str(tmp_path / "s"), resumed=True, progress=seen.append
+    )
+    xr.testing.assert_identical(again, plain)
+    assert seen[6:] == [5, 1]
+
+
+def test_a_store_is_neither_overwritten_nor_mixed(tmp_path):
+    path = tmp_path / "s"
+    sweep(DESIGN, {"order": [2]}, window_error, store=path)
+    with pytest.raises(StoreError, match=r"s exists; give another name, or resumed=True to continue it$"):
+        sweep(DESIGN, {"order": [2]}, window_error, store=path)
+    with pytest.raises(StoreError, match=r"s is of another sweep: its parameters differ; give another name$"):
+        sweep(DESIGN, {"order": [3]}, window_error, store=path, resumed=True)
+    (path / "0.json").write_text("{")
+    with pytest.raises(StoreError, match=r"0\.json is damaged; remove it"):
+        sweep(DESIGN, {"order": [2]}, window_error, store=path, resumed=True)
+
+
+def test_a_measure_that_workers_cannot_import_is_refused():
+    with pytest.raises(DesignError, match="^measure is not a function of a module"):
+        sweep(DESIGN, {"order": [2, 3]}, lambda design: 0.0, workers=2)

@@ -173,7 +173,7 @@ def _run(design: Design, measurement: Measurement, circuit: Circuit, skip: float
     if not 0.0 <= start < span:
         raise DesignError(
             f"the recording lasts {span:.3g} s, of which {start:.3g} s are left out at the start; "
-            "record longer, or give --skip"
+            "record longer, or give skip="
         )
     finest = max(len(time) - 1, int(np.ceil(POINTS_A_WINDOW * span / design.theta - ROUNDING)))
     count = min(finest, MOST_POINTS - 1)

@@ -26,6 +26,7 @@ from lmu_analog.memory.stability import is_stable
 from lmu_analog.mismatch.law import is_sound
 from lmu_analog.simulation import grid
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
+from lmu_analog.units import whole
 
 MOST_SAMPLES = 10_000
 MOST_BITS = 16
@@ -87,8 +88,7 @@ def calibrate(
 def _check(design: Design, samples: int, settings: Settings) -> None:
     if not design.mismatch:
         raise DesignError("no mismatch, so nothing to calibrate: give [mismatch]")
-    if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
-        raise DesignError(f"{shown(samples)} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
+    whole(samples, "samples", low=1, high=MOST_SAMPLES)
     for bits in (settings.bits, settings.trim_bits):
         if bits is not None and not 1 <= bits <= MOST_BITS:
             raise DesignError(f"{shown(bits)} bits; 1 to {MOST_BITS} are accepted")

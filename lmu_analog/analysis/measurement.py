@@ -83,7 +83,7 @@ def read_measurement(path: Path | str, circuit: Circuit, *, column: str | None =
             raise DesignError(f"{path}: two columns are called {name[:40]!r}; give each its own name")
         columns[name] = _scaled(table, k)
     if "input" not in columns:
-        raise DesignError(f"{path}: no column 'input'; columns are {_WANTED}, or choose it with --column")
+        raise DesignError(f"{path}: no column 'input'; columns are {_WANTED}, or choose it with column=")
     given = columns.pop("input")
     if not np.any(given):
         raise DesignError(f"{path}, column 'input': zero throughout; an error relative to it has no meaning")

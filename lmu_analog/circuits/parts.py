@@ -73,7 +73,7 @@ def catalogue() -> dict[str, dict[str, object]]:
     return tomllib.loads(text)
 
 
-def read_parts(path: Path) -> dict[str, dict[str, object]]:
+def read_parts(path: Path | str) -> dict[str, dict[str, object]]:
     """Read a file of parts of one's own, in the form of the catalogue.
 
     A table a part, named by its number: ``gain`` (dB), ``gbw`` (Hz), ``supply`` ([least, most] in total, V)

@@ -1,6 +1,7 @@
 """The program: its table of commands, its exit status, and how it complains."""
 
 import errno
+import re
 import sys
 from typing import Annotated, cast
 
@@ -115,4 +116,17 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 def _complain(text: str) -> None:
-    typer.echo(f"lmu-analog: {readable(text)}", err=True)
+    typer.echo(f"lmu-analog: {readable(as_options(text))}", err=True)
+
+
+def as_options(text: str) -> str:
+    """Name arguments of Python functions, ``resumed=True`` and ``plot=``, as the options of the command line."""
+    text = text.replace("resumed=True", "--resume")
+    text = re.sub(r"^([a-z][a-z_]*)=(?=[^=\s:])", lambda found: f"{_option(found[1])} ", text)
+    return re.sub(
+        r"(?<![\w.])([a-z][a-z_]*)=(?! in Python)(?=[\s,;:.)]|$)", lambda found: _option(found[1]), text
+    )
+
+
+def _option(argument: str) -> str:
+    return f"--{argument.replace('_', '-')}"

@@ -150,12 +150,12 @@ class _Watch:
             self._last_seen = now
         elif now - self._last_seen > PATIENCE:
             raise SimulationError(
-                "the cluster has lost all its workers; what is complete is kept: start workers, then --resume"
+                "the cluster has lost all its workers; what is complete is kept: start workers, then resumed=True"
             )
         return self._known
 
     def _count(self) -> int:
-        gone = "the scheduler is gone; what is complete is kept: start it and its workers, then --resume"
+        gone = "the scheduler is gone; what is complete is kept: start it and its workers, then resumed=True"
         if self._client.status != "running":
             raise SimulationError(gone)
         try:

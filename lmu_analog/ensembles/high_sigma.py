@@ -28,6 +28,7 @@ from lmu_analog.mismatch.law import Mismatch, check_seed, draw
 from lmu_analog.simulation import Engine
 from lmu_analog.theory.first_order import FirstOrder
 from lmu_analog.theory.quadratic import QuadraticForm, beyond, principal, root_between
+from lmu_analog.units import whole
 
 Method = Literal["importance", "scaled-sigma"]
 METHODS: tuple[Method, ...] = ("importance", "scaled-sigma")
@@ -147,8 +148,7 @@ def high_sigma(
     check_seed(seed)
     if method not in METHODS:
         raise DesignError(f"unknown method {shown(method)}; known are {', '.join(METHODS)}")
-    if isinstance(samples, bool) or not isinstance(samples, int) or not LEAST <= samples <= MOST:
-        raise DesignError(f"{shown(samples)} samples; a whole number from {LEAST} to {MOST} is accepted")
+    samples = whole(samples, "samples", low=LEAST, high=MOST)
     theory, limit = _checked(design)
     form, axes = principal(theory)
     twist, directions = _tuned(design, form, axes, seed=seed)

@@ -23,6 +23,7 @@ from lmu_analog.ensembles.montecarlo import Engine, check_numbers, monte_carlo
 from lmu_analog.errors import DesignError, SimulationError, StoreError, shown
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import FAILED, GOOD
+from lmu_analog.units import is_whole
 
 FEWEST = 10  # pairs; a slope and a spread from fewer say little
 BOUND = 0.05  # of ngspice's error: the engines disagree beyond it
@@ -141,7 +142,7 @@ def hybrid(
     ngspice.require()
     path = None if store is None else beside(Path(store))
     if path is not None and path.exists() and not resumed:
-        raise StoreError(f"{path} exists; give another name, or --resume to continue it")
+        raise StoreError(f"{path} exists; give another name, or resumed=True to continue it")
     ensemble = partial(monte_carlo, workers=workers, scheduler=scheduler, progress=progress)
     run = ensemble(design, samples, seed, engine=engine, store=store, resumed=resumed)
     again = path is not None and path.exists()
@@ -152,7 +153,7 @@ def hybrid(
 def check_subset(subset: int, samples: int) -> None:
     """Refuse a subset beyond the samples, or too small to say anything."""
     check_numbers(samples, None)
-    if isinstance(subset, bool) or not isinstance(subset, int) or not FEWEST <= subset <= samples:
+    if not is_whole(subset) or not FEWEST <= subset <= samples:
         raise DesignError(
             f"hybrid {shown(subset)}: of {samples} samples ngspice can run {FEWEST} to {samples}; "
             "give a number between"

@@ -34,12 +34,14 @@ from lmu_analog.spice import ngspice
 from lmu_analog.storage.layout import CHUNK, MOST_SAMPLES
 from lmu_analog.storage.reasons import code_of
 from lmu_analog.storage.store import Results, Store, extend, failed, manifest, opened
+from lmu_analog.units import whole
 
 Engine = Literal["exact", "nonlinear", "ngspice"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 SAMPLE_TIMEOUT = 600.0  # s for one ngspice sample; the slowest measured (order 48, slewing) took 12
 CHUNK_TIMEOUT = 3600.0  # s for a chunk of the exact engine
 FLUSH_SECONDS = 1.0
+MOST_WORKERS = 1024
 POOL_WORTH = 5.0  # s of work left that make starting processes (over a second) worth it
 
 
@@ -137,15 +139,12 @@ def monte_carlo(
         return _dataset(kept, gathered, sizes[-1], described).assign_attrs(warnings=warned)
 
 
-def check_numbers(samples: int, workers: int | None) -> tuple[int, int]:
+def check_numbers(samples: object, workers: object) -> tuple[int, int]:
     """Refuse numbers of samples and workers beyond sense; no number of workers means all processors."""
-    if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
-        raise DesignError(f"{shown(samples)} samples; a whole number from 1 to {MOST_SAMPLES} is accepted")
+    samples = whole(samples, "samples", low=1, high=MOST_SAMPLES)
     if workers is None:
         return samples, processors()
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024:
-        raise DesignError(f"{shown(workers)} workers; a whole number from 1 to 1024 is accepted")
-    return samples, workers
+    return samples, whole(workers, "workers", low=1, high=MOST_WORKERS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,10 +40,10 @@ class Options:
 
     def __post_init__(self) -> None:
         if not SHORTEST <= self.steps <= LONGEST:
-            raise DesignError(f"--steps {self.steps}: a delay of {SHORTEST} to {LONGEST} steps is wanted")
+            raise DesignError(f"steps={self.steps}: a delay of {SHORTEST} to {LONGEST} steps is wanted")
         for name, least in (("signals", 2), ("epochs", 0), ("seed", 0)):
             if getattr(self, name) < least:
-                raise DesignError(f"--{name} {getattr(self, name)}: a whole number from {least} up is wanted")
+                raise DesignError(f"{name}={getattr(self, name)}: a whole number from {least} up is wanted")
 
 
 def lengths(steps: int) -> list[int]:

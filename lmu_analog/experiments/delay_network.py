@@ -69,7 +69,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("circuits", "many"):
             if getattr(self, name) < 1:
-                raise DesignError(f"--{name} {getattr(self, name)}: at least one circuit is wanted")
+                raise DesignError(f"{name}={getattr(self, name)}: at least one circuit is wanted")
 
 
 def signal(seed: int = 0) -> Tones:

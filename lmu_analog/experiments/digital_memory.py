@@ -39,7 +39,7 @@ class Options:
         check_order(self.order)
         if self.realization not in REALIZATIONS or self.realization in WITHOUT:
             known = ", ".join(name for name in REALIZATIONS if name not in WITHOUT)
-            raise DesignError(f"--realization {self.realization!r}: known ones are {known}")
+            raise DesignError(f"realization={self.realization!r}: known ones are {known}")
 
 
 def run(options: Options, progress: Progress) -> dict[str, Any]:

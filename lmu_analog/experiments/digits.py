@@ -31,7 +31,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
-            raise DesignError(f"--seeds {self.seeds}: at least one is wanted")
+            raise DesignError(f"seeds={self.seeds}: at least one is wanted")
 
 
 def networks() -> dict[str, Any]:

@@ -65,7 +65,7 @@ def check(name: str, path: Path) -> None:
     """
     check_figure(path)
     if name not in FIGURES:
-        raise DesignError(f"--plot: experiment {name} has no figure; leave it out")
+        raise DesignError(f"plot=: experiment {name} has no figure; leave it out")
 
 
 def draw(name: str, result: dict[str, Any], path: Path) -> Path:

@@ -173,7 +173,7 @@ def stored(name: str, options: Any = None) -> dict[str, Any]:
     module = module_of(name)
     path = STORED / f"{name}.json"
     if not path.exists():
-        raise SimulationError(f"experiment {name} has no stored result; run it without --stored")
+        raise SimulationError(f"experiment {name} has no stored result; run it first")
     try:
         content = json.loads(path.read_text("utf-8"))
     except ValueError as error:
@@ -184,7 +184,7 @@ def stored(name: str, options: Any = None) -> dict[str, Any]:
     result = part(content["result"], options) if part else None
     if result is None:
         raise DesignError(
-            f"the stored run is of {content['command']!r}; leave out the other options, or --stored to run it"
+            f"the stored run is of {content['command']!r}; leave out the other options, or run it anew"
         )
     return {**content, "result": result}
 

@@ -96,7 +96,7 @@ class Subject:
         design = self.hardware.design(0.0)
         if build(design).clock is not None:
             raise DesignError(
-                f"--family {design.family}: it has a clock of its own; take one in continuous time"
+                f"family={design.family}: it has a clock of its own; take one in continuous time"
             )
         if self.whole_cells:
             build(design.replace(family="active-rc"))

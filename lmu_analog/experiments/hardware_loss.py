@@ -61,11 +61,9 @@ class Options:
             ("seed", 0),
         ):
             if getattr(self, name) < least:
-                raise DesignError(
-                    f"--{name.replace('_', '-')} {getattr(self, name)}: at least {least} is wanted"
-                )
+                raise DesignError(f"{name}={getattr(self, name)}: at least {least} is wanted")
         if not self.mismatch or not all(0.0 <= m < 1.0 for m in self.mismatch):
-            raise DesignError("--mismatch: fractions from 0 to below 1 with commas between them are wanted")
+            raise DesignError("mismatch=: fractions from 0 to below 1 with commas between them are wanted")
 
 
 def run(options: Options, progress: Progress) -> dict[str, Any]:

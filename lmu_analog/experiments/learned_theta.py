@@ -28,11 +28,11 @@ class Options:
 
     def __post_init__(self) -> None:
         if not 10.0 <= self.delay <= 10_000.0:
-            raise DesignError(f"--delay {self.delay:g}: 10 to 10000 steps are wanted")
+            raise DesignError(f"delay={self.delay:g}: 10 to 10000 steps are wanted")
         if not self.starts or not all(0.0 < s < float("inf") for s in self.starts):
-            raise DesignError("--starts: numbers above 0 with commas between them are wanted")
+            raise DesignError("starts=: numbers above 0 with commas between them are wanted")
         if self.steps < 1:
-            raise DesignError(f"--steps {self.steps}: at least one is wanted")
+            raise DesignError(f"steps={self.steps}: at least one is wanted")
 
 
 def run(options: Options, progress: Progress) -> dict[str, Any]:

@@ -46,13 +46,11 @@ class Options:
     def __post_init__(self) -> None:
         for name, least in (("series", 8), ("piece", 2 * AHEAD), ("washout", 0), ("epochs", 1), ("seeds", 1)):
             if getattr(self, name) < least:
-                raise DesignError(f"--{name} {getattr(self, name)}: at least {least} is wanted")
+                raise DesignError(f"{name}={getattr(self, name)}: at least {least} is wanted")
         if self.length < max(self.piece, 2 * FIRST):
-            raise DesignError(f"--length {self.length}: at least {max(self.piece, 2 * FIRST)} is wanted")
+            raise DesignError(f"length={self.length}: at least {max(self.piece, 2 * FIRST)} is wanted")
         if self.washout >= self.piece - AHEAD:
-            raise DesignError(
-                f"--washout {self.washout}: less than {self.piece - AHEAD} is wanted, the piece"
-            )
+            raise DesignError(f"washout={self.washout}: less than {self.piece - AHEAD} is wanted, the piece")
 
 
 def networks() -> dict[str, Any]:

@@ -37,9 +37,9 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("channel", "state"):
             if len(getattr(self, name)) < 2:
-                raise DesignError(f"--{name}: two numbers or more are wanted, for a slope")
+                raise DesignError(f"{name}=: two numbers or more are wanted, for a slope")
         if self.trials < 1:
-            raise DesignError(f"--trials {self.trials}: at least one is wanted")
+            raise DesignError(f"trials={self.trials}: at least one is wanted")
 
 
 def run(options: Options, progress: Progress) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("epochs", "seeds"):
             if getattr(self, name) < 1:
-                raise DesignError(f"--{name} {getattr(self, name)}: at least one is wanted")
+                raise DesignError(f"{name}={getattr(self, name)}: at least one is wanted")
 
 
 def networks() -> dict[str, Any]:

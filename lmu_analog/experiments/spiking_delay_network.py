@@ -81,9 +81,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.networks < 1:
-            raise DesignError(f"--networks {self.networks}: at least one is wanted")
+            raise DesignError(f"networks={self.networks}: at least one is wanted")
         if not 0.5 <= self.seconds <= 1000.0:
-            raise DesignError(f"--seconds {self.seconds:g}: 0.5 to 1000 are wanted")
+            raise DesignError(f"seconds={self.seconds:g}: 0.5 to 1000 are wanted")
 
 
 def run(options: Options, progress: Progress) -> dict[str, Any]:

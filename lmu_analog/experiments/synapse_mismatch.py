@@ -59,7 +59,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("samples", "many", "readouts"):
             if getattr(self, name) < 1:
-                raise DesignError(f"--{name} {getattr(self, name)}: at least one is wanted")
+                raise DesignError(f"{name}={getattr(self, name)}: at least one is wanted")
 
 
 def run(options: Options, progress: Progress) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.mismatch.groups import Shared, shared_draws
 from lmu_analog.mismatch.selection import Selection, Target, acting
+from lmu_analog.units import is_whole
 
 HIGHEST_SEED = 2**63 - 1
 BLOCK = 4  # 64-bit words that one step of a Philox counter gives
@@ -97,16 +98,16 @@ def _columns(circuit: Circuit, mismatch: Mismatch) -> _Columns:
     return _Columns((*names, *shared.names), parameter, classes, lots, acts, shared)
 
 
-def check_seed(seed: int) -> int:
+def check_seed(seed: object) -> int:
     """Refuse a seed that is no whole number from 0 to 2^63 - 1."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= HIGHEST_SEED:
+    if not is_whole(seed) or not 0 <= seed <= HIGHEST_SEED:
         raise DesignError(f"seed {shown(seed)} is no whole number from 0 to 2^63 - 1")
     return int(seed)
 
 
-def check_index(index: int) -> int:
+def check_index(index: object) -> int:
     """Refuse a sample that is none of any ensemble."""
-    if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < MOST_SAMPLES:
+    if not is_whole(index) or not 0 <= index < MOST_SAMPLES:
         raise DesignError(f"sample {shown(index)} is no whole number from 0 to {MOST_SAMPLES - 1}")
     return int(index)
 

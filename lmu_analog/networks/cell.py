@@ -22,6 +22,7 @@ from lmu_analog.memory.legendre import coefficients
 from lmu_analog.memory.reference import Method
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.networks.weights import METHODS, Weights
+from lmu_analog.units import is_whole
 
 HIGHEST_ORDER = 1024  # of a software memory; a circuit ends at 64
 
@@ -55,12 +56,10 @@ class Memory:
     method: str = "zoh"
 
     def __post_init__(self) -> None:
-        if isinstance(self.order, bool) or not isinstance(self.order, int | np.integer):
+        if not is_whole(self.order) or not 1 <= self.order <= HIGHEST_ORDER:
             raise DesignError(
                 f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {shown(self.order)}"
             )
-        if not 1 <= self.order <= HIGHEST_ORDER:
-            raise DesignError(f"order must be a whole number from 1 to {HIGHEST_ORDER}, not {self.order}")
         for name in ("theta", "dt"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise DesignError(f"{name} must be a positive number, not {getattr(self, name)}")

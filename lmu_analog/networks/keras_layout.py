@@ -9,11 +9,17 @@ far as there are any.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lmu_analog.errors import DesignError
+from lmu_analog.networks.cell import HIGHEST_ORDER
 from lmu_analog.networks.weights import Weights
+from lmu_analog.units import whole
+
+HIDDEN = ("hidden kernel", "hidden recurrent_kernel", "hidden bias")
+OTHER_CELLS = {3: "a GRUCell", 4: "an LSTMCell"}  # by the number of gates that share its kernel
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,9 @@ class Connections:
         Of the memory's input; the hidden cell always has one here.
     trainable_theta : bool
         Whether 1/theta is among the weights.
+    hidden_cell : bool
+        False for a layer made with ``hidden_cell=None``, whose output is the memory itself (and the input, with
+        ``input_to_hidden``): its weights have no hidden units.
     """
 
     hidden_to_memory: bool = False
@@ -35,6 +44,7 @@ class Connections:
     input_to_hidden: bool = False
     use_bias: bool = False
     trainable_theta: bool = False
+    hidden_cell: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,18 +55,19 @@ class Connections:
             "memory's recurrent_kernel": self.memory_to_memory,
         }
         there = (name for name, switched_on in optional.items() if switched_on)
-        return ("hidden kernel", "hidden recurrent_kernel", "hidden bias", "memory's kernel", *there)
+        hidden = HIDDEN if self.hidden_cell else ()
+        return (*hidden, "memory's kernel", *there)
 
 
 def from_keras_lmu(
-    arrays: Sequence[np.ndarray],
+    arrays: Sequence[Any],  # they come from elsewhere: what they hold is checked below
     connections: Connections = Connections(),  # noqa: B008  # frozen
     *,
     theta: float,
     order: int,
     method: str = "zoh",
 ) -> Weights:
-    """Take the weights of a keras-lmu layer whose hidden cell is a ``SimpleRNNCell`` with tanh.
+    """Take the weights of a keras-lmu layer whose hidden cell is a ``SimpleRNNCell`` with tanh, or None.
 
     Parameters
     ----------
@@ -74,16 +85,28 @@ def from_keras_lmu(
     Raises
     ------
     DesignError
-        If there are more or fewer arrays than the connections say, or a shape does not fit; the axis is named.
+        If there are more or fewer arrays than the connections say, one is no array of real numbers, the hidden cell
+        is another one, or a shape does not fit; the array and the axis are named.
     """
+    order = whole(order, "coefficients (order)", low=1, high=HIGHEST_ORDER)
+    if connections.hidden_to_memory and not connections.hidden_cell:
+        raise DesignError(
+            "hidden_to_memory without a hidden cell: keras-lmu has no such layer; leave one out"
+        )
     names = connections.names
     if len(arrays) != len(names):
         raise DesignError(
             f"{len(arrays)} arrays given; these connections make {len(names)}: {', '.join(names)}"
+            f"{'' if len(arrays) < len(names) else '; a cell other than SimpleRNNCell has more'}"
         )
-    found = {name: np.asarray(array, float) for name, array in zip(names, arrays, strict=True)}
-    kernel, hidden = (_matrix(name, found[name]) for name in ("memory's kernel", "hidden kernel"))
-    units, features = hidden.shape[1], kernel.shape[1] * order
+    found = {name: _numbers(name, array) for name, array in zip(names, arrays, strict=True)}
+    kernel = _matrix("memory's kernel", found["memory's kernel"])
+    features = kernel.shape[1] * order
+    if not connections.hidden_cell:
+        found |= dict(zip(HIDDEN, _no_units(kernel, features, connections), strict=True))
+    hidden = _matrix("hidden kernel", found["hidden kernel"])
+    _check_cell(_matrix("hidden recurrent_kernel", found["hidden recurrent_kernel"]))
+    units = hidden.shape[1]
     inputs = kernel.shape[0] - (units if connections.hidden_to_memory else 0)
     if inputs < 1:
         raise DesignError(
@@ -93,6 +116,8 @@ def from_keras_lmu(
         axis = "memories*order + inputs" if connections.input_to_hidden else "memories*order"
         raise DesignError(f"hidden kernel: axis 0 ({axis}) has length {len(hidden)}, not {rows}")
     trained = found.get("theta_inv")
+    if trained is not None and trained.size != 1:
+        raise DesignError(f"theta_inv has shape {trained.shape}; one number is wanted")
     return Weights(
         input_encoders=kernel[:inputs],
         hidden_encoders=kernel[inputs:]
@@ -102,11 +127,39 @@ def from_keras_lmu(
         input_kernel=hidden[features:] if connections.input_to_hidden else np.zeros((inputs, units)),
         hidden_kernel=found["hidden recurrent_kernel"],
         memory_kernel=hidden[:features],
-        theta=theta if trained is None else float(1.0 / trained),
+        theta=theta if trained is None else 1.0 / trained.item(),
         bias=found["hidden bias"],
         memory_bias=found.get("memory's bias"),
         method=method,
     )
+
+
+def _numbers(name: str, given: object) -> np.ndarray:
+    try:
+        array = np.asarray(given)
+    except ValueError:  # lists of different lengths
+        raise DesignError(
+            f"{name} is ragged: its rows differ in length; an array of numbers is wanted"
+        ) from None
+    if array.dtype.kind not in "iuf":
+        raise DesignError(f"{name} holds {array.dtype} values; real numbers are wanted")
+    return array.astype(float)
+
+
+def _no_units(kernel: np.ndarray, features: int, connections: Connections) -> tuple[np.ndarray, ...]:
+    """Give kernels and bias of no hidden units."""
+    rows = features + (len(kernel) if connections.input_to_hidden else 0)
+    return np.zeros((rows, 0)), np.zeros((0, 0)), np.zeros(0)
+
+
+def _check_cell(recurrent: np.ndarray) -> None:
+    """Refuse the kernels of another hidden cell: theirs are several gates wide."""
+    units, width = recurrent.shape
+    if units and width != units and width % units == 0 and width // units in OTHER_CELLS:
+        raise DesignError(
+            f"hidden recurrent_kernel has shape {recurrent.shape}, that of {OTHER_CELLS[width // units]} of {units} "
+            "units; a SimpleRNNCell with tanh, or no hidden cell, is wanted"
+        )
 
 
 def _matrix(name: str, array: np.ndarray) -> np.ndarray:
@@ -136,10 +189,11 @@ def to_keras_lmu(weights: Weights, connections: Connections) -> list[np.ndarray]
         if np.any(array) and not getattr(connections, option):
             raise DesignError(f"these weights need a keras-lmu layer with {option}=True")
     has = connections
+    if w.hidden and not has.hidden_cell:
+        raise DesignError(f"these weights have {w.hidden} hidden units; a layer with a hidden cell is wanted")
+    kernel = np.concatenate([w.memory_kernel, w.input_kernel]) if has.input_to_hidden else w.memory_kernel
     return [
-        np.concatenate([w.memory_kernel, w.input_kernel]) if has.input_to_hidden else w.memory_kernel,
-        w.hidden_kernel,
-        np.asarray(w.bias),
+        *([kernel, w.hidden_kernel, np.asarray(w.bias)] if has.hidden_cell else []),
         np.concatenate([w.input_encoders, w.hidden_encoders]) if has.hidden_to_memory else w.input_encoders,
         *([bias] if has.use_bias else []),
         *([np.asarray(w.dt / w.theta)] if has.trainable_theta else []),

@@ -43,7 +43,8 @@ MOST_ARRAYS = 10_000
 class Weights:
     """The weights of one layer: u = e_x.x + e_h.h + e_m.m + b_m, h = tanh(W_x x + W_h h + W_m m + b).
 
-    They come from files and other programs: shapes and values are checked here, and errors name the axis.
+    They come from files and other programs: shapes and values are checked here, and errors name the axis. A layer
+    may have no hidden units: its output is then the memories.
 
     Attributes
     ----------
@@ -155,7 +156,7 @@ def _measure(lengths: dict[str, tuple[int, str]], place: tuple[str, int, str], l
     """Remember or compare the length of one axis; the order follows from the product with it."""
     name, k, axis = place
     where = f"{name}: axis {k} ({axis})"
-    if length == 0:
+    if length == 0 and axis != "hidden":  # a layer without hidden units is a memory alone
         raise DesignError(f"{where} is empty")
     known, origin = lengths.setdefault(axis, (length, name))
     if length != known:
@@ -167,7 +168,7 @@ def _measure(lengths: dict[str, tuple[int, str]], place: tuple[str, int, str], l
         lengths.setdefault("order", (length // memories, name))
 
 
-def to_npz(path: Path, weights: Weights) -> Path:
+def to_npz(path: Path | str, weights: Weights) -> Path:
     """Write weights to a NumPy archive, under their own names.
 
     Raises
@@ -175,6 +176,7 @@ def to_npz(path: Path, weights: Weights) -> Path:
     DesignError
         If the file cannot be written.
     """
+    path = Path(path)
     return write_archive(path, to_arrays(weights))
 
 
@@ -184,7 +186,7 @@ def to_arrays(weights: Weights) -> dict[str, np.ndarray]:
     return {name: np.asarray(v) for name, v in given.items() if v is not None}
 
 
-def write_archive(path: Path, content: dict[str, Any]) -> Path:
+def write_archive(path: Path | str, content: dict[str, Any]) -> Path:
     """Write arrays to a NumPy archive that is whole or not there.
 
     Raises
@@ -192,12 +194,13 @@ def write_archive(path: Path, content: dict[str, Any]) -> Path:
     DesignError
         If the file cannot be written.
     """
+    path = Path(path)
     with whole_file(path) as half, half.open("wb") as file:
         np.savez(file, **content)
     return path
 
 
-def from_npz(path: Path) -> Weights:
+def from_npz(path: Path | str) -> Weights:
     """Read weights from a NumPy archive as ``to_npz`` writes it; other arrays in it are refused.
 
     Raises
@@ -205,6 +208,7 @@ def from_npz(path: Path) -> Weights:
     DesignError
         If the file is missing, no archive, or its arrays are not those of one layer.
     """
+    path = Path(path)
     return from_arrays(read_archive(path), path)
 
 
@@ -233,7 +237,7 @@ def from_arrays(content: dict[str, np.ndarray], origin: Path | str) -> Weights:
         raise DesignError(f"{origin}: {error}") from error
 
 
-def read_archive(path: Path) -> dict[str, np.ndarray]:
+def read_archive(path: Path | str) -> dict[str, np.ndarray]:
     """Read all arrays of a NumPy archive.
 
     Raises

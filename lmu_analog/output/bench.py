@@ -31,15 +31,15 @@ SCORES = ("nrmse", "simulated_nrmse", "truncation_nrmse", "difference_nrmse", "c
 
 def bench(
     design: Design,
-    measured: Path,
+    measured: Path | str,
     *,
     column: str | None = None,
-    run: Path | None = None,
+    run: Path | str | None = None,
     sample: int | None = None,
     seed: int = 0,
     sampling: Sampling = "random",
     skip: float | None = None,
-    plot: Path | None = None,
+    plot: Path | str | None = None,
 ) -> dict[str, Any]:
     """Score a recording of a design's circuit; draw it if asked.
 
@@ -63,6 +63,9 @@ def bench(
     dict
         For JSON.
     """
+    plot = None if plot is None else Path(plot)
+    run = None if run is None else Path(run)
+    measured = Path(measured)
     check_figure(plot)
     circuit = build(design)
     if sample is not None:
@@ -82,7 +85,7 @@ def bench(
 def _run_of(path: Path, design: Design) -> xr.Dataset:
     run = open_run(path)
     if run.attrs.get("design") != design.digest:
-        raise DesignError(f"--run {path} is of another design; run montecarlo anew for this one")
+        raise DesignError(f"run={path} is of another design; run montecarlo anew for this one")
     return run
 
 
@@ -186,8 +189,9 @@ def plot_errors(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     return style.finish(ax, style.SIDE_LEGEND)
 
 
-def save(result: xr.Dataset, path: Path) -> Path:
+def save(result: xr.Dataset, path: Path | str) -> Path:
     """Draw channels and errors; SVG, PNG or PDF by the suffix."""
+    path = Path(path)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 6.5), layout="constrained")

@@ -63,7 +63,7 @@ def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> str:
 
 def write_deck(
     design: Design,
-    path: Path,
+    path: Path | str,
     *,
     sample: int | None = None,
     seed: int = 0,
@@ -71,6 +71,7 @@ def write_deck(
     dialect: Dialect = "ngspice",
 ) -> list[Path]:
     """Write one deck, and beside it the recording if that is too long to stand in it; give the files."""
+    path = Path(path)
     text = deck_text(design, sample=sample, seed=seed, sampling=sampling, dialect=dialect)
     written = [write_text(path, text)]
     return written + _write_recording(design, path.parent)
@@ -78,7 +79,7 @@ def write_deck(
 
 def write_decks(
     design: Design,
-    folder: Path,
+    folder: Path | str,
     *,
     samples: range,
     seed: int = 0,
@@ -94,6 +95,7 @@ def write_decks(
     """
     check_index(samples.start)
     check_index(samples.stop - 1)
+    folder = Path(folder)
     if len(samples) > MOST_DECKS:
         raise DesignError(f"{len(samples)} decks are more than {MOST_DECKS}; give a shorter range")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -119,5 +121,5 @@ def sample_range(text: str) -> range:
     first, colon, last = text.partition(":")
     numbers = first.isdecimal() and last.isdecimal() and max(len(first), len(last)) <= DIGITS
     if not colon or not numbers or int(first) >= int(last):
-        raise DesignError(f"--samples {shown(text)}: two rising numbers A:B are wanted, for example 0:100")
+        raise DesignError(f"samples={shown(text)}: two rising numbers A:B are wanted, for example 0:100")
     return range(int(first), int(last))

@@ -39,8 +39,9 @@ def electrocardiogram() -> np.ndarray:
     return np.column_stack([np.arange(len(volts)) / SAMPLE_RATE, PEAK * volts / np.abs(volts).max()])
 
 
-def main(folder: Path) -> None:
+def main(folder: Path | str) -> None:
     """Write the recording and a design for it into the folder, and do the main job."""
+    folder = Path(folder)
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     rows = "".join(f"{t!r},{v!r}\n" for t, v in electrocardiogram().tolist())

@@ -39,13 +39,13 @@ def simulate_one(
     design: Design,
     engine: Engine,
     *,
-    recording: Path | None = None,
+    recording: Path | str | None = None,
     column: str | None = None,
     channel: int | None = None,
     sample: int | None = None,
     seed: int = 0,
     sampling: Sampling = "random",
-    plot: Path | None = None,
+    plot: Path | str | None = None,
 ) -> xr.Dataset:
     """Run a design, or one of its mismatch samples, with its own signal or a recording; draw it if asked.
 
@@ -53,9 +53,11 @@ def simulate_one(
     a sample with the design's own signal is that of the sample in an ensemble, to the last bit. ``column`` or
     ``channel`` chooses among several of the recording.
     """
+    plot = None if plot is None else Path(plot)
+    recording = None if recording is None else Path(recording)
     if recording is None and (column, channel) != (None, None):
         raise DesignError(
-            "--column and --channel choose from --input, and there is none; put them into [signal]"
+            "column= and channel= choose from input=, and there is none; put them into [signal]"
         )
     check_figure(plot)
     circuit = build(design)
@@ -88,7 +90,7 @@ def _with_errors_of_run(
 
 def stored_ensemble(
     design: Design,
-    path: Path,
+    path: Path | str,
     *,
     samples: int,
     seed: int,
@@ -106,6 +108,7 @@ def stored_ensemble(
 
     With a subset, ngspice runs that many of the first samples too.
     """
+    path = Path(path)
     taken_over = finished(path, samples) if resumed else 0
     if progress:
         progress(taken_over)
@@ -148,8 +151,9 @@ def against_theory(run: xr.Dataset, design: Design) -> Comparison | None:
     return compare(run, theory, nominal=nominal)
 
 
-def save_overview(result: xr.Dataset, path: Path) -> Path:
+def save_overview(result: xr.Dataset, path: Path | str) -> Path:
     """Draw delayed input and estimate, one window, and the error over it; SVG, PNG or PDF by the suffix."""
+    path = Path(path)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 9.0), layout="constrained")

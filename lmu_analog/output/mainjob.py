@@ -38,7 +38,7 @@ def steps(samples: int) -> int:
 
 def run(
     design: Design,
-    folder: Path,
+    folder: Path | str,
     *,
     samples: int = 200,
     seed: int = 0,
@@ -75,6 +75,7 @@ def run(
     SimulatorMissing
         Without ngspice, before anything is written.
     """
+    folder = Path(folder)
     advance = progress or (lambda _: None)
     check_numbers(samples, workers)
     ngspice.require()

@@ -69,7 +69,7 @@ def as_svg(circuit: Circuit, what: What | Literal["all"] = "all") -> str:
     return re.sub(r"(<title )", rf"{INK_ALONE}\1", element, count=1) + "\n"
 
 
-def write_drawing(circuit: Circuit, path: Path, *, what: What | Literal["all"] = "all") -> Path:
+def write_drawing(circuit: Circuit, path: Path | str, *, what: What | Literal["all"] = "all") -> Path:
     """Write drawings as SVG, PNG or PDF, by the ending of the file's name.
 
     Raises
@@ -77,6 +77,7 @@ def write_drawing(circuit: Circuit, path: Path, *, what: What | Literal["all"] =
     DesignError
         If the ending is another, or the file cannot be written.
     """
+    path = Path(path)
     if path.suffix.lower() not in ENDINGS:
         raise DesignError(f"-o {path}: drawings are {', '.join(ENDINGS)}; give one of these endings")
     if path.suffix.lower() == ".svg":

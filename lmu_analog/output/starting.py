@@ -17,9 +17,9 @@ FIRST_LIMIT = "10 %"
 
 def new_design(
     asked: dict[str, object],
-    path: Path,
+    path: Path | str,
     *,
-    recording: Path | None = None,
+    recording: Path | str | None = None,
     column: str | None = None,
     channel: int | None = None,
 ) -> Design:
@@ -42,10 +42,12 @@ def new_design(
     DesignError
         If a figure is wrong, or the file exists or cannot be written.
     """
+    recording = None if recording is None else Path(recording)
+    path = Path(path)
     if path.exists():
         raise DesignError(f"{path} exists; give another name, or remove it first")
     if recording is None and (column, channel) != (None, None):
-        raise DesignError("--column and --channel choose from --input, and there is none; give it")
+        raise DesignError("column= and channel= choose from input=, and there is none; give it")
     fields = {"mismatch": FIRST_MISMATCH, "nrmse": FIRST_LIMIT, **asked}
     if recording is not None:
         amplitude = float(Design(order=1).amplitude)
@@ -55,10 +57,10 @@ def new_design(
         measured = {"file": recording, "amplitude": amplitude if scaled else heard.peak, "bandwidth": band}
         measured |= {"column": column, "channel": channel}
         if not band and asked.get("bandwidth") is None:
-            raise DesignError(f"{recording} is constant, so it has no bandwidth; give --bandwidth")
+            raise DesignError(f"{recording} is constant, so it has no bandwidth; give bandwidth=")
         fields = {**measured, **fields}
     if "error" in fields and "order" in fields:
-        raise DesignError("both --order and --error are given; the error chooses the order, give one of them")
+        raise DesignError("both order= and error= are given; the error chooses the order, give one of them")
     if "error" not in fields:
         fields = {"order": FIRST_ORDER, **fields}
     design = Design(**fields)  # type: ignore[arg-type]

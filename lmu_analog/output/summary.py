@@ -38,7 +38,7 @@ def ensemble(
     nominal: float,
     seconds: float,
     resumed: int,
-    path: Path | None,
+    path: Path | str | None,
     until: str | None = None,
     both: Hybrid | None = None,
     theory: Comparison | None = None,
@@ -69,6 +69,7 @@ def ensemble(
     rounding : float, optional
         Largest relative error of single precision, where that was chosen.
     """
+    path = None if path is None else Path(path)
     return {
         "engine": run.attrs["engine"],
         "sampling": run.attrs.get("sampling", "random"),

@@ -22,7 +22,7 @@ DRAWN = 20  # elements in the plot
 LISTED = 12  # elements in the terminal
 
 
-def sensitivity(design: Design, *, plot: Path | None = None) -> dict[str, Any]:
+def sensitivity(design: Design, *, plot: Path | str | None = None) -> dict[str, Any]:
     """Give what first-order theory says about a design, with mismatch or without; draw it if asked.
 
     Parameters
@@ -31,6 +31,7 @@ def sensitivity(design: Design, *, plot: Path | None = None) -> dict[str, Any]:
     plot : Path, optional
         Of a figure of the twenty elements that matter most.
     """
+    plot = None if plot is None else Path(plot)
     check_figure(plot)
     theory = first_order(design)
     found = elements(design, theory)

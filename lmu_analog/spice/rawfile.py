@@ -7,7 +7,7 @@ import numpy as np
 from lmu_analog.errors import SimulationError
 
 
-def read_raw(path: Path) -> dict[str, np.ndarray]:
+def read_raw(path: Path | str) -> dict[str, np.ndarray]:
     """Read the only plot of a raw file: vector name to values, complex for an AC analysis.
 
     Raises
@@ -15,6 +15,7 @@ def read_raw(path: Path) -> dict[str, np.ndarray]:
     SimulationError
         If the file is missing, cut short, or holds another number of plots than one.
     """
+    path = Path(path)
     if not path.is_file():
         raise SimulationError("ngspice wrote no results")
     header, mark, data = path.read_bytes().partition(b"Binary:\n")

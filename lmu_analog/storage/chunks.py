@@ -178,7 +178,7 @@ def _broken(
     remedy = " and ".join(dict.fromkeys([*([] if gone else [str(file)]), *marks]))
     samples = f"runs samples {chunk * FILE} to {chunk * FILE + FILE - 1} anew" if marks else "writes it anew"
     first = f"remove {remedy} from it, then " if remedy else ""
-    return StoreError(f"{path} is damaged: {file} {how}; {first}--resume {samples}")
+    return StoreError(f"{path} is damaged: {file} {how}; {first}resumed=True {samples}")
 
 
 def _file(name: str, array: "zarr.Array[Any]", chunk: int) -> Path:

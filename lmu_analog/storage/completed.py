@@ -30,7 +30,7 @@ def of_planned(run: xr.Dataset, planned: int, name: str = "this run") -> xr.Data
     """
     done = run.sizes["sample"]
     if not done:
-        raise StoreError(f"{name}: 0 of {planned} samples done; continue it with --resume (resumed=True)")
+        raise StoreError(f"{name}: 0 of {planned} samples done; continue it with resumed=True")
     if done == planned:
         return run
     # The nonlinear engine leaves the samples that it cannot do to ngspice, after all others.

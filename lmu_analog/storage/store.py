@@ -105,7 +105,7 @@ class Store:
                 update(array_of(self.group, name), samples, values)
         except OSError as error:
             raise SimulationError(
-                f"{self.path}: cannot be written ({_why(error)}); the samples before are kept, and --resume "
+                f"{self.path}: cannot be written ({_why(error)}); the samples before are kept, and resumed=True "
                 "goes on from there"
             ) from error
 
@@ -169,7 +169,7 @@ def create(path: Path, described: dict[str, str | int | float], samples: int) ->
 
 
 def _exists(path: Path) -> StoreError:
-    return StoreError(f"{path} exists; give another name, or --resume to continue it")
+    return StoreError(f"{path} exists; give another name, or resumed=True to continue it")
 
 
 def _why(error: OSError) -> str:
@@ -245,7 +245,7 @@ def open_run(path: Path | str, samples: int | None = None) -> xr.Dataset:
     path = Path(path)
     lengths = check_metadata(path)
     if len(set(lengths.values())) > 1:
-        raise StoreError(f"{path}: an extension of it was interrupted; --resume finishes that")
+        raise StoreError(f"{path}: an extension of it was interrupted; resumed=True finishes that")
     group = _group(path, mode="r")
     done = read_done(path, group)[:samples]
     read = read_results(path, group, np.flatnonzero(done))
@@ -263,8 +263,9 @@ def _group(path: Path, *, mode: Literal["r", "r+"]) -> zarr.Group:
     return zarr.open_group(LocalStore(path, read_only=mode == "r"), mode=mode, zarr_format=3)
 
 
-def finished(path: Path, samples: int) -> int:
+def finished(path: Path | str, samples: int) -> int:
     """Count the samples below ``samples`` that a store already has; 0 where there is none."""
+    path = Path(path)
     if not path.exists():
         return 0
     return int(read_done(path, _group(path, mode="r"))[:samples].sum())

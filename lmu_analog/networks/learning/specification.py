@@ -5,6 +5,7 @@ from typing import Literal, assert_never, get_args
 
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.reference import Method
+from lmu_analog.units import is_whole
 
 Activation = Literal["tanh", "linear"]
 Readout = Literal["last", "every"]
@@ -186,5 +187,5 @@ def count_states(network: Network) -> int:
 
 
 def _positive(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_whole(value) or value < 1:
         raise DesignError(f"{name} = {shown(value)}; a whole number from 1 up is wanted")

@@ -143,8 +143,9 @@ def check_inputs(stack: Stack, x: np.ndarray) -> Float[np.ndarray, "b t i"]:
     return x
 
 
-def to_npz(path: Path, stack: Stack) -> Path:
+def to_npz(path: Path | str, stack: Stack) -> Path:
     """Write a network to a NumPy archive: array a of layer k is called k/a."""
+    path = Path(path)
     content: dict[str, Any] = {"readout": np.array(stack.readout)}
     for k, layer in enumerate(stack.layers):
         if isinstance(layer, Weights):
@@ -155,7 +156,7 @@ def to_npz(path: Path, stack: Stack) -> Path:
     return write_archive(path, content)
 
 
-def from_npz(path: Path) -> Stack:
+def from_npz(path: Path | str) -> Stack:
     """Read a network that ``to_npz`` has written.
 
     Raises
@@ -163,6 +164,7 @@ def from_npz(path: Path) -> Stack:
     DesignError
         If the file is missing, no such archive, or its arrays do not make a network; array and axis are named.
     """
+    path = Path(path)
     parts: dict[int, dict[str, np.ndarray]] = {}
     readout = "last"
     for name, array in read_archive(path).items():

@@ -17,6 +17,7 @@ from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.reference import discretize
 from lmu_analog.memory.statespace import StateSpace, transform
 from lmu_analog.networks.spiking.memory import WITHOUT
+from lmu_analog.units import is_whole
 
 Rounding = Literal["truncate", "nearest"]
 MOST_STATE_BITS = 32
@@ -49,7 +50,7 @@ class Format:
         limits = {"state": (2, MOST_STATE_BITS), "weight": (1, MOST_BITS), "decay": (1, MOST_BITS)}
         for name, (least, most) in limits.items():
             bits = getattr(self, name)
-            if isinstance(bits, bool) or not isinstance(bits, int) or not least <= bits <= most:
+            if not is_whole(bits) or not least <= bits <= most:
                 raise DesignError(f"{name} of {shown(bits)} bits: {least} to {most} are wanted")
 
 

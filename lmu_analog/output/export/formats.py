@@ -27,7 +27,7 @@ FORMATS: dict[str, tuple[str, Callable[[Design, Circuit], str]]] = {
 def export(
     design: Design,
     to: str,
-    path: Path,
+    path: Path | str,
     *,
     sample: int | None = None,
     seed: int = 0,
@@ -50,6 +50,7 @@ def export(
     DesignError
         If the format is unknown, the file's name does not suit it, or the circuit has no such form.
     """
+    path = Path(path)
     if to not in FORMATS:
         raise DesignError(f"unknown format {shown(to)}; known are {', '.join(FORMATS)}")
     suffix, write = FORMATS[to]

@@ -29,9 +29,9 @@ def steps(sections: tuple[str, ...]) -> int:
 
 def design_report(
     design: Design,
-    path: Path,
+    path: Path | str,
     *,
-    run_path: Path | None = None,
+    run_path: Path | str | None = None,
     sections: tuple[str, ...] = (),
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
@@ -59,6 +59,8 @@ def design_report(
     SimulationError
         If no engine could simulate the circuit; the page is written all the same.
     """
+    run_path = None if run_path is None else Path(run_path)
+    path = Path(path)
     if path.is_dir() or not path.parent.is_dir():  # said before the work, which takes a while
         raise DesignError(f"-o {path}: a file in an existing folder is wanted")
     run = None if run_path is None else _run(design, run_path)
@@ -90,7 +92,7 @@ def design_report(
 def _run(design: Design, path: Path) -> xr.Dataset:
     run = open_run(path)
     if run.attrs["design"] != design.digest:
-        raise DesignError(f"--run {path} is of another design; give its own, or run it again")
+        raise DesignError(f"run={path} is of another design; give its own, or run it again")
     return run
 
 

@@ -71,7 +71,7 @@ def read_sections(text: str | None) -> tuple[str, ...]:
     named = [name.strip() for name in text.split(",")]
     for name in named:
         if name not in known:
-            raise DesignError(f"--sections {shown(name, 60)}: no such section; known are {', '.join(known)}")
+            raise DesignError(f"sections={shown(name, 60)}: no such section; known are {', '.join(known)}")
     return tuple(named)
 
 
