@@ -150,7 +150,7 @@ def test_a_seed_out_of_range_is_refused(seed):
 
 
 def test_a_negative_sample_is_refused():
-    with pytest.raises(DesignError, match="sample -1 is no whole number from 0 up"):
+    with pytest.raises(DesignError, match="sample -1 is no whole number from 0 to"):
         sample_circuit(DESIGN, seed=0, index=-1)
 
 

@@ -151,7 +151,7 @@ def test_a_deck_says_which_plan_its_sample_is_of():
 
 @pytest.mark.parametrize("index", [-1, True])
 def test_a_sample_that_is_no_number_is_refused(index):
-    with pytest.raises(DesignError, match=f"sample {index} is no whole number from 0 up"):
+    with pytest.raises(DesignError, match=f"sample {index} is no whole number from 0 to"):
         planned_circuit(DESIGN, seed=0, index=index, sampling="latin")
 
 
