@@ -18,8 +18,9 @@ from lmu_analog.circuits.temperature import Drift, TemperatureLaw
 from lmu_analog.circuits.tolerance import Group, Tolerance
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
+from lmu_analog.files_in import read_bytes
 from lmu_analog.memory.legendre import smallest_order, usable_band
-from lmu_analog.recording import read
+from lmu_analog.recording import MOST_WAV_BYTES, read
 from lmu_analog.stimulus import Recording, Stimulus, Tones, chirp, multitone, noise, sine, step
 from lmu_analog.version import __version__
 
@@ -282,8 +283,12 @@ class Design:
             if content[name] is None:
                 del content[name]
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
-        content["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
+        content["file"] = self.file and hashlib.sha256(_recorded(self.file)).hexdigest()
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).hexdigest()
+
+
+def _recorded(file: Path) -> bytes:
+    return read_bytes(file, most=MOST_WAV_BYTES, wanted="a recording")
 
 
 def _check_circuit(design: Design) -> None:

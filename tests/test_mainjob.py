@@ -1,6 +1,7 @@
 """The main job leaves everything in one folder, goes on in its own, and touches no other."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -145,3 +146,72 @@ def test_the_command_tells_what_it_left(tmp_path, monkeypatch, capsys):
     assert "results/report.html" in shown
     assert "exact engine" in shown
     assert "ngspice engine" in shown
+
+
+MODEL = """* an op-amp in two files
+.include "lib/inner.lib"
+.subckt opamp plus minus vcc vee out
+Xa plus minus out gain
+.ends
+"""
+INNER = """.include "lib/more.lib"
+.subckt gain plus minus out
+Eg x 0 plus minus 1e5
+Rg x y 1k
+Cg y 0 {c}
+Eo out 0 y 0 1
+.ends
+"""
+PARTS = "[MINE]\ngain = 100\ngbw = 1e7\nsupply = [5, 36]\n"
+
+
+def design_with(tmp_path, *, recording="signal.csv", parts=None, model=None, include=True):
+    """Make a design that reads files of these names."""
+    folder = tmp_path / "given"
+    folder.mkdir()
+    circuit = {}
+    if parts:
+        (folder / parts).write_text(PARTS)
+        circuit |= {"parts": parts, "opamp": '"MINE"'}
+    text = f"""[memory]\norder = 2\ntheta = "1 ms"\n[signal]\nfile = "{recording}"\n[circuit]\n"""
+    if parts:
+        text += f'parts = "{parts}"\n' + ("" if model else 'opamp = "MINE"\n')
+    if model:
+        (folder / "lib").mkdir()
+        (folder / "lib" / "inner.lib").write_text(INNER if include else "")
+        (folder / "lib" / "more.lib").write_text(".param c=1u\n")
+        plain = MODEL if include else INNER.replace("gain plus minus out", "opamp plus minus vcc vee out")
+        plain = plain if include else plain.replace('.include "lib/more.lib"\n', "").replace("{c}", "1u")
+        (folder / model).write_text(plain)
+        text += f'[circuit.opamp]\ngain = 1e5\ngbw = 1e7\nmodel = "{model}"\nsubcircuit = "opamp"\n'
+    (folder / recording).write_text("0,0\n1e-3,1\n2e-3,0\n")
+    (folder / "d.toml").write_text(text)
+    return Design.load(folder / "d.toml")
+
+
+@pytest.mark.parametrize(
+    ("files", "there"),
+    [
+        ({}, {"signal.csv"}),
+        ({"parts": "design.toml"}, {"signal.csv", "parts.toml"}),
+        ({"recording": "parts.toml.csv", "parts": "Parts.toml"}, {"parts.toml.csv", "Parts.toml"}),
+        ({"recording": "input.txt"}, {"recording.txt"}),
+        ({"parts": "result.json", "model": "opamp.lib"}, {"signal.csv", "parts.json", "model/opamp.lib",
+                                                          "model/lib/inner.lib", "model/lib/more.lib"}),
+        ({"model": "circuit.cir"}, {"signal.csv", "model/circuit.cir", "model/lib/inner.lib", "model/lib/more.lib"}),
+        ({"model": "circuit.cir", "include": False}, {"signal.csv", "model/circuit.cir"}),
+        ({"model": "opamp.lib", "include": False}, {"signal.csv", "opamp.lib"}),
+    ],
+)  # fmt: skip
+def test_what_is_written_loads_again_wherever_it_is_taken(tmp_path, files, there):
+    design = design_with(tmp_path, **files)
+    wanted, results = design.digest, tmp_path / "results"
+    results.mkdir()
+    for _ in range(2):  # a run may go on in its own folder
+        written = mainjob.write_design(design, results)
+        found = {str(p.relative_to(results)) for p in results.rglob("*") if p.is_file()}
+        assert found == {"design.toml", *there} == {str(p.relative_to(results)) for p in written}
+        design = Design.load(results / "design.toml")
+    shutil.rmtree(tmp_path / "given")
+    results.rename(tmp_path / "elsewhere")
+    assert Design.load(tmp_path / "elsewhere" / "design.toml").digest == wanted

@@ -99,6 +99,13 @@ def read_model(path: Path, subcircuit: str) -> ModelFile:
     return ModelFile(writer.name(wanted), wanted.pins, text, tuple(reader.notes()), size)
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """List a model file and what it includes, each once; the others lie in the folder of the first or below."""
+    reader = _FileReader(path)
+    reader.read()
+    return tuple(reader.files)
+
+
 class _FileReader:
     """One file with what it includes, on its way into scopes."""
 
@@ -107,6 +114,7 @@ class _FileReader:
         self.folder = path.resolve().parent
         self.characters = self.lines = 0
         self.subcircuits: dict[str, Scope] = {}
+        self.files: dict[Path, None] = {}  # in the order in which they are met
         self.left_out: dict[str, int] = {}  # card to the line where it stood first
 
     def read(self) -> Scope:
@@ -128,6 +136,7 @@ class _FileReader:
     def _lines(self, path: Path, depth: int) -> Iterator[Line]:
         """Give the lines of a file, included ones in their place."""
         content = _text(path)
+        self.files.setdefault(path)
         self.characters += len(content)
         for count, line in enumerate(content.splitlines(), 1):
             self.lines += 1

@@ -1,6 +1,7 @@
 """A design written back as a commented design file."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from lmu_analog.circuits.families import FAMILIES
@@ -32,14 +33,32 @@ QUANTITIES = (
 UM2 = 1e-12
 
 
-def commented(design: Design) -> str:
+def commented(design: Design, names: Mapping[str, str] | None = None) -> str:
     """Write a design file that ``Design.load`` reads back as the same design.
 
-    A recording is named without its folder: it belongs beside the file.
+    Parameters
+    ----------
+    design : Design
+    names : dict, optional
+        Of "file", "parts" and "model" as the text shall name them, from its own folder. Unless given they are named
+        without their folders: they belong beside the file.
     """
-    tables = [_memory(design), _signal(design), _circuit(design), _mismatch(design), *_groups(design)]
+    named = _names(design) | dict(names or {})
+    tables = [
+        _memory(design),
+        _signal(design, named),
+        _circuit(design, named),
+        _mismatch(design),
+        *_groups(design),
+    ]
     tables += [_drift(design), _spec(design)]
     return "\n\n".join("\n".join(table) for table in tables if table) + "\n"
+
+
+def _names(design: Design) -> dict[str, str]:
+    model = design.opamp.get("model") if isinstance(design.opamp, dict) else None
+    given = {"file": design.file, "parts": design.parts, "model": None if model is None else Path(str(model))}
+    return {key: path.name for key, path in given.items() if path is not None}
 
 
 def _line(key: str, value: str | float, comment: str) -> str:
@@ -71,7 +90,7 @@ def _memory(design: Design) -> list[str]:
     return ["[memory]", chosen, _line("theta", _exact(design.theta, "s"), "length of the sliding window")]
 
 
-def _signal(design: Design) -> list[str]:
+def _signal(design: Design, names: Mapping[str, str]) -> list[str]:
     lines = [
         "[signal]",
         _line("bandwidth", _exact(design.bandwidth, "Hz"), "highest input frequency"),
@@ -81,7 +100,7 @@ def _signal(design: Design) -> list[str]:
     if design.tones:
         lines.append(f"tones = {json.dumps([list(tone) for tone in design.tones])}")
     if design.file:
-        lines.append(_line("file", design.file.name, "a recording, a table or a WAV, beside this file"))
+        lines.append(_line("file", names["file"], "a recording, a table or a WAV, beside this file"))
     if design.column is not None:
         lines.append(_line("column", design.column, "of the table"))
     if design.channel is not None:
@@ -89,7 +108,7 @@ def _signal(design: Design) -> list[str]:
     return lines
 
 
-def _circuit(design: Design) -> list[str]:
+def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
     known = ", ".join(FAMILIES[design.family].realizations)
     opamp = design.opamp if isinstance(design.opamp, str) else None
     lines = [
@@ -101,7 +120,7 @@ def _circuit(design: Design) -> list[str]:
     if opamp is not None:
         lines.append(_line("opamp", opamp, 'a part, "ideal", or a table of figures'))
     if design.parts is not None:
-        lines.append(_line("parts", design.parts.name, "op-amps of one's own, beside this file"))
+        lines.append(_line("parts", names["parts"], "op-amps of one's own, beside this file"))
     lines.append(_line("supply", _exact(design.supply, "V"), "+- this"))
     lines.append(
         _line("headroom", _percent(design.headroom), "of the output swing, kept free at the worst sine")
@@ -118,7 +137,7 @@ def _circuit(design: Design) -> list[str]:
             lines.append(_line(name, _exact(value, unit), comment))
     for name in ("opamp", "transconductor", "crossbar"):
         if isinstance(table := getattr(design, name), dict):
-            beside = {key: Path(str(value)).name if key == "model" else value for key, value in table.items()}
+            beside = {key: names["model"] if key == "model" else value for key, value in table.items()}
             lines += ["", f"[circuit.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in beside.items())]
     return lines
 

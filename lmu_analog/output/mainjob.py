@@ -1,15 +1,18 @@
 """The main job: from a design to decks, simulations, a mismatch ensemble and the report, in one folder."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.modelfile import files_of
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.errors import DesignError
+from lmu_analog.files_in import read_bytes
 from lmu_analog.files_out import write_bytes, write_text
 from lmu_analog.limits import circuit_warnings
 from lmu_analog.memory.symbolic import derive
@@ -21,11 +24,20 @@ from lmu_analog.output.jobs import stored_ensemble
 from lmu_analog.output.report.page import report, write_report
 from lmu_analog.output.report.sections import SECTIONS
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
+from lmu_analog.recording import MOST_WAV_BYTES
 from lmu_analog.simulation import ENGINES, engines_apart, simulate
 from lmu_analog.spice import ngspice
+from lmu_analog.spice.netlist import RECORDING_FILE
 from lmu_analog.storage.store import open_run
 
 MARK = "lmu-analog.json"  # says whose folder it is, so that a second run may go on in it
+MODELS = Path("model")  # folder of a model with its includes
+# Names that no file of the user's can have in the folder.
+OURS = (
+    "design.toml", "derivation.txt", "circuit.cir", RECORDING_FILE, "run.zarr", "run.zarr.lock", "result.json",
+    "report.html", MARK, str(MODELS),
+)  # fmt: skip
+LARGEST_MARK = 10_000  # bytes
 STEP = 20  # what one of the other steps counts on the progress bar, in samples
 SECTION = 5  # what a section of the report counts
 SLOW = ("calibration",)  # sections that the report of the main job leaves out at large orders
@@ -81,7 +93,7 @@ def run(
     ngspice.require()
     circuit = _checked(design)
     _claim(folder, {"design": design.digest, "seed": check_seed(seed)})
-    files = _write_design(design, folder)
+    files = write_design(design, folder)
     advance(STEP)
     files += [write_text(folder / "derivation.txt", derivation.as_text(derive(design.order)))]
     files += write_deck(design, folder / "circuit.cir")
@@ -141,13 +153,13 @@ def _claim(folder: Path, owner: dict[str, Any]) -> None:
     mark = folder / MARK
     try:
         if mark.is_file():
-            if json.loads(mark.read_text("utf-8")) == owner:
+            if json.loads(read_bytes(mark, most=LARGEST_MARK, wanted="a mark of ours")) == owner:
                 return
             raise DesignError(f"{folder} holds a run of another design or seed; give another folder")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise DesignError(f"{folder} exists and is no empty folder; give another name")
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else "its mark is no JSON"
         raise DesignError(f"{folder} cannot be used: {why}") from error
     try:
@@ -157,13 +169,44 @@ def _claim(folder: Path, owner: dict[str, Any]) -> None:
         raise
 
 
-def _write_design(design: Design, folder: Path) -> list[Path]:
-    written = [write_text(folder / "design.toml", commented(design))]
-    model = design.opamp.get("model") if isinstance(design.opamp, dict) else None
-    for given in (design.file, design.parts, Path(model) if model else None):
-        if given is not None:
-            copy = folder / given.name
-            if copy.resolve() != given.resolve():
-                write_bytes(copy, given.read_bytes())
-            written.append(copy)
+def write_design(design: Design, folder: Path) -> list[Path]:
+    """Write the design with all that it reads, so that it can be loaded from this folder alone."""
+    inputs = _inputs(design)
+    names = {key: name for key, (_, name) in inputs.items() if key in ("file", "parts", "model")}
+    written = [write_text(folder / "design.toml", commented(design, names))]
+    for given, name in inputs.values():
+        copy = folder / name
+        if copy.resolve() != given.resolve():
+            copy.parent.mkdir(exist_ok=True, parents=True)
+            write_bytes(copy, read_bytes(given, most=MOST_WAV_BYTES, wanted="what the design reads"))
+        written.append(copy)
     return written
+
+
+def _inputs(design: Design) -> dict[str, tuple[Path, str]]:
+    """Name the copies of all files that a design reads, from the folder of results.
+
+    They keep their names where nothing else has them. A model that includes files, which it names from its own
+    folder, gets a folder with all of them.
+    """
+    taken = {name.lower() for name in OURS}
+    found: dict[str, tuple[Path, str]] = {}
+    for key, path, other in (("file", design.file, "recording"), ("parts", design.parts, "parts")):
+        if path is not None:
+            fits = path.name.lower() not in taken and path.name.isprintable()
+            name = path.name if fits else next(n for n in _others(other, path.suffix) if n not in taken)
+            taken.add(name.lower())
+            found[key] = (path, name)
+    if isinstance(design.opamp, dict) and "model" in design.opamp:
+        model = Path(str(design.opamp["model"]))
+        files = files_of(model)
+        alone = len(files) == 1 and model.name.lower() not in taken
+        for k, file in enumerate(files):
+            inside = file.resolve().relative_to(model.resolve().parent) if k else Path(model.name)
+            found["model" if k == 0 else f"include {k}"] = (file, str(inside if alone else MODELS / inside))
+    return found
+
+
+def _others(stem: str, suffix: str) -> Iterator[str]:
+    yield f"{stem}{suffix}"
+    yield from (f"{stem}-{k}{suffix}" for k in count(2))
