@@ -5,7 +5,7 @@ import pytest
 from scipy import signal
 
 from lmu_analog import Design, build, extract
-from lmu_analog.analysis.merits import merits, stability_margin
+from lmu_analog.analysis.merits import merits
 from lmu_analog.memory.statespace import growth
 from lmu_analog.memory.window import QUADRATURE, readout
 
@@ -76,23 +76,28 @@ def test_op_amps_distort_beyond_the_knee_of_their_swing_and_not_at_all_below():
 
 
 def test_no_positive_values_make_the_passive_ladder_unstable():
-    assert stability_margin(build(Design(order=6, family="passive-rlc"))) == (None, None)
+    found = merits(Design(order=6, family="passive-rlc"))
+    assert found.single_error is found.worst_corner is None
+    assert found.worst_corner_searched == found.worst_corner_bound == 0.99
 
 
 def test_the_least_single_error_is_the_least_of_all():
-    circuit = build(Design(order=6))
-    single, joint = stability_margin(circuit)
-    assert joint < single < 1.0
+    design = Design(order=6)
+    circuit, found = build(design), merits(design)
+    single = found.single_error
+    assert found.worst_corner_bound < found.worst_corner < single < 1.0
+    assert found.joint_error == found.worst_corner
 
     def unstable(size: float) -> bool:
         errors = np.concatenate([size * np.eye(len(circuit.values)), -size * np.eye(len(circuit.values))])
         return bool((growth(extract(circuit, circuit.values * (1.0 + errors))) >= 0.0).any())
 
-    assert unstable(single * 1.001)  # found by halving, to 1e-4
+    assert unstable(single * 1.001)  # found by halving, to 1e-7
     assert not any(unstable(size) for size in np.linspace(0.02, 0.999, 40) * single)
 
 
 def test_figures_that_a_family_lacks_are_none():
     found = merits(Design(order=3, family="switched-capacitor"))
-    assert found.settling is found.single_error is found.thd is None
+    assert found.settling is found.single_error is found.worst_corner is found.thd is None
+    assert found.worst_corner_bound_reason == "not computed of sampled circuits"
     assert found.growth < 0.0

@@ -1,9 +1,9 @@
 """What a data sheet would say of a design's memory: delay, swings, distortion, settling, stability."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from lmu_analog.analysis.effective_theta import effective_theta
 from lmu_analog.analysis.periodic import bent
@@ -19,16 +19,16 @@ from lmu_analog.limits import Demand, demands, sine_demands, worst
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import StateSpace, growth, respond
 from lmu_analog.memory.window import quadrature_for, readout
+from lmu_analog.mismatch.law import Mismatch
 from lmu_analog.stimulus import sine
+from lmu_analog.theory.stability_bound import stability_bound
+from lmu_analog.theory.strays import Box, common_box, tolerance_box
+from lmu_analog.theory.worst_corner import single_error, worst_corner
 
 GRID = 200  # frequencies over the band: the peaks are broad, a finer grid moves none by 1e-3
 SETTLED = 1e-3  # of the step
 STEPS = 200  # of the step response in one theta
 LONGEST = 50.0  # theta: a step that has not settled by then does not count as settling
-STEP = 1e-6  # relative, of the derivative of poles: right to about 1e-8
-SIZES = (0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 0.99)  # errors between which the least one is bracketed
-HALVINGS = 12  # of a bracket: the least error is then right to 1e-4
-MOST_TRIED, MOST_POLES = 4000, 8  # elements times states, and poles, that are tried: seconds
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,16 @@ class Merits:
         Largest real part of the poles.
     single_error : float or None
         Least relative error found of one element that destabilises.
-    joint_error : float or None
-        The same of all elements, each in its worst direction.
+    worst_corner : float or None
+        Least relative error, common to R, L, C and gm, that was found to destabilise with some signs.
+    worst_corner_searched : float or None
+        Up to which none was found where there is none; none of sampled circuits, which are not searched.
+    worst_corner_bound : float or None
+        Below it no corner destabilises, nor anything between corners.
+    worst_corner_bound_reason : str
+        How it was found, or why it was not.
+    worst_corner_scale, worst_corner_scale_searched, worst_corner_scale_bound, worst_corner_scale_bound_reason
+        The same as a multiple of every class's own tolerance and lot, of op-amps' GBW, too; none without mismatch.
     psrr : float or None, dB
         Rejection of ripple on the supply, rms over the window, at the worst frequency of the band.
     psrr_worst : float or None, dB
@@ -86,10 +94,22 @@ class Merits:
     offset: float
     growth: float
     single_error: float | None
-    joint_error: float | None
+    worst_corner: float | None
+    worst_corner_searched: float | None
+    worst_corner_bound: float | None
+    worst_corner_bound_reason: str
+    worst_corner_scale: float | None
+    worst_corner_scale_searched: float | None
+    worst_corner_scale_bound: float | None
+    worst_corner_scale_bound_reason: str
     psrr: float | None
     psrr_worst: float | None
     psrr_note: str
+
+    @property
+    def joint_error(self) -> float | None:
+        """Another name of ``worst_corner``."""
+        return self.worst_corner
 
 
 def merits(design: Design) -> Merits:
@@ -111,7 +131,7 @@ def merits(design: Design) -> Merits:
     asked = demands(circuit, design.stimulus)
     rest = np.zeros(design.order) if system.offset is None else system.offset
     given, supply = excitation(design.order, design.bandwidth, theta=design.theta), rejection(design, circuit)
-    single, joint = (None, None) if circuit.clock is not None else stability_margin(circuit)
+    common, tolerances = common_box(circuit), tolerance_box(circuit, Mismatch.of(design))
     return Merits(
         theta_eff=effective_theta(steady_response(system, given.frequency), given, design.theta),
         delay_flatness=_flatness(states, frequency) / design.theta,
@@ -124,8 +144,9 @@ def merits(design: Design) -> Merits:
         settling=None if system.dt is not None else _settling(system, design.theta),
         offset=float(np.sqrt(_mean_square(rest))),
         growth=rate,
-        single_error=single,
-        joint_error=joint,
+        single_error=None if circuit.clock is not None else single_error(circuit),
+        **_corner("worst_corner", circuit, common),
+        **_corner("worst_corner_scale", circuit, tolerances),
         psrr=supply.psrr,
         psrr_worst=supply.psrr_worst,
         psrr_note=supply.note,
@@ -186,63 +207,14 @@ def _settling(system: StateSpace, theta: float) -> float | None:
     return None if len(late) and late[-1] > 0.9 * count else float(dt * (late[-1] + 1 if len(late) else 0))
 
 
-def stability_margin(circuit: Circuit) -> tuple[float | None, float | None]:
-    """Find how wrong elements must be for the circuit to become unstable.
-
-    The slopes of the poles say which elements to try alone, and in which directions to move all of them
-    together; the error itself is then found by bisection of the true growth. Directions that were not tried
-    may do with less.
-
-    Parameters
-    ----------
-    circuit : Circuit
-        Stable, in continuous time.
-
-    Returns
-    -------
-    (float, float)
-        Relative error of one element, and of all; none where no error below 1 does it.
-    """
-    moved = np.flatnonzero([p.nominal != 0.0 and "." not in p.name for p in circuit.parameters])
-    poles, slopes = _pole_slopes(circuit, moved)
-    speed = np.abs(slopes) / -np.real(poles)[:, None]
-    most = MOST_TRIED // max(len(poles), 1)
-    alone = moved[np.argsort(-speed.max(axis=0, initial=0.0))[:most]]
-    single = np.zeros((2 * len(alone), len(circuit.parameters)))
-    single[np.arange(len(single)), np.tile(alone, 2)] = np.repeat([1.0, -1.0], len(alone))
-    nearest = np.argsort(-speed.sum(axis=1))[:MOST_POLES]
-    joint = np.zeros((len(nearest), len(circuit.parameters)))
-    joint[:, moved] = np.sign(slopes[nearest])
-    return _least(circuit, single), _least(circuit, joint)
-
-
-def _pole_slopes(circuit: Circuit, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the poles (n,), and the slopes of their real parts by relative errors of elements, (n, k)."""
-    steps = np.zeros((len(elements), len(circuit.parameters)))
-    steps[np.arange(len(elements)), elements] = STEP
-    nominal = extract(circuit).A
-    change = (extract(circuit, circuit.values * (1.0 + steps)).A - nominal) / STEP
-    poles, right = np.linalg.eig(nominal)
-    left = np.linalg.inv(right)
-    return np.asarray(poles, complex), np.real(np.einsum("in,kno,oi->ik", left, change, right, optimize=True))
-
-
-def _least(circuit: Circuit, directions: Float[np.ndarray, "k m"]) -> float | None:
-    """Find the least relative error along any of the directions that makes the circuit unstable."""
-
-    def unstable(errors: np.ndarray) -> np.ndarray:
-        return np.asarray(growth(extract(circuit, circuit.values * (1.0 + errors)))) >= 0.0
-
-    low = 0.0
-    for high in SIZES:
-        found = np.flatnonzero(unstable(high * directions))
-        if len(found):
-            break
-        low = high
-    else:
-        return None
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        still = found[unstable(middle * directions[found])]
-        low, high, found = (low, middle, still) if len(still) else (middle, high, found)
-    return float(high)
+def _corner(name: str, circuit: Circuit, box: Box) -> dict[str, Any]:
+    """Give the four figures of a box."""
+    bound = stability_bound(circuit, box)
+    searched = box.count > 0 and circuit.clock is None
+    found = worst_corner(circuit, box) if searched else None
+    return {
+        name: found and found.size,
+        f"{name}_searched": box.most if searched else None,
+        f"{name}_bound": bound.size,
+        f"{name}_bound_reason": bound.reason,
+    }

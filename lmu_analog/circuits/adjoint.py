@@ -60,7 +60,7 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
     if circuit.clock is not None:
         return _by_steps(circuit, frequency)
     index = Index(circuit)
-    slopes = _Slopes.of(circuit, index)
+    slopes = EquationSlopes.of(circuit, index)
     nominal = stamp(circuit, index, circuit.values[None])
     E, F, drive = nominal.E[0], nominal.F[0], nominal.drive[0]
     output, feedthrough = probe_rows(circuit, index)
@@ -76,7 +76,7 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
 
 
 @dataclass(frozen=True, eq=False)
-class _Slopes:
+class EquationSlopes:
     """d(equations)/dp, one line an entry: its row, its column of v and its parameter, then what it holds.
 
     Drives have columns of their own beside v: ``size`` the input, ``size + 1`` its derivative, ``size + 2``
@@ -93,7 +93,8 @@ class _Slopes:
     rest: np.ndarray
 
     @classmethod
-    def of(cls, circuit: Circuit, index: Index) -> "_Slopes":
+    def of(cls, circuit: Circuit, index: Index) -> "EquationSlopes":
+        """Differentiate the stamps of all components at their nominal values."""
         lines = [line for c in _numbered(circuit) for line in _lines(circuit, index, *c)]
         table = np.reshape(np.array(lines, float), (-1, 6))
         row, column, parameter = (table[:, k].astype(int) for k in range(3))

@@ -215,6 +215,27 @@ def moved(circuit: Circuit, mismatch: Mismatch) -> Float[np.ndarray, " m"]:
     return sample(circuit, mismatch, np.ones((1, len(columns(circuit, mismatch)))))[0]
 
 
+def strays(circuit: Circuit, mismatch: Mismatch) -> list[tuple[int, int, float, Distribution]]:
+    """List what multiplies a parameter: its place in ``circuit.parameters``, the draw, its spread and law.
+
+    Local draws and lots of everything but offset voltages, as ``sample`` applies them; draws are numbered as in
+    ``columns``, those of groups left out.
+    """
+    where = _columns(circuit, mismatch)
+    kinds, spans = np.array(where.classes), _offset_spans(circuit)
+    is_offset = np.array([spans[k] is not None for k in where.parameter], bool)
+    found: list[tuple[int, int, float, Distribution]] = []
+    for at, c in enumerate(where.lots, len(where.classes)):
+        tolerance, scaling = mismatch.classes[c], np.flatnonzero((kinds == c) & ~is_offset)
+        spread = spreads(tolerance, circuit.values[where.parameter[scaling]])
+        for draw_at, k, local in zip(scaling, where.parameter[scaling], spread, strict=True):
+            if where.acts[draw_at] and local:
+                found.append((int(k), int(draw_at), float(local), tolerance.distribution))
+            if where.acts[at] and tolerance.lot:
+                found.append((int(k), at, tolerance.lot, tolerance.distribution))
+    return found
+
+
 def is_sound(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> np.ndarray:
     """Tell which samples are circuits: all values but offset voltages are positive; (...,) bool."""
     positive = np.array([not p.name.endswith(".offset") for p in circuit.parameters], bool)

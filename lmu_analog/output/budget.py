@@ -17,6 +17,7 @@ from lmu_analog.limits import limit_warnings
 from lmu_analog.output import style
 from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.figures import Figure
+from lmu_analog.output.stability import corner_rows
 from lmu_analog.output.svg import draw, picture
 from lmu_analog.units import write
 
@@ -71,7 +72,7 @@ def as_json(found: xr.Dataset, figures: Merits, warnings: Sequence[str] = ()) ->
             }
             for one in (found.isel(place=k) for k in range(found.sizes["place"]))
         ],
-        "merits": asdict(figures),
+        "merits": {**asdict(figures), "joint_error": figures.joint_error},
         "warnings": list(warnings),
     }
 
@@ -98,7 +99,7 @@ def text(content: dict[str, Any]) -> str:
     for row in content["places"]:
         decibels = f"{row['window_db']:>15.4g} dB{row['sinad_db']:>9.4g} dB"
         lines.append(f"{row['r']:<8g}{decibels}{row['enob']:>8.3g}")
-    lines += ["", *(f"{name:<26}{value:>12}" for name, value in _merit_rows(content["merits"]))]
+    lines += ["", *(f"{name:<36}{value:>12}" for name, value in _merit_rows(content["merits"]))]
     lines.append(f"supply rejection: {content['merits']['psrr_note']}")
     lines += [f"not known of {content['family']}: {cause}" for cause in content["left_out"]]
     lines += [f"  warning: {line}" for line in content["warnings"]]
@@ -127,8 +128,8 @@ def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("settling to 0.1 %", shown(found["settling"], "s")),
         ("offset at the window", shown(found["offset"], "V")),
         ("largest real part", f"{found['growth']:.4g} 1/s"),
-        ("one element unstable at", percent(found["single_error"])),
-        ("all elements unstable at", percent(found["joint_error"])),
+        ("one element found unstable at", percent(found["single_error"])),
+        *corner_rows(found),
         ("supply rejection", _decibels(found["psrr"])),
         ("the same, worst signs", _decibels(found["psrr_worst"])),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import xarray as xr
 
@@ -17,6 +17,7 @@ from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
 from lmu_analog.output.facts import Table, interval, judged, percent, share
 from lmu_analog.output.report.subject import Section, Subject
+from lmu_analog.output.stability import bounded, found_at
 
 Mark = Literal["pass", "partly", "undecided", "fail", "open"]
 WORDS: dict[Mark, str] = {
@@ -26,6 +27,7 @@ WORDS: dict[Mark, str] = {
     "fail": "✗ fail",
     "open": "–",
 }
+FRAGILE = "Multiple of all tolerances found to destabilise"
 LEAST_YIELD = 0.5  # below it a design fails with mismatch, where it does not say itself how many must pass
 
 
@@ -65,8 +67,9 @@ def specification(subject: Subject) -> Section:
     table = Table("Requirements and what the design reaches", ("figure", "result", "limit", "verdict"), rows)
     lead = (
         "Limits are those of [spec] in the design file; that amplifiers neither clip nor slew nor lack "
-        "current, with the signal and for every sine at full scale, "
-        "and that no error within the tolerances makes the circuit unstable, is required of every design."
+        "current, with the signal and for every sine at full scale, and that no errors within the tolerances are "
+        "found that make the circuit unstable, is required of every design. Corners are searched; below the bound "
+        "beside it there is certainly none."
     )
     content = {"requirements": [asdict(r) for r in found]}
     return Section(lead, tables=(table,), notes=tuple(_undecided(subject)), content=content)
@@ -163,16 +166,23 @@ def _limits(found: Merits) -> Iterator[Requirement]:
 
 
 def _stability(subject: Subject, found: Merits) -> Iterator[Requirement]:
-    """Compare the least error that destabilises, all elements in their worst directions, with tolerances."""
+    """Compare the least multiple of all tolerances that was found to destabilise with one."""
     if subject.circuit.clock is not None:
         return
-    largest = max((t.tolerance + t.lot for t in subject.design.tolerances.values()), default=0.0)
-    least, name = found.joint_error, "Errors of all elements that destabilise"
-    allowed = f"> {percent(largest)}" if largest else "> 0 %"
-    mark = _within(least is None or least > largest)
-    yield Requirement(
-        name, "circuit", least, "none found" if least is None else percent(least), allowed, mark
-    )
+    figures = asdict(found)
+    name = "Common error of R, L, C and gm found to destabilise"
+    said = _said(figures, "worst_corner")
+    yield Requirement(name, "circuit", found.worst_corner, said, "none given", "open")
+    if found.worst_corner_scale_searched is not None:
+        least, said = found.worst_corner_scale, _said(figures, "worst_corner_scale")
+        mark = _within(least is None or least > 1.0)
+        yield Requirement(FRAGILE, "circuit", least, said, "> 1", mark)
+
+
+def _said(figures: dict[str, Any], name: str) -> str:
+    """Write what was found, and the bound beside it."""
+    size, least = figures[f"{name}_bound"], bounded(figures, name)
+    return f"{found_at(figures, name)}; {'no bound: ' if size is None else 'certainly none below '}{least}"
 
 
 def _within(kept: bool) -> Mark:
