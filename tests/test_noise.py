@@ -239,3 +239,30 @@ def test_the_command_gives_one_object_and_a_figure(tmp_path, capsys):
     assert found["window_mean_v2"] is found["snr_db"] is None
     assert run_command(["noise", str(path)]) == 0
     assert "its power has no bound" in capsys.readouterr().out
+
+
+def test_flicker_noise_of_transconductors_is_that_of_their_corner_and_said_where_it_is_not_known():
+    plain = Design(order=2, family="gm-c", theta="1 ms", transconductor={"gain": "80 dB"})
+    white = noise(plain)
+    assert white.attrs["left_out"] == [
+        "1/f noise of transconductors: give noise_corner in [circuit] transconductor"
+    ]
+    table = {"gain": "80 dB", "noise_corner": "2 kHz"}
+    found = noise(plain.replace(transconductor=table))
+    assert found.attrs["left_out"] == []
+    circuit = build(plain)
+    system = noise_system(circuit, temperature=300.15)
+    row = readout(2, QUADRATURE.r)
+
+    def density(f):
+        seen = row @ (system.C @ np.linalg.solve(2j * np.pi * f * np.eye(len(system.A)) - system.A, system.B))
+        return 2e3 / f * np.einsum("q,qk,k->", QUADRATURE.weight, np.abs(seen) ** 2, system.density)
+
+    # Over the logarithm of the frequency from a thousandth of the band on, far beyond the poles.
+    octaves = np.linspace(np.log(1e-3 * plain.bandwidth), np.log(1e6), 4001)
+    excess = integrate.simpson([density(f) * f for f in np.exp(octaves)], x=octaves)
+    more = found.attrs["window_mean_v2"] - white.attrs["window_mean_v2"]
+    assert more == pytest.approx(excess, rel=1e-6)  # Simpson's rule at 4001 points
+    assert noise(plain.replace(transconductor={**table, "noise_corner": 0})).attrs["left_out"] == []
+    bare = Design(order=2, opamp={"name": "mine", "gain": 1e5, "gbw": 1e6})
+    assert noise(bare).attrs["left_out"] == ["noise of mine: give noise, noise_corner and current_noise"]

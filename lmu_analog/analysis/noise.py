@@ -10,7 +10,7 @@ from jaxtyping import Float
 from lmu_analog.analysis.lyapunov import band_power, flicker_power, white_power
 from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.noise import noise_system
+from lmu_analog.circuits.noise import noise_system, unknown_noise
 from lmu_analog.circuits.settling import BOLTZMANN, sampled_noise, sampled_noise_density
 from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
@@ -60,7 +60,8 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
         ``total`` and ``band`` over (source, delay), V^2, largest source first; ``share`` (source) of the mean
         over the window, of all frequencies or, where that diverges, of the band; ``component`` and ``kind``.
         Attributes ``temperature_k``, ``window_mean_v2`` (infinite where it diverges), ``band_v2``,
-        ``snr_db`` and ``band_snr_db`` (a full-scale sine over the noise), ``lowest_hz``.
+        ``snr_db`` and ``band_snr_db`` (a full-scale sine over the noise), ``lowest_hz``, ``left_out``: lines
+        about noise that is not counted because it is not known.
 
     Raises
     ------
@@ -71,7 +72,8 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
     """
     circuit = build(design) if circuit is None else circuit
     rule = quadrature_for(circuit.order)
-    return _dataset(design, noise_powers(design, circuit, rule.r), rule)
+    found = _dataset(design, noise_powers(design, circuit, rule.r), rule)
+    return found.assign_attrs(left_out=list(unknown_noise(circuit)))
 
 
 def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -> Powers:

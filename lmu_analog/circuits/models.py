@@ -139,6 +139,8 @@ class OtaModel:
         Input range: the current is g limit tanh(v/limit).
     excess_noise : float
         gamma of its noise current, 4 k T gamma g; 1 is that of a resistor 1/g.
+    noise_corner : float or None, Hz
+        Where 1/f noise of the current is as large as the white; none counts where it is not known.
     """
 
     name: str = "ideal"
@@ -147,6 +149,7 @@ class OtaModel:
     pole: float = math.inf
     limit: float = math.inf
     excess_noise: float = 1.0
+    noise_corner: float | None = None
 
 
 IDEAL_OTA = OtaModel()

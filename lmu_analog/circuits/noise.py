@@ -17,6 +17,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     Component,
     DifferentialOpAmp,
+    Mosfet,
     OpAmp,
     Resistor,
     Transconductor,
@@ -128,7 +129,8 @@ def _sources(c: Component, index: Index, temperature: float) -> Iterator[tuple[S
             yield Source(c.name, "thermal", thermal / c.value), _current(index, c.a, c.b)
         case Transconductor() if c.model.excess_noise:
             density = thermal * c.model.excess_noise * c.value
-            yield Source(c.name, "thermal", density), _current(index, c.out)
+            # 1/f noise of a transconductor's current is as many times its white noise at the corner and below.
+            yield Source(c.name, "thermal", density, c.model.noise_corner or 0.0), _current(index, c.out)
         case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
             model = c.model
             if model.noise:
@@ -142,6 +144,23 @@ def _sources(c: Component, index: Index, temperature: float) -> Iterator[tuple[S
                     yield Source(c.name, "current", model.current_noise**2), _current(index, net)
         case _:
             pass
+
+
+def unknown_noise(circuit: Circuit) -> tuple[str, ...]:
+    """Say in lines which noise is not counted because nothing is known of it."""
+    lines: list[str] = []
+    if any(isinstance(c, Mosfet) for c in circuit.components):
+        lines.append("1/f noise of transistors: their model has none")
+    elif any(isinstance(c, Transconductor) and c.model.noise_corner is None for c in circuit.components):
+        lines.append("1/f noise of transconductors: give noise_corner in [circuit] transconductor")
+    models = [c.model for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    if circuit.clock is not None and models:
+        lines.append("noise of amplifiers: only kT/C of the switches is counted")
+    for name in dict.fromkeys(
+        m.name for m in models if circuit.clock is None and not m.ideal and not m.noise
+    ):
+        lines.append(f"noise of {name}: give noise, noise_corner and current_noise")
+    return tuple(lines)
 
 
 def _current(index: Index, *nets: str) -> dict[int, float]:

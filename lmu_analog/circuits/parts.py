@@ -59,6 +59,12 @@ POSITIVE = (
     "swing_load",
     "output_current",
 )  # zero is not accepted
+OTA_UNITS = {
+    "parasitic": "F",
+    "pole": "Hz",
+    "limit": "V",
+    "noise_corner": "Hz",
+}  # of a transconductor's figures
 OF_A_MODEL = ("model", "subcircuit", "pins")
 USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
@@ -268,8 +274,8 @@ def ota(given: object) -> OtaModel:
     Parameters
     ----------
     given : dict
-        Any of ``gain`` ("60 dB" or V/V), ``parasitic`` ("50 fF"), ``pole`` ("1 GHz"), ``limit`` ("200 mV") and
-        ``excess_noise`` (gamma, a number).
+        Any of ``gain`` ("60 dB" or V/V), ``parasitic`` ("50 fF"), ``pole`` ("1 GHz"), ``limit`` ("200 mV"),
+        ``excess_noise`` (gamma, a number) and ``noise_corner`` ("100 kHz").
 
     Raises
     ------
@@ -278,15 +284,13 @@ def ota(given: object) -> OtaModel:
     """
     if not isinstance(given, dict):
         raise DesignError(f"a table of figures is wanted, not {shown(given)}")
-    if extra := sorted(set(given) - {"gain", "parasitic", "pole", "limit", "excess_noise"}):
+    if extra := sorted(set(given) - {*OTA_UNITS, "gain", "excess_noise"}):
         raise DesignError(
-            f"unknown figure {shown(extra[0])}; known are gain, parasitic, pole, limit, excess_noise"
+            f"unknown figure {shown(extra[0])}; known are gain, {', '.join(OTA_UNITS)}, excess_noise"
         )
-    figures = {
-        k: parse(given[k], u) for k, u in (("parasitic", "F"), ("pole", "Hz"), ("limit", "V")) if k in given
-    }
+    figures = {key: parse(given[key], unit) for key, unit in OTA_UNITS.items() if key in given}
     figures |= {k: gain(given[k]) for k in ("gain", "excess_noise") if k in given}
     for key, value in figures.items():
-        if not value > 0.0:
+        if not value > 0.0 and not (key == "noise_corner" and value == 0.0):
             raise DesignError(f"{key} = {value:g}; it must be positive")
     return OtaModel("ota" if figures else "ideal", **figures)

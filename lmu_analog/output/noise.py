@@ -39,6 +39,7 @@ def as_json(found: xr.Dataset, design: Design) -> dict[str, Any]:
                 found.component.values, found.kind.values, found.share.values, strict=True
             )
         ],
+        "left_out": list(attrs["left_out"]),
         "bounds": bounds(design, attrs["snr_db"] if finite else attrs["band_snr_db"]),
     }
 
@@ -60,6 +61,7 @@ def text(content: dict[str, Any]) -> str:
         lines.append(f"{row['name']:<24}{row['kind']:<12}{percent(row['share']):>9}")
     if (rest := len(content["contributions"]) - LISTED) > 0:
         lines.append(f"and {rest} more")
+    lines += [f"not counted: {line}" for line in content["left_out"]]
     return "\n".join(lines)
 
 

@@ -36,7 +36,8 @@ def noise_section(subject: Subject) -> Section:
     found = noise(design, circuit=subject.circuit)
     content = noisy.as_json(found, design)
     lead = f"At {content['temperature_k']:.5g} K; the signal is a sine of full scale."
-    return Section(lead, (noisy.noise_figure(found, design),), (_powers(content),), content=content)
+    missing = tuple(f"Not counted: {line}." for line in content["left_out"])
+    return Section(lead, (noisy.noise_figure(found, design),), (_powers(content),), missing, content=content)
 
 
 def _powers(content: dict[str, Any]) -> Table:
