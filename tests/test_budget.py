@@ -8,6 +8,7 @@ import pytest
 
 from lmu_analog import Design, simulate
 from lmu_analog.analysis.budget import CAUSES, budget
+from lmu_analog.analysis.merits import merits
 from lmu_analog.analysis.noise import noise
 from lmu_analog.building import realization
 from lmu_analog.circuits.scaling import peak_scale
@@ -15,6 +16,7 @@ from lmu_analog.cli import run_command
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.structure import matrices, scaled
 from lmu_analog.memory.window import QUADRATURE
+from lmu_analog.output.budget import SINAD, as_json, budget_tables, text
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.opamp_needs import Need, excess_with_opamps
 
@@ -162,3 +164,19 @@ def test_the_command_gives_one_object_and_a_figure(tmp_path, capsys):
     assert run_command(["budget", str(path), "-n", "10"]) == 0
     assert "truncation of the order" in capsys.readouterr().out
     assert run_command(["budget", str(path), "--plot", "x.doc"]) == 2
+
+
+def test_sinad_and_its_bits_say_what_they_leave_out():
+    # Op-amps of little gain: the window is wrong by percents, and the bits do not tell.
+    opamp = {"gain": "40 dB", "gbw": "100 MHz", "noise": "40 nV/rtHz"}
+    design = Design(order=2, theta="1 ms", bandwidth="200 Hz", opamp=opamp)
+    found = budget(design, samples=1)
+    content = as_json(found, merits(design))
+    assert set(content["sinad_leaves_out"]) == set(CAUSES) - {"noise", "distortion"}
+    counted = np.sqrt((found.alone.sel(cause=["noise", "distortion"]) ** 2).sum("cause").values)
+    place = content["places"][1]
+    middle = float(np.interp(0.5, found.delay.values, counted))
+    assert place["sinad_db"] == pytest.approx(-20.0 * math.log10(middle), abs=0.01)  # between two points
+    assert place["window_db"] < place["sinad_db"] - 20.0
+    assert " ".join(text(content).split()).count(SINAD) == 1
+    assert SINAD in budget_tables(content)[1].caption

@@ -103,7 +103,7 @@ def test_a_short_run_gives_the_first_circuits_of_the_stored_one():
 def test_the_figure_has_a_row_for_everything():
     ax = plot_delay_network(STORED, Figure().subplots())
     names = [text.get_text() for text in ax.get_yticklabels()]
-    assert names[0] == "op-amps, 1 % tolerance"
+    assert names[0] == "op-amps, 1 %, normal, 3 sigma"
     assert names[-1] == "CPU, spiking simulation"
     assert len(names) == 8
 

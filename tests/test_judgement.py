@@ -168,7 +168,7 @@ def test_without_a_run_theory_is_held_against_the_wanted_yield():
     (free, strict) = (
         Subject(d, build(d), {"exact": simulate(d)}) for d in (design, design.replace(wanted_yield="100 %"))
     )
-    assert 0.5 < free.predicted_yield < 1.0
+    assert 0.5 < free.expected_yield.value < 1.0
     assert [[r.mark for r in requirements(s) if r.group == "yield"] for s in (free, strict)] == [
         ["pass"],
         ["fail"],

@@ -100,7 +100,8 @@ def budget(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> xr.Datas
         ``power`` and ``alone`` over (cause, delay), ``measured`` and ``remainder`` (delay): mean squares as
         fractions of rms(u)^2, but ``alone`` of rms(u). ``mean_power`` and ``mean_alone`` (cause): over the
         window. Over ``place`` (r = 0, .5, 1): ``window_db``, the signal over all errors, ``sinad_db``, over
-        noise and distortion alone, and ``enob``. Attributes ``measured_nrmse``, ``remainder_share``,
+        noise and distortion alone, and ``enob`` from it, which know nothing of the linear window error.
+        Attributes ``measured_nrmse``, ``remainder_share``,
         ``engine`` (of the distortion: nonlinear, ngspice or linear), ``samples`` (that have a steady state)
         of ``drawn``, and ``left_out``: causes that are not known of this family.
 

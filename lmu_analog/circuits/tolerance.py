@@ -83,6 +83,26 @@ class Group:
     correlation: float
 
 
+# What the figure of a law is, in words.
+LAWS: dict[str, str] = {
+    "gauss3": "normal, 3 sigma",
+    "gauss": "normal, 1 sigma",
+    "uniform": "uniform",
+    "lognormal": "lognormal, 1 sigma",
+}
+
+
+def law_text(tolerance: Tolerance) -> str:
+    """Write a tolerance with its law, as it is printed everywhere: ``1 %, normal, 3 sigma``.
+
+    ``3 sigma``: the figure is three standard deviations, and no part strays farther; ``1 sigma``: it is one, and
+    parts may stray farther; ``uniform``: all errors within it are equally likely.
+    """
+    unit = " for the smallest, over the root of the units" if tolerance.scale == "units" else ""
+    lot = f", lot {100.0 * tolerance.lot:.3g} %" if tolerance.lot else ""
+    return f"{100.0 * tolerance.tolerance:.3g} %, {LAWS[tolerance.distribution]}{unit}{lot}"
+
+
 def read_tolerance(given: object) -> Tolerance:
     """Read ``"1 %"``, ``{tolerance = "1 %", distribution = "uniform", lot = "5 %"}`` or ``{area = "25 um2"}``.
 

@@ -65,5 +65,5 @@ def high_sigma_yield(
         found = high_sigma(
             loaded, method=method.value, samples=samples, seed=seed, engine=engine.value, workers=workers
         )
-    content = theory.high_sigma(found, loaded.wanted_yield)
+    content = theory.high_sigma(found, loaded.wanted_yield, theory.uniform_beside(loaded, samples, seed))
     typer.echo(summary.dumps(content) if as_json else theory.high_sigma_text(content))

@@ -4,7 +4,7 @@ Samples are computed in whole blocks, see ``blocks``.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -81,15 +81,23 @@ def _block_size(named: "_Named") -> int:
 
 
 def exact_chunk(
-    design: Design, seed: int, samples: range, *, plan: Plan = RANDOM, kernel: Kernel = "numpy"
+    design: Design,
+    seed: int,
+    samples: range,
+    *,
+    plan: Plan = RANDOM,
+    kernel: Kernel = "numpy",
+    is_uniform: bool = False,
 ) -> Results:
     """Run consecutive samples in the exact engine.
 
-    Kernels meet the same circuits: "numba" agrees to 1e-8 of the error, "float32" to ``precision_error``.
+    Kernels meet the same circuits: "numba" agrees to 1e-8 of the error, "float32" to ``precision_error``. With
+    ``is_uniform`` parts are uniform within their tolerance, by the same draws (``law.factor_uniform``).
     """
     named = _Named(design.digest, design)
     bench, block = _prepared(named), _block_size(named)
-    solver = _Solver(named, _compiled(named) if kernel == "numba" else None, is_single=kernel == "float32")
+    compiled, is_single = _compiled(named) if kernel == "numba" else None, kernel == "float32"
+    solver = _Solver(named, compiled, is_single=is_single, is_uniform=is_uniform)
     parts = []
     with threadpool_limits(1):
         for whole in whole_blocks(samples, block):
@@ -102,9 +110,11 @@ def exact_chunk(
     return joined(parts, samples)
 
 
-def exact_draws(design: Design, z: Float[np.ndarray, "s z"]) -> tuple[np.ndarray, np.ndarray]:
+def exact_draws(
+    design: Design, z: Float[np.ndarray, "s z"], *, is_uniform: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Run the circuits of given draws, columns as in ``law.columns``; window NRMSE (s,) and status (s,)."""
-    solver = _Solver(_Named(design.digest, design))
+    solver = _Solver(_Named(design.digest, design), is_uniform=is_uniform)
     profile, status = _block(solver, z)
     return window.window_nrmse(profile, solver.bench.rule), status
 
@@ -184,10 +194,15 @@ class _Solver:
     named: _Named
     compiled: Compiled | CompiledDirect | None = None
     is_single: bool = False
+    is_uniform: bool = False
 
     @property
     def bench(self) -> Bench:
         return _prepared(self.named)
+
+    @property
+    def law(self) -> Mismatch:
+        return replace(self.bench.law, is_uniform=self.is_uniform)
 
     @property
     def dtype(self) -> type:
@@ -197,7 +212,7 @@ class _Solver:
 def _block(solver: _Solver, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give profile (s, q) and status (s,) of a whole block of draws (s, z)."""
     circuit = solver.bench.circuit
-    values = sample(circuit, solver.bench.law, z)
+    values = sample(circuit, solver.law, z)
     # A value that is not positive is no circuit; such a sample has failed, and the nominal stands in.
     sound = is_sound(circuit, values)
     if not sound.all():

@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Bool
 
 from lmu_analog.ensembles.intervals import (
     clopper_pearson,
@@ -60,9 +61,7 @@ def yield_within(run: xr.Dataset, limit: float) -> Yield:
     run = completed(run)
     passed = ((run.window_nrmse <= limit) & (run.status == GOOD)).values
     if _sampling(run) == "random":
-        good, samples = int(passed.sum()), len(passed)
-        low, high = clopper_pearson(good, samples)
-        return Yield(limit, good / samples, low, high, "clopper-pearson", *wilson(good, samples))
+        return yield_of(passed, limit)
     blocks = _blocks(run, passed)
     if blocks is None:
         return Yield(limit, float(passed.mean()), None, None, None)
@@ -71,6 +70,13 @@ def yield_within(run: xr.Dataset, limit: float) -> Yield:
     if half is None or min(good, blocks.size - good) < RARE:
         return Yield(limit, value, *clopper_pearson(good, blocks.size), "clopper-pearson")
     return Yield(limit, value, max(0.0, value - half), min(1.0, value + half), "replicates")
+
+
+def yield_of(passed: Bool[np.ndarray, " s"], limit: float) -> Yield:
+    """Give the yield of independent samples of which it is known whether they keep the limit."""
+    good, samples = int(passed.sum()), len(passed)
+    low, high = clopper_pearson(good, samples)
+    return Yield(limit, good / samples, low, high, "clopper-pearson", *wilson(good, samples))
 
 
 def percentiles(run: xr.Dataset) -> dict[str, float | None]:

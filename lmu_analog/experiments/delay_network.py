@@ -43,7 +43,7 @@ MISMATCH: dict[str, dict[str, Any]] = {
     "sigma": {"tolerance": "1 %", "distribution": "gauss"},
 }
 SERIES = ("E96", "E24")
-NAMES = {"nominal": "nominal", "tolerance": "1 % tolerance", "sigma": "sigma = 1 %"}
+NAMES = {"nominal": "nominal", "tolerance": "1 %, normal, 3 sigma", "sigma": "1 %, normal, 1 sigma"}
 _THESIS = "Voelker, PhD thesis, University of Waterloo, 2019"
 PUBLISHED = (
     ("Braindrop, analog silicon", 0.156, 0.163, _THESIS),

@@ -154,7 +154,11 @@ def rows(result: dict[str, Any]) -> Table:
         one = result["details"][name]
         spread = f"{one['p05']:.3f} .. {one['p95']:.3f}"
         lines.append((said, str(len(one["errors"])), f"{one['mean']:.4f}", spread))
-    for name, said in (("nominal", "nominal"), ("tolerance", "1 % tolerance"), ("sigma", "sigma = 1 %")):
+    for name, said in (
+        ("nominal", "nominal"),
+        ("tolerance", "1 %, normal, 3 sigma"),
+        ("sigma", "1 %, normal, 1 sigma"),
+    ):
         one = result["details"]["active_rc"][name]
         lines.append((f"our op-amps in ngspice, {said}", "", f"{one['mean']:.2g}", ""))
     said = {"braindrop": "Braindrop, analog silicon", "loihi": "Loihi, digital", "cpu": "CPU, spiking"}

@@ -83,7 +83,10 @@ def plot_delay_networks(result: dict[str, Any], ax: Axes | None = None) -> Axes:
         ax.plot(errors, places, "o", color=colour, markersize=3, alpha=0.6)
         _mark(ax, found["mean"], len(names))
         names.append(said.strip())
-    for key, said in (("tolerance", "our op-amps, 1 % tolerance"), ("sigma", "our op-amps, σ = 1 %")):
+    for key, said in (
+        ("tolerance", "our op-amps, 1 %, normal, 3 sigma"),
+        ("sigma", "our op-amps, 1 %, normal, 1 sigma"),
+    ):
         found = result["details"]["active_rc"][key]
         ax.plot([found["p05"], found["p95"]], [len(names)] * 2, **style.PALE)
         _mark(ax, found["mean"], len(names))

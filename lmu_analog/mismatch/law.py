@@ -43,11 +43,15 @@ class Mismatch:
         Components whose local draws are correlated.
     selection : Selection
         All, unless some mismatch is switched off.
+    is_uniform : bool
+        Whether local draws are spread evenly over three standard deviations to either side, whatever the law of
+        their class: parts uniform within their tolerance. Lots and offsets keep their law.
     """
 
     classes: dict[str, Tolerance]
     groups: tuple[Group, ...] = ()
     selection: Selection = Selection()
+    is_uniform: bool = False
 
     @classmethod
     def of(cls, design: Design) -> "Mismatch":
@@ -192,7 +196,8 @@ def sample(circuit: Circuit, mismatch: Mismatch, z: Float[np.ndarray, "*s z"]) -
         spread = spreads(tolerance, circuit.values[where.parameter[scaling]])[where.acts[scaling]]
         moved = scaling[where.acts[scaling]]
         # A parameter meets a class at most once, so no index repeats here.
-        values[where.parameter[moved]] *= factor(lines[moved], spread[lead], tolerance.distribution)
+        drawn = factor_uniform if mismatch.is_uniform else factor
+        values[where.parameter[moved]] *= drawn(lines[moved], spread[lead], tolerance.distribution)
         if where.acts[lot_at[c]] and tolerance.lot:
             values[where.parameter[scaling]] *= factor(
                 lines[lot_at[c]], tolerance.lot, tolerance.distribution
@@ -256,6 +261,20 @@ def factor(z: np.ndarray, spread: float | np.ndarray, distribution: Distribution
         case "lognormal":
             sigma = np.sqrt(np.log1p(spread**2))
             return np.exp(sigma * z - 0.5 * sigma**2)
+
+
+def factor_uniform(z: np.ndarray, spread: float | np.ndarray, distribution: Distribution) -> np.ndarray:
+    """Turn standard normals into factors of parts that are uniform within their tolerance.
+
+    The normal behind a law becomes uniform over three standard deviations to either side, by its distribution
+    function: within the tolerance where that is three sigma, within three where it is one, and, of a lognormal law,
+    in the logarithm. A law that is uniform stays as it is.
+    """
+    match distribution:
+        case "gauss3" | "uniform":
+            return factor(z, spread, "uniform")
+        case "gauss" | "lognormal":
+            return factor(TRUNCATION * (2.0 * ndtr(z) - 1.0), spread, distribution)
 
 
 def truncated(z: np.ndarray) -> np.ndarray:

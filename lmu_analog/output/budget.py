@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +43,15 @@ NAMES = {
 }
 
 
+# SINAD is the signal over what is not in the signal: noise and distortion (IEEE Std 1241). A window that is linear and
+# wrong has as many bits as one that is right.
+LEFT_OUT_OF_SINAD = ("truncation", "values", "gain", "speed", "offset", "mismatch")
+SINAD = (
+    "SINAD and ENOB count noise and distortion alone. They leave out what follows the input linearly, or is constant: "
+    "truncation, element values, gain, bandwidth, mismatch and offsets; the signal over all errors has these too."
+)
+
+
 def as_json(found: xr.Dataset, figures: Merits, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """Give the budget and the figures of merit as one object; what a family does not have is null.
 
@@ -72,6 +82,7 @@ def as_json(found: xr.Dataset, figures: Merits, warnings: Sequence[str] = ()) ->
             }
             for one in (found.isel(place=k) for k in range(found.sizes["place"]))
         ],
+        "sinad_leaves_out": list(LEFT_OUT_OF_SINAD),
         "merits": {**asdict(figures), "joint_error": figures.joint_error},
         "warnings": list(warnings),
     }
@@ -99,6 +110,7 @@ def text(content: dict[str, Any]) -> str:
     for row in content["places"]:
         decibels = f"{row['window_db']:>15.4g} dB{row['sinad_db']:>9.4g} dB"
         lines.append(f"{row['r']:<8g}{decibels}{row['enob']:>8.3g}")
+    lines += wrap(SINAD, 88)
     lines += ["", *(f"{name:<36}{value:>12}" for name, value in _merit_rows(content["merits"]))]
     lines.append(f"supply rejection: {content['merits']['psrr_note']}")
     lines += [f"not known of {content['family']}: {cause}" for cause in content["left_out"]]
@@ -176,7 +188,7 @@ def budget_tables(content: dict[str, Any]) -> tuple[Table, Table, Table]:
     columns = ("r (θ)", "signal over all errors (dB)", "SINAD (dB)", "ENOB")
     return (
         Table("Error by cause", ("cause", "rms alone", "share of the power"), tuple(causes)),
-        Table("As a converter", columns, tuple(places)),
+        Table(f"As a converter. {SINAD}", columns, tuple(places)),
         Table("Figures of merit", ("figure", "value"), tuple(_merit_rows(content["merits"]))),
     )
 

@@ -8,7 +8,7 @@ from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.circuits.technology import technologies
 from lmu_analog.circuits.temperature import Drift
-from lmu_analog.circuits.tolerance import Group, Tolerance
+from lmu_analog.circuits.tolerance import Group, Tolerance, law_text
 from lmu_analog.circuits.values import SERIES
 from lmu_analog.design import Design
 from lmu_analog.units import area, fraction, length, parse, write
@@ -145,10 +145,15 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
 def _mismatch(design: Design) -> list[str]:
     if not (design.mismatch or design.only or design.without):
         return []
-    lines = [f"{name} = {_tolerance(t)}" for name, t in design.mismatch.items()]
+    lines = [_tolerance_line(name, t) for name, t in design.mismatch.items()]
     chosen = (("only", design.only), ("without", design.without))
     lines += [f"{word} = {_list(patterns)}" for word, patterns in chosen if patterns]
     return ["[mismatch]", *lines]
+
+
+def _tolerance_line(name: str, tolerance: Tolerance) -> str:
+    line = f"{name} = {_tolerance(tolerance)}"
+    return line if tolerance.by_technology else f"{line:<34}# {law_text(tolerance)}"
 
 
 def _tolerance(tolerance: Tolerance) -> str:

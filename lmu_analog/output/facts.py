@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,10 +15,12 @@ import xarray as xr
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import LETTERS, DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.models import OpAmpModel
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.tolerance import law_text
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
+from lmu_analog.ensembles.expected import Expected
 from lmu_analog.ensembles.judgement import Judgement, judge
+from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.mismatch.selection import Selection
 from lmu_analog.storage.reasons import reasons
@@ -73,6 +76,44 @@ def interval(found: Yield) -> str:
     return f"95 % interval {share(found.low)} to {share(found.high)}"
 
 
+def rough(value: float, low: float, high: float) -> str:
+    """Write a yield with the digits that its interval leaves it: none beyond half of its width."""
+    half = 50.0 * (high - low)
+    if value > high or value < low:
+        return f"{share(low)} to {share(high)}"
+    if high == 1.0 and low < 1.0:
+        return f"above {_shortened(low, half, np.floor)}"
+    if low == 0.0 and high > 0.0:
+        return f"below {_shortened(high, half, np.ceil)}"
+    return percent(value) if half == 0.0 else _shortened(value, half, np.round)
+
+
+def _shortened(value: float, half: float, rounded: Callable[[float], Any]) -> str:
+    step = 10.0 ** np.floor(np.log10(half))
+    return f"{float(rounded(100.0 * value / step)) * step:.10g} %"
+
+
+def expected(found: Expected) -> str:
+    """Write a yield by first-order theory with what circuits say of it."""
+    said = rough(found.value, found.low, found.high)
+    if not found.samples:
+        return said
+    how = "agree" if found.fits else "do not agree, so mismatch is too large for it"
+    interval = f"{share(found.low)} to {share(found.high)}"
+    even = (
+        ""
+        if found.uniform is None
+        else f"; {share(found.uniform.value)} with parts uniform within their tolerance"
+    )
+    return f"{said} ({found.samples} circuits {how}: 95 % interval {interval}{even})"
+
+
+def uniform_aside(run: xr.Dataset, design: Design) -> str:
+    """Write the yield of the same draws with parts uniform within their tolerance, to follow another; or nothing."""
+    found = uniform_yield(run, design)
+    return "" if found is None else f"; {share(found.value)} with parts uniform within their tolerance"
+
+
 def judged(found: Judgement, samples: int) -> str:
     """Write whether an ensemble of so many samples shows the wanted yield, and else how many would tell."""
     if found.verdict != "undecided":
@@ -106,6 +147,9 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
             found.method or "", "none"
         )
         rows.append((f"its 95 % interval ({how})", f"{share(found.low)} to {share(found.high)}"))
+        if (uniform := uniform_yield(run, design)) is not None:
+            said = f"{share(uniform.value)} ({interval(uniform)})"
+            rows.append(("yield with parts uniform within their tolerance", said))
         if (wanted := design.wanted_yield) is not None:
             said = judged(judge(run, found, wanted), run.sizes["sample"])
             rows.append(("yield that is wanted", f"≥ {share(wanted)}: {said}"))
@@ -148,7 +192,7 @@ def _estimate(spread: Mapping[str, float | None], name: str) -> str:
 
 def law(design: Design) -> list[tuple[str, str]]:
     """List how parts stray: tolerances, groups, what is switched off, temperature and leakage."""
-    rows = [(f"tolerance of {name}", _spread(t)) for name, t in design.tolerances.items()]
+    rows = [(f"tolerance of {name}", law_text(t)) for name, t in design.tolerances.items()]
     rows += [(f"correlation in {', '.join(g.components)}", f"{g.correlation:.3g}") for g in design.groups]
     if design.only or design.without:
         rows.append(("mismatch that acts", str(Selection(design.only, design.without))))
@@ -157,12 +201,6 @@ def law(design: Design) -> list[tuple[str, str]]:
     if design.leakage is not None:
         rows.append(("leakage of capacitors, R C", quantity(design.leakage, "s")))
     return rows
-
-
-def _spread(tolerance: Tolerance) -> str:
-    lot = f", lot {100.0 * tolerance.lot:.3g} %" if tolerance.lot else ""
-    unit = " for the smallest, over the root of the units" if tolerance.scale == "units" else ""
-    return f"{100.0 * tolerance.tolerance:.3g} % ({tolerance.distribution}){unit}{lot}"
 
 
 def circuit(of: Circuit) -> Iterator[Table]:

@@ -9,10 +9,12 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.tolerance import law_text
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid
 from lmu_analog.ensembles.judgement import judge
+from lmu_analog.ensembles.uniform import samples_for, uniform_yield
 from lmu_analog.ensembles.until import describe, read_target
 from lmu_analog.ensembles.yields import counts, percentiles, warnings, yield_within
 from lmu_analog.storage.reasons import reasons
@@ -82,6 +84,8 @@ def ensemble(
         "nominal_nrmse": nominal,
         "nrmse": percentiles(run),
         "yield": good_circuits(run, design),
+        "yield_uniform": uniform_circuits(run, design),
+        "mismatch": laws(design),
         "until": None if until is None else describe(run, read_target(until, design)),
         "hybrid": None if both is None else hybrid(both),
         "theory": None if theory is None else asdict(theory),
@@ -104,6 +108,20 @@ def good_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:
     if wanted is None:
         return {**asdict(found), **dict.fromkeys(("wanted", "verdict", "samples_to_decide"))}
     return {**asdict(found), **asdict(judge(run, found, wanted))}
+
+
+def uniform_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:
+    """Give the yield of the same draws with parts uniform within their tolerance; None as ``uniform_yield``."""
+    found = uniform_yield(run, design)
+    if found is None:
+        return None
+    samples = min(run.sizes["sample"], samples_for(design))
+    return {key: getattr(found, key) for key in ("limit", "value", "low", "high")} | {"samples": samples}
+
+
+def laws(design: Design) -> dict[str, str]:
+    """Say of every class how its parts stray, in words."""
+    return {name: law_text(tolerance) for name, tolerance in design.tolerances.items()}
 
 
 def hybrid(both: Hybrid) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def ensemble(content: dict[str, Any]) -> str:
         if limit["low"] is not None:
             interval = f"95 % interval {share(limit['low'])} to {share(limit['high'])}"
         rows.append(("yield", share(limit["value"]), f"within {_percent(limit['limit'])}; {interval}"))
+        if uniform := content.get("yield_uniform"):
+            rows.append(("yield, uniform", share(uniform["value"]), uniform_note(uniform)))
         rows += _wanted(limit, content["samples"])
     if until := content.get("until"):
         reached = "reached" if until["reached"] else "not reached"
@@ -50,10 +52,21 @@ def ensemble(content: dict[str, Any]) -> str:
         rows.append(
             ("rounding", f"{rounding:.1e}", "of an error, at most, in single precision (first 64 samples)")
         )
+    for kind, law in content["mismatch"].items():
+        figure, _, words = law.partition(", ")
+        rows.append(("tolerance", figure, f"{kind}: {words}"))
     rows.append(("time", f"{content['seconds']:.3g} s", f"{content['resumed']} samples taken over"))
     rows += [("of these", str(number), text) for text, number in content["reasons"].items()]
     title = f"mismatch ensemble, seed {content['seed']}, {content['engine']} engine"
     return "\n".join([_table(title, rows), *(f"  warning: {line}" for line in content["warnings"])])
+
+
+def uniform_note(found: dict[str, Any]) -> str:
+    """Say what a yield with uniform parts is of, and its interval."""
+    interval = "no interval"
+    if found["low"] is not None:
+        interval = f"95 % interval {share(found['low'])} to {share(found['high'])}"
+    return f"parts uniform within their tolerance, {found['samples']} samples; {interval}"
 
 
 def _wanted(limit: dict[str, Any], samples: int) -> list[tuple[str, str, str]]:

@@ -4,20 +4,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from lmu_analog.building import realization
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import predict
+from lmu_analog.ensembles.expected import expected_yield
 from lmu_analog.ensembles.high_sigma import HighSigma
 from lmu_analog.ensembles.judgement import verdict_of
-from lmu_analog.output.facts import percent, share
+from lmu_analog.output.facts import percent, rough, share
 from lmu_analog.output.files import check_figure, write_figure
 from lmu_analog.output.plots import plot_elements
+from lmu_analog.output.summary import laws, uniform_circuits
+from lmu_analog.output.tables import uniform_note
 from lmu_analog.theory.coefficients import first_order_excess, mismatch_floor
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.sensitivity import elements, tighten
 
+CHECKED = ("limit", "value", "low", "high", "samples")  # figures of a yield that circuits have checked
 DRAWN = 20  # elements in the plot
 LISTED = 12  # elements in the terminal
 
@@ -38,13 +43,17 @@ def sensitivity(design: Design, *, plot: Path | str | None = None) -> dict[str, 
     if plot is not None:
         _save(found, plot)
     without = tighten(found)
-    expected = predict(theory, design.nrmse)
+    expected, good = predict(theory), expected_yield(design, theory)
     return {
         **{key: design.provenance[key] for key in ("order", "family", "realization")},
         "nominal_nrmse": theory.nominal,
         "predicted_rms": theory.predicted_rms,
         "nrmse": {key: getattr(expected, key) for key in ("p05", "median", "p95")},
-        "yield": None if design.nrmse is None else {"limit": design.nrmse, "value": expected.good},
+        "yield": None if good is None else {key: getattr(good, key) for key in CHECKED},
+        "yield_uniform": None
+        if good is None or good.uniform is None
+        else {**{key: getattr(good.uniform, key) for key in CHECKED[:-1]}, "samples": good.samples},
+        "mismatch": laws(design),
         "coefficient_percent": first_order_excess(realization(design), bandwidth=design.bandwidth),
         "floor_percent": mismatch_floor(design.order, design.theta, bandwidth=design.bandwidth),
         "elements": _rows(found),
@@ -88,7 +97,7 @@ def sensitivity_text(content: dict[str, Any]) -> str:
         f"{percent(spread['p05'])} to {percent(spread['p95'])}, without sampling",
     ]
     if limit := content["yield"]:
-        lines.append(f"  yield             {percent(limit['value']):>10}  within {percent(limit['limit'])}")
+        lines += _yield_lines(limit, content["yield_uniform"])
     lines += [
         f"  coefficients      {content['coefficient_percent']:>8.3g} %  excess per 1 % error of every coefficient",
         f"  floor             {content['floor_percent']:>8.3g} %  least for as many errors as states",
@@ -111,8 +120,28 @@ def sensitivity_text(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def high_sigma(found: HighSigma, wanted: float | None = None) -> dict[str, Any]:
-    """Give the figures of a yield far out in the tail, and what they say about the one that is wanted."""
+def _yield_lines(limit: dict[str, Any], uniform: dict[str, Any] | None) -> list[str]:
+    """Lay out a yield by first-order theory with the digits that circuits leave it, and that of uniform parts."""
+    value, low, high, samples = (limit[key] for key in CHECKED[1:])
+    lines = [f"  yield             {rough(value, low, high):>10}  within {percent(limit['limit'])}"]
+    if samples:
+        fits = low <= value <= high
+        said = "agree with theory" if fits else f"do not agree with theory, which says {percent(value)}"
+        lines[0] += f"; {samples} circuits {said}: 95 % interval {share(low)} to {share(high)}"
+    if samples and min(value, 1.0 - value) < 1.0 / samples:
+        lines.append("    farther out theory is an extrapolation: the command yield goes there")
+    if uniform:
+        lines.append(f"  yield, uniform    {share(uniform['value']):>10}  {uniform_note(uniform)}")
+    return lines
+
+
+def high_sigma(
+    found: HighSigma, wanted: float | None = None, uniform: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Give the figures of a yield far out in the tail, and what they say about the one that is wanted.
+
+    ``uniform`` is the yield of parts uniform within their tolerance, beside it.
+    """
     content = asdict(found)
     low, value, high = (1.0 - content.pop(key) for key in ("high", "failure", "low"))
     return {
@@ -124,6 +153,7 @@ def high_sigma(found: HighSigma, wanted: float | None = None) -> dict[str, Any]:
             "wanted": wanted,
             "verdict": None if wanted is None else verdict_of(low, high, wanted),
         },
+        "yield_uniform": uniform,
         "failure": {"value": found.failure, "low": found.low, "high": found.high},
         "sigma": found.sigma,
         "effective_failures": content.pop("effective"),
@@ -133,17 +163,26 @@ def high_sigma(found: HighSigma, wanted: float | None = None) -> dict[str, Any]:
     }
 
 
+def uniform_beside(design: Design, samples: int, seed: int) -> dict[str, Any] | None:
+    """Give the yield of the first samples of a seed with parts uniform within their tolerance, none as there."""
+    run = xr.Dataset(coords={"sample": np.arange(samples)}, attrs={"seed": seed})
+    return uniform_circuits(run, design)
+
+
 def high_sigma_text(content: dict[str, Any]) -> str:
     """Lay out the object of ``yield``."""
     missed, limit, wanted = content["failure"], content["yield"]["limit"], content["yield"]["wanted"]
     lines = [
         f"high-sigma yield: {content['method']}, {content['samples']} samples, {content['engine']} engine",
-        f"  failure           {missed['value']:>10.3g}  95 % interval {missed['low']:.3g} to {missed['high']:.3g}, "
+        f"  failure           {missed['value']:>10.2g}  95 % interval {missed['low']:.2g} to {missed['high']:.2g}, "
         f"beyond {percent(limit)}",
         f"  sigma             {content['sigma']:>10.3g}  the same as a one-sided distance",
-        f"  theory            {content['predicted_failure']:>10.3g}  by the quadratic form, without sampling",
+        f"  theory            {content['predicted_failure']:>10.1g}  by the quadratic form: first order, so far out "
+        "no more than an estimate",
         f"  directions        {content['directions']:>10.3g}  of mismatch that share the blame",
     ]
+    if uniform := content["yield_uniform"]:
+        lines.append(f"  yield, uniform    {share(uniform['value']):>10}  {uniform_note(uniform)}")
     if wanted is not None:
         lines.append(f"  yield wanted      {share(wanted):>10}  {content['yield']['verdict']}")
     return "\n".join([*lines, *(f"  warning: {line}" for line in content["warnings"])])

@@ -9,6 +9,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Ammeter, Capacitor, Resistor
 from lmu_analog.circuits.ranges import ON_CHIP
 from lmu_analog.circuits.rounding import capacitors_beside
+from lmu_analog.circuits.tolerance import law_text
 from lmu_analog.circuits.values import nearest
 from lmu_analog.design import Design
 from lmu_analog.output.export.board import Placed, board
@@ -26,6 +27,7 @@ COLUMNS = (
     "order_as",
     "off_percent",
     "tolerance_percent",
+    "tolerance_law",
     "part",
     "roles",
     "deck_names",
@@ -49,10 +51,10 @@ def bom_rows(design: Design, circuit: Circuit) -> list[list[str | int]]:
     groups: dict[tuple[str, ...], list[Placed]] = {}
     for placed in board(circuit):
         if not isinstance(placed.component, Ammeter):
-            key = (placed.kind, placed.text, placed.part, _tolerance(design, placed))
+            key = (placed.kind, placed.text, placed.part, *_tolerance(design, placed))
             groups.setdefault(key, []).append(placed)
     rows: list[list[str | int]] = []
-    for (kind, text, part, tolerance), members in groups.items():
+    for (kind, text, part, tolerance, law), members in groups.items():
         first = members[0]
         rows.append(
             [
@@ -64,6 +66,7 @@ def bom_rows(design: Design, circuit: Circuit) -> list[list[str | int]]:
                 first.unit,
                 *_standard(design, circuit, first),
                 tolerance,
+                law,
                 part,
                 "; ".join(dict.fromkeys(p.component.role for p in members)),
                 " ".join(p.component.name for p in members),
@@ -72,10 +75,14 @@ def bom_rows(design: Design, circuit: Circuit) -> list[list[str | int]]:
     return rows
 
 
-def _tolerance(design: Design, placed: Placed) -> str:
+def _tolerance(design: Design, placed: Placed) -> tuple[str, str]:
+    """Give the largest tolerance of a part, in percent, and its law in words."""
     known = design.tolerances
-    shares = [known[c].tolerance for c in placed.component.classes if c in known]
-    return f"{100.0 * max(shares):.6g}" if shares and placed.value is not None else ""
+    found = [known[c] for c in placed.component.classes if c in known]
+    if not found or placed.value is None:
+        return "", ""
+    widest = max(found, key=lambda t: t.tolerance)
+    return f"{100.0 * widest.tolerance:.6g}", law_text(widest).partition(", ")[2]
 
 
 def _standard(design: Design, circuit: Circuit, placed: Placed) -> tuple[str, str]:

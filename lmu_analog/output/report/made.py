@@ -12,8 +12,8 @@ from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.schematic import drawing_figure
 
 # Columns of the bill of materials that a page has room for; the file has all.
-ORDERED = ("quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent")
-HEADINGS = ("references", "number", "kind", "value", "order as", "off (%)", "tolerance (%)")
+ORDERED = ("quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent", "tolerance_law")
+HEADINGS = ("references", "number", "kind", "value", "order as", "off (%)", "tolerance (%)", "its law")
 MOST_REFERENCES = 8  # in a cell of the page
 
 

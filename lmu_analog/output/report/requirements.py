@@ -10,12 +10,12 @@ import xarray as xr
 
 from lmu_analog.analysis.merits import Merits
 from lmu_analog.circuits.extract import extract
-from lmu_analog.ensembles.judgement import judge
+from lmu_analog.ensembles.judgement import judge, verdict_of
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.limits import said as words_of
 from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
-from lmu_analog.output.facts import Table, interval, judged, percent, share
+from lmu_analog.output.facts import Table, expected, interval, judged, percent, share, uniform_aside
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.stability import bounded, found_at
 
@@ -114,17 +114,17 @@ def _yield(subject: Subject) -> Iterator[Requirement]:
     if limit is None:
         return
     if run is not None:
-        yield _counted(run, yield_within(run, limit), wanted)
-    elif (good := subject.predicted_yield) is not None:
+        yield _counted(run, yield_within(run, limit), wanted, aside=uniform_aside(run, subject.design))
+    elif (found := subject.expected_yield) is not None:
         least = LEAST_YIELD if wanted is None else wanted
-        name, mark = "Yield by first-order theory", _within(good >= least)
-        yield Requirement(name, "yield", good, share(good), f"≥ {share(least)}", mark)
+        name, mark = "Yield by first-order theory", verdict_of(found.low, found.high, least)
+        yield Requirement(name, "yield", found.value, expected(found), f"≥ {share(least)}", mark)
 
 
-def _counted(run: xr.Dataset, found: Yield, wanted: float | None) -> Requirement:
+def _counted(run: xr.Dataset, found: Yield, wanted: float | None, *, aside: str) -> Requirement:
     """Judge the yield of a run: by its interval where the design says how many must pass."""
     samples = run.sizes["sample"]
-    name, said = f"Yield, {samples} circuits", f"{share(found.value)} ({interval(found)})"
+    name, said = f"Yield, {samples} circuits", f"{share(found.value)} ({interval(found)}{aside})"
     if wanted is None:
         return Requirement(name, "yield", found.value, said, "all circuits", _share(found.value))
     return Requirement(

@@ -13,7 +13,7 @@ from lmu_analog.output.facts import percent
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.jobs import against_theory
 from lmu_analog.output.report.subject import Section, Subject
-from lmu_analog.output.summary import good_circuits
+from lmu_analog.output.summary import good_circuits, laws, uniform_circuits
 from lmu_analog.output.svg import draw, picture
 from lmu_analog.storage.completed import circuits
 from lmu_analog.storage.reasons import reasons
@@ -34,6 +34,8 @@ def mismatch(subject: Subject) -> Section:
         "reasons": reasons(run),
         "nrmse": percentiles(run),
         "yield": good_circuits(run, design),
+        "yield_uniform": uniform_circuits(run, design),
+        "mismatch": laws(design),
         "theory": None if theory is None else asdict(theory),
         "warnings": warnings(run),
     }

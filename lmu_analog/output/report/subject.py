@@ -12,7 +12,8 @@ import xarray as xr
 from lmu_analog.analysis.merits import Merits, merits
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
-from lmu_analog.ensembles.comparison import predict, theory_of
+from lmu_analog.ensembles.comparison import theory_of
+from lmu_analog.ensembles.expected import Expected, expected_yield
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.output.facts import Table
 from lmu_analog.output.figures import Figure
@@ -95,14 +96,13 @@ class Subject:
             return str(error)
 
     @cached_property
-    def predicted_yield(self) -> float | None:
+    def expected_yield(self) -> Expected | None:
         """Yield by first-order theory; none without mismatch or limit, and if unstable."""
-        limit = self.design.nrmse
         try:
-            theory = None if limit is None else theory_of(self.design)
+            theory = None if self.design.nrmse is None else theory_of(self.design)
+            return None if theory is None else expected_yield(self.design, theory)
         except LmuAnalogError:
             return None
-        return None if theory is None else predict(theory, limit).good
 
     @property
     def nominal_error(self) -> float | None:

@@ -10,9 +10,10 @@ import xarray as xr
 
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.ensembles.judgement import judge
+from lmu_analog.ensembles.expected import Expected
+from lmu_analog.ensembles.judgement import judge, verdict_of
 from lmu_analog.ensembles.yields import Yield, percentiles, yield_within
-from lmu_analog.output.facts import interval, judged, percent, quantity, share
+from lmu_analog.output.facts import expected, interval, judged, percent, quantity, share, uniform_aside
 from lmu_analog.output.report.requirements import LEAST_YIELD, requirements
 from lmu_analog.output.report.subject import Subject
 
@@ -61,12 +62,13 @@ def _verdict(subject: Subject) -> Verdict:
         return Verdict("bad", "FAIL", f"The nominal circuit misses the specification: {said}.")
     met = f"The nominal circuit meets the specification ({said})"
     if subject.run is None:
-        return _without_run(met, subject.predicted_yield, subject.design.wanted_yield)
+        return _without_run(met, subject.expected_yield, subject.design.wanted_yield)
     found, samples = yield_within(subject.run, limit), subject.run.sizes["sample"]
     within = f"{round(found.value * samples)} of {samples} mismatched circuits do"
     planned = subject.run.attrs.get("planned", samples)
     undone = "" if planned == samples else f" Only {samples} of {planned} samples are done."
-    sentence = f"{met}; {within} ({interval(found)}).{undone}"
+    even = uniform_aside(subject.run, subject.design)
+    sentence = f"{met}; {within} ({interval(found)}{even}).{undone}"
     if (wanted := subject.design.wanted_yield) is not None:
         return _with_wanted(subject.run, found, wanted, sentence=sentence)
     if found.value < LEAST_YIELD:
@@ -89,15 +91,19 @@ def _with_wanted(run: xr.Dataset, found: Yield, wanted: float, *, sentence: str)
             return Verdict("partly", "UNDECIDED with mismatch", f"{aim}: {said}.")
 
 
-def _without_run(met: str, expected: float | None, wanted: float | None) -> Verdict:
-    if expected is None:
+def _without_run(met: str, found: Expected | None, wanted: float | None) -> Verdict:
+    if found is None:
         return Verdict("good", "PASS", f"{met}. No mismatch was run.")
-    sentence = f"{met}. No mismatch was run; first-order theory expects a yield of {share(expected)}."
+    sentence = f"{met}. No ensemble was run; first-order theory expects a yield of {expected(found)}."
     if wanted is not None:
         sentence = f"{sentence[:-1]}, {share(wanted)} is wanted."
-    if expected < (LEAST_YIELD if wanted is None else wanted):
-        return Verdict("partly", "PASS nominally", sentence)
-    return Verdict("good", "PASS", sentence)
+    match verdict_of(found.low, found.high, LEAST_YIELD if wanted is None else wanted):
+        case "pass":
+            return Verdict("good", "PASS", sentence)
+        case "fail":
+            return Verdict("partly", "PASS nominally", sentence)
+        case "undecided":
+            return Verdict("partly", "UNDECIDED with mismatch", sentence)
 
 
 def title(subject: Subject) -> str:
@@ -131,7 +137,7 @@ def headline(subject: Subject) -> Iterator[tuple[str, str, str]]:
     if run is not None and design.nrmse is not None:
         found = yield_within(run, design.nrmse)
         aim = "" if (wanted := design.wanted_yield) is None else f"; {share(wanted)} is wanted"
-        yield "Yield", share(found.value), interval(found) + aim
+        yield "Yield", share(found.value), interval(found) + uniform_aside(run, design) + aim
     elif run is not None:
         median = percentiles(run)["median"]
         yield "Median with mismatch", percent(median), "window NRMSE of the ensemble"
