@@ -39,6 +39,8 @@ _RAW = re.compile(
     r"\b(adc|counts?|raw|lsb|codes?|bits?|current|strom|db|dbv|phase|temperature)\b", re.IGNORECASE
 )
 _PWL = re.compile(r"(?im)^[^\n#*;%]*?\bpwl\s*(?:\(\s*|\s)(?=\+?\s*[-+.\d])")
+_HORIZONTAL = re.compile(r"(horizontal|x|time)( axis)?[ _-]?units?")
+_VERTICAL = re.compile(r"(vertical|y|voltage|amplitude)( axis)?[ _-]?units?")
 _STREAMED = 0x7FFF_F000  # sizes from here on, and 0, stand in headers that were written before the samples
 _FULL_SCALE = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63, "f4": 1.0, "f8": 1.0}
 
@@ -106,6 +108,11 @@ def times(table: Table) -> tuple[Float[np.ndarray, "n"], list[int]]:
     """
     every = range(table.columns.shape[1])
     found = [k for k in every if _holds_times(table, k)]
+    if table.counts and table.columns.shape[1] > 1:
+        raise DesignError(
+            f"{table.path}: the first column counts rows, which are no seconds; "
+            "give times and a header with their unit, for example 'time [s]'"
+        )
     seconds = _seconds(table, found[0]) if found else _counted(table)
     for k in found[1:]:
         if not np.array_equal(table.columns[:, k], table.columns[:, found[0]]):
@@ -126,9 +133,7 @@ def volts(table: Table, column: int) -> Float[np.ndarray, "n"]:
     DesignError
         If it is in another unit, or beyond `MOST_VOLTS`.
     """
-    unit = (table.units[column] if table.headings else "") or _preamble_unit(
-        table, "vertical units", "y units"
-    )
+    unit = (table.units[column] if table.headings else "") or _preamble_unit(table, _VERTICAL, column)
     scale = volt_scale(unit or "V")
     if scale is None or (not unit and table.headings and _RAW.search(table.names[column])):
         name = table.headings[column][:40] if table.headings else str(column + 1)
@@ -221,9 +226,7 @@ def _holds_times(table: Table, k: int) -> bool:
 
 
 def _seconds(table: Table, column: int) -> Float[np.ndarray, "n"]:
-    unit = (table.units[column] if table.headings else "") or _preamble_unit(
-        table, "horizontal units", "x units"
-    )
+    unit = (table.units[column] if table.headings else "") or _preamble_unit(table, _HORIZONTAL, column)
     scale = time_scale(unit or "s")
     if scale is None:
         raise DesignError(
@@ -232,10 +235,17 @@ def _seconds(table: Table, column: int) -> Float[np.ndarray, "n"]:
     return table.columns[:, column] * scale[0] / scale[1]
 
 
-def _preamble_unit(table: Table, *keys: str) -> str:
-    """Give a unit from the preamble, ``Vertical Units,V`` or ``Vertical Units,CH1:V``; empty if there is none."""
-    given = next((table.preamble[key][0] for key in keys if key in table.preamble), "")
-    return given.rpartition(":")[2].strip()
+def _preamble_unit(table: Table, key: re.Pattern[str], column: int) -> str:
+    """Give a unit from the preamble, ``Vertical Units,V`` or ``Vertical Units,CH1:V``; empty if there is none.
+
+    Where a key has a value for each channel, it is that of the column.
+    """
+    for name, given in table.preamble.items():
+        if key.fullmatch(name):
+            return given[min(max(column - 1, 0), len(given) - 1)].rpartition(":")[2].strip()
+        if name in ("unit", "units") and len(given) == table.columns.shape[1]:
+            return given[column].strip()
+    return ""
 
 
 def _counts(table: Table, k: int) -> bool:

@@ -66,6 +66,7 @@ _NUMBER_LIKE = re.compile(
 )
 _BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[({<]\s*(?P<unit>[^\[\](){}<>]*?)\s*[\])}>]")
 _VECTOR = re.compile(r"[vi]\((?P<net>[^()\s]*)\)", re.IGNORECASE)  # of a simulator: v(x0), i(vout)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")  # or a decimal comma before three digits
 _REMARK = re.compile(r"\s#.*$")
 _LINES = re.compile(r"\r\n|\r|\n")
 _HEADING = re.compile(r"[^\s\[({]*(?:\s*[\[({][^\])}]*[\])}])?")
@@ -89,6 +90,8 @@ class Table:
         The same taken apart; a unit is empty where none is given.
     preamble : dict
         Keys (lower case) and values of the lines above the header.
+    counts : bool
+        Whether the first column is written 0, 1, 2, ... or 1, 2, 3, ... without a name.
     """
 
     path: str
@@ -98,6 +101,7 @@ class Table:
     names: tuple[str, ...]
     units: tuple[str, ...]
     preamble: dict[str, list[str]]
+    counts: bool = False
 
     def where(self, row: int) -> str:
         """Name a row for an error."""
@@ -168,7 +172,10 @@ def parse_table(path: str, text: str, *, wanted: str, suffixes: bool = False) ->
     names = tuple(name for name, _ in apart)
     own = units or ("",) * len(headings)
     units = tuple(below or unit for below, (_, unit) in zip(own, apart, strict=True))
-    return Table(path, columns, lines, headings, names, units, preamble)
+    counts = not headings and _counts(
+        columns[:, 0], [cells_of(line, delimiter)[0] for _, line in body[first:][:2]]
+    )
+    return Table(path, columns, lines, headings, names, units, preamble, counts)
 
 
 def read_text(path: Path | str, *, wanted: str, file: str = "a table", most: int = MOST_BYTES) -> str:
@@ -356,7 +363,7 @@ def _first_row(body: list[tuple[int, str]], named: str | None, *, suffixes: bool
             cells = cells_of(line, delimiter)
             while cells and not cells[0]:  # three empty cells before the numbers, in one maker's tables
                 cells.pop(0)
-            for comma in (False, True)[: 1 if delimiter == "," else 2]:
+            for comma in (False, True):  # between commas it is in quotes
                 if cells and all(_plain(cell, comma, suffixes) is not None for cell in cells):
                     return index, delimiter
     return None, ","
@@ -407,8 +414,10 @@ def _header(
         steps = _steps(rows)
         below = 1 if units and len(rows) > 1 else 0
         headings = _headings(path, rows[-1 - below], (delimiter, width, wanted), steps=bool(steps))
-        units = units if below else ()
         rows = rows[: -1 - below]
+        units = units if below else ()
+        if rows and not units and (units := _units_row(rows[-1][2], width, alone=False)):  # above the names
+            rows = rows[:-1]
     for line_number, _, cells in rows:
         if looks_like_number(cells[0]):
             raise DesignError(f"{path}, line {line_number}: {cells[0][:40]!r} is not a number; give {wanted}")
@@ -521,7 +530,7 @@ def _numbers(
         where = f"{path}, line {line_number}"
         if row is None or "_" in plain:
             cells = cells_of(_REMARK.sub("", line), delimiter)
-            row = [_cell(cell, where, (comma, suffixes, wanted)) for cell in cells]
+            row = [_cell(cell, where, (comma or "," in cell, suffixes, wanted)) for cell in cells]
         width = width or len(row)
         if len(row) != width:
             raise DesignError(f"{where}: {len(row)} cells, and {width} in the rows above; give {wanted}")
@@ -545,12 +554,23 @@ def _decimal_comma(path: str, rows: list[tuple[int, str]]) -> bool:
             f"{path}: a comma in the numbers of line {first}, a point in those of line {point}; "
             "write one decimal mark throughout, and none for thousands"
         )
+    cells = (cell for _, line in rows if "," in line for cell in re.split(r"[;\t ]+", _REMARK.sub("", line)))
+    if all("," not in cell or _THOUSANDS.fullmatch(cell.strip('"')) for cell in cells):
+        raise DesignError(
+            f"{path}, line {first}: commas may be decimal or separate thousands; write decimal points, or all digits"
+        )
     return True
+
+
+def _counts(column: np.ndarray, first: list[str]) -> bool:
+    """Say whether ten rows or more are numbered: fewer, as in examples, may well be seconds."""
+    whole = len(column) >= 10 and column[0] in (0.0, 1.0) and all(cell.isdecimal() for cell in first)
+    return whole and bool(np.all(np.diff(column) == 1.0))
 
 
 def _cell(cell: str, where: str, layout: tuple[bool, bool, str]) -> float:
     comma, suffixes, wanted = layout
-    value = _plain(cell, comma, suffixes)
+    value = None if _THOUSANDS.fullmatch(cell) else _plain(cell, comma, suffixes)
     if value is None:
         raise DesignError(f"{where}: {cell[:40]!r} is not a number; give {wanted}")
     return value

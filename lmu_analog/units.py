@@ -295,8 +295,10 @@ def _standard_part(part: str) -> str:
         prefix = _SPELLED.get(head.lower(), "k" if head == "K" else head)
         if lower.endswith(word) and prefix in PREFIXES:
             return prefix + _WORDS[word]
-    if lower in ("hz", "khz", "ghz", "pf", "nf", "uf"):  # mhz may be either
-        return {"hz": "Hz", "khz": "kHz", "ghz": "GHz"}.get(lower, lower[0] + "F")
+    if lower in ("pf", "nf", "uf"):
+        return lower[0] + "F"
+    if lower in ("hz", "khz", "mhz", "ghz") and part[0] != "m":  # mhz may be either
+        return {"k": "k", "m": "M", "g": "G"}.get(lower[0], "") + "Hz"
     return "k" + part[1:] if part[:1] == "K" and part[1:] in UNITS else part
 
 

@@ -65,6 +65,8 @@ KINDS = {
     "a row of units": "Time,Channel A\n(ms),(mV)\n\n" + rows(time=1e-3, volt=1e-3),
     "a row of bare units": "Time\tChannel A\nus\tmV\n" + rows("\t", time=1e-6, volt=1e-3),
     "decimal commas": "Zeit;Spannung\n" + rows(";", mark=",", form="{:.9f}"),
+    "decimal commas in quotes, commas between": '"Zeit","Spannung"\n'
+    + "".join(f'"{k * STEP:.9f}","{v:.9f}"\n'.replace(".", ",") for k, v in enumerate(VALUES)),
     "decimal commas and units": "Zeit (ms);Spannung (mV)\n" + rows(";", mark=",", time=1e-3, volt=1e-3),
     "decimal commas and tabs": "Temps\tTension\n" + rows("\t", mark=",", form="{:.9f}"),
     "decimal commas and spaces": rows(" ", mark=",", form="{:.9f}"),
@@ -87,6 +89,8 @@ KINDS = {
     + rows(),
     "Tektronix, in mV": "Model,X\nHorizontal Units,ms\nVertical Units,mV\nTIME,CH1\n"
     + rows(time=1e-3, volt=1e-3),
+    "units above the names": "ms,mV\nTime,CH1\n" + rows(time=1e-3, volt=1e-3),
+    "units in a key": "Units,ms,mV\nTime,CH1\n" + rows(time=1e-3, volt=1e-3),
     "Tektronix, keys beside": beside(
         [["Record Length", "60"], ["Sample Interval", "5e-05"], ["Source", "CH1"], ["Vertical Units", "V"]]
     ),
@@ -151,6 +155,11 @@ REFUSED = {
     "Horizontal Units,Hz,\nTIME,CH1\n"
     + rows(): ": the horizontal unit is 'Hz'; give s, ms, us, ns, ps, min or h",
     "O.0,0.1\n" + rows(): ", line 1: 'O.0' is not a number" + GIVE,
+    numbered(): ": the first column counts rows, which are no seconds; give times and a header with their unit, "
+    "for example 'time [s]'",
+    "0;1,000\n1;2,000\n": ", line 1: commas may be decimal or separate thousands; write decimal points, or all digits",
+    '0,"1,000"\n1,"2,000"\n': ", line 1: '1,000' is not a number" + GIVE,
+    '0,"1,000.5"\n1,2\n': ", line 1: '1,000.5' is not a number" + GIVE,
     "nan,0.1\n" + rows(): ", line 1: 'nan' is not finite" + GIVE,
     "0.0,1 V\n" + rows(): ", line 1: '1 V' is not a number" + GIVE,
     "1 ms,0.1\n" + rows(): ", line 1: '1 ms' is not a number" + GIVE,
@@ -210,6 +219,14 @@ def test_one_of_several_channels_is_chosen_by_name_or_number(tmp_path):
     with pytest.raises(DesignError, match=r"2 channels beside the times; choose one .*: 2, 3$"):
         read(path, amplitude=1.0)
     np.testing.assert_array_equal(read(path, amplitude=1.0, column="3").values, -np.array(VALUES))
+
+
+def test_units_of_a_preamble_are_those_of_the_channel(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text("Vertical Units,V,A\nTIME,CH1,CH2\n0,1,2\n1,3,4\n")
+    np.testing.assert_array_equal(read(path, amplitude=1.0, column="CH1").values, [1, 3])
+    with pytest.raises(DesignError, match=r"two\.csv: column 'CH2' is in 'A'; give V, mV, uV, nV or kV$"):
+        read(path, amplitude=1.0, column="CH2")
 
 
 def test_commands_and_designs_choose_a_channel(tmp_path, monkeypatch, capsys):
