@@ -76,8 +76,12 @@ class Merits:
         The same as a multiple of every class's own tolerance and lot, of op-amps' GBW, too; none without mismatch.
     psrr : float or None, dB
         Rejection of ripple on the supply, rms over the window, at the worst frequency of the band.
+    psrr_one_sign : float or None, dB
+        The same where the rejections of all op-amps have one sign.
     psrr_worst : float or None, dB
-        The same where all amplifiers push the same way.
+        The same with the worst signs found; all are tried of up to 20 op-amps.
+    psrr_bound : float or None, dB
+        No signs do worse.
     psrr_note : str
         How it was found, or why it was not.
     """
@@ -103,7 +107,9 @@ class Merits:
     worst_corner_scale_bound: float | None
     worst_corner_scale_bound_reason: str
     psrr: float | None
+    psrr_one_sign: float | None
     psrr_worst: float | None
+    psrr_bound: float | None
     psrr_note: str
 
     @property
@@ -148,7 +154,9 @@ def merits(design: Design) -> Merits:
         **_corner("worst_corner", circuit, common),
         **_corner("worst_corner_scale", circuit, tolerances),
         psrr=supply.psrr,
+        psrr_one_sign=supply.psrr_one_sign,
         psrr_worst=supply.psrr_worst,
+        psrr_bound=supply.psrr_bound,
         psrr_note=supply.note,
     )
 

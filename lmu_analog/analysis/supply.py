@@ -7,13 +7,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from lmu_analog.analysis.signs import worst_signs
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Supply
 from lmu_analog.circuits.supply import ripple
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
-from lmu_analog.memory.window import QUADRATURE, readout
+from lmu_analog.memory.window import quadrature_for, readout
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
 
@@ -31,14 +32,20 @@ class Rejection:
     ----------
     psrr : float or None, dB
         One volt over the rms at the window; what amplifiers pass adds in power, as their signs are unknown.
+    psrr_one_sign : float or None, dB
+        The same where the rejections of all amplifiers have one sign.
     psrr_worst : float or None, dB
-        The same where all amplifiers push the same way.
+        The same with the worst signs found.
+    psrr_bound : float or None, dB
+        No signs do worse; equal to ``psrr_worst`` where all signs were tried.
     note : str
         How it was found, or why it was not.
     """
 
     psrr: float | None
+    psrr_one_sign: float | None
     psrr_worst: float | None
+    psrr_bound: float | None
     note: str
 
 
@@ -58,8 +65,9 @@ def supply_ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> tuple
     Returns
     -------
     (Dataset or None, str)
-        ``gain`` (frequency, delay), amplifiers adding in power, and ``worst``, all pushing the same way; none
-        where the family has no model of it.
+        ``gain`` (frequency, delay), amplifiers adding in power, and ``one_sign``, with rejections of one sign;
+        ``worst`` (frequency), the rms over the window with the worst signs found, and ``bound``, which no signs
+        exceed. None where the family has no model of it.
     """
     if circuit.clock is not None:
         return None, "not modelled of sampled circuits"
@@ -69,9 +77,15 @@ def supply_ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> tuple
     if found is None:
         has = any(isinstance(c, OpAmp | DifferentialOpAmp) for c in circuit.components)
         return None, "its op-amps have no figure psrr" if has else "no op-amps, and no other model of it"
-    at_window = np.abs(np.einsum("qd,fdk->fqk", readout(circuit.order, QUADRATURE.r), found.gain))
-    both = np.sqrt(np.sum(at_window**2, axis=-1)), at_window.sum(axis=-1)
-    return _dataset(frequency, *both), "from the op-amps' psrr"
+    rule = quadrature_for(circuit.order)
+    at_window = np.einsum("qd,fdk->fqk", readout(circuit.order, rule.r), found.gain)
+    forms = np.real(np.einsum("fqk,q,fql->fkl", at_window.conj(), rule.weight, at_window))
+    signs = [worst_signs(form) for form in forms]
+    searched = any(one.bound > one.value for one in signs)
+    gains = np.sqrt(np.sum(np.abs(at_window) ** 2, axis=-1)), np.abs(at_window.sum(axis=-1))
+    worst = np.sqrt([one.value for one in signs]), np.sqrt([one.bound for one in signs])
+    note = f"worst signs {'found by search' if searched else 'of all'} of {len(found.names)} op-amps"
+    return _dataset(frequency, gains, worst, rule.r), f"from the op-amps' psrr; {note}"
 
 
 def rejection(design: Design, circuit: Circuit | None = None) -> Rejection:
@@ -86,17 +100,21 @@ def rejection(design: Design, circuit: Circuit | None = None) -> Rejection:
     circuit = build(design) if circuit is None else circuit
     found, note = supply_ripple(circuit, np.arange(1, POINTS + 1) / POINTS * design.bandwidth)
     if found is None:
-        return Rejection(None, None, note)
-    most = [float(np.max(found[name].values ** 2 @ QUADRATURE.weight)) for name in ("gain", "worst")]
-    psrr, worst = (-10.0 * math.log10(power) if power else math.inf for power in most)
-    return Rejection(psrr, worst, note)
+        return Rejection(None, None, None, None, note)
+    weight = quadrature_for(circuit.order).weight
+    powers = [found[name].values ** 2 @ weight for name in ("gain", "one_sign")]
+    powers += [found[name].values ** 2 for name in ("worst", "bound")]
+    most = [float(np.max(power)) for power in powers]
+    psrr, one_sign, worst, bound = (-10.0 * math.log10(power) if power else math.inf for power in most)
+    return Rejection(psrr, one_sign, worst, bound, note)
 
 
 def _of_transistors(circuit: Circuit, frequency: np.ndarray) -> tuple[xr.Dataset | None, str]:
     rails = [c.name for c in circuit.components if isinstance(c, Supply) and c.role == RAIL]
     if ngspice.library_path() is None:
         return None, "found by ngspice, which is not installed"
-    rows = readout(circuit.order, QUADRATURE.r)
+    rule = quadrature_for(circuit.order)
+    rows = readout(circuit.order, rule.r)
     analysis = Sweep(len(frequency), float(frequency[0]), float(frequency[-1]), "lin")
     gains = []
     for rail in rails:
@@ -106,18 +124,32 @@ def _of_transistors(circuit: Circuit, frequency: np.ndarray) -> tuple[xr.Dataset
             return None, f"not found: {error}"
         states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
         gains.append(np.abs(states @ rows.T))
-    worst = np.max(gains, axis=0)
-    if worst.max() < NOTHING:
+    if np.max(gains) < NOTHING:
         return None, "its transistors have no output conductance, and pass nothing from the supply"
-    return _dataset(frequency, worst, worst), "by ngspice; thresholds and biases do not follow the supply"
+    rms = np.sqrt(np.array(gains) ** 2 @ rule.weight)
+    worse = np.argmax(rms, axis=0)
+    at = worse, np.arange(len(frequency))
+    gain = np.array(gains)[at]
+    note = "by ngspice, one rail at a time, the worse; thresholds and biases do not follow the supply"
+    return _dataset(frequency, (gain, gain), (rms[at], rms[at]), rule.r), note
 
 
-def _dataset(frequency: np.ndarray, gain: np.ndarray, worst: np.ndarray) -> xr.Dataset:
+def _dataset(
+    frequency: np.ndarray,
+    gains: tuple[np.ndarray, np.ndarray],
+    rms: tuple[np.ndarray, np.ndarray],
+    places: np.ndarray,
+) -> xr.Dataset:
+    """Put gains over frequency and delay, and rms over the window, in one place."""
     unit = {"units": "V/V"}
+    over = {
+        name: (("frequency", "delay"), x, unit) for name, x in zip(("gain", "one_sign"), gains, strict=True)
+    }
+    whole = {name: ("frequency", x, unit) for name, x in zip(("worst", "bound"), rms, strict=True)}
     return xr.Dataset(
-        {"gain": (("frequency", "delay"), gain, unit), "worst": (("frequency", "delay"), worst, unit)},
+        {**over, **whole},
         coords={
             "frequency": ("frequency", frequency, {"units": "Hz"}),
-            "delay": ("delay", QUADRATURE.r, {"units": "theta"}),
+            "delay": ("delay", places, {"units": "theta"}),
         },
     )

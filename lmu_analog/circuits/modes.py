@@ -80,10 +80,8 @@ class Pencil:
         size = len(self.E)
         shape, at = (size * size, len(self.nominal)), (self.row * size + self.column, self.parameter)
         storing, direct = (sparse.csr_array((x, at), shape) for x in (self.storing, self.direct))
-        return tuple(
-            x + (part @ change.T).T.reshape(-1, size, size)
-            for x, part in ((self.E, storing), (self.F, direct))
-        )
+        E, F = ((part @ change.T).T.reshape(-1, size, size) for part in (storing, direct))
+        return self.E + E, self.F + F
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,7 +143,9 @@ def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("one element found unstable at", percent(found["single_error"])),
         *corner_rows(found),
         ("supply rejection", _decibels(found["psrr"])),
-        ("the same, worst signs", _decibels(found["psrr_worst"])),
+        ("the same, all of one sign", _decibels(found["psrr_one_sign"])),
+        ("the same, worst signs found", _decibels(found["psrr_worst"])),
+        ("and certainly no less than", _decibels(found["psrr_bound"])),
     ]
 
 
