@@ -210,7 +210,8 @@ def circuit(of: Circuit) -> Iterator[Table]:
     yield Table("Components", columns, tuple(_range(of, kind) for kind in kinds))
     models = dict.fromkeys(c.model for c in of.components if isinstance(c, OpAmp | DifferentialOpAmp))
     if models:
-        columns = ("op-amp", "gain", "GBW", "slew rate", "offset", "largest random offset", "rails")
+        columns = ("op-amp", "gain", "GBW", "slew rate", "offset", "largest random offset", "output swing",
+                   "output current", "inputs")  # fmt: skip
         yield Table("Operational amplifiers", columns, tuple(_opamp(model) for model in models))
 
 
@@ -242,8 +243,17 @@ def _opamp(model: OpAmpModel) -> tuple[str, ...]:
         f"{model.slew / 1e6:.4g} V/µs" if np.isfinite(model.slew) else "∞",
         finite(model.offset, "V"),
         finite(model.offset_max, "V"),
-        f"±{quantity(model.rail, 'V')}" if np.isfinite(model.rail) else "∞",
+        _ranged(model.floor, model.rail) + ("" if model.swing_known else ", the supply"),
+        finite(model.output_current, "A"),
+        _ranged(*model.common_mode),
     )
+
+
+def _ranged(low: float, high: float) -> str:
+    """Write the range of a voltage."""
+    if not np.isfinite(high):
+        return "∞"
+    return f"±{quantity(high, 'V')}" if low == -high else f"{quantity(low, 'V')} to {quantity(high, 'V')}"
 
 
 def nominal_values(of: Circuit) -> dict[str, str]:
