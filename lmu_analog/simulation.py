@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
@@ -23,7 +23,7 @@ from lmu_analog.memory.reference import filtered, midpoints, numpy_memory
 from lmu_analog.memory.sampled import ringing_time, sampled_run, steady_response
 from lmu_analog.memory.statespace import StateSpace, frequency_response, growth, respond
 from lmu_analog.spice import ngspice
-from lmu_analog.spice.deck import SPARE_TICKS, Transient, deck, transient, vector
+from lmu_analog.spice.deck import SPARE_TICKS, Transient, deck, step_seconds, transient, vector
 from lmu_analog.spice.netlist import lead, needs_file, recording_points
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Engine = Literal["exact", "ngspice"]
 ENGINES: tuple[Engine, ...] = ("exact", "ngspice")
 
+LONG = 20.0  # s of ngspice, estimated, that are said beforehand
 APART = 1e-3  # of rms(u): engines that agree differ by ngspice's step error, some 1e-5
 REFERENCE_STEPS = 1000  # of the NumPy memory in one theta
 POINTS_A_CYCLE = 16  # of the highest tone; 4 would do for exact mean squares, 16 draw well
@@ -88,10 +89,12 @@ def exact_states(system: StateSpace, looked_at: Grid) -> np.ndarray:
             return respond(system, recording.values, recording.dt)
 
 
-def ngspice_states(circuit: Circuit, looked_at: Grid, *, settle: float) -> np.ndarray:
-    """Let ngspice run the circuit; (t, d), V."""
+def ngspice_states(
+    circuit: Circuit, looked_at: Grid, *, settle: float, progress: Callable[[float], None] | None = None
+) -> np.ndarray:
+    """Let ngspice run the circuit, and say how far it is; (t, d), V."""
     analysis, text, recording = ngspice_task(circuit, looked_at.stimulus, settle=settle)
-    vectors = ngspice.run(text, analysis, recording=recording)
+    vectors = ngspice.run(text, analysis, recording=recording, progress=progress)
     return read_states(vectors, circuit, looked_at, analysis=analysis)
 
 
@@ -153,7 +156,47 @@ def settling(system: StateSpace, theta: float) -> float:
     return min(SETTLED / rate, longest) if system.dt is None else ringing_time(system, longest=longest)
 
 
-def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | None = None) -> xr.Dataset:
+def long_run(
+    design: Design, *, circuit: Circuit | None = None, runs: int = 1, workers: int = 1
+) -> str | None:
+    """Say in a line how long ngspice will take, where that is long.
+
+    Parameters
+    ----------
+    design : Design
+    circuit : Circuit, optional
+        In place of the nominal one.
+    runs, workers : int
+        So many runs like this one, shared by so many processes.
+
+    Raises
+    ------
+    SimulationError
+        If the circuit is unstable.
+    """
+    circuit = build(design) if circuit is None else circuit
+    analysis = transient(circuit, design.stimulus, settle=settling(extract(circuit), design.theta))
+    steps = analysis.stop / analysis.step
+    seconds = steps * step_seconds(circuit) * runs / workers
+    if seconds < LONG:
+        return None
+    many = "" if runs == 1 else f" in each of {runs} runs"
+    took = f"{seconds:.2g} s" if seconds < 120.0 else f"{seconds / 60.0:.2g} min"
+    if seconds > 7200.0:
+        took = f"{seconds / 3600.0:.2g} h"
+    return (
+        f"ngspice takes about {steps:.2g} time steps{many}, some {took}; --engine exact takes seconds where parts stay "
+        "linear"
+    )
+
+
+def simulate(
+    design: Design,
+    *,
+    engine: Engine = "exact",
+    circuit: Circuit | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> xr.Dataset:
     """Run a design's circuit and compare it with the ideal sliding window and the NumPy memory.
 
     Parameters
@@ -162,6 +205,8 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
     engine : {"exact", "ngspice"}
     circuit : Circuit, optional
         To run in place of the nominal one, for example a mismatch sample of the same design.
+    progress : callable, optional
+        Called with the fraction that ngspice has done, now and then.
 
     Returns
     -------
@@ -190,7 +235,7 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
             with np.errstate(over="ignore", invalid="ignore"):
                 states = exact_states(system, looked_at)
         case "ngspice":
-            states = ngspice_states(circuit, looked_at, settle=settle)
+            states = ngspice_states(circuit, looked_at, settle=settle, progress=progress)
         case _:
             assert_never(engine)
     seconds = time.perf_counter() - start
@@ -202,7 +247,10 @@ def simulate(design: Design, *, engine: Engine = "exact", circuit: Circuit | Non
     result = _dataset(design, looked_at, states, engine=engine, seconds=seconds)
     if engine == "exact" and circuit.twin is not None:
         result.attrs["model"] = "small-signal"
-    return result.assign_attrs(warnings=list(circuit_warnings(circuit, looked_at.stimulus)))
+    lines = list(circuit_warnings(circuit, looked_at.stimulus))
+    if engine == "ngspice" and (line := long_run(design, circuit=circuit)):
+        lines.append(line)
+    return result.assign_attrs(warnings=lines)
 
 
 def engines_apart(results: Mapping[str, xr.Dataset]) -> str | None:

@@ -1,12 +1,13 @@
 """Options that several commands share, and what they say."""
 
+import contextlib
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, LmuAnalogError
 
 if TYPE_CHECKING:
     from lmu_analog.design import Design
@@ -110,6 +111,15 @@ def keep(design: Path, output: Path | None) -> None:
     """Refuse to write onto the design itself."""
     if output is not None and output.exists() and output.resolve() == design.resolve():
         raise DesignError(f"-o {output} is the design file itself; give another name")
+
+
+def announce(design: "Design", *, runs: int = 1, workers: int = 1) -> None:
+    """Tell the user beforehand that ngspice will take long; what is wrong with the design, the job itself says."""
+    from lmu_analog.simulation import long_run
+
+    with contextlib.suppress(LmuAnalogError):
+        if line := long_run(design, runs=runs, workers=workers):
+            say(line)
 
 
 def say(text: str) -> None:

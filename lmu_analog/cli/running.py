@@ -25,6 +25,7 @@ from lmu_analog.cli.options import (
     Seed,
     Without,
     Workers,
+    announce,
     keep,
     load,
     say,
@@ -50,10 +51,11 @@ def simulate(
     """Run one circuit against the ideal window and the NumPy memory."""
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import simulate_one
-    from lmu_analog.output.progress import progress
+    from lmu_analog.output.progress import progress, shares
 
     loaded = load(design, only, without, mismatched=sample is not None)
-    with progress("simulating"):
+    steps = 1000 if engine is EngineName.ngspice else None
+    with progress("simulating", steps) as advance:
         result = simulate_one(
             loaded,
             engine.value,
@@ -64,6 +66,8 @@ def simulate(
             seed=seed,
             sampling=sampling.value,
             plot=plot,
+            notify=say,
+            progress=shares(advance, steps or 0),
         )
     content = summary.simulation(result)
     typer.echo(summary.dumps(content) if as_json else tables.simulation(content))
@@ -99,17 +103,21 @@ def montecarlo(
     as_json: AsJson = False,
 ) -> None:
     """Run a mismatch ensemble."""
+    from lmu_analog.ensembles.pool import processors
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import stored_ensemble
     from lmu_analog.output.progress import progress
 
     if samples is None:
         samples = 200 if until is None else 100_000
+    loaded = load(design, only, without)
+    if engine is EnsembleEngineName.ngspice:
+        announce(loaded, runs=samples, workers=workers or processors())
     with progress(
         "mismatch samples" if until is None else "samples, at most", samples + (hybrid or 0)
     ) as advance:
         content = stored_ensemble(
-            load(design, only, without),
+            loaded,
             output,
             samples=samples,
             seed=seed,
@@ -152,6 +160,7 @@ def report(
 
     keep(design, output)
     chosen, loaded = read_sections(sections), Design.load(design)
+    announce(loaded)
     with progress("report", steps(chosen)) as advance:
         content = design_report(loaded, output, run_path=run, sections=chosen, progress=advance)
     if as_json:
@@ -176,6 +185,7 @@ def run(
     from lmu_analog.output.progress import progress
 
     loaded = load(design, only, without)
+    announce(loaded)
     with progress("run", mainjob.steps(samples)) as advance:
         content = mainjob.run(loaded, output, samples=samples, seed=seed, workers=workers, progress=advance)
     typer.echo(summary.dumps(content) if as_json else tables.main_job(content))

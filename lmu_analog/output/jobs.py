@@ -20,7 +20,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.output import summary
 from lmu_analog.output.files import check_figure, write_figure
 from lmu_analog.output.plots import plot_profile, plot_traces, plot_window
-from lmu_analog.simulation import Engine, simulate
+from lmu_analog.simulation import Engine, long_run, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import GOOD, finished
 
@@ -46,12 +46,14 @@ def simulate_one(
     seed: int = 0,
     sampling: Sampling = "random",
     plot: Path | str | None = None,
+    notify: Callable[[str], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> xr.Dataset:
     """Run a design, or one of its mismatch samples, with its own signal or a recording; draw it if asked.
 
     The circuit stays scaled for the design's own amplitude and band; only the input changes. The window NRMSE of
     a sample with the design's own signal is that of the sample in an ensemble, to the last bit. ``column`` or
-    ``channel`` chooses among several of the recording.
+    ``channel`` chooses among several of the recording. ``notify`` hears beforehand that ngspice will take long.
     """
     plot = None if plot is None else Path(plot)
     recording = None if recording is None else Path(recording)
@@ -64,7 +66,9 @@ def simulate_one(
     if sample is not None:
         circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     driven = design if recording is None else design.replace(file=recording, column=column, channel=channel)
-    result = simulate(driven, engine=engine, circuit=circuit)
+    if engine == "ngspice" and notify is not None and (line := long_run(driven, circuit=circuit)):
+        notify(line)
+    result = simulate(driven, engine=engine, circuit=circuit, progress=progress)
     if sample is not None and recording is None and engine == "exact":
         result = _with_errors_of_run(result, design, sample, seed=seed, sampling=sampling)
     if plot is not None:

@@ -21,6 +21,7 @@ from lmu_analog.output import derivation, summary
 from lmu_analog.output.decks import deck_text, write_deck
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.jobs import stored_ensemble
+from lmu_analog.output.progress import shares
 from lmu_analog.output.report.page import report, write_report
 from lmu_analog.output.report.sections import SECTIONS
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
@@ -55,7 +56,7 @@ def run(
     samples: int = 200,
     seed: int = 0,
     workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Do the main job.
 
@@ -100,8 +101,9 @@ def run(
     advance(STEP)
     results = {}
     for engine in ENGINES:
-        results[engine] = simulate(design, engine=engine)
-        advance(STEP)
+        moved = shares(advance, STEP)
+        results[engine] = simulate(design, engine=engine, progress=moved)
+        moved(1.0)
     store = folder / "run.zarr"
     ensemble = stored_ensemble(
         design,

@@ -15,7 +15,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from lmu_analog.spice.inspect import inspect
 from lmu_analog.spice.netlist import RECORDING_FILE
 from lmu_analog.spice.rawfile import read_raw
 from lmu_analog.spice.sources import check_inputs
-from lmu_analog.spice.worker import Worker
+from lmu_analog.spice.worker import Worker, tell
 
 INSTALL = (
     "ngspice is not installed: on Debian or Ubuntu run 'apt-get install ngspice libngspice0', on macOS "
@@ -54,6 +54,7 @@ ON_LINE = re.compile(r"error on line", re.IGNORECASE)
 NO_MEMORY = re.compile(
     r"can't (re)?allocate|out of memory|memory exhausted|failed to allocate", re.IGNORECASE
 )
+DONE = re.compile(r"(?:tran|ac)\S*\s+([0-9.]+)\s*%")
 LONGEST_REASON = 300  # characters
 BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 BEYOND_SENSE = 1e12  # V or A: ngspice gives 1e32 for a division by zero
@@ -126,7 +127,12 @@ def _beyond_memory(deck: str, log: str = "") -> SimulationError:
 
 
 def run(
-    deck: str, analysis: Analysis, *, recording: np.ndarray | None = None, timeout: float = TIMEOUT
+    deck: str,
+    analysis: Analysis,
+    *,
+    recording: np.ndarray | None = None,
+    timeout: float = TIMEOUT,
+    progress: Callable[[float], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Run one deck in a worker process of its own.
 
@@ -138,6 +144,8 @@ def run(
     recording : (n, 2) array, optional
         Times, s, and volts of the file that the deck reads.
     timeout : float, s
+    progress : callable, optional
+        Called with the fraction of the analysis that is done, now and then.
 
     Returns
     -------
@@ -154,7 +162,7 @@ def run(
     require()
     memory_limit()
     with Worker() as worker:
-        return worker.call(run_here, (deck, analysis, recording), timeout=timeout)
+        return worker.call(run_here, (deck, analysis, recording), timeout=timeout, progress=progress)
 
 
 def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dict[str, np.ndarray]:
@@ -351,6 +359,11 @@ def _shared_class() -> type:
         def send_char(self, message: Any, ngspice_id: Any) -> Any:
             self.lines.append(str(message).partition(" ")[2])
             self._error_in_stdout = self._error_in_stderr = False
+            return 0
+
+        def send_stat(self, message: Any, ngspice_id: Any) -> Any:
+            if found := DONE.search(str(message)):
+                tell(float(found[1]) / 100.0)
             return 0
 
         def attempt(self, action: Any) -> None:

@@ -25,6 +25,7 @@ START_TIMEOUT = (
 )
 LARGEST_FILE = 2_000_000_000  # bytes a child may write to one file
 WATCH_SECONDS = 1.0
+TELL_SECONDS = 0.2  # least time between two reports of progress
 LOG_TAIL = 4000  # bytes of a dead child's output that are kept
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
 
@@ -68,7 +69,14 @@ class Worker:
         """Process number of the child."""
         return self._process.pid
 
-    def call(self, function: Callable[..., Any], arguments: tuple[Any, ...], *, timeout: float) -> Any:
+    def call(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        *,
+        timeout: float,
+        progress: Callable[[float], None] | None = None,
+    ) -> Any:
         """Call a module-level function in the child.
 
         Parameters
@@ -78,6 +86,8 @@ class Worker:
         timeout : float, s
             From when the function begins: the start of the process, and the imports that the function needs,
             have a limit of their own.
+        progress : callable, optional
+            Called with the fraction that is done, as often as the function says it with ``tell``.
 
         Raises
         ------
@@ -87,11 +97,17 @@ class Worker:
             What the function itself raised.
         """
         try:
-            self._connection.send((function, arguments))
+            self._connection.send((function, arguments, progress is not None))
             self._await(START_TIMEOUT)
             self._connection.recv()  # that the function begins
+            end = time.monotonic() + timeout
             self._await(timeout)
             kind, result = self._connection.recv()
+            while kind == "progress":
+                if progress is not None:
+                    progress(result)
+                self._await(max(0.0, end - time.monotonic()), timeout)
+                kind, result = self._connection.recv()
         except (EOFError, ConnectionError):
             status = self._process.wait()
             self.close()
@@ -102,11 +118,12 @@ class Worker:
             raise result
         return result
 
-    def _await(self, timeout: float) -> None:
-        if not self._connection.poll(timeout):
+    def _await(self, left: float, timeout: float | None = None) -> None:
+        if not self._connection.poll(left):
             self.timed_out = True
             self.close()
-            raise SimulationError(f"no answer within {timeout:g} s; the worker was stopped")
+            limit = left if timeout is None else timeout
+            raise SimulationError(f"no answer within {limit:g} s; the worker was stopped")
 
     def close(self) -> None:
         """Stop the child at once; a second call, from any thread, does nothing."""
@@ -126,6 +143,22 @@ def _reason(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
+class _Teller:
+    """What a child says of its work while it is at it."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.told = 0.0
+
+    def __call__(self, share: float) -> None:
+        if self.connection is not None and time.monotonic() - self.told > TELL_SECONDS:
+            self.told = time.monotonic()
+            self.connection.send(("progress", share))
+
+
+tell = _Teller()  # of this process; a function that a worker runs calls it with the fraction that is done
+
+
 def _watch(parent: int) -> None:
     """End this process, whatever it is doing, soon after its parent was killed."""
     while os.getppid() == parent:
@@ -143,10 +176,11 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     while True:
         try:
-            function, arguments = connection.recv()  # imports the function's module
+            function, arguments, asked = connection.recv()  # imports the function's module
         except EOFError:
             return
         connection.send("begun")
+        tell.connection = connection if asked else None
         try:
             answer = ("result", function(*arguments))
         except LmuAnalogError as error:
@@ -155,4 +189,7 @@ def main(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    # The module that others import, not its double that runs as a program: they share ``tell``.
+    from lmu_analog.spice.worker import main as serve
+
+    serve(int(sys.argv[1]))

@@ -12,6 +12,7 @@ from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable
 from lmu_analog.limits import circuit_warnings
+from lmu_analog.output.progress import shares
 from lmu_analog.output.report.page import report, write_report
 from lmu_analog.output.report.sections import wanted
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
@@ -33,7 +34,7 @@ def design_report(
     *,
     run_path: Path | str | None = None,
     sections: tuple[str, ...] = (),
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Write the report of a design, and give it as an object for JSON.
 
@@ -97,17 +98,17 @@ def _run(design: Design, path: Path) -> xr.Dataset:
 
 
 def _simulated(
-    design: Design, progress: Callable[[int], None] | None
+    design: Design, progress: Callable[[float], None] | None
 ) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
     """Give the results of the engines that are installed, and why others have none."""
     results: dict[str, xr.Dataset] = {}
     failures: dict[str, str] = {}
     for engine in ENGINES:
+        moved = shares(progress or (lambda _: None), 1.0)
         if engine == "exact" or ngspice.library_path():
             try:
-                results[engine] = simulate(design, engine=engine)
+                results[engine] = simulate(design, engine=engine, progress=moved)
             except LmuAnalogError as error:
                 failures[engine] = readable(str(error))
-        if progress is not None:
-            progress(1)
+        moved(1.0)
     return results, failures
