@@ -1,8 +1,10 @@
 """What a design builds: the realization, what its family is told, and the circuit."""
 
+from dataclasses import replace
 from typing import cast
 
 from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.crossbar import cell_model
 from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.leakage import leaky
@@ -17,6 +19,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import Realization, realize
+from lmu_analog.spice.modelcheck import with_measured
 
 
 def realization(design: Design) -> Realization:
@@ -33,9 +36,21 @@ def realization(design: Design) -> Realization:
 def build(design: Design) -> Circuit:
     """Build the circuit of a design: states scaled to the rails, values standard if asked, rules checked.
 
-    With leaking capacitors and at the temperature of the design, which the scaling does not know of.
+    With leaking capacitors and at the temperature of the design, which the scaling does not know of. Op-amps with a
+    SPICE model of the user's have the figures that it shows in ngspice; element values are those of its table, with
+    ngspice or without.
     """
-    return _in_its_place(_designed(design), design)
+    return _in_its_place(_checked(_designed(design)), design)
+
+
+def _checked(circuit: Circuit) -> Circuit:
+    """Measure the SPICE models of op-amps."""
+    if not any(isinstance(c, OpAmp) and c.model.library is not None for c in circuit.components):
+        return circuit
+    components = tuple(
+        replace(c, model=with_measured(c.model)) if isinstance(c, OpAmp) else c for c in circuit.components
+    )
+    return replace(circuit, components=components)
 
 
 def _in_its_place(circuit: Circuit, design: Design) -> Circuit:

@@ -23,6 +23,8 @@ class Library:
         Lines about what was left out of its file, or else should be known of it.
     size : int
         Its elements once subcircuits are expanded.
+    figures : {"measured", "table"}
+        Which ones the exact engine uses: what the model does by itself in ngspice, or those of its table.
     """
 
     subcircuit: str
@@ -31,6 +33,7 @@ class Library:
     supply: float
     notes: tuple[str, ...] = ()
     size: int = 1
+    figures: str = "measured"
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class OpAmpModel:
     psrr_corner : float or None, Hz
         Where that rejection begins to fall, by 20 dB a decade; at the open-loop corner gbw/gain unless given.
     library : Library or None
-        A SPICE model that ngspice uses instead; the figures above stay those of the exact engine.
+        A SPICE model that ngspice uses instead; the figures above are those of the exact engine.
     """
 
     name: str = "ideal"

@@ -65,7 +65,8 @@ OTA_UNITS = {
     "limit": "V",
     "noise_corner": "Hz",
 }  # of a transconductor's figures
-OF_A_MODEL = ("model", "subcircuit", "pins")
+OF_A_MODEL = ("model", "subcircuit", "pins", "figures")
+FIGURES_OF = ("measured", "table")
 USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
 FOR_PEOPLE = ("offset_typical", "current", "confidence", "source")
@@ -145,7 +146,8 @@ def opamp(
         ("100 dB"), ``psrr_corner`` ("10 Hz"), ``swing`` and ``common_mode`` (["0.75 V", "1.5 V"] from the
         negative and from the positive rail, negative beyond it), ``swing_load`` ("10 kOhm"), ``output_current``
         ("20 mA") and ``name``.
-        A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name) and ``pins``.
+        A SPICE model for ngspice: ``model`` (a file), ``subcircuit`` (its name), ``pins`` and ``figures``
+        ("measured" or "table").
     supply : float, V
         The amplifier runs from +-supply, where real parts saturate unless ``swing`` or ``rail`` says otherwise.
     parts : dict, optional
@@ -252,12 +254,15 @@ def _library(table: dict[str, object], supply: float) -> Library | None:
         raise DesignError(f"{given[0]} needs model, a file, together with subcircuit, a name in it")
     if not isinstance(pins, list) or not {"plus", "minus", "out"} <= set(pins) <= {*USUAL_PINS, "ground"}:
         raise DesignError(f"pins are a list of {', '.join(USUAL_PINS)} and ground, in the model's order")
+    figures = table.get("figures", FIGURES_OF[0])
+    if figures not in FIGURES_OF:
+        raise DesignError(f"figures = {figures!r:.40}; give measured or table")
     model = read_model(Path(path), subcircuit)
     if len(model.pins) != len(pins):
         raise DesignError(
             f"{subcircuit} has {len(model.pins)} pins, and pins names {len(pins)}; give them in its order"
         )
-    return Library(model.name, tuple(pins), model.text, supply, model.notes, model.size)
+    return Library(model.name, tuple(pins), model.text, supply, model.notes, model.size, figures=str(figures))
 
 
 def _check_figures(figures: dict[str, float]) -> None:
