@@ -39,6 +39,10 @@ _RAW = re.compile(
     r"\b(adc|counts?|raw|lsb|codes?|bits?|current|strom|db|dbv|phase|temperature)\b", re.IGNORECASE
 )
 _PWL = re.compile(r"(?im)^[^\n#*;%]*?\bpwl\s*(?:\(\s*|\s)(?=\+?\s*[-+.\d])")
+_SCALED = re.compile(
+    r"(?<![a-z])(?:[mun\u00b5\u03bcpk](?:s|sec|V)|(?:milli|micro|nano)(?:sec|volt)\w*|units?)(?![a-z])",
+    re.IGNORECASE,
+)
 _HORIZONTAL = re.compile(r"(horizontal|x|time)( axis)?[ _-]?units?")
 _VERTICAL = re.compile(r"(vertical|y|voltage|amplitude)( axis)?[ _-]?units?")
 _STREAMED = 0x7FFF_F000  # sizes from here on, and 0, stand in headers that were written before the samples
@@ -108,6 +112,8 @@ def times(table: Table) -> tuple[Float[np.ndarray, "n"], list[int]]:
     """
     every = range(table.columns.shape[1])
     found = [k for k in every if _holds_times(table, k)]
+    if not table.headings:
+        _refuse_units_in_comments(table)
     if table.counts and table.columns.shape[1] > 1:
         raise DesignError(
             f"{table.path}: the first column counts rows, which are no seconds; "
@@ -133,7 +139,7 @@ def volts(table: Table, column: int) -> Float[np.ndarray, "n"]:
     DesignError
         If it is in another unit, or beyond `MOST_VOLTS`.
     """
-    unit = (table.units[column] if table.headings else "") or _preamble_unit(table, _VERTICAL, column)
+    unit = _unit(table, column, _VERTICAL)
     scale = volt_scale(unit or "V")
     if scale is None or (not unit and table.headings and _RAW.search(table.names[column])):
         name = table.headings[column][:40] if table.headings else str(column + 1)
@@ -214,6 +220,15 @@ def _piecewise_linear(path: Path, text: str, begin: int) -> Table:
     return Table(str(path), np.array(values).reshape(-1, 2), np.array(lines[::2]), (), (), (), {})
 
 
+def _refuse_units_in_comments(table: Table) -> None:
+    for line, said in table.comments:
+        if found := _SCALED.search(said):
+            raise DesignError(
+                f"{table.path}, line {line}: the comment speaks of {found[0][:20]!r}, and there is no header; "
+                "give one, for example 'time [ms],u [mV]'"
+            )
+
+
 def _holds_times(table: Table, k: int) -> bool:
     if not table.headings:
         return k == 0 and table.columns.shape[1] > 1
@@ -226,13 +241,22 @@ def _holds_times(table: Table, k: int) -> bool:
 
 
 def _seconds(table: Table, column: int) -> Float[np.ndarray, "n"]:
-    unit = (table.units[column] if table.headings else "") or _preamble_unit(table, _HORIZONTAL, column)
+    unit = _unit(table, column, _HORIZONTAL)
     scale = time_scale(unit or "s")
     if scale is None:
         raise DesignError(
             f"{table.path}: the horizontal unit is {unit[:20]!r}; give s, ms, us, ns, ps, min or h"
         )
     return table.columns[:, column] * scale[0] / scale[1]
+
+
+def _unit(table: Table, column: int, key: re.Pattern[str]) -> str:
+    """Give the unit of a column, from its header or the preamble; that of a name such as ``volts`` gives way."""
+    above = _preamble_unit(table, key, column)
+    if not table.headings:
+        return above
+    own = table.units[column]
+    return above if above and own in ("", table.headings[column]) else own
 
 
 def _preamble_unit(table: Table, key: re.Pattern[str], column: int) -> str:
@@ -267,11 +291,16 @@ def _counted(table: Table) -> Float[np.ndarray, "n"]:
             continue
         if key in ("increment", "xinc", "x inc", "sample interval", "sampling period", "sample period"):
             interval = value if scale is None else value * scale[0] / scale[1]
-        elif key in ("sample rate", "sampling rate") and value > 0.0 and len(given) == 1:
+        elif (
+            key in ("sample rate", "sampling rate")
+            and value > 0.0
+            and given[1:2] in ([], ["Hz"], ["Sa/s"], ["S/s"])
+        ):
             interval = 1.0 / value
         elif key in ("start", "xorg", "x org"):
             start = value
-    if interval is not None:
+    alone = table.columns.shape[1] == 1 and not (table.headings and volt_scale(table.units[0]))
+    if interval is not None and not alone:  # what a scope writes alone may be the codes of its converter
         return start + interval * numbers
     if not table.headings:
         raise DesignError(f"{table.path}: one number in a row; give {_WANTED}")

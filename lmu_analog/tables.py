@@ -90,6 +90,8 @@ class Table:
         The same taken apart; a unit is empty where none is given.
     preamble : dict
         Keys (lower case) and values of the lines above the header.
+    comments : tuple of (int, str)
+        Lines and texts of the comments above the numbers.
     counts : bool
         Whether the first column is written 0, 1, 2, ... or 1, 2, 3, ... without a name.
     """
@@ -101,6 +103,7 @@ class Table:
     names: tuple[str, ...]
     units: tuple[str, ...]
     preamble: dict[str, list[str]]
+    comments: tuple[tuple[int, str], ...] = ()
     counts: bool = False
 
     def where(self, row: int) -> str:
@@ -175,7 +178,8 @@ def parse_table(path: str, text: str, *, wanted: str, suffixes: bool = False) ->
     counts = not headings and _counts(
         columns[:, 0], [cells_of(line, delimiter)[0] for _, line in body[first:][:2]]
     )
-    return Table(path, columns, lines, headings, names, units, preamble, counts)
+    above = tuple((line_number, said) for line_number, said in comments if line_number < lines[0])
+    return Table(path, columns, lines, headings, names, units, preamble, above, counts)
 
 
 def read_text(path: Path | str, *, wanted: str, file: str = "a table", most: int = MOST_BYTES) -> str:
@@ -266,6 +270,8 @@ def split_heading(heading: str) -> tuple[str, str]:
         return found[1], found[2]
     if found := re.fullmatch(r"in\s+(\S+)", text):
         return text, found[1]
+    if found := re.fullmatch(r"(CH\d+)(V)", text, re.IGNORECASE):  # as one maker has it
+        return found[1], found[2]
     return text, text if known_unit(text) and text.lower() not in ("h", "min", "v", "k") else ""
 
 
@@ -320,7 +326,7 @@ def _short(unit: str, symbol: str, words: tuple[str, ...]) -> str:
 
 
 # A semicolon begins a comment where words follow and it does not separate; a row of separators says nothing.
-_COMMENT = re.compile(r"[#%!*]|//|;[^;\d]*[^\W\d][^;]*$|[-=_+|\s]{3,}$|[,;\t \"]+$")
+_COMMENT = re.compile(r"#(?![,;\t])|[%!*]|//|;[^;\d]*[^\W\d][^;]*$|[-=_+|\s]{3,}$|[,;\t \"]+$")
 
 
 def _body(text: str) -> tuple[str | None, list[tuple[int, str]], list[tuple[int, str]]]:
@@ -421,7 +427,14 @@ def _header(
     for line_number, _, cells in rows:
         if looks_like_number(cells[0]):
             raise DesignError(f"{path}, line {line_number}: {cells[0][:40]!r} is not a number; give {wanted}")
-    keys = {cells[0].rstrip(":").strip().lower(): cells[1:] for _, _, cells in rows if len(cells) > 1}
+    pairs = [(cells[0].rstrip(":"), cells[1:]) for _, _, cells in rows if len(cells) > 1]
+    pairs += [
+        (cells[0].partition(s)[0], [cells[0].partition(s)[2].strip()])
+        for _, _, cells in rows
+        for s in ":="
+        if len(cells) == 1 and s in cells[0]
+    ]
+    keys = {key.strip().lower(): values for key, values in pairs}
     return headings, units, keys | {key: [value] for key, value in steps.items()}
 
 
@@ -448,6 +461,10 @@ def _units_row(cells: list[str], width: int, *, alone: bool) -> tuple[str, ...]:
 
 def _steps(rows: list[tuple[int, str, list[str]]]) -> dict[str, str]:
     """Read start and increment where a header has columns of them that only the row of units fills."""
+    said = dict(re.findall(r"\b(t0|tInc)\s*=\s*([^\s,;]+?)s?(?=[\s,;]|$)", rows[-1][1]))
+    if "tInc" in said:
+        found = {"start": said.get("t0", "0"), "increment": said["tInc"]}
+        return found if all(number(value) is not None for value in found.values()) else {}
     if len(rows) < 2:
         return {}
     above, below = ([cell.lower() for cell in rows[k][2]] for k in (-2, -1))

@@ -77,6 +77,8 @@ KINDS = {
     "index before time": ",time,volts\n" + "".join(f"{k},{k * STEP:.9g},{v}\n" for k, v in enumerate(VALUES)),
     "sample number before time": "nr\ttime\tch1\n"
     + "".join(f"{k}\t{k * STEP:.9g}\t{v}\n" for k, v in enumerate(VALUES)),
+    "sample number called #": "#,Time,V\n"
+    + "".join(f"{k},{k * STEP:.9g},{v}\n" for k, v in enumerate(VALUES)),
     "time twice": " time v(u) time\n"
     + "".join(f" {k * STEP:.9g}  {v}  {k * STEP:.9g}\n" for k, v in enumerate(VALUES)),
     "a simulator": "time\tV(u)\n" + rows("\t", form="{:.9e}"),
@@ -90,6 +92,13 @@ KINDS = {
     "Tektronix, in mV": "Model,X\nHorizontal Units,ms\nVertical Units,mV\nTIME,CH1\n"
     + rows(time=1e-3, volt=1e-3),
     "units above the names": "ms,mV\nTime,CH1\n" + rows(time=1e-3, volt=1e-3),
+    "units in keys with colons": "Time unit: ms\nVoltage unit: mV\ntime,volts\n" + rows(time=1e-3, volt=1e-3),
+    "units in keys with commas": "Time Unit,ms\nVoltage Unit,mV\ntime,volts\n" + rows(time=1e-3, volt=1e-3),
+    "a title": "Run 3, in the lab\ntime,volts\n" + rows(),
+    "Rigol, increment in the header": "CH1V,t0 =0.000000e+00, tInc = 5.000000e-05,\n"
+    + "".join(f"{v},,\n" for v in VALUES),
+    "ngspice's print": "Index   time            v(u)\n-------------------------\n"
+    + "".join(f"{k}\t{k * STEP:.6e}\t{v:.6e}\n" for k, v in enumerate(VALUES)),
     "units in a key": "Units,ms,mV\nTime,CH1\n" + rows(time=1e-3, volt=1e-3),
     "Tektronix, keys beside": beside(
         [["Record Length", "60"], ["Sample Interval", "5e-05"], ["Source", "CH1"], ["Vertical Units", "V"]]
@@ -174,6 +183,13 @@ REFUSED = {
     "PWL(0 0 1m)": ": the PWL source has 3 numbers; give pairs of time and volts",
     "V1 a 0 PWL(0 0 1m 1 r=0)": ", line 1: 'r=0' is no number of a PWL source; give times and volts alone, "
     "with suffixes f p n u m k meg g t if any",
+    "Sampling Period,5e-05\nWaveform Data\n"
+    + "".join(f"{100 * v:.0f}\n" for v in VALUES): ": column 'Waveform Data' is not called time" + NO_TIMES,
+    "# times in ms\n" + rows(): ", line 1: the comment speaks of 'ms', and there is no header; give one, "
+    "for example 'time [ms],u [mV]'",
+    "#CLOCK=50.0uS\n#UNITS:mV\n"
+    + rows(): ", line 1: the comment speaks of 'uS', and there is no header; give one, "
+    "for example 'time [ms],u [mV]'",
     "only words\nand more\n": ": no rows of numbers" + GIVE,
 }
 
