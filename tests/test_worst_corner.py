@@ -8,11 +8,15 @@ import pytest
 from scipy import linalg
 
 from lmu_analog import Design, build, extract
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.modes import Pencil, growths, pole_slopes
 from lmu_analog.circuits.nodal import stamp
 from lmu_analog.circuits.unknowns import Index
 from lmu_analog.mismatch.law import Mismatch, columns, sample
+from lmu_analog.spice import ngspice
+from lmu_analog.spice.deck import Transient, deck
+from lmu_analog.stimulus import Recording
 from lmu_analog.theory.stability_bound import feedback, stability_bound
 from lmu_analog.theory.strays import Box, common_box, tolerance_box
 from lmu_analog.theory.worst_corner import Corner, worst_corner
@@ -119,6 +123,24 @@ def test_errors_are_a_feedback_around_the_nominal_circuit_exactly(design: Design
         ratio *= np.prod(1.0 + errors[turned])
         closed = np.linalg.det(np.eye(len(loop.D)) - errors[loop.parameter][:, None] * loop.at(w))
         assert closed == pytest.approx(ratio, rel=1e-7)  # node equations of 1e-9 to 1e8 are solved to 1e-9
+
+
+@pytest.mark.ngspice
+def test_in_ngspice_a_pulse_dies_out_below_the_corner_and_ends_at_the_rails_above():
+    circuit = build(Design(order=3, theta="1 ms", realization="cap-feedforward", opamp="OPA2192"))
+    box = common_box(circuit)
+    corner = worst_corner(circuit, box)
+    pulse = Recording(5e-5, 2e-3 * np.sin(np.pi * np.linspace(0.0, 1.0, 21)))
+    ends = []
+    for share in (0.95, 1.05):
+        values = at(box, circuit, share * corner.size, corner.signs)
+        analysis = Transient(stop=8.0 / abs(growth_of(circuit, values)), step=1e-5)  # e^8 is 3000
+        found = ngspice.run(deck(with_values(circuit, values), analysis, pulse), analysis)
+        late = found["time"] > 0.9 * analysis.stop
+        ends.append(max(np.abs(found[net][late]).max() for net in found if net.startswith("v(x")))
+    (swing,) = {c.model.swing for c in circuit.components if isinstance(c, OpAmp)}
+    assert ends[0] < 2e-4  # a tenth of the pulse; offsets are nominally zero
+    assert ends[1] > 0.95 * swing
 
 
 def test_slopes_of_the_rightmost_pole_are_those_of_small_steps():
