@@ -61,7 +61,7 @@ _KEYS = re.compile(
     re.IGNORECASE,
 )
 _NUMBER_LIKE = re.compile(
-    r"[+\-−±]?(nan|inf|infinity|n/?a|null|none|∞|#.*|-+|[.,]?\d.*|[OoQDIl|\d]*[.,][OoQDIl|\d]+)",
+    r"[+\-−±]?(nan|inf|infinity|n/?a|null|none|∞|#[A-Z].*|-+|[.,]?\d.*|[OoQDIl|\d]*[.,][OoQDIl|\d]+)",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[({<]\s*(?P<unit>[^\[\](){}<>]*?)\s*[\])}>]")
