@@ -1,6 +1,8 @@
 """Op-amps: a catalogue that makes sense, tables of figures, and what is refused."""
 
 import math
+import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,9 +20,16 @@ SANE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("part", catalogue())
+def example():
+    """Give the part that docs/adding-a-part.md adds."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "adding-a-part.md").read_text("utf-8")
+    found = tomllib.loads(page.split("```toml fragment\n")[1].split("```")[0])
+    return {name: {**figures, "supply": list(figures["supply"])} for name, figures in found.items()}
+
+
+@pytest.mark.parametrize("part", [*catalogue(), *example()])
 def test_the_figures_of_a_part_are_complete_and_of_the_right_size(part):
-    figures = dict(catalogue()[part])
+    figures = dict({**catalogue(), **example()}[part])
     assert set(SANE) <= set(figures)
     for name, (low, high) in SANE.items():
         assert low <= figures[name] <= high, name
@@ -28,8 +37,9 @@ def test_the_figures_of_a_part_are_complete_and_of_the_right_size(part):
     assert 1.0 < low < high < 60.0
     assert figures.get("offset_typical", 0.0) < figures["offset_max"]
     assert figures["confidence"] in ("data sheet", "memory")
-    assert all(0.0 < volts <= 2.0 for volts in figures["swing"])  # no part here loses more to a rail
-    assert all(-1.0 < volts <= 4.0 for volts in figures["common_mode"])  # nor needs more room at its inputs
+    # Old bipolar outputs and inputs stay up to some volts from a rail, no input goes a volt beyond one.
+    assert all(0.0 < volts <= 5.0 for volts in figures["swing"])
+    assert all(-1.0 < volts <= 5.0 for volts in figures["common_mode"])
 
 
 def test_the_parts_that_designs_name_stay_in_the_catalogue():
@@ -137,7 +147,7 @@ BARE = {"gain": "100 dB", "gbw": "1 MHz"}
         ),
         ({**BARE, "name": "x" * 32}, r"may hold letters, digits"),
         ({**BARE, "name": "x\n.control"}, r"^op-amp name 'x\\n\.control' may hold letters"),
-        ({**BARE, "name": 741}, r"^op-amp name '741' may hold letters"),
+        ({**BARE, "name": 741}, r"^op-amp name 741 may hold letters"),
         ({**BARE, "gain": 0}, r"^op-amp gain = 0; it must be positive$"),
         ({**BARE, "gain": -5}, r"^op-amp gain = -5; it must be positive$"),
         ({**BARE, "gbw": "0 Hz"}, r"^op-amp gbw = 0; it must be positive$"),

@@ -243,7 +243,7 @@ def test_names_of_sections_are_checked():
         wrong = next(name for name in text.split(",") if name not in known.split(", "))
         with pytest.raises(DesignError) as caught:
             read_sections(text)
-        assert str(caught.value) == f"--sections {wrong!r}: no such section; known are {known}"
+        assert str(caught.value) == f"sections={wrong!r}: no such section; known are {known}"
 
 
 def test_progress_counts_every_section():

@@ -231,3 +231,8 @@ def outputs(component: Component) -> tuple[str, ...]:
 def identifier(text: str) -> str:
     """Turn a role such as ``a[2,3]`` into a name part, ``a_2_3``."""
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+
+
+def kind_name(kind: type) -> str:
+    """Name a kind of component as people do: ``op-amp`` for ``OpAmp``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()

@@ -2,8 +2,7 @@
 
 import re
 
-from lmu_analog.circuits.components import Component
-from lmu_analog.circuits.ranges import kind_name
+from lmu_analog.circuits.components import Component, kind_name
 from lmu_analog.errors import DesignError, shown
 
 LONGEST = 100  # characters of one pattern

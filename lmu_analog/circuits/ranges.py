@@ -1,7 +1,6 @@
 """Whether the values of a circuit are practical, how many parts it has, and how far their values spread."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -14,8 +13,10 @@ from lmu_analog.circuits.components import (
     OpAmp,
     Resistor,
     Transconductor,
+    kind_name,
     outputs,
 )
+from lmu_analog.circuits.families import is_on_chip
 from lmu_analog.units import write
 
 Valued = Resistor | Capacitor | Inductor | Transconductor | Mosfet
@@ -25,7 +26,6 @@ DISCRETE: dict[type[Resistor | Capacitor], tuple[str, float, float]] = {
     Resistor: ("Ohm", 1e3, 1e6),
     Capacitor: ("F", 10e-12, 100e-9),
 }
-ON_CHIP = ("gm-c", "dpi", "switched-capacitor", "crossbar")
 LEAST_LOAD = 2e3  # Ohm: the load that data sheets of op-amps specify
 LARGEST_SPREAD = 1e3
 VALUED: dict[type[Valued], str] = {
@@ -60,11 +60,6 @@ def spreads(circuit: Circuit) -> dict[str, float]:
     return {kind_name(kind): found[1].value / found[0].value for kind, found in ends.items() if found}
 
 
-def kind_name(kind: type) -> str:
-    """Name a kind of component as people do: ``op-amp`` for ``OpAmp``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
-
-
 def _ends(circuit: Circuit, kind: type[Valued]) -> tuple[Valued, Valued] | None:
     """Give the components with the smallest and the largest value."""
     parts = [c for c in circuit.components if isinstance(c, kind)]
@@ -73,7 +68,7 @@ def _ends(circuit: Circuit, kind: type[Valued]) -> tuple[Valued, Valued] | None:
 
 
 def _ranges(circuit: Circuit) -> Iterator[str]:
-    if circuit.family in ON_CHIP:
+    if is_on_chip(circuit):
         return
     for kind, (unit, low, high) in DISCRETE.items():
         outside = [

@@ -27,7 +27,7 @@ from lmu_analog.circuits.components import (
     terminals,
 )
 from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.ranges import ON_CHIP
+from lmu_analog.circuits.families import is_on_chip
 from lmu_analog.circuits.values import TIE, around, nearest
 from lmu_analog.memory.statespace import StateSpace, frequency_response
 from lmu_analog.memory.window import gauss_legendre
@@ -93,7 +93,7 @@ def choose_common(
     capacitors : str, optional
         Series of the capacitors: that of the resistors, at most E12, unless given.
     """
-    if circuit.family in ON_CHIP or circuit.twin is not None:
+    if is_on_chip(circuit) or circuit.twin is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
         capacitors = capacitors_beside(resistors)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from lmu_analog.circuits.components import Component
+from lmu_analog.circuits.components import Component, kind_name
 from lmu_analog.circuits.patterns import fits, picks
-from lmu_analog.circuits.ranges import kind_name
 from lmu_analog.errors import DesignError
 
 EXAMPLES = 3  # of each sort, in an error

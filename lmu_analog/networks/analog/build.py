@@ -13,6 +13,7 @@ from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, Component, Supply, Switch
 from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.families import FAMILIES
 from lmu_analog.circuits.rules import check
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -22,7 +23,6 @@ from lmu_analog.networks.analog.sheet import NETS, Cell, Levels, Volts, renamed
 from lmu_analog.networks.analog.units import Pair, follower, held, lag, pair, supplies
 from lmu_analog.networks.weights import Weights
 
-FAMILIES = ("active-rc", "gm-c")  # of the memories: single-ended, in continuous time, states as voltages
 ONE = "one"  # net of 1 V
 
 
@@ -69,10 +69,13 @@ def _check(weights: Weights, design: Design, options: CellOptions) -> None:
         )
     if weights.A is not None:
         raise DesignError("the weights have A and B of their own; circuits are of the Legendre memory alone")
-    if design.family not in FAMILIES:
-        raise DesignError(f"no cell is made of {design.family}; known are {', '.join(FAMILIES)}")
-    if design.family == "gm-c" and options.arrays == "resistor":
-        raise DesignError("resistors would load the states of gm-c; take arrays of transconductors (ota)")
+    if FAMILIES[design.family].cell == "none":
+        known = ", ".join(name for name, row in FAMILIES.items() if row.cell != "none")
+        raise DesignError(f"no cell is made of {design.family}; known are {known}")
+    if FAMILIES[design.family].cell == "loaded" and options.arrays == "resistor":
+        raise DesignError(
+            f"resistors would load the states of {design.family}; take arrays of transconductors (ota)"
+        )
     if design.level == "transistor":
         raise DesignError("[circuit] level: memories of a cell are behavioural; leave it out")
     if not np.any(weights.input_encoders) and not np.any(weights.input_kernel):
@@ -158,7 +161,7 @@ class _Board:
         ]
         inputs.append(Weighted(ONE, float(bias) * unit, f"{out}_one"))
         inputs += [Weighted(net, 1.0, f"{out}_{net}") for net in held_back]
-        tail = out.endswith("_u") and self.design.family == "active-rc"
+        tail = out.endswith("_u") and FAMILIES[self.design.family].cell == "stiff"
         made = weighted_sum(out, inputs, self.options, opamp=self.design.opamp_model, tail=tail)
         return _Sum(made.components, np.array(made.weights), unit)
 

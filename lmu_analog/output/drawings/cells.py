@@ -10,31 +10,40 @@ from lmu_analog.circuits.components import (
     OpAmp,
     Resistor,
     Transconductor,
+    kind_name,
+    terminals,
 )
+from lmu_analog.circuits.families import drawing_of
 from lmu_analog.output.drawings.ladder import ladder
 from lmu_analog.output.drawings.nodes import node
-from lmu_analog.output.drawings.parts import beside, in_series, short
-from lmu_analog.output.drawings.sheet import Item, Label, Sheet, extent, side_by_side
+from lmu_analog.output.drawings.parts import beside, caption, in_series, short
+from lmu_analog.output.drawings.sheet import Item, Label, Sheet, Wire, extent, side_by_side
 from lmu_analog.output.drawings.stages import fan, plate, rows, stage
 from lmu_analog.output.drawings.transistors import dpi, ota
 
+MOST_LINES = 12  # of parts that a plain drawing lists
+
 
 def cell_sheet(circuit: Circuit) -> Sheet:
-    """Draw one integrator of a circuit with all its parts; of a passive ladder all there is."""
+    """Draw one integrator with all its parts, as the family's row says; of a passive ladder all there is."""
     drawn = in_series(circuit)
-    match drawn.family:
-        case "passive-rlc":
+    match drawing_of(circuit):
+        case "ladder":
             title, groups = "The ladder", [ladder(drawn)]
         case "dpi":
             title, groups = "One differential-pair integrator", _filter(drawn)
-        case "switched-capacitor":
+        case "switched":
             title, groups = "One integrator (phases φ1, φ2)", _switched(drawn)
         case "crossbar":
             title, groups = "One state of the crossbar", _columns(drawn)
-        case "gm-c" | "rc-synapse":
-            title, groups = _nodes(drawn)
-        case _:
+        case "nodes":
+            title, groups = _nodes(drawn, "One integrator")
+        case "synapses":
+            title, groups = _nodes(drawn, "One synapse")
+        case "stages":
             title, groups = "One integrator", _stages(drawn)
+        case "plain":
+            title, groups = "One state", _plain(drawn)
     about = (
         f"Schematic of a cell of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}."
     )
@@ -95,7 +104,27 @@ def _cells(circuit: Circuit, net: str) -> list[Item]:
     return [*drawn, Label((0.3, end), net, bold=True)]
 
 
-def _nodes(circuit: Circuit) -> tuple[str, list[list[Item]]]:
+def _plain(circuit: Circuit) -> list[list[Item]]:
+    """Draw the net of a state with the parts that hang on it, and list what else is joined to it."""
+    probed = [term.of for probe in circuit.probes for term in probe if term.kind == "v"]
+    net = probed[-1] if probed else circuit.source
+    two_ended = beside(circuit, net)
+    drawn, end = rows(two_ended, net, up=True) if two_ended else ([], 0.0)
+    others = [c for c in circuit.components if net in terminals(c) and c not in two_ended]
+    lines = [
+        f"{caption(c).strip()}  ({kind_name(type(c))}: {', '.join(dict.fromkeys(terminals(c)))})"
+        for c in others
+    ]
+    shown = [
+        *lines[:MOST_LINES],
+        *([f"⋮  {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []),
+    ]
+    notes: list[Item] = [Label((0.6, -0.9 * (k + 1)), line, size=7.5) for k, line in enumerate(shown)]
+    rail: list[Item] = [Wire(((0.0, 0.0), (0.6, 0.0))), Label((0.8, 0.0), net, bold=True)]
+    return [_titled(f"net {net}, and what is joined to it", [*drawn, *rail, *notes])]
+
+
+def _nodes(circuit: Circuit, title: str) -> tuple[str, list[list[Item]]]:
     """Draw a state's net, an algebraic net if there is one, and an OTA if they are transistors."""
     plain = circuit.twin or circuit
     stores = {c.a for c in plain.components if isinstance(c, Capacitor)}
@@ -111,7 +140,7 @@ def _nodes(circuit: Circuit) -> tuple[str, list[list[Item]]]:
         count = sum(isinstance(c, Transconductor) for c in plain.components)
         groups.insert(0, _titled(f"OTA {tail}, one of {count}", ota(circuit, tail)))
         return "One OTA, and how they are joined", groups
-    return "One synapse" if circuit.family == "rc-synapse" else "One integrator", groups
+    return title, groups
 
 
 def _filter(circuit: Circuit) -> list[list[Item]]:

@@ -20,6 +20,7 @@ from lmu_analog.circuits.components import (
     Transconductor,
 )
 from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.families import drawing_of
 from lmu_analog.output.drawings.parts import beside, between, in_series, short, value
 
 Signal = tuple[str, int]  # block or input, and whether a net carries it as it is or inverted
@@ -83,7 +84,7 @@ def _in_parallel(links: Iterable[Link]) -> tuple[Link, ...]:
 
 
 def network(circuit: Circuit) -> Network:
-    """Read blocks and links off the components; off the state space where elements are shared.
+    """Read blocks and links off the components; off the state space where elements are shared, or how is not known.
 
     Raises
     ------
@@ -91,13 +92,15 @@ def network(circuit: Circuit) -> Network:
         If the circuit has no state space and no blocks either.
     """
     linear = in_series(circuit.twin or circuit)
-    if linear.family == "passive-rlc":
-        return _states(linear)
-    if linear.family == "crossbar":
-        return _crossbar(linear)
-    if any(isinstance(c, Transconductor) for c in linear.components):
-        return _transconductors(linear)
-    return _amplifiers(linear)
+    match drawing_of(circuit):
+        case "ladder" | "plain":
+            return _states(linear)
+        case "crossbar":
+            return _crossbar(linear)
+        case "nodes" | "synapses" | "dpi":
+            return _transconductors(linear)
+        case "stages" | "switched":
+            return _amplifiers(linear)
 
 
 def _amplifiers(circuit: Circuit) -> Network:

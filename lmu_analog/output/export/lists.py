@@ -7,7 +7,7 @@ from typing import Any
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Ammeter, Capacitor, Resistor
-from lmu_analog.circuits.ranges import ON_CHIP
+from lmu_analog.circuits.families import is_on_chip
 from lmu_analog.circuits.rounding import capacitors_beside
 from lmu_analog.circuits.tolerance import law_text
 from lmu_analog.circuits.values import nearest
@@ -87,7 +87,7 @@ def _tolerance(design: Design, placed: Placed) -> tuple[str, str]:
 
 def _standard(design: Design, circuit: Circuit, placed: Placed) -> tuple[str, str]:
     component = placed.component
-    if not isinstance(component, Resistor | Capacitor) or circuit.family in ON_CHIP or component.value <= 0.0:
+    if not isinstance(component, Resistor | Capacitor) or is_on_chip(circuit) or component.value <= 0.0:
         return "", ""
     series = FINEST if design.values == "exact" else design.values
     if isinstance(component, Capacitor):

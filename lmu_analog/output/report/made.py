@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lmu_analog.analysis.resources import resources
-from lmu_analog.circuits.ranges import ON_CHIP, counts, spreads
+from lmu_analog.circuits.families import is_on_chip
+from lmu_analog.circuits.ranges import counts, spreads
 from lmu_analog.output import facts
 from lmu_analog.output import resources as taken
 from lmu_analog.output.export.lists import COLUMNS, bom_rows
@@ -32,7 +33,7 @@ def components(subject: Subject) -> Section:
 
 def parts(subject: Subject) -> Section:
     """List what to order; there is nothing to order for a chip."""
-    if subject.circuit.family in ON_CHIP:
+    if is_on_chip(subject.circuit):
         return Section(absent=f"{subject.circuit.family} circuits are made on a chip: no parts to order.")
     found = [dict(zip(COLUMNS, row, strict=True)) for row in bom_rows(subject.design, subject.circuit)]
     rows = tuple(

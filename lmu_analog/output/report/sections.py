@@ -54,6 +54,20 @@ SECTIONS: tuple[Row, ...] = (
     Row("design-file", "Design file", design_file),
     Row("provenance", "Provenance", provenance),
 )
+# What a fault in the program raises: it costs its section, not the page.
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
 LEFT_OUT = Section(absent="Left out here, as it takes long; the command report makes it.")
 
 
@@ -103,6 +117,9 @@ def _made(row: Row, subject: Subject) -> Section:
         return row.make(subject)
     except LmuAnalogError as error:
         return Section(absent=readable(str(error)), failed=isinstance(error, SimulationError))
+    except FAULTS as error:
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return Section(absent=readable(f"A fault of the program, please report it: {said}"), failed=True)
 
 
 def as_json(made: Made) -> dict[str, Any]:
