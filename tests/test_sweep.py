@@ -161,3 +161,15 @@ def test_a_store_is_neither_overwritten_nor_mixed(tmp_path):
 def test_a_measure_that_workers_cannot_import_is_refused():
     with pytest.raises(DesignError, match="^measure is not a function of a module"):
         sweep(DESIGN, {"order": [2, 3]}, lambda design: 0.0, workers=2)
+
+
+def test_warnings_of_the_datasets_are_kept_with_their_combination(tmp_path):
+    design = Design(order=2, theta="1 ms", capacitance="10 nF", opamp="LM358", realization="legendre")
+    grid = sweep(design, {"signal.amplitude": [0.5], "circuit.opamp": ["LM358", "ideal"]}, simulate)
+    assert grid.attrs["warnings"] == []
+    # A microfarad at 1 ms: resistors of some hundred ohms, which an LM358 cannot drive.
+    asked = {"circuit.capacitance": [1e-8, 1e-5]}
+    lines = sweep(design, asked, simulate, store=tmp_path / "s").attrs["warnings"]
+    assert all(line.startswith("circuit.capacitance = 1e-05: ") for line in lines)
+    assert [line for line in lines if "output current: the output of U" in line]
+    assert sweep(design, asked, simulate, store=tmp_path / "s", resumed=True).attrs["warnings"] == lines

@@ -64,6 +64,7 @@ def sweep(
     xarray.Dataset
         One dimension a parameter, named as given, labelled by the values; a bare number is called ``value``. A
         combination that is no design, or that cannot be measured, is NaN, and ``reason`` says why ("" elsewhere).
+        Attribute ``warnings``: those of the datasets, each with its combination.
 
     Raises
     ------
@@ -194,7 +195,16 @@ def _stacked(lists: dict[str, list[object]], rows: list[tuple[xr.Dataset | None,
             "reason": (tuple(index), reasons, {"about": "why a combination is NaN"}),
         },
         coords={**index, **{k: v for k, v in measured[0].coords.items() if k not in index}},
+        attrs={"warnings": list(_warned(lists, rows))},
     )
+
+
+def _warned(lists: dict[str, list[object]], rows: list[tuple[xr.Dataset | None, str]]) -> Iterator[str]:
+    """Give the warnings of all measured datasets, each with its combination."""
+    for values, (row, _) in zip(itertools.product(*lists.values()), rows, strict=True):
+        where = ", ".join(f"{name} = {value}" for name, value in zip(lists, values, strict=True))
+        for line in () if row is None else row.attrs.get("warnings", ()):
+            yield f"{where}: {line}"
 
 
 def _labels(values: Sequence[object]) -> np.ndarray:
