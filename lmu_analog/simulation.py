@@ -19,6 +19,7 @@ from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.limits import circuit_warnings
 from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.projection import projected
 from lmu_analog.memory.reference import filtered, midpoints, numpy_memory
 from lmu_analog.memory.sampled import ringing_time, sampled_run, steady_response
 from lmu_analog.memory.statespace import StateSpace, frequency_response, growth, respond
@@ -307,14 +308,21 @@ def places(stimulus: Stimulus, order: int, theta: float) -> window.Quadrature:
         case Tones() as tones:
             return window.quadrature_for(order, (tones.frequency, tones.phasor), theta)
         case Recording():
-            return window.QUADRATURE
+            return window.projection(order)
 
 
 def ideal_window(
     looked_at: Grid, theta: float, quadrature: window.Quadrature = window.QUADRATURE
 ) -> np.ndarray:
-    """Give what the window truly holds, u(t - r theta), at the places of a rule; (t, q), V."""
-    return looked_at.stimulus(looked_at.time[:, None] - theta * quadrature.r)
+    """Give what the window truly holds, u(t - r theta), at the places of a rule; (t, q), V.
+
+    The rule of ``places`` for a recording has its Legendre coefficients too; the grid is then its samples.
+    """
+    held = looked_at.stimulus(looked_at.time[:, None] - theta * quadrature.r)
+    if isinstance(quadrature, window.Projection) and isinstance(looked_at.stimulus, Recording):
+        u, dt, order = looked_at.values, looked_at.stimulus.dt, quadrature.after - 1
+        return np.concatenate([held, projected(u, dt, theta, order=order)], axis=1)
+    return held
 
 
 def reference_states(looked_at: Grid, order: int, theta: float) -> np.ndarray:
@@ -349,7 +357,7 @@ def _dataset(
     reference = reference_states(looked_at, design.order, theta)
     rule = places(looked_at.stimulus, design.order, theta)
     truth = ideal_window(looked_at, theta, rule)
-    rows = window.readout(design.order, rule.r)
+    rows = rule.rows(design.order)
     versus = {
         "window": (states, truth),
         "truncation": (ideal, truth),

@@ -18,7 +18,7 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import make_plan
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.errors import SimulationError
-from lmu_analog.memory.window import QUADRATURE, readout
+from lmu_analog.memory.window import gauss_legendre, readout
 from lmu_analog.mismatch.law import Mismatch, sample
 from lmu_analog.output.jobs import stored_ensemble
 from lmu_analog.output.theory import sensitivity
@@ -95,14 +95,18 @@ def test_derivatives_are_those_of_another_integrator(recording):
     theory, circuit, law = first_order(given), build(given), Mismatch.of(given)
     u, count = given.stimulus.values, len(theory.names)
     time = np.arange(len(u)) * given.stimulus.dt
-    weights = np.sqrt(QUADRATURE.weight) / np.sqrt(len(u)) / given.stimulus.rms
-    true = np.interp(time[:, None] - 1e-3 * QUADRATURE.r, time, u, left=0.0)
+    # Nodes between all kinks of the window: at a sample's instant it is linear between them.
+    edges = np.append(np.arange(0.0, 1.0, given.stimulus.dt / 1e-3), 1.0)
+    rule, width = gauss_legendre(4), np.diff(edges)[:, None]
+    r, weight = (edges[:-1, None] + width * rule.r).ravel(), (width * rule.weight).ravel()
+    weights = np.sqrt(weight) / np.sqrt(len(u)) / given.stimulus.rms
+    true = np.interp(time[:, None] - 1e-3 * r, time, u, left=0.0)
 
     def error(z: np.ndarray) -> np.ndarray:
         """All states with SciPy, from rest."""
         whole = extract(circuit, sample(circuit, law, z))
         _, states, _ = signal.lsim((whole.A, whole.B, whole.C, whole.D), u, time)
-        return ((states @ readout(6, QUADRATURE.r).T - true) * weights).ravel()
+        return ((states @ readout(6, r).T - true) * weights).ravel()
 
     h = 1e-2  # of a standard deviation: 1e-4 of a value
     slopes = [(error(h * x) - error(-h * x)) / (2.0 * h) for x in np.eye(count)]

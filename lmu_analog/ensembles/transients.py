@@ -93,7 +93,7 @@ def recorded_profiles(
     plan = outline(circuit, recording)
     if plan is None:
         return sure, profile[sure]
-    rows = window.readout(circuit.order, rule.r)
+    rows = rule.rows(circuit.order)
     course = Course(recording.values, rows, np.ascontiguousarray(truth.T), plan.shared)
     batch = max(1, BATCH_VALUES // (2 * (len(plan.A) + 3 * len(limited.seen)) ** 2))
     for parts in PARTS:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 from numpy.typing import DTypeLike
 
-from lmu_analog.memory.window import Quadrature, quadrature_for, readout
+from lmu_analog.memory.window import Quadrature, quadrature_for
 
 NEGLIGIBLE = 1e-15  # of the largest part of the rest: below rounding
 
@@ -52,7 +52,7 @@ def content_of(
     order: int, window: Float[np.ndarray, "q k"], quadrature: Quadrature, *, dtype: DTypeLike = float
 ) -> Content:
     """Prepare a window's content, in any unit, for estimates by ``order`` Legendre states of a precision."""
-    rows = readout(order, quadrature.r)
+    rows = quadrature.rows(order)
     q, d = rows.shape
     nearest = np.zeros((d, window.shape[1]))
     if d < q:  # the rule is exact for products of two rows: they are orthogonal

@@ -27,23 +27,28 @@ class Quadrature:
     ----------
     r : (q,) array
         Places in the window, from 0 to 1.
-    weight : (q,) array
-        Weights that add up to one; zero at places that are looked at only.
-    aside : int
-        Places at either end that a stored profile leaves out.
+    weight : (w,) array
+        One a place: they add up to one, and are zero at places that are looked at only.
+    before, after : int
+        Places at the ends that a stored profile leaves out.
     """
 
     r: Float[np.ndarray, " q"]
-    weight: Float[np.ndarray, " q"]
-    aside: int = 0
+    weight: Float[np.ndarray, " w"]
+    before: int = 0
+    after: int = 0
 
     @property
     def shown(self) -> slice:
         """Which places a stored profile has."""
-        return slice(self.aside, len(self.r) - self.aside)
+        return slice(self.before, len(self.weight) - self.after)
+
+    def rows(self, order: int) -> Float[np.ndarray, "w d"]:
+        """Give what reads an estimate at the places off the states."""
+        return readout(order, self.r)
 
     @property
-    def nodes(self) -> Bool[np.ndarray, " q"]:
+    def nodes(self) -> Bool[np.ndarray, " w"]:
         """Which places count in the integral."""
         return self.weight > 0.0
 
@@ -56,6 +61,27 @@ def gauss_legendre(points: int) -> Quadrature:
 
 
 QUADRATURE = gauss_legendre(POINTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(Quadrature):
+    """The points of a profile, then Legendre coefficients over sqrt(2i + 1), then what is beyond them.
+
+    The squares of the latter add up to the integral over the window: no node has to follow kinks of a recording.
+    See ``projection.projected`` for a window in these coordinates.
+    """
+
+    def rows(self, order: int) -> Float[np.ndarray, "w d"]:
+        """Give what reads an estimate at the places off the states; it has nothing beyond the polynomials."""
+        coefficients = np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0))
+        return np.concatenate([readout(order, self.r), coefficients, np.zeros((1, order))])
+
+
+@lru_cache(maxsize=8)
+def projection(order: int) -> Projection:
+    """Give the places for recordings that memories of an order are to hold."""
+    weight = np.concatenate([np.zeros(POINTS), np.ones(order + 1)])
+    return Projection(QUADRATURE.r, weight, 0, order + 1)
 
 
 def quadrature_for(
@@ -103,6 +129,7 @@ def _quadrature(order: int, turns: float) -> Quadrature:
     return Quadrature(
         np.concatenate([r[0], QUADRATURE.r, r[1]]),
         np.concatenate([weight[0], np.zeros(POINTS), weight[1]]),
+        high,
         high,
     )
 
@@ -221,9 +248,9 @@ def time_profile(
     (..., q) array
         Error at every place as a fraction of rms(u).
     """
-    rows = readout(states.shape[-1], quadrature.r).T
+    rows = quadrature.rows(states.shape[-1]).T
     flat = states.reshape(-1, *states.shape[-2:])
-    mean_square = np.empty((len(flat), len(quadrature.r)))
+    mean_square = np.empty((len(flat), len(quadrature.weight)))
     error = np.empty(ideal.shape)
     for k, run in enumerate(flat):  # one at a time: an error over all samples would leave the core's cache
         np.matmul(run, rows, out=error)

@@ -17,12 +17,13 @@ from lmu_analog.circuits.reduced import planned
 from lmu_analog.circuits.slopes import slopes
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
-from lmu_analog.memory import window
 from lmu_analog.memory.lifted import many_runs
 from lmu_analog.memory.orthogonal import Filters, as_system, expand, filters
+from lmu_analog.memory.projection import projected
 from lmu_analog.memory.sampled import sampled_run
 from lmu_analog.memory.statespace import StateSpace, cut, first_order_hold, growth
 from lmu_analog.simulation import Grid, grid
+from lmu_analog.stimulus import Recording
 
 AT_ONCE = 4096  # moments: bounds the memory
 PARAMETERS = 256  # at once, for the same reason
@@ -86,25 +87,23 @@ def recorded_error(design: Design, parameters: Int[np.ndarray, " m"]) -> Recorde
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """Orthogonal directions in the window, (q, k), and the states' coordinates in them, (k, d)."""
+    """Legendre coefficients over sqrt(2i + 1): the states' in them, (d, d), and the window's, (t, d + 1), V."""
 
-    basis: np.ndarray
     readout: np.ndarray
+    window: np.ndarray
     looked_at: Grid
-    theta: float
 
     @classmethod
     def of(cls, order: int, looked_at: Grid, theta: float) -> "_Place":
-        root = np.sqrt(window.QUADRATURE.weight)[:, None]
-        return cls(*np.linalg.qr(root * window.readout(order, window.QUADRATURE.r)), looked_at, theta)
+        given = looked_at.stimulus
+        dt = given.dt if isinstance(given, Recording) else float(looked_at.time[1])
+        held = projected(looked_at.values, dt, theta, order=order)
+        return cls(np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)), held, looked_at)
 
     def content(self, moments: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Give the window's true content in these directions, (t, k), and what lies beyond them, (t, q); V."""
-        delays = self.theta * window.QUADRATURE.r
-        true = self.looked_at.stimulus(self.looked_at.time[moments, None] - delays)
-        true = true * np.sqrt(window.QUADRATURE.weight)
-        seen = true @ self.basis
-        return seen, true - seen @ self.basis.T
+        """Give the window's true content in these directions, (t, d), and what lies beyond them, (t, 1); V."""
+        held = self.window[moments]
+        return held[:, :-1], held[:, -1:]
 
 
 def _filters(nominal: StateSpace, duration: float) -> Filters:
