@@ -76,7 +76,7 @@ def test_cap_feedforward_takes_parts_in_proportion_to_the_order(order):
     assert count(circuit, Resistor) - 2 * inverters <= (order + 3) + order + 2
     assert count(circuit, OpAmp, "Uint") == order
     assert count(circuit, OpAmp, "Usum") == 1
-    assert count(circuit, OpAmp) <= 1.5 * order + 2.5  # circuits.md section 1: ~1.5 d + 2
+    assert count(circuit, OpAmp) <= 1.5 * order + 2.5  # docs/reference-figures.md: ~1.5 d + 2
 
 
 @given(order=st.integers(2, 32))

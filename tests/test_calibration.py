@@ -23,8 +23,10 @@ from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.output import calibration as shown
 from lmu_analog.theory.coefficients import first_order_excess
 
-BAND = 17.3 / (2 * math.pi)  # theory.md section 4: where the ideal memory of order 12 is 1 % wrong
-# circuits.md section 6: median total error in % of 200 circuits, order 12, at 1 %.
+BAND = 17.3 / (
+    2 * math.pi
+)  # docs/reference-figures.md, definitions: where the ideal memory of order 12 is 1 % wrong
+# docs/reference-figures.md, calibration: median total error in % of 200 circuits, order 12, at 1 %.
 TABLE = {
     "cap-feedforward": {
         "nominal": 3.6,

@@ -7,9 +7,9 @@ from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.theory.coefficients import excess_error, first_order_excess, mismatch_floor
 
-# theory.md section 4: w_m theta at which the ideal memory is 1 % wrong.
+# docs/reference-figures.md, definitions: w_m theta at which the ideal memory is 1 % wrong.
 BAND = {3: 1.76, 6: 6.46, 12: 17.3, 24: 40.2}
-# circuits.md section 3: rms excess window error in % per 1 % error of every element.
+# docs/reference-figures.md, sensitivity: rms excess window error in % per 1 % error of every element.
 ROWS = {
     "legendre": {3: 1.3, 6: 2.4, 12: 5.8, 24: 13.7},
     "orthonormal": {3: 1.3, 6: 2.4, 12: 5.8, 24: 13.7},

@@ -193,7 +193,7 @@ def test_an_ensemble_of_programming_errors_stays_near_the_nominal_error(order):
     run = monte_carlo(design(order, mismatch={"transconductor": "3 %", "tau": "1 %"}), 64, seed=1)
     assert (run.status == GOOD).all()
     nominal = float(simulate(design(order)).window_nrmse)
-    # sigma is 1 %: circuits.md section 3 gives 1.3, 2.6 and 5.9 % for unit weights, taus included.
+    # sigma is 1 %: docs/reference-figures.md has 1.3, 2.6 and 5.9 % for unit weights, taus included.
     assert nominal < float(run.window_nrmse.median()) < nominal + 0.08
 
 

@@ -235,7 +235,7 @@ def only_integrators_real(circuit, model):
 
 
 def one_pole_response(coupling, drive, conductance, f, *, model, chain=None):
-    """Solve x_i [s (1 + (1 + sum_k c_ik)/A) + g_i/A] = sum_j (a_ij + s c_ij) x_j + b_i u (circuits.md, 2)."""
+    """Solve x_i [s (1 + (1 + sum_k c_ik)/A) + g_i/A] = sum_j (a_ij + s c_ij) x_j + b_i u (reference-figures.md)."""
     chain = np.zeros_like(coupling) if chain is None else chain
     responses = []
     for s in 2j * np.pi * f:
@@ -283,7 +283,7 @@ def test_real_integrators_with_capacitor_inputs_follow_the_one_pole_formula(orde
 
 @given(order=st.integers(1, 6), offset=st.floats(-1e-2, 1e-2))
 def test_offsets_of_integrators_reach_the_states_through_the_inverse_of_the_matrix(order, offset):
-    # x_off = -A^-1 diag(g) V_os, circuits.md section 2; V_os has the sign of the carried state.
+    # x_off = -A^-1 diag(g) V_os, docs/reference-figures.md, op-amps; V_os has the sign of the carried state.
     model = OpAmpModel("part", gain=1e12, gbw=1e9, offset=offset)
     built = active_rc(
         realize(legendre(order), "legendre"), np.ones(order), Options(capacitance=1e-6, opamp=model)

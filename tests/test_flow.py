@@ -27,7 +27,7 @@ def test_the_legendre_matrix_is_a_complete_graph_and_the_ladder_a_chain():
     complete = signal_flow(build(Design(order=order, theta="1 ms", realization="legendre")))
     assert complete.number_of_edges() == order**2 + order
     ladder = signal_flow(build(Design(order=order, theta="1 ms", realization="ladder")))
-    # 2(d-1) off-diagonals, one damping, one input: circuits.md section 8, point 5.
+    # 2(d-1) off-diagonals, one damping, one input: docs/reference-figures.md.
     assert ladder.number_of_edges() == 2 * order
     assert nx.is_weakly_connected(ladder)
 

@@ -29,7 +29,7 @@ def test_the_window_error_is_the_leak_over_the_root_of_three():
         np.concatenate([[0.0], 0.5 * (excess.delay.values[1:] + excess.delay.values[:-1]), [1.0]])
     )
     rms = np.sqrt(float(excess.mean("time").values @ weight)) / float(np.sqrt((nominal.input**2).mean()))
-    # circuits.md section 2: eps theta/sqrt(3) for a uniform leak, to first order in eps theta = .02.
+    # docs/reference-figures.md, op-amps: eps theta/sqrt(3) for a uniform leak, to first order in eps theta = .02.
     assert rms == pytest.approx(0.02 / np.sqrt(3), rel=0.1)
 
 

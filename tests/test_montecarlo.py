@@ -99,7 +99,7 @@ def test_unstable_samples_are_rows_with_a_status():
     )
     run = monte_carlo(wild, 60, seed=0)
     unstable = run.status == UNSTABLE
-    # circuits.md section 3: 14.5 % of legendre d = 12 at 10 % of every coefficient; inverters add to it.
+    # reference-figures.md: 14.5 % of legendre d = 12 at 10 % of every coefficient; inverters add to it.
     assert 0 < int(unstable.sum()) < 60
     assert np.isinf(run.window_nrmse[unstable]).all()
     assert np.isfinite(run.window_nrmse[run.status == GOOD]).all()
@@ -171,7 +171,7 @@ def test_a_missing_ngspice_is_said_before_anything_is_written(tmp_path, monkeypa
 
 
 def published(order: int, mismatch: dict[str, Tolerance], realization: str, samples: int) -> np.ndarray:
-    """Errors as in experiments.md: the tones above, theta = 1 s, rms over 101 uniform r."""
+    """Errors as in docs/spiking.md (synapses): the tones above, theta = 1 s, rms over 101 uniform r."""
     design = Design(
         order=order, theta=1.0, bandwidth=1.0, family="rc-synapse", realization=realization, mismatch=mismatch
     )
@@ -187,7 +187,7 @@ def published(order: int, mismatch: dict[str, Tolerance], realization: str, samp
     ("spread", "median"), [(0.01, 0.0181), (0.05, 0.0609), (0.10, 0.1199), (0.30, 0.3389)]
 )
 def test_synapse_mismatch_has_the_published_median(spread, median):
-    # experiments.md: theta = 1 s, 1 Hz, d = 6, tau = .1 theta, log-normal tau of 500 circuits.
+    # docs/spiking.md, synapses: theta = 1 s, 1 Hz, d = 6, tau = .1 theta, log-normal tau of 500 circuits.
     errors = published(6, {"tau": Tolerance(spread, "lognormal")}, "principle3", 4000)
     # The published median of 500 has a standard error of 1.25 x interquartile/1.35/sqrt(500), about 3 %
     # (the errors spread by half their median); three of those, ours being far smaller.

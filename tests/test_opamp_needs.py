@@ -14,7 +14,7 @@ from lmu_analog.memory.realizations import realize
 from lmu_analog.theory.opamp_needs import Need, excess_with_opamps, offset_gain
 
 BAND = {6: 6.46 / (2 * np.pi), 12: 17.3 / (2 * np.pi)}  # theta = 1
-# circuits.md section 2: A0 in dB, w_t theta, offset gain, for 1 % extra window error.
+# docs/reference-figures.md, op-amps: A0 in dB, w_t theta, offset gain, for 1 % extra window error.
 PUBLISHED = {
     ("legendre", 6): (60, 5.3e3, 6.6),
     ("legendre", 12): (74, 6.5e4, 18.8),

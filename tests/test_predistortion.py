@@ -12,7 +12,7 @@ from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import gauss_legendre
 
-BAND = {6: 6.46, 12: 17.3}  # w_m theta where the ideal memory is 1 % wrong, theory.md section 4
+BAND = {6: 6.46, 12: 17.3}  # w_m theta where the ideal memory is 1 % wrong, docs/reference-figures.md
 
 
 def design(order=6, speed=1e4, **changes):
@@ -58,7 +58,7 @@ def test_resistors_shrink_and_input_capacitors_grow_by_the_share_of_the_bandwidt
 
 @pytest.mark.parametrize("order", [6, 12])
 def test_the_excess_error_of_slow_opamps_shrinks(order):
-    # circuits.md section 2: 5.3e3 and 6.5e4 uncorrected give 1 %; after predistortion 1.1e3 and 7.7e3 do. The
+    # docs/reference-figures.md: 5.3e3 and 6.5e4 uncorrected give 1 %; after predistortion 1.1e3 and 7.7e3 do. The
     # inverters, which that leaves out, keep their own delay.
     speed = {6: 5.3e3, 12: 6.5e4}[order]
     before, after = (excess(design(order, speed, predistort=p)) for p in ("none", "gbw"))

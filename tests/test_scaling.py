@@ -14,7 +14,7 @@ from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response, respond
 from lmu_analog.memory.structure import algebraic_response
 
-# theory.md section 6: the largest over the states of the legendre form, theta = 1.
+# docs/reference-figures.md, peaks: the largest over the states of the legendre form, theta = 1.
 L1 = {3: 1.49, 4: 1.70, 6: 2.09, 8: 2.43, 12: 2.97}
 BAND = 6.46 / (2 * np.pi)  # order 6 is 1 % wrong there
 
@@ -30,7 +30,7 @@ def test_the_l1_bounds_are_the_published_ones(order):
 
 
 def test_the_largest_sine_of_order_six_is_the_published_one():
-    # theory.md section 6: 1.56 over all frequencies, 1.52 inside the 1 % band.
+    # docs/reference-figures.md, peaks: 1.56 over all frequencies, 1.52 inside the 1 % band.
     assert peaks(structure(6), 6.0).max() == pytest.approx(1.56, abs=0.006)
     assert peaks(structure(6), BAND).max() == pytest.approx(1.52, abs=0.006)
 

@@ -21,7 +21,7 @@ from lmu_analog.spice.deck import Sweep, deck, vector
 from lmu_analog.storage.store import GOOD
 
 NAME = "principle3-two-pole"
-TAUS = {"tau": 0.1, "second_tau": 0.02}  # s, with theta = 1 s: experiments.md
+TAUS = {"tau": 0.1, "second_tau": 0.02}  # s, with theta = 1 s: docs/spiking.md, synapses
 
 
 def design(order, **changes):
@@ -29,7 +29,7 @@ def design(order, **changes):
 
 
 def published_error(system):
-    """Measure as in experiments.md: ten tones up to 1 Hz, theta = 1 s, rms over 101 uniform r."""
+    """Measure as in docs/spiking.md (synapses): ten tones up to 1 Hz, theta = 1 s, rms over 101 uniform r."""
     states = frequency_response(system, TONES.frequency) * TONES.phasor[:, None]
     profile = tone_profile(states, (TONES.frequency, TONES.phasor), 1.0, quadrature=UNIFORM)
     return float(window_nrmse(profile, UNIFORM))

@@ -77,7 +77,7 @@ def test_an_unknown_series_is_refused():
         members("E7")
 
 
-# circuits.md section 7: legendre with equal C_i, best and median over R_0, %; cap-feedforward E24 at 12.
+# docs/reference-figures.md: legendre with equal C_i, best and median over R_0, %; cap-feedforward E24 at 12.
 PUBLISHED = {
     ("legendre", 6, "E24"): (1.1, 3.6),
     ("legendre", 12, "E24"): (2.95, 7.2),
@@ -86,7 +86,7 @@ PUBLISHED = {
     ("legendre", 12, "E96"): (0.72, 2.3),
     ("cap-feedforward", 12, "E24"): (3.2, 8.2),
 }
-BAND = {6: 6.46, 12: 17.3, 24: 40.2}  # w_m theta, theory.md section 4
+BAND = {6: 6.46, 12: 17.3, 24: 40.2}  # w_m theta, docs/reference-figures.md
 
 
 @pytest.mark.parametrize(("realization", "order", "series"), PUBLISHED)
