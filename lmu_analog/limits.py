@@ -18,7 +18,7 @@ from lmu_analog.circuits.saturation import KNEE
 from lmu_analog.circuits.stages import UNITS, Quantity, Watch, Watched, watched
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.memory.sampled import sampled_run, steady_response
-from lmu_analog.memory.statespace import growth, respond
+from lmu_analog.memory.statespace import StateSpace, first_order_hold, growth
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 from lmu_analog.units import write
 
@@ -190,8 +190,41 @@ def _of_recording(found: Watched, recording: Recording) -> tuple[np.ndarray, np.
         step = np.diff(wave, axis=1, prepend=0.0) * 2.0 / system.dt
         low, high, mean = _summary(np.where(_steps(found)[:, None], step, wave))
         return low, high, mean
-    low, high, mean = _summary(respond(system, recording.values, recording.dt).T)
-    return low, high, mean
+    return _stretched(system, recording)
+
+
+def _stretched(system: StateSpace, recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Run a recording from rest in as many stretches as each has points, side by side; no waveform is kept.
+
+    First every stretch from rest, which gives its end from its start; then all from their true starts.
+    """
+    u, dt = recording.values, recording.dt
+    length = int(np.ceil(np.sqrt(len(u))))
+    stretches = -(-len(u) // length)
+    # The last value is held to the end of the last stretch; what comes after the recording is not looked at.
+    held = np.concatenate([u, np.full(stretches * length + 1 - len(u), u[-1])])
+    here, after = held[:-1].reshape(stretches, length), held[1:].reshape(stretches, length)
+    slope = np.diff(held, prepend=held[0])[:-1].reshape(stretches, length) / dt
+    inside = (np.arange(stretches * length) < len(u)).reshape(stretches, length)
+    phi, gamma0, gamma1 = first_order_hold(system, dt)
+    x = np.zeros((system.order, stretches))
+    for j in range(length):
+        x = phi @ x + gamma0 * here[:, j] + gamma1 * after[:, j]
+    across, start = np.linalg.matrix_power(phi, length), np.zeros((system.order, stretches))
+    for k in range(1, stretches):
+        start[:, k] = across @ start[:, k - 1] + x[:, k - 1]
+    fed = np.zeros((system.C.shape[0], 1)) if system.slope is None else system.slope[:, :1]
+    rest = np.zeros((len(fed), 1)) if system.offset is None else system.offset[:, None]
+    low, high, total = np.full(len(fed), np.inf), np.full(len(fed), -np.inf), np.zeros(len(fed))
+    x = start
+    for j in range(length):
+        good = inside[:, j]
+        z = (system.C @ x + system.D * here[:, j] + fed * slope[:, j] + rest)[:, good]
+        if z.size:
+            low, high = np.minimum(low, z.min(axis=1)), np.maximum(high, z.max(axis=1))
+            total += np.abs(z).sum(axis=1)
+        x = phi @ x + gamma0 * here[:, j] + gamma1 * after[:, j]
+    return low, high, total / len(u)
 
 
 def _summary(wave: np.ndarray) -> np.ndarray:
