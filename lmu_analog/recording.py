@@ -175,11 +175,7 @@ def channel_of(table: Table, others: list[int], column: str | None) -> int:
 def _listed(table: Table, others: list[int]) -> str:
     shown = [repr(table.headings[k][:40]) if table.headings else str(k + 1) for k in others[:8]]
     more = ", ..." if len(others) > 8 else ""
-    return (
-        f"choose one with --column (column= in Python): {', '.join(shown)}{more}"
-        if others
-        else f"give {_WANTED}"
-    )
+    return f"choose one with column=: {', '.join(shown)}{more}" if others else f"give {_WANTED}"
 
 
 def _times_and_volts(path: Path, column: str | None) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
@@ -378,9 +374,7 @@ def _wav(path: Path, amplitude: float, channel: int | None) -> Recording:
             f"{path}: {count} samples at {rate} Hz; give 2 to {MOST_SAMPLES} samples at a positive rate"
         )
     if channel is None and channels != 1:
-        raise DesignError(
-            f"{path}: {channels} channels; choose one with --channel (channel= in Python), from 1 to {channels}"
-        )
+        raise DesignError(f"{path}: {channels} channels; choose one with channel=, from 1 to {channels}")
     chosen = 1 if channel is None else channel
     if not 1 <= chosen <= channels:
         raise DesignError(f"{path}: no channel {chosen}; give one from 1 to {channels}")

@@ -317,7 +317,7 @@ def test_a_stereo_recording_wants_a_channel(attempt, tmp_path):
         file.setparams((2, 2, 48000, 0, "NONE", ""))
         file.writeframes(struct.pack("<4h", 1, 2, 3, 4))
     status, said = attempt("simulate", "d.toml", "--input", "r.wav", d_toml=GOOD)
-    message = "[signal] file: r.wav: 2 channels; choose one with --channel (channel= in Python), from 1 to 2"
+    message = "[signal] file: r.wav: 2 channels; choose one with --channel, from 1 to 2"
     assert (status, said) == (2, f"lmu-analog: {message}")
 
 

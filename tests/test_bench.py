@@ -201,3 +201,22 @@ def test_a_recording_shorter_than_its_start_is_refused(tmp_path):
     with pytest.raises(DesignError, match=r"lasts 0\.00199 s, of which 0\.00\d+ s are left out at the start"):
         analyze(DESIGN, read_measurement(path, circuit), circuit=circuit)
     assert analyze(DESIGN, read_measurement(path, circuit), circuit=circuit, skip=1e-3).nrmse > 0.0
+
+
+def test_a_file_in_other_units_and_names_scores_the_same(tmp_path):
+    circuit = build(DESIGN)
+    columns = as_columns(*recorded(extract(circuit), windows=20.0))
+    plain = read_measurement(write_csv(tmp_path / "plain.csv", columns), circuit)
+    lines = ["Time;CH1;m0;m1;m2", "(ms);(mV);V;(mV);V"]
+    for t, u, m0, m1, m2 in zip(*columns.values(), strict=True):
+        lines.append(";".join(f"{x:.17g}".replace(".", ",") for x in (1e3 * t, 1e3 * u, m0, 1e3 * m1, m2)))
+    path = tmp_path / "scope.csv"
+    path.write_bytes("\r\n".join(lines).encode("utf-16"))
+    found = read_measurement(path, circuit, column="CH1")
+    for name in ("time", "input", "values"):
+        # A product and a quotient round once each.
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-15, atol=1e-18)
+    with pytest.raises(
+        DesignError, match=r"scope\.csv: no column 'input'; columns are .*, or choose it with column=$"
+    ):
+        read_measurement(path, circuit)

@@ -221,7 +221,7 @@ THREE = "time,ch1 (mV),ch2\n" + "".join(f"{k * STEP:.9g},{1e3 * v},{-v}\n" for k
 def test_one_of_several_channels_is_chosen_by_name_or_number(tmp_path):
     path = tmp_path / "three.csv"
     path.write_text(THREE)
-    choose = "choose one with --column (column= in Python): 'ch1 (mV)', 'ch2'"
+    choose = "choose one with column=: 'ch1 (mV)', 'ch2'"
     with pytest.raises(DesignError) as caught:  # the whole message below
         read(path, amplitude=1.0)
     assert str(caught.value) == f"{path}: 2 channels beside the times; {choose}"
@@ -413,12 +413,11 @@ WANTED = "; give a row a step and a column an input"
         ("u [mV]\n" + SEQUENCE, ": column 'u [mV]' is in 'mV'; inputs of a layer are plain numbers"),
         (
             "time\n" + SEQUENCE,
-            ": column 'time' is no input by its name; choose columns with --column (columns= in Python)",
+            ": column 'time' is no input by its name; choose them with column=",
         ),
         (
             "a,b\n1,2\n",
-            ", line 2: 2 columns ('a', 'b'), and the weights have 1 inputs; choose columns with --column "
-            "(columns= in Python)",
+            ", line 2: 2 columns ('a', 'b'), and the weights have 1 inputs; choose them with column=",
         ),
     ],
 )
@@ -433,7 +432,7 @@ def test_a_sequence_with_other_rows_is_refused(tmp_path, content, message):
 def test_columns_of_a_sequence_are_chosen_in_order(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("time,a,b\n0,1,2\n1,3,4\n")
-    np.testing.assert_array_equal(read_sequence(path, 2, columns=["b", "a"]), [[2, 1], [4, 3]])
-    np.testing.assert_array_equal(read_sequence(path, 1, columns=["2"]), [[1], [3]])
+    np.testing.assert_array_equal(read_sequence(path, 2, column=["b", "a"]), [[2, 1], [4, 3]])
+    np.testing.assert_array_equal(read_sequence(path, 1, column=["2"]), [[1], [3]])
     with pytest.raises(DesignError, match=r"x\.csv: 0 columns are called 'c'; there are 'time', 'a', 'b'$"):
-        read_sequence(path, 1, columns=["c"])
+        read_sequence(path, 1, column=["c"])

@@ -81,7 +81,7 @@ def cell(
     options = CellOptions(hidden.value, arrays.value, activation.value, series=series, bits=bits)
     if recorded is None and column:
         raise DesignError("--column chooses from --input, and there is none; give it")
-    given = None if recorded is None else read_sequence(recorded, layer.inputs, columns=column or ())
+    given = None if recorded is None else read_sequence(recorded, layer.inputs, column=column or ())
     x = signal(layer, steps, seed=seed) if given is None else given
     chosen = None if sample is None else (seed, sample)
     found = compare(layer, loaded, options, x=x, engine=engine.value, sample=chosen)

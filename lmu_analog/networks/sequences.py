@@ -11,7 +11,7 @@ from lmu_analog.tables import Table, is_counter, is_time, read_table, volt_scale
 _WANTED = "a row a step and a column an input"
 
 
-def read_sequence(path: Path | str, inputs: int, *, columns: Sequence[str] = ()) -> np.ndarray:
+def read_sequence(path: Path | str, inputs: int, *, column: Sequence[str] = ()) -> np.ndarray:
     """Read a table of numbers, (steps, inputs), as `lmu_analog.tables.read_table` does; a header is optional.
 
     Parameters
@@ -19,7 +19,7 @@ def read_sequence(path: Path | str, inputs: int, *, columns: Sequence[str] = ())
     path : Path or str
     inputs : int
         Of the layer.
-    columns : sequence of str, optional
+    column : sequence of str, optional
         Which columns are the inputs, in their order: names of the header, or numbers from 1; all unless given.
 
     Raises
@@ -28,18 +28,17 @@ def read_sequence(path: Path | str, inputs: int, *, columns: Sequence[str] = ())
         If the file cannot be read, a row is no row of numbers, or there are not as many columns as inputs.
     """
     table = read_table(path, wanted=_WANTED)
-    chosen = [_column(table, name) for name in columns] or list(range(table.columns.shape[1]))
+    chosen = [_column(table, name) for name in column] or list(range(table.columns.shape[1]))
     if len(chosen) != inputs:
         raise DesignError(
             f"{path}, line {table.lines[0]}: {len(chosen)} columns ({table.listed}), and the weights have {inputs} "
-            "inputs; choose columns with --column (columns= in Python)"
+            "inputs; choose them with column="
         )
     for k in chosen if table.headings else ():
         name, unit = table.names[k], table.units[k]
-        if not columns and (is_time(name, unit) or (is_counter(name) and name)):
+        if not column and (is_time(name, unit) or (is_counter(name) and name)):
             raise DesignError(
-                f"{path}: column {table.headings[k][:40]!r} is no input by its name; "
-                "choose columns with --column (columns= in Python)"
+                f"{path}: column {table.headings[k][:40]!r} is no input by its name; choose them with column="
             )
         if unit not in ("", "1") and volt_scale(unit) != (1.0, 1.0):
             raise DesignError(
