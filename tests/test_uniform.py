@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lmu_analog import Design, monte_carlo
+from lmu_analog.analysis.calibration import calibrate
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.tolerance import Tolerance, law_text
@@ -18,6 +19,7 @@ from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.uniform import applies, uniform_yield
 from lmu_analog.ensembles.yields import yield_within
 from lmu_analog.mismatch.law import Mismatch, draw, factor_uniform, sample
+from lmu_analog.output import calibration as shown
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.export.lists import COLUMNS, bom_rows
 from lmu_analog.simulation import simulate
@@ -128,6 +130,19 @@ def test_the_commands_give_both_yields(tmp_path):
     again = runner.invoke(app, [*arguments, "--resume"]).stdout
     assert "parts uniform within their tolerance, 200 samples" in again
     assert "resistor: normal, 3 sigma" in again
+
+
+def test_calibration_is_judged_with_uniform_parts_too():
+    content = shown.content(
+        calibrate(DESIGN, 40, methods=("theta",)),
+        DESIGN.nrmse,
+        shown.uniform_beside(DESIGN, 40, 0, methods=("theta",)),
+    )
+    stated = shown.content(calibrate(EVEN, 40, methods=("theta",)), DESIGN.nrmse)
+    for method in ("nominal", "theta"):  # the design that states the uniform law has the same circuits
+        assert content["methods"][method]["yield_uniform"] == stated["methods"][method]["yield"]
+    assert "uniform parts" in shown.text(content)
+    assert shown.uniform_beside(EVEN, 40, 0) is None
 
 
 @pytest.mark.ngspice

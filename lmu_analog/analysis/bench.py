@@ -57,7 +57,7 @@ class Fit:
 class _Run:
     """A recording on an even grid: the drive, all of it, and the instants that are scored.
 
-    ``scored`` (s,) and ``values`` (s, c) leave out the start.
+    ``scored`` (s,) and ``values`` (s, c) leave out the start. ``rule`` says where in the window states are scored.
     """
 
     drive: Grid
@@ -65,6 +65,7 @@ class _Run:
     values: np.ndarray
     kind: str
     r: np.ndarray
+    rule: window.Quadrature
 
     @property
     def input(self) -> CubicSpline:
@@ -183,7 +184,14 @@ def _run(design: Design, measurement: Measurement, circuit: Circuit, skip: float
     # The last instant of whole periods is the first again.
     scored = np.linspace(start, span, max(2, round(count * (span - start) / span)), endpoint=False)
     values = CubicSpline(time, measurement.values)(scored)
-    return _Run(Grid(recording, recording.time, drive), scored, values, measurement.kind, measurement.r)
+    rule = _places(design)
+    return _Run(Grid(recording, recording.time, drive), scored, values, measurement.kind, measurement.r, rule)
+
+
+def _places(design: Design) -> window.Quadrature:
+    """Choose places in the window by order and bandwidth: a bench's input is smooth between its samples."""
+    wave = np.array([design.bandwidth]), np.ones(1, complex)
+    return window.quadrature_for(design.order, wave, design.theta)
 
 
 def _start(design: Design, circuit: Circuit, span: float) -> float:
@@ -200,11 +208,11 @@ def _estimates(run: _Run, values: np.ndarray) -> np.ndarray:
     """Give what is compared with the delayed input, (s, q): the window of states, or the taps as they are."""
     if run.kind == "taps":
         return values
-    return values @ window.readout(values.shape[1], window.QUADRATURE.r).T
+    return values @ run.rule.rows(values.shape[1]).T
 
 
 def _profile(run: _Run, values: np.ndarray, theta: float) -> np.ndarray:
-    r = run.r if run.kind == "taps" else window.QUADRATURE.r
+    r = run.r if run.kind == "taps" else run.rule.r
     return np.sqrt(np.mean((_estimates(run, values) - run.delayed(theta, r)) ** 2, axis=0))
 
 
@@ -215,7 +223,7 @@ def _norm(run: _Run, error: np.ndarray) -> float:
 def _overall(run: _Run, profile: np.ndarray) -> np.ndarray:
     if run.kind == "taps":
         return np.asarray(np.sqrt(np.mean(profile**2)))
-    return window.window_nrmse(profile)
+    return window.window_nrmse(profile, run.rule)
 
 
 def _dataset(
@@ -229,6 +237,8 @@ def _dataset(
 ) -> xr.Dataset:
     share, volts = {"units": "1"}, {"units": "V"}
     scores = {name: float(_overall(run, profile)) for name, profile in profiles.items()}
+    if run.kind == "states":
+        profiles = {name: profile[run.rule.shown] for name, profile in profiles.items()}
     names = {"measured": "nrmse", "ideal": "truncation_nrmse"}
     names |= {k: f"{k}_nrmse" for k in ("simulated", "corrected")}
     r = run.r if run.kind == "taps" else window.QUADRATURE.r

@@ -40,6 +40,7 @@ def calibrate(
     *,
     methods: tuple[Method, ...] | None = None,
     settings: Settings | None = None,
+    is_uniform: bool = False,
 ) -> xr.Dataset:
     """Calibrate mismatched circuits of a design, and judge what is left.
 
@@ -58,6 +59,8 @@ def calibrate(
         converter on every passive element and transconductor, set from its own measured error; ``tau``: synapse
         weights computed anew from the measured time constants.
     settings : Settings, optional
+    is_uniform : bool
+        Whether parts are uniform within their tolerance, by the same draws, whatever their law.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def calibrate(
     """
     settings = settings or Settings()
     _check(design, samples, settings)
-    batch = prepared(design, samples, seed, settings=settings)
+    batch = prepared(design, samples, seed, settings=settings, is_uniform=is_uniform)
     if methods is None:
         methods = tuple(m for m in METHODS if lacking(batch, m) is None)
     for method in methods:

@@ -1,6 +1,6 @@
 """Recipes of calibration: what each does to element values and to the readout of mismatched circuits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, assert_never, get_args
 
@@ -78,9 +78,15 @@ class Calibrated:
     rest: bool = False
 
 
-def prepared(design: Design, samples: int, seed: int, *, settings: Settings) -> Batch:
-    """Draw the circuits of a design that are to be calibrated, and 100 others after them."""
-    circuit, law = build(design.replace(temperature=None)), Mismatch.of(design)
+def prepared(
+    design: Design, samples: int, seed: int, *, settings: Settings, is_uniform: bool = False
+) -> Batch:
+    """Draw the circuits of a design that are to be calibrated, and 100 others after them.
+
+    With ``is_uniform`` their parts are uniform within their tolerance, by the same draws.
+    """
+    circuit = build(design.replace(temperature=None))
+    law = replace(Mismatch.of(design), is_uniform=is_uniform)
     drawn = draw(circuit, law, seed=check_seed(seed), samples=range(samples + OTHERS))
     values = sample(circuit, law, drawn)
     wide = sample(circuit, law, draw(circuit, law, seed=0, samples=range(SPREAD_DRAWS)))

@@ -54,17 +54,14 @@ def calibrate(
     keep(design, plot)
     files.check_figure(plot)
     loaded = load(design, only, without)
+    methods = None if method is Calibration.all else (method.value,)
+    settings = Settings(elements, bits, trim_bits)
     with progress("calibrating"):
-        found = calibration.calibrate(
-            loaded,
-            samples,
-            seed,
-            methods=None if method is Calibration.all else (method.value,),
-            settings=Settings(elements, bits, trim_bits),
-        )
+        found = calibration.calibrate(loaded, samples, seed, methods=methods, settings=settings)
+        even = shown.uniform_beside(loaded, samples, seed, methods=methods, settings=settings)
     if plot is not None:
         layout.save_figure(lambda ax: shown.plot_calibration(found, ax), plot, height=5.0)
-    content = shown.content(found, loaded.nrmse)
+    content = shown.content(found, loaded.nrmse, even)
     typer.echo(summary.dumps(content) if as_json else shown.text(content))
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from lmu_analog.analysis.calibration import calibrate
+from lmu_analog.design import Design
+from lmu_analog.ensembles.uniform import applies
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.output import style
 from lmu_analog.output.facts import Table, percent
@@ -29,7 +32,9 @@ WORDS = {
 PLACES = {"fitted_nrmse": "fitted", "window_nrmse": "nrmse", "drifted_nrmse": "drifted"}
 
 
-def content(found: xr.Dataset, limit: float | None = None) -> dict[str, Any]:
+def content(
+    found: xr.Dataset, limit: float | None = None, uniform: xr.Dataset | None = None
+) -> dict[str, Any]:
     """Give the figures of a calibration.
 
     Parameters
@@ -38,6 +43,8 @@ def content(found: xr.Dataset, limit: float | None = None) -> dict[str, Any]:
         From ``analysis.calibration.calibrate``.
     limit : float, optional
         Of the window NRMSE, for the yield.
+    uniform : Dataset, optional
+        The same with parts uniform within their tolerance, for the yield of those.
     """
     kept = ("order", "family", "realization", "seed", "temperature_k")
     return {
@@ -45,7 +52,11 @@ def content(found: xr.Dataset, limit: float | None = None) -> dict[str, Any]:
         "samples": found.sizes["sample"],
         "trimmed": list(found.attrs["trimmed"]),
         "exact": list(found.attrs["exact"]),
-        "methods": {str(m): _method(found.sel(calibration=m), limit) for m in found.calibration.values},
+        "methods": {
+            str(m): _method(found.sel(calibration=m), limit)
+            | {"yield_uniform": None if uniform is None else _yield(uniform.sel(calibration=m), limit)}
+            for m in found.calibration.values
+        },
     }
 
 
@@ -58,11 +69,22 @@ def _method(run: xr.Dataset, limit: float | None) -> dict[str, Any]:
         figures[key] = {k: spread[k] for k in picked} if run[name].notnull().any() else None
     figures["unstable"] = int((run.status == UNSTABLE).sum())
     figures["failed"] = int((run.status == FAILED).sum())
-    figures["yield"] = None
-    if limit is not None:
-        good = yield_within(run, limit)
-        figures["yield"] = {"limit": limit, "value": good.value, "low": good.low, "high": good.high}
+    figures["yield"] = _yield(run, limit)
     return figures
+
+
+def _yield(run: xr.Dataset, limit: float | None) -> dict[str, float | None] | None:
+    if limit is None:
+        return None
+    good = yield_within(run, limit)
+    return {"limit": limit, "value": good.value, "low": good.low, "high": good.high}
+
+
+def uniform_beside(design: Design, samples: int, seed: int, **chosen: Any) -> xr.Dataset | None:
+    """Calibrate the same draws with parts uniform within their tolerance; None where there is no such yield."""
+    if design.nrmse is None or not applies(design):
+        return None
+    return calibrate(design, samples, seed, is_uniform=True, **chosen)
 
 
 def table(given: dict[str, Any]) -> Table:
@@ -71,11 +93,14 @@ def table(given: dict[str, Any]) -> Table:
     warm, limited = (any(m[key] for m in given["methods"].values()) for key in ("drifted", "yield"))
     columns += [f"{given['temperature_k'] - 273.15:g} C"] if warm else []
     columns += ["yield"] if limited else []
+    even = any(m["yield_uniform"] for m in given["methods"].values())
+    columns += ["uniform parts"] if even else []
     rows = []
     for name, figures in given["methods"].items():
         row = [name, *_medians(figures)]
         row += [percent(figures["drifted"]["median"])] if warm else []
         row += [percent(figures["yield"]["value"])] if limited else []
+        row += [percent(figures["yield_uniform"]["value"])] if even else []
         rows.append((*row, WORDS[name]))
     caption = f"window NRMSE after calibration, {given['samples']} circuits"
     return Table(caption, (*columns, "what is done"), tuple(rows))

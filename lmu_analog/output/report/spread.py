@@ -75,7 +75,8 @@ def calibrated(subject: Subject) -> Section:
     """Show what calibration wins back."""
     chosen, design = subject.settings, subject.design
     found = calibrate(design, chosen.calibration, chosen.seed)
-    content = calibration.content(found, design.nrmse)
+    even = calibration.uniform_beside(design, chosen.calibration, chosen.seed)
+    content = calibration.content(found, design.nrmse, even)
     words = f"5 % to 95 % of {chosen.calibration} circuits and their median, before (nominal) and after."
     key, title = "calibration-errors", "Window NRMSE by method"
     height = 1.0 + 0.42 * found.sizes["calibration"]
