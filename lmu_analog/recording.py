@@ -39,6 +39,7 @@ _RAW = re.compile(
     r"\b(adc|counts?|raw|lsb|codes?|bits?|current|strom|db|dbv|phase|temperature)\b", re.IGNORECASE
 )
 _PWL = re.compile(r"(?im)^[^\n#*;%]*?\bpwl\s*(?:\(\s*|\s)(?=\+?\s*[-+.\d])")
+_NAME = re.compile(rb"[ -~]{4}")  # of a chunk
 _SCALED = re.compile(
     r"(?<![a-z])(?:[mun\u00b5\u03bcpk](?:s|sec|V)|(?:milli|micro|nano)(?:sec|volt)\w*|units?)(?![a-z])",
     re.IGNORECASE,
@@ -423,7 +424,7 @@ def _samples(path: Path, content: bytes) -> tuple[int, np.ndarray]:
 def _chunks(path: Path, content: bytes, order: str) -> tuple[bytes, bytes]:
     """Give the format and the samples of a WAV, whose sizes must be those of the file."""
     position, layout, data, long = 12, b"", None, None
-    while position + 8 <= len(content) and content[position : position + 4].isascii() and data is None:
+    while position + 8 <= len(content) and _NAME.fullmatch(content, position, position + 4) and data is None:
         name, size = content[position : position + 4], *struct.unpack_from(f"{order}I", content, position + 4)
         start = position + 8
         left = len(content) - start
@@ -454,7 +455,7 @@ def _frame(layout: bytes, order: str) -> int:
 def _check_rest(path: Path, rest: bytes, order: str, *, claimed: int) -> None:
     """Refuse samples beyond those that the header claims: what follows must be chunks, or zeros."""
     position = 0
-    while position + 8 <= len(rest) and rest[position : position + 4].isascii():
+    while position + 8 <= len(rest) and _NAME.fullmatch(rest, position, position + 4):
         position += 8 + (size := struct.unpack_from(f"{order}I", rest, position + 4)[0]) + size % 2
     if position > len(rest) + 1 or rest[position:].strip(b"\0"):
         raise DesignError(

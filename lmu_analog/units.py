@@ -39,7 +39,7 @@ _WORDS = {
     "percent": "%",
 }
 _SPELLED = {"femto": "f", "pico": "p", "nano": "n", "micro": "u", "milli": "m", "kilo": "k"}
-_SPELLED |= {"mega": "M", "meg": "M", "giga": "G", "tera": "T"}
+_SPELLED |= {"mega": "M", "kil": "k", "meg": "M", "giga": "G", "tera": "T"}
 _ROOT = re.compile(r"(?:\u221a|sqrt|rt)\(?Hz\)?|Hz(?:\^\(?(?:0?\.5|1/2)\)?|\u00bd)")
 _PLUS_MINUS = re.compile(r"\s*(?:\u00b1|\+/-|\+-)\s*")
 _INFIX = {

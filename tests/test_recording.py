@@ -256,6 +256,10 @@ def test_a_size_written_before_the_samples_is_read_to_the_end(tmp_path, claimed)
             sized(WAVE_.tobytes(), claimed=10),
             r"the header claims 10 bytes of samples, and 190 more follow that are no part of a WAV; write it again",
         ),
+        (
+            sized(bytes(60) + WAVE_.tobytes(), claimed=10),  # silence is no chunk
+            r"the header claims 10 bytes of samples, and 250 more follow that are no part of a WAV; write it again",
+        ),
         (sized(WAVE_.tobytes())[:-50], r"cut short, 150 of 200 bytes of samples; copy it again"),
         (sized(b"", claimed=0), r"0 samples at 8000 Hz; give 2 to 5000000 samples at a positive rate"),
         (sized(b"\1\1"), r"1 samples at 8000 Hz; give 2 to 5000000 samples at a positive rate"),

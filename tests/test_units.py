@@ -237,6 +237,7 @@ def test_a_gain_in_anything_else_is_refused(text):
         ("1 megohm", "Ohm", 1e6),
         ("1 MegOhm", "Ohm", 1e6),
         ("10 ohms", "Ohm", 10.0),
+        ("10 kilohm", "Ohm", 1e4),
         ("4k7", "Ohm", 4700.0),
         ("4K7", "Ohm", 4700.0),
         ("1k5", "Ohm", 1500.0),
