@@ -257,6 +257,17 @@ def test_what_is_the_circuits_is_left_out_with_a_note(written):
     )
 
 
+def test_parameters_that_ngspice_has_no_like_of_are_left_out_with_a_note(written):
+    cards = ".model J1 NJF(VTO=-2 Vk=200 alpha=1u T_ABS=27 LAMBDA=1m)\n.model J2 ako:J1 NJF(vto=-3, isr=1)\n"
+    model = read_model(written(BODY + cards + ".ends\n"), "opx")
+    assert model.text.splitlines()[1:3] == [
+        ".model J1 NJF(VTO=-2 LAMBDA=1m)", ".model J2 NJF(LAMBDA=1m vto=-3)",
+    ]  # fmt: skip
+    assert model.notes == (
+        "opx.lib: left out, for ngspice has no such parameters: Vk, alpha, T_ABS of J1 (line 3); isr of J2 (line 4)",
+    )
+
+
 def test_a_library_without_a_section_is_an_include(written):
     written(".model DX D(IS=1e-14)\n", "diodes.lib")
     text = '.LIB "diodes.lib" ; ours\n.lib diodes.lib\n' + BODY + "D1 p n DX\n.ends\n"
@@ -293,7 +304,7 @@ def test_includes_within_includes_end_in_a_line(written):
     # Twelve files of a kilobyte: 20 includes each, 20^6 times a resistor.
     for k in range(7):
         written((f".include f{k + 1}.lib\n" * 20) if k < 6 else "*\n" * 100, f"f{k}.lib")
-    with pytest.raises(DesignError, match=r"the model is longer than 100000 lines or 4000000 characters"):
+    with pytest.raises(DesignError, match=r"the model is longer than 100000 lines or 2000000 characters"):
         read_model(written(".include f0.lib\n" + BODY + ".ends\n"), "opx")
 
 
@@ -317,14 +328,21 @@ def test_functions_within_functions_end_in_a_line(written):
         )
 
 
+def test_a_subcircuit_of_many_elements_ends_in_a_line(written):
+    with pytest.raises(DesignError, match=r"line 1: the model grows beyond 50000 elements once expanded"):
+        read_model(written(BODY + "R2 p n 1\n" * 50_001 + ".ends\n"), "opx")
+
+
 @pytest.mark.parametrize("text", [
+    BODY + "R2 p n {1" + "**3" * 5000 + "}\n.ends\n",
     BODY + "B1 n 0 V=" + "(" * 5000 + "1" + ")" * 5000 + "\n.ends\n",
     BODY + "R2 p n\n" + "+ 1\n" * 60_000 + ".ends\n",
     "".join(f".func f{k}(x) {{f{k + 1}(x)}}\n" for k in range(500)) + BODY + "B1 n 0 V={f0(1)}\n.ends\n",
 ])  # fmt: skip
 def test_depth_and_length_end_in_a_line(written, text):
     with pytest.raises(
-        DesignError, match=r"opx\.lib, line \d+: .*(more than 50 deep|more than 100000 characters)"
+        DesignError,
+        match=r"opx\.lib, line \d+: .*(more than 50 deep|more than 20000 characters|grow to 1e.18)",
     ):
         read_model(written(text), "opx")
 
@@ -381,6 +399,9 @@ KINDS = {
         ".func d(x) {2*x}\nB1 o 0 V=d(V(u))\nD1 0 9 DX\nR1 9 0 1\n.model DX D(IS=1e-14)", 2.0),
     "a LIMIT of one's own": (".func limit(a,b) {a+b}\nB1 o 0 V=limit(V(u),5)", 6.0),
     "a function by .param": (".param f(x)='2*x'\nB1 o 0 V=f(V(u))", 2.0),
+    "values in a source": (
+        "X1 u o gain PARAMS: k=3\n.subckt gain a b PARAMS: k = 2, r={k*2}\n.param q={k+1}\nB1 b 0 V=V(a)*k+q*r\n.ends",
+        3.0 + 4.0 * 6.0),
     "a call with values": (
         "X1 u o half PARAMS: r = 1k\nR9 o 0 3k\n.subckt half a b PARAMS: r=2k\nR1 a b {r}\n.ends", 0.75),
 }  # fmt: skip

@@ -62,6 +62,7 @@ PREFIXES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3
 SINGLE = {"&": "&&", "|": "||", "~": "!"}  # as PSpice and LTspice write them
 DEEPEST = 50  # brackets within brackets
 LONGEST = 100_000  # characters of an expression once functions are put in
+ENDLESS = 10**18  # where counting them stops
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,13 @@ def number(text: str) -> float | None:
     return float(found[1]) * PREFIXES.get((found[2] or "").lower(), 1.0)
 
 
-def translate(text: str, functions: Mapping[str, Function], arguments: tuple[str, ...] = ()) -> Expression:
+def translate(
+    text: str,
+    functions: Mapping[str, Function],
+    arguments: tuple[str, ...] = (),
+    *,
+    bodies: dict[str, Expression] | None = None,
+) -> Expression:
     """Write an expression in ngspice's words.
 
     Parameters
@@ -126,6 +133,8 @@ def translate(text: str, functions: Mapping[str, Function], arguments: tuple[str
         What the model defines itself; they come before those of ngspice.
     arguments : tuple of str
         Of the function whose body it is.
+    bodies : dict, optional
+        Bodies of the functions that were read before, to which others are added.
 
     Raises
     ------
@@ -133,7 +142,9 @@ def translate(text: str, functions: Mapping[str, Function], arguments: tuple[str
         For functions that are unknown, random, call themselves or have another number of values, for brackets that
         do not match, and for what grows beyond ``LONGEST``.
     """
-    found = _Reader(text, functions, arguments).whole()
+    reader = _Reader(text, functions, arguments)
+    reader.bodies = {} if bodies is None else bodies
+    found = reader.whole()
     if found.length > LONGEST:
         raise DesignError(f"its functions grow to {found.length:.3g} characters; at most {LONGEST} are read")
     return found
@@ -270,9 +281,9 @@ def _put_in(name: str, inner: Expression, arguments: tuple[str, ...], values: li
     length, weights = inner.length, dict[str, int]()
     for argument, value in zip(arguments, values, strict=True):
         times = inner.weights.get(argument.lower(), 0)
-        length += times * value.length
+        length = min(ENDLESS, length + times * value.length)
         for outer, count in value.weights.items():
-            weights[outer] = weights.get(outer, 0) + times * count
+            weights[outer] = min(ENDLESS, weights.get(outer, 0) + times * count)
     joined = _joined(values, ",")
     return Expression(f"{name}({joined.text})", length, weights, joined.added)
 

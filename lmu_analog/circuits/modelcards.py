@@ -19,6 +19,21 @@ SWITCHES = {"vswitch": ("von", "voff", "1", "0"), "iswitch": ("ion", "ioff", "1m
 # Keys of models that write files, and those that say nothing about the circuit.
 WRITING = frozenset(("paramchk",))
 FOR_PEOPLE = frozenset({"mfg", "type", "vpk", "iave", "irms", "vceo", "icrating", "vds", "ron_typ", "qg"})
+# PSpice's, unknown to ngspice 39 (tried one by one): left out with a note.
+TEMPERATURES = frozenset({"t_abs", "t_rel_global", "t_rel_local"})
+OF_TRANSISTORS = frozenset({"rg", "rds", "rb", "jssw", "pbsw", "n", "tt", "gdsnoi", "nlev"})
+OF_JFETS = frozenset({"n", "isr", "nr", "alpha", "vk"})
+PSPICE_ONLY: dict[str, frozenset[str]] = {
+    "d": frozenset({"ibvl", "nbvl", "tikf", "tbv1", "tbv2"}),
+    "npn": frozenset({"xcjc2"}),
+    "pnp": frozenset({"xcjc2"}),
+    "njf": OF_JFETS,
+    "pjf": OF_JFETS,
+    "nmos": OF_TRANSISTORS,
+    "pmos": OF_TRANSISTORS,
+    "c": frozenset({"vc1", "vc2"}),
+    "l": frozenset({"il1", "il2"}),
+}
 RENAMED = {"t_measured": "tnom"}
 SPREAD = re.compile(r"\b(?:dev|lot)(?:/\w+){0,2}\s*=?\s*[\d.]+(?:e[-+]?\d+)?\s*%?", re.I)
 
@@ -27,11 +42,12 @@ Line = tuple[Path, int, str]
 
 @dataclass(frozen=True)
 class Model:
-    """A ``.model`` card: what it names, its type, and its parameters, lower-case key to value (or empty)."""
+    """A ``.model`` card: what it names, its type, its parameters (key to value, or empty), and keys left out of it."""
 
     name: str
     kind: str
     values: dict[str, str]
+    left_out: tuple[str, ...] = ()
 
     def written(self) -> str:
         """Give its card for ngspice."""
@@ -131,8 +147,14 @@ def read_model_card(text: str, scope: Scope) -> Model:
     _vet_values(kind, values)
     if given in FACTORS:
         values = {"factor" if key.lower() == FACTORS[given] else key: v for key, v in values.items()}
-    written = found[3] if found[3] and kind == given else kind.upper()
-    return Model(found[1], base.kind if base else written, {**(base.values if base else {}), **values})
+    unknown = TEMPERATURES | PSPICE_ONLY.get(kind, frozenset())
+    left_out = tuple(key for key in values if key.lower() in unknown)
+    values = {key: value for key, value in values.items() if key not in left_out}
+    if base is not None:  # whatever the case of the keys
+        lowered = {key.lower() for key in values}
+        values = {**{key: v for key, v in base.values.items() if key.lower() not in lowered}, **values}
+        return Model(found[1], base.kind, values, left_out)
+    return Model(found[1], found[3] if found[3] and kind == given else kind.upper(), values, left_out)
 
 
 def _model_values(text: str) -> dict[str, str]:

@@ -19,9 +19,10 @@ from lmu_analog.errors import DesignError
 from lmu_analog.files_in import read_bytes
 
 LARGEST_FILE = 1_000_000  # bytes
-MOST_TEXT = 4_000_000  # characters with all that is included, as often as it is
+MOST_TEXT = 2_000_000  # characters with all that is included, as often as it is
 MOST_LINES = 100_000
-LONGEST_CARD = 100_000  # characters, continued lines included
+SHOWN = 8  # models with parameters that are left out
+LONGEST_CARD = 20_000  # characters, continued lines included
 DEEPEST = 8  # files that include files
 CARDS = (".model", ".param", ".func", ".subckt", ".ends")
 # Of the circuit or the user's simulator, not of a part: left out with a note.
@@ -35,7 +36,7 @@ FILES = re.compile(r"\b(file|wavefile|input_file|source_file|simulation_mode)\s*
 INCLUDE = re.compile(r"\.(?:inc(?:lude|l)?|lib)\s+(\"[^\"]*\"|'[^']*'|\S+)\s*", re.I)
 COMMENT = re.compile(r";|\s\$\s|//")
 MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
-PAIR = re.compile(r"(\w+)\s*(\([^()]*\))?\s*=(?!=)\s*")
+PAIR = re.compile(r"(?<!\w)(\w++)\s*(\([^()]*\))?\s*=(?!=)\s*")
 NAME = re.compile(r"[a-z0-9][a-z0-9_./+-]{0,60}", re.I)
 
 T = TypeVar("T")
@@ -115,6 +116,7 @@ class _FileReader:
         self.characters = self.lines = 0
         self.subcircuits: dict[str, Scope] = {}
         self.files: dict[Path, None] = {}  # in the order in which they are met
+        self.unknown: list[str] = []  # parameters of models
         self.left_out: dict[str, int] = {}  # card to the line where it stood first
 
     def read(self) -> Scope:
@@ -132,6 +134,12 @@ class _FileReader:
         if self.left_out:
             listed = ", ".join(f"{card} (line {line})" for card, line in self.left_out.items())
             yield f"{self.path.name}: left out, for they are the circuit's: {listed}"
+        if self.unknown:
+            more = f" and of {len(self.unknown) - SHOWN} more" if len(self.unknown) > SHOWN else ""
+            yield (
+                f"{self.path.name}: left out, for ngspice has no such parameters: "
+                f"{'; '.join(self.unknown[:SHOWN])}{more}"
+            )
 
     def _lines(self, path: Path, depth: int) -> Iterator[Line]:
         """Give the lines of a file, included ones in their place."""
@@ -183,6 +191,8 @@ class _FileReader:
             case ".model":
                 model = read_model_card(text, scope)
                 _define(scope.models, model.name.lower(), line, model)
+                if model.left_out:
+                    self.unknown.append(f"{', '.join(model.left_out)} of {model.name} (line {line[1]})")
             case ".param" | ".params":
                 for name, arguments, value in _pairs(text.split(None, 1)[1] if " " in text else ""):
                     _parameter(line, scope, name, arguments, value)
@@ -198,14 +208,15 @@ class _FileReader:
         name = words[0] if words else ""
         if not NAME.fullmatch(name):
             raise DesignError("a subcircuit's name holds letters, digits and _ . - / + only")
-        pins = [w for w in words[1:] if "=" not in w]
-        cut = next((k for k, w in enumerate(pins) if w.lower() in ("params:", "optional:")), len(pins))
-        pins = pins[:cut]
+        rest = words[1:]
+        ends = (k for k, w in enumerate(rest) if "=" in w or w.lower() in ("params:", "optional:"))
+        pins = rest[: next(ends, len(rest))]
         if len(list(scope.scopes())) > DEEPEST:
             raise DesignError(f"subcircuits are defined within each other more than {DEEPEST} deep")
         if len({pin.lower() for pin in pins}) < len(pins):
             raise DesignError("a pin is named twice")
-        defaults = " ".join(w for w in words[1:] if w not in pins)
+        # PSpice lets commas stand between values.
+        defaults = " ".join(w.rstrip(",") for w in words[1 + len(pins) :] if w != ",")
         return Scope(name, tuple(pins), defaults, outer=scope, line=line)
 
     def _close(self, scope: Scope) -> Scope:
@@ -267,6 +278,8 @@ def _cards(lines: Iterator[Line]) -> Iterator[Line]:
             if length > LONGEST_CARD:
                 raise DesignError(f"{path.name}, line {count}: a card of more than {LONGEST_CARD} characters")
             continue
+        if len(plain) > LONGEST_CARD:
+            raise DesignError(f"{path.name}, line {count}: a card of more than {LONGEST_CARD} characters")
         if start is not None:
             yield (*start, " ".join(parts))
         start, parts, length = (path, count), [plain], len(plain)
@@ -276,6 +289,7 @@ def _cards(lines: Iterator[Line]) -> Iterator[Line]:
 
 def _plain(text: str) -> str:
     """Write quoted expressions in braces, without blanks in them or around signs of equality; vet characters."""
+    text = " ".join(text.split())
     text = re.sub(r"(=\s*|\b(?:value|table)\s+)\"([^\"]*)\"", r"\1{\2}", text, flags=re.I)
     text = re.sub(r"'([^']*)'", r"{\1}", text)
     if bad := FORBIDDEN.search(text):

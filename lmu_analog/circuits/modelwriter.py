@@ -4,9 +4,9 @@ What a file defines outside of subcircuits is global in a deck: here it moves in
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
-from lmu_analog.circuits.expressions import CONSTANTS, Function, added_card, number, translate
+from lmu_analog.circuits.expressions import CONSTANTS, Expression, Function, added_card, number, translate
 from lmu_analog.circuits.modelcards import SWITCHES, Line, Model, Scope, at, braced
 from lmu_analog.errors import DesignError
 
@@ -32,6 +32,7 @@ class Writer:
         self.names = _clean_names(subcircuits)
         self.lengths: dict[str, int] = {}  # what a subcircuit's own cards count
         self.functions: dict[int, dict[str, Function]] = {}  # seen from a scope
+        self.bodies: dict[int, dict[str, Expression]] = {}  # of them, as far as they were called
 
     def name(self, scope: Scope) -> str:
         """Give the name under which a subcircuit stands in the text."""
@@ -81,8 +82,8 @@ class Writer:
                 stack.extend(waiting)
                 continue
             total = self.lengths.get(scope.name.lower(), 0)
-            for line, name in calls:
-                total += known[name]
+            for line, name in [*calls, (scope.line, "")]:
+                total += known.get(name, 0)
                 if total > LARGEST_MODEL:
                     raise at(
                         line, DesignError(f"the model grows beyond {LARGEST_MODEL} elements once expanded")
@@ -117,12 +118,13 @@ class Writer:
     def _seen(self, scope: Scope) -> dict[str, Function]:
         if id(scope) not in self.functions:
             self.functions[id(scope)] = scope.seen()
+            self.bodies[id(scope)] = {}
         return self.functions[id(scope)]
 
     def _head(self, scope: Scope) -> tuple[str, set[str]]:
         word = scope.line[2].split()[0]
         try:
-            defaults, added, _ = _in_braces(scope.defaults, self._seen(scope))
+            defaults, added, _ = self._in_braces(scope.defaults, scope)
         except DesignError as error:
             raise at(scope.line, error) from None
         clean = self.name(scope)
@@ -161,16 +163,17 @@ class Writer:
 
     def _definition(self, kind: str, name: str, source: Scope, seen_from: Scope) -> tuple[str, set[str]]:
         functions = self._seen(seen_from)
+        bodies = self.bodies[id(seen_from)]
         line = {"param": source.params, "function": source.functions, "model": source.models}[kind][name][0]
         try:
             if kind == "param":
                 _, written, value = source.params[name]
-                found = translate(value, functions)
+                found = translate(value, functions, bodies=bodies)
                 plain = number(value) is not None
                 return f".param {written}={value if plain else f'{{{found.text}}}'}", set(found.added)
             if kind == "function":
                 function = source.functions[name][1]
-                found = translate(function.body, functions, function.arguments)
+                found = translate(function.body, functions, function.arguments, bodies=bodies)
                 return (
                     f".func {function.written}({','.join(function.arguments)}) {{{found.text}}}",
                     set(found.added),
@@ -179,7 +182,7 @@ class Writer:
             if model.kind.lower() in SWITCHES:
                 return "", set()
             values = {k: v for k, v in model.values.items() if k != "factor"}
-            text, added, _ = _in_braces(Model(model.name, model.kind, values).written(), functions)
+            text, added, _ = self._in_braces(Model(model.name, model.kind, values).written(), seen_from)
             return text, added
         except DesignError as error:
             raise at(line, error) from None
@@ -202,8 +205,24 @@ class Writer:
             inputs = number(poly[1])
             if inputs is None or not 1.0 <= inputs <= MOST_INPUTS:
                 raise DesignError(f"a polynomial of {poly[1][:20]} inputs, 1 to {MOST_INPUTS} are read")
-        written, added, length = _in_braces(text, self._seen(scope))
+        written, added, length = self._in_braces(text, scope)
         return [written], added, length
+
+    def _in_braces(self, text: str, scope: Scope) -> tuple[str, set[str], int]:
+        """Translate what is in braces on a card; give the names of functions it needs and its length."""
+        functions = self._seen(scope)
+        pieces: list[str] = []
+        added: set[str] = set()
+        length = len(text)
+        for piece in braced(text):
+            if piece[0] != "{":
+                pieces.append(piece)
+                continue
+            found = translate(piece[1:-1], functions, bodies=self.bodies[id(scope)])
+            pieces.append(f"{{{found.text}}}")
+            added |= found.added
+            length += found.length
+        return "".join(pieces), added, length
 
 
 def _kinds(scope: Scope) -> Iterator[tuple[str, Collection[str]]]:
@@ -248,22 +267,6 @@ def _replace_called(text: str, name: str) -> str:
     if words[last].lower() != name:
         words[last] = name
     return " ".join(words)
-
-
-def _in_braces(text: str, functions: Mapping[str, Function]) -> tuple[str, set[str], int]:
-    """Translate what is in braces on a card; give the names of functions it needs and its length."""
-    pieces: list[str] = []
-    added: set[str] = set()
-    length = len(text)
-    for piece in braced(text):
-        if piece[0] != "{":
-            pieces.append(piece)
-            continue
-        found = translate(piece[1:-1], functions)
-        pieces.append(f"{{{found.text}}}")
-        added |= found.added
-        length += found.length
-    return "".join(pieces), added, length
 
 
 def _controlled(text: str) -> str:

@@ -47,7 +47,7 @@ HARMLESS = re.compile(
     re.IGNORECASE,
 )
 # What users call things is no message: names of nodes and devices within subcircuits, and listings of voltages.
-INNER_NAME = re.compile(r"[^\s.:]+(\.[^\s.]+)+")
+INNER_NAME = re.compile(r"(?<![^\s.:])[^\s.:]++(\.[^\s.]+)+")
 LISTING = re.compile(r"\s*node\s+(last )?voltage", re.IGNORECASE)
 LISTED = re.compile(r"\s*(\S+(\s+[-+]?[\d.]+(e[-+]?\d+)?)+(\s*\*)?|-+(\s+-+)*)?\s*", re.IGNORECASE)
 ON_LINE = re.compile(r"error on line", re.IGNORECASE)
