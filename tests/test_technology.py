@@ -198,3 +198,13 @@ def test_temperatures_and_samples_broadcast():
     assert found.shape == (3, 5, len(circuit.values))
     np.testing.assert_array_equal(found[1], values)
     np.testing.assert_array_equal(found[2], at_temperature(circuit, drift, 350.0, values=values))
+
+
+@pytest.mark.parametrize("temperatures", [423.15, [300.15, 423.15]])
+def test_coefficients_that_leave_no_part_name_their_table(temperatures):
+    design = Design(order=3, theta="1 ms", drift={"resistor": {"tc1": -0.01}})
+    words = r"^\[drift\] resistor: at 423.15 K R\S+ would be -0.23 times its value at 300.15 K; give smaller"
+    with pytest.raises(DesignError, match=words):
+        at_temperature(build(design), design.temperature_law, np.asarray(temperatures))
+    with pytest.raises(DesignError, match=words):
+        build(design.replace(temperature="150 C"))

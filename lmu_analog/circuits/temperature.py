@@ -92,6 +92,11 @@ def at_temperature(
     -------
     (..., m) array
         SI units.
+
+    Raises
+    ------
+    DesignError
+        If a part would have no or a negative value, which names its class in ``[drift]``.
     """
     rise = np.asarray(temperature, float)[..., None] - law.nominal
     factors = [
@@ -100,5 +105,13 @@ def at_temperature(
         else np.ones_like(rise)
         for p in circuit.parameters
     ]
+    for parameter, factor in zip(circuit.parameters, factors, strict=True):
+        if (factor <= 0.0).any():
+            worst = np.unravel_index(np.argmin(factor), factor.shape)[0] if factor.ndim > 1 else 0
+            kelvin = float(np.ravel(temperature)[worst])
+            raise DesignError(
+                f"[drift] {', '.join(parameter.classes)}: at {kelvin:g} K {parameter.name} would be "
+                f"{float(factor.min()):.3g} times its value at {law.nominal:g} K; give smaller coefficients"
+            )
     start = circuit.values if values is None else values
     return start * np.concatenate(factors, axis=-1)
