@@ -54,6 +54,14 @@ def read_bytes(path: Path | str, *, most: int, wanted: str) -> bytes:
     return content
 
 
+def real(path: Path) -> Path:
+    """Give the file behind a name, links followed as far as they lead.
+
+    ``Path.resolve`` raises RuntimeError where links go in a circle, a file's name with a null a ValueError.
+    """
+    return path if "\0" in str(path) else Path(os.path.realpath(path))
+
+
 def size(count: int) -> str:
     """Write a number of bytes: ``"1 MB"``."""
     for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):

@@ -1,5 +1,7 @@
 """Whatever is wrong with the input: a status, one message, and nothing left behind."""
 
+import os
+import re
 import struct
 import subprocess
 import sys
@@ -428,3 +430,39 @@ def test_a_reader_who_leaves_early_sees_no_traceback():
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["netlist", "d.toml", "-o", "pipe"],
+        ["report", "d.toml", "-o", "pipe"],
+        ["export", "d.toml", "--to", "bom", "-o", "pipe"],
+        ["draw", "d.toml", "-o", "pipe.svg"],
+        ["simulate", "d.toml", "--plot", "pipe.svg"],
+    ],
+)
+def test_a_pipe_as_an_output_is_refused_and_stays_one(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    Path("d.toml").write_text(GOOD)
+    for name in ("pipe", "pipe.svg"):
+        os.mkfifo(name)
+    assert run_command(arguments) == 2
+    assert re.search(
+        r"pipe(\.svg)? is a pipe, not a file; give the name of a file\n$", capsys.readouterr().err
+    )
+    assert Path("pipe").is_fifo()
+    assert Path("pipe.svg").is_fifo()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.toml", "pipe", "pipe.svg"]
+
+
+def test_a_name_that_leads_in_a_circle_is_one_line(attempt, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for arguments in (
+        ["simulate", "loop"],
+        ["netlist", "d.toml", "-o", "loop"],
+        ["netlist", "loop", "-o", "d.toml"],
+    ):
+        status, said = attempt(*arguments, d_toml=GOOD)
+        assert status == 2
+        assert "Too many levels of symbolic links" in said

@@ -16,7 +16,7 @@ from lmu_analog.circuits.expressions import Function
 from lmu_analog.circuits.modelcards import Line, Scope, at, braced, read_model_card
 from lmu_analog.circuits.modelwriter import Writer
 from lmu_analog.errors import DesignError
-from lmu_analog.files_in import read_bytes
+from lmu_analog.files_in import read_bytes, real
 
 LARGEST_FILE = 1_000_000  # bytes
 MOST_TEXT = 2_000_000  # characters with all that is included, as often as it is
@@ -112,7 +112,7 @@ class _FileReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.folder = path.resolve().parent
+        self.folder = real(path).parent
         self.characters = self.lines = 0
         self.subcircuits: dict[str, Scope] = {}
         self.files: dict[Path, None] = {}  # in the order in which they are met
@@ -169,7 +169,7 @@ class _FileReader:
     def _included(self, path: Path, count: int, line: str) -> Path:
         given = INCLUDE.fullmatch(COMMENT.split(line.strip(), maxsplit=1)[0].strip())
         named = given[1].strip("\"'") if given else ""
-        inside = (self.folder / named).resolve() if named and "\0" not in named else self.folder
+        inside = real(self.folder / named) if named and "\0" not in named else self.folder
         if not inside.is_relative_to(self.folder) or inside == self.folder:
             raise DesignError(
                 f"{path.name}, line {count}: .include {named[:40]!r} is not in the file's folder"

@@ -66,7 +66,8 @@ def cell(
 ) -> None:
     """Make the whole cell a circuit in one netlist, run it, and say how far it is from its network."""
     from lmu_analog.design import Design
-    from lmu_analog.files_out import write_text
+    from lmu_analog.files_in import real
+    from lmu_analog.files_out import check_file, write_text
     from lmu_analog.networks.analog.options import CellOptions
     from lmu_analog.networks.analog.run import cell_deck, compare, signal
     from lmu_analog.networks.sequences import read_sequence
@@ -75,8 +76,10 @@ def cell(
     from lmu_analog.output import summary
 
     keep(design, output)
-    if output is not None and output.exists() and output.resolve() in {weights.resolve(), _whole(recorded)}:
+    if output is not None and output.exists() and real(output) in {real(p) for p in (weights, recorded) if p}:
         raise DesignError(f"-o {output} is one of the inputs; give another name")
+    if output is not None:
+        check_file(output)  # before the work
     layer, loaded = from_npz(weights), Design.load(design)
     options = CellOptions(hidden.value, arrays.value, activation.value, series=series, bits=bits)
     if recorded is None and column:
@@ -91,7 +94,3 @@ def cell(
     written = None if output is None else str(output)
     figures = shown.content(found, layer, engine=engine.value, deck=written, sample=sample)
     typer.echo(summary.dumps(figures) if as_json else shown.text(figures))
-
-
-def _whole(path: Path | None) -> Path | None:
-    return None if path is None else path.resolve()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lmu_analog.errors import DesignError, LmuAnalogError
+from lmu_analog.files_in import real
 
 if TYPE_CHECKING:
     from lmu_analog.design import Design
@@ -109,7 +110,7 @@ def load(
 
 def keep(design: Path, output: Path | None) -> None:
     """Refuse to write onto the design itself."""
-    if output is not None and output.exists() and output.resolve() == design.resolve():
+    if output is not None and output.exists() and real(output) == real(design):
         raise DesignError(f"-o {output} is the design file itself; give another name")
 
 

@@ -12,7 +12,7 @@ from lmu_analog.circuits.modelfile import files_of
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.errors import DesignError
-from lmu_analog.files_in import read_bytes
+from lmu_analog.files_in import read_bytes, real
 from lmu_analog.files_out import write_bytes, write_text
 from lmu_analog.limits import circuit_warnings
 from lmu_analog.memory.symbolic import derive
@@ -178,7 +178,7 @@ def write_design(design: Design, folder: Path) -> list[Path]:
     written = [write_text(folder / "design.toml", commented(design, names))]
     for given, name in inputs.values():
         copy = folder / name
-        if copy.resolve() != given.resolve():
+        if real(copy) != real(given):
             copy.parent.mkdir(exist_ok=True, parents=True)
             write_bytes(copy, read_bytes(given, most=MOST_WAV_BYTES, wanted="what the design reads"))
         written.append(copy)
@@ -204,7 +204,7 @@ def _inputs(design: Design) -> dict[str, tuple[Path, str]]:
         files = files_of(model)
         alone = len(files) == 1 and model.name.lower() not in taken
         for k, file in enumerate(files):
-            inside = file.resolve().relative_to(model.resolve().parent) if k else Path(model.name)
+            inside = real(file).relative_to(real(model).parent) if k else Path(model.name)
             found["model" if k == 0 else f"include {k}"] = (file, str(inside if alone else MODELS / inside))
     return found
 

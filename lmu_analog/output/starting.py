@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.files_in import real
 from lmu_analog.files_out import write_text
 from lmu_analog.output.design_text import commented
 from lmu_analog.recording import WAV_SUFFIXES, read
@@ -66,7 +67,7 @@ def new_design(
     design = Design(**fields)  # type: ignore[arg-type]
     if "bandwidth" not in fields:  # chosen by the order: three digits are enough for people
         design = design.replace(bandwidth=float(f"{design.bandwidth:.3g}"))
-    if recording is not None and recording.resolve().parent != path.resolve().parent:
+    if recording is not None and real(recording).parent != real(path).parent:
         raise DesignError(f"{recording} must lie in the folder of {path}, which names it; copy it there")
     write_text(path, commented(design))
     return design

@@ -142,8 +142,12 @@ def families() -> dict[str, Any]:
 
 
 def dumps(content: dict[str, Any]) -> str:
-    """Write JSON that every parser takes: numbers that are not finite become null."""
-    return json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    """Write JSON that every parser takes and every terminal: numbers that are not finite become null.
+
+    Names of files that are no UTF-8 keep their bytes as escapes.
+    """
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,7 @@ from zarr.storage import LocalStore
 
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError, StoreError, shown
+from lmu_analog.files_in import real
 from lmu_analog.files_out import whole_folder
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.chunks import check_files, read_done, read_results, sweep_leftovers
@@ -142,7 +143,7 @@ def opened(
     elif path.exists():
         raise _exists(path)
     if path.is_symlink():  # the link stays, and the lock lies beside the store itself
-        path = path.resolve()
+        path = real(path)
     with locked(path):
         yield (resume if resumed else create)(path, described, samples)
 

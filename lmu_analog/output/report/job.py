@@ -11,6 +11,7 @@ import xarray as xr
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable
+from lmu_analog.files_out import check_file
 from lmu_analog.limits import circuit_warnings
 from lmu_analog.output.progress import shares
 from lmu_analog.output.report.page import report, write_report
@@ -64,6 +65,7 @@ def design_report(
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():  # said before the work, which takes a while
         raise DesignError(f"-o {path}: a file in an existing folder is wanted")
+    check_file(path)
     run = None if run_path is None else _run(design, run_path)
     circuit = build(design)
     results, failures = _simulated(design, progress)
