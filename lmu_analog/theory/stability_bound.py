@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, optimize
+from scipy.sparse import linalg as sparse_linalg
 
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, Resistor, Supply
@@ -21,10 +22,14 @@ from lmu_analog.theory.strays import Box
 GIVEN_AWAY = 0.03  # of the bound at the worst frequency of a grid, for bands that are wide
 GRID = 40  # frequencies that the first guess is from
 MOST_BANDS = 200
-BALANCINGS = 60  # of the scaling S: more win less than 1 %
+BALANCINGS = 25  # of the scaling S: more win less than .1 %
 NEGLIGIBLE = 1e-4  # of the largest entry of the balanced G: what counts as that much
 LEAP = 1e4  # largest ratio of a column to its row that one balancing sees
 ON_AXIS = 1e-6  # real part beside size of an eigenvalue that counts as imaginary: rounding is 1e-10
+DENSE, NORM_TOLERANCE = (
+    150,
+    1e-8,
+)  # errors from which on norms are iterated, far closer than what is given away
 RANK = 1e-9  # of the largest singular value of an element's matrix
 MOST_STATES, MOST_ERRORS = 80, 800  # minutes beyond
 PASSIVE = Resistor | Inductor | Capacitor | Ammeter | Supply
@@ -89,14 +94,17 @@ def feedback(circuit: Circuit, moved: np.ndarray) -> Feedback:
     for k in moved:
         mine = np.flatnonzero(pencil.parameter == k)
         for storing, amount in ((True, pencil.storing[mine]), (False, pencil.direct[mine])):
-            matrix = np.zeros_like(pencil.F)
-            np.add.at(matrix, (pencil.row[mine], pencil.column[mine]), amount)
-            left, size, right = linalg.svd(matrix) if matrix.any() else (matrix, np.zeros(0), matrix)
+            rows, row = np.unique(pencil.row[mine], return_inverse=True)
+            columns, column = np.unique(pencil.column[mine], return_inverse=True)
+            matrix = np.zeros((len(rows), len(columns)))
+            np.add.at(matrix, (row, column), amount)
+            left, size, right = linalg.svd(matrix, full_matrices=False)
             for r in np.flatnonzero(size > RANK * size.max(initial=0.0)):
                 parameter.append(k)
                 stores.append(storing)
-                into.append(left[:, r] * size[r])
-                of.append(right[r])
+                into.append(np.zeros(len(pencil.F)))
+                of.append(np.zeros(len(pencil.F)))
+                into[-1][rows], of[-1][columns] = left[:, r] * size[r], right[r]
     U, V = np.reshape(into, (-1, len(pencil.F))).T, np.reshape(of, (-1, len(pencil.F)))
     parameter, stores = np.array(parameter, int), np.array(stores, bool)
     lift, moving = found.lift[0], found.moving[0]
@@ -229,7 +237,12 @@ def _balance(power: np.ndarray, square: np.ndarray) -> np.ndarray:
 
 
 def _norm(G: np.ndarray, scaling: np.ndarray) -> float:
-    return float(np.linalg.norm(scaling[:, None] * G / scaling, 2))
+    scaled = scaling[:, None] * G / scaling
+    if len(G) <= DENSE:
+        return float(np.linalg.norm(scaled, 2))
+    # A fixed start makes it the same every time.
+    _, (norm,), _ = sparse_linalg.svds(scaled, k=1, v0=np.ones(len(G), complex))
+    return float(norm)
 
 
 def _band(loop: Feedback, scaling: np.ndarray, w: float, level: float) -> tuple[float, float] | None:

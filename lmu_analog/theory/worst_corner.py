@@ -18,12 +18,12 @@ from lmu_analog.theory.strays import Box, common_box
 LEVELS = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the largest size: where signs are turned
 BELOW = (0.5, 0.65, 0.8, 0.95)  # of the least size found: where the next round looks
 ROUNDS = 4
-MOST_POLES, MOST_RANDOM, LEAST = 12, 12, 3  # starts of a round
+MOST_POLES, MOST_RANDOM, LEAST = 6, 6, 2  # starts of a round
 SMALL = 18  # states up to which every start is taken; the time grows with their cube
 REDRAWN = 0.3  # of the best signs, in half of the random starts
 HARDLY = 1e-6  # size at which slopes are those of the nominal circuit
 TURNS = 10  # of signs at one size; most settle within four
-FOLLOWED = 6  # corners whose size is brought down
+FOLLOWED = 4  # corners whose size is brought down
 DESCENTS = 60
 SHARES = (1.0, 0.5, 0.25, 0.1)  # of the signs that a slope calls wrong: all at once may overshoot
 COARSE, FINE = 12, 26  # halvings of a size
