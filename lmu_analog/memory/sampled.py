@@ -17,7 +17,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.reference import midpoints
 from lmu_analog.memory.statespace import StateSpace, frequency_response, impulse_response
-from lmu_analog.memory.window import QUADRATURE, readout
+from lmu_analog.memory.window import quadrature_for
 
 LEFT = 1e-7  # of the largest response: what may be left of a transient, as in continuous time
 
@@ -119,8 +119,9 @@ def distance(system: StateSpace, theta: float, *, bandwidth: float, tones: int =
     order = system.C.shape[-2]
     frequency = bandwidth * np.arange(1, tones + 1) / tones
     error = steady_response(system, frequency) - frequency_response(legendre(order, theta), frequency)
-    estimate = np.abs(error @ readout(order, QUADRATURE.r).T) ** 2
-    return float(np.sqrt(np.mean(estimate, axis=-2) @ QUADRATURE.weight))
+    rule = quadrature_for(order)
+    estimate = np.abs(error @ rule.rows(order).T) ** 2
+    return float(np.sqrt(np.mean(estimate, axis=-2) @ rule.weight))
 
 
 def _interval(system: StateSpace) -> float:
