@@ -248,7 +248,7 @@ def test_weights_that_no_circuit_has_are_refused():
         CellOptions(series="E25")
     with pytest.raises(DesignError, match="an E-series is of resistors"):
         CellOptions(series="E24", arrays="ota")
-    with pytest.raises(DesignError, match="1 steps; 2 at least are wanted"):
+    with pytest.raises(DesignError, match="1 steps; 2 to [0-9]* are accepted"):
         signal(w, 1, seed=0)
 
 
@@ -297,7 +297,7 @@ def test_bad_files_are_one_line_and_status_2(files: Path, capsys: pytest.Capture
     (files / "words.csv").write_text("a,b\n1,2\nc,d\n")
     (files / "empty.csv").write_text("")
     for arguments, words in (
-        (["nosuch.npz", "design.toml"], "nosuch.npz cannot be read: No such file or directory"),
+        (["nosuch.npz", "design.toml"], "nosuch.npz: no such file; give a NumPy archive"),
         (["design.toml", "design.toml"], "design.toml is no NumPy archive"),
         (["nan.npz", "design.toml"], "nan.npz: bias holds 1 values that are not finite"),
         (["w.npz", "design.toml", "-o", "design.toml"], "is the design file itself"),

@@ -62,7 +62,7 @@ def test_figures_overrule_what_a_recording_says(tmp_path, recording):
     ({"order": 65}, r"^\[memory\] order: order 65 is outside 1 to 64$"),
     ({"theta": "1 kHz"}, r"^\[memory\] theta: '1 kHz' is in Hz"),
     ({"error": "1 %"}, r"^\[memory\] order is missing: give order, or error .* bandwidth$"),
-    ({"error": "1 %", "order": 3, "bandwidth": 1.0}, r"^both --order and --error .* give one of them$"),
+    ({"error": "1 %", "order": 3, "bandwidth": 1.0}, r"^both order= and error= .* give one of them$"),
     ({"opamp": "uA741"}, r"^\[circuit\] opamp: unknown op-amp 'uA741'"),
 ])  # fmt: skip
 def test_a_wrong_figure_is_refused_and_nothing_is_left(tmp_path, asked, message):
@@ -87,7 +87,7 @@ def test_a_missing_folder_is_refused_and_not_made(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("0,1\n1,1\n2,1\n", r"u\.csv is constant, so it has no bandwidth; give --bandwidth$"),
+    ("0,1\n1,1\n2,1\n", r"u\.csv is constant, so it has no bandwidth; give bandwidth=$"),
     ("0,1\n", r"u\.csv: 1 rows of data; give at least two rows"),
     (None, r"u\.csv: no such file; give a \.csv or \.wav$"),
 ])  # fmt: skip
