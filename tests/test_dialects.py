@@ -173,6 +173,20 @@ def test_a_users_model_stays_as_it_stands(tmp_path):
     assert text.count("simulator lang=spectre") == 2
 
 
+def test_a_users_model_keeps_the_functions_that_ngspice_lacks_in_the_dialects_that_have_them(tmp_path):
+    cards = ".subckt MYAMP inp inn vcc vee out\nE1 out 0 VALUE={IF(V(inp)>V(inn),LIMIT(V(inp),0,1),STP(1))}\n.ends\n"
+    (tmp_path / "amp.lib").write_text(cards)
+    opamp = {"gain": 1e5, "gbw": "1 MHz", "model": str(tmp_path / "amp.lib"), "subcircuit": "MYAMP"}
+    design = Design(order=2, theta="1 ms", opamp=opamp)
+    assert ".func if(c,p,q) {ternary_fcn(c,p,q)}\n.func limit(" in deck_text(design)
+    for dialect in ("ltspice", "xyce"):
+        library = deck_text(design, dialect=dialect).partition(".subckt")[2].partition(".ends")[0]
+        assert library.splitlines()[1:] == [
+            ".func stp(x) {if(x>0,1,0)}",
+            "E1 out 0 VALUE={if(V(inp)>V(inn),limit(V(inp),0,1),stp(1))}",
+        ]
+
+
 def test_the_command_writes_samples_in_a_dialect(tmp_path):
     (tmp_path / "d.toml").write_text('[memory]\norder = 2\ntheta = "1 ms"\n[mismatch]\nresistor = "1 %"\n')
     out = tmp_path / "decks"

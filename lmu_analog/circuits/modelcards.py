@@ -163,7 +163,7 @@ def _model_values(text: str) -> dict[str, str]:
         text = text[1:-1] if text.endswith(")") else text[1:]
     values: dict[str, str] = {}
     for word in re.findall(r"[^\s,{}=]+=\{[^{}]*\}|[^\s,]+", text):
-        key, _, value = word.partition("=")
+        key, _, value = str(word).partition("=")
         values[RENAMED.get(key.lower(), key)] = value
     return {k: v for k, v in values.items() if k.lower() not in FOR_PEOPLE}
 

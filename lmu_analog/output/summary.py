@@ -90,7 +90,6 @@ def ensemble(
         "hybrid": None if both is None else hybrid(both),
         "theory": None if theory is None else asdict(theory),
         "warnings": [
-            *run.attrs.get("warnings", ()),
             *warnings(run),
             *(both.warnings if both else ()),
             *([theory.flag] if theory and theory.flag else ()),

@@ -4,11 +4,13 @@ LTspice and Xyce read SPICE; what differs is in sources, switches, options and w
 in words that all share: ``tanh``, ``ln``, ``exp``, ``min``, ``max`` and ``**``.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Literal, assert_never
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.expressions import added_card
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source, Subcircuit, read_deck
 from lmu_analog.spice.spectre import spectre
@@ -18,6 +20,7 @@ NOT_RUN = "syntax not run: written after the manual of {}, and read back by a pa
 # LTspice compresses what it saves, in single precision, and gives every coil 1 mOhm unless told otherwise.
 LTSPICE_OPTIONS = ".options plotwinsize=0 numdgt=15"
 LTSPICE_COIL = "Rser=0"
+THEIRS = frozenset(added_card(name) for name in ("limit", "if", "pwr", "pwrs", "uramp", "int"))
 AROUND = 1e-3  # V beside a switch's threshold, where Xyce wants two
 
 
@@ -59,9 +62,15 @@ WRITERS: dict[str, tuple[str, Callable[[Deck, tuple[str, ...]], str]]] = {
 
 def _spice(deck: Deck, notes: tuple[str, ...], write: Callable[[Card], Iterator[str]]) -> str:
     header = [deck.title, *(f"* {line}" for line in (*notes, *deck.comments))]
-    library = [deck.library] if deck.library else []
+    library = [_own_words(deck.library)] if deck.library else []
     body = [line for card in deck.cards for line in write(card)]
     return "\n".join([*header, *library, *body, ".end"]) + "\n"
+
+
+def _own_words(library: str) -> str:
+    """Give a user's model its own functions back: LTspice and Xyce have those that ngspice lacks."""
+    kept = (line for line in library.splitlines() if line not in THEIRS)
+    return re.sub(r"\bternary_fcn\(", "if(", "\n".join(kept))
 
 
 def _ltspice_card(card: Card) -> Iterator[str]:
