@@ -128,6 +128,13 @@ def test_pins_in_another_order_are_asked_about(tmp_path):
     assert "are its pins in the order that pins gives?" in model.library.notes[0]
 
 
+@pytest.mark.ngspice
+def test_a_model_without_a_pole_is_as_quick_as_is_told(tmp_path):
+    text = ".subckt amp plus minus vcc vee out\nE1 out 0 plus minus 1e5\nR1 vcc vee 1e9\n.ends\n"
+    model = model_of(design(tmp_path, text, **OTHER))
+    assert (model.gain, model.gbw, model.slew) == (1e5, 1e12, 20e6)
+
+
 def test_figures_are_measured_or_those_of_the_table(tmp_path):
     with pytest.raises(DesignError, match=r"figures = 'both'; give measured or table"):
         design(tmp_path, **OTHER, figures="both")

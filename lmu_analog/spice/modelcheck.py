@@ -22,6 +22,7 @@ DIGITS = 4  # of what is measured: versions of ngspice and processors agree on t
 OFFSET_DIGITS = 7  # behind the point, V
 LEAST_BIAS = 1e-14  # A: below it stand ngspice's own tolerance and gmin
 LOWEST, HIGHEST, A_DECADE = 1e-4, 1e10, 10  # Hz; 160 dB at 1 MHz have their corner at .01 Hz
+HIGHEST_GBW = 1e12  # Hz: of models without a pole
 LEAST_GAIN = 10.0  # less is no op-amp, or its pins are in another order
 LEVEL = 0.01  # of the gain, at which GBW is read, at least where it is 40 dB
 RATIO, LOAD = 11.0, 10e3  # of the overloaded amplifier
@@ -208,7 +209,8 @@ def _open_loop(library: Library) -> tuple[float, float]:
     # Of one pole, 1/A = 1/A0 + j f/GBW; read where other poles are far.
     level = min(1.0 / LEVEL, math.sqrt(gain))
     k = int(np.argmin(np.abs(np.log(np.abs(response) / level))))
-    return gain, float(frequency[k] / abs(np.imag(1.0 / response[k])))
+    slope = max(float(abs(np.imag(1.0 / response[k]))), float(frequency[k]) / HIGHEST_GBW)
+    return gain, float(frequency[k]) / slope
 
 
 def _step(library: Library, *, gbw: float, slew: float) -> tuple[float, float, float | None]:
@@ -231,7 +233,8 @@ def _step(library: Library, *, gbw: float, slew: float) -> tuple[float, float, f
     end = min(reached, height)
     at = [float(np.interp(share * end, np.maximum.accumulate(rise), time)) for share in (0.3, 0.7)]
     slope = 0.4 * end / max(at[1] - at[0], 1e-30)
-    straight = 0.4 / math.log(0.7 / 0.3) * height * 2.0 * math.pi * gbw
+    # As slow as one pole makes it, and the edge itself.
+    straight = height / (math.log(0.7 / 0.3) / (0.4 * 2.0 * math.pi * gbw) + edge)
     return offset, bias, slope if slope < STRAIGHT * straight else None
 
 
