@@ -143,7 +143,7 @@ pd.DataFrame(
             volts * 1e6,
             100 * one.headroom,
             one.slew_margin,
-            100 * one.joint_error,
+            100 * one.worst_corner,
             one.psrr,
         ]
         for name, one, volts in (("as built", figures, quiet[0]), ("changed", better, quiet[1]))
@@ -153,7 +153,7 @@ pd.DataFrame(
         "noise at the window (µV)",
         "headroom (%)",
         "slew margin",
-        "unstable if all parts err by (%)",
+        "found unstable if all parts err by (%)",
         "supply rejection (dB)",
     ],
 ).round(3)
