@@ -48,6 +48,10 @@ tables = st.fixed_dictionaries(
         "output_resistance": quantities(0.1, 1e6) | st.just("50 Ohm"),
         "bias": st.floats(-1e-3, 1e-3) | st.just("20 nA"),
         "input_capacitance": quantities(1e-15, 1e-6),
+        "output_current": quantities(1e-6, 10.0) | st.just("20 mA"),
+        "swing_load": quantities(1.0, 1e6),
+        "swing": st.lists(st.floats(0, 0.01) | st.just("5 mV"), min_size=2, max_size=2),
+        "common_mode": st.lists(st.floats(-0.5, 0.01) | st.just("-0.1 V"), min_size=2, max_size=2),
     },
 )
 cells = st.fixed_dictionaries(

@@ -111,6 +111,11 @@ def test_a_wrong_file_is_refused_with_part_and_figure(written, text, message):
         read_parts(written(text))
 
 
+def test_a_wrong_file_named_by_text_is_refused_with_its_name(written):
+    with pytest.raises(DesignError, match=r"^my-parts\.toml, \[P\]: supply is missing"):
+        read_parts(str(written("[P]\ngain = 100\ngbw = 1e6\n")))
+
+
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(DesignError, match=r"none\.toml: no such file; give a file of parts$"):
         read_parts(tmp_path / "none.toml")

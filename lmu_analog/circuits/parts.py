@@ -95,6 +95,7 @@ def read_parts(path: Path | str) -> dict[str, dict[str, object]]:
     DesignError
         If the file cannot be read, is no TOML, or a part lacks a figure, has an unknown or a wrong one.
     """
+    path = Path(path)
     tables = read_toml(path, wanted="a file of parts")
     for name, figures in tables.items():
         try:
