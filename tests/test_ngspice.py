@@ -191,3 +191,26 @@ def test_vectors_are_named_as_decks_save_them():
         {"time": np.zeros(1), "X0": np.zeros(1), "vin#branch": np.zeros(1), "v(y)": np.zeros(1)}
     )
     assert set(named) == {"time", "v(x0)", "i(vin)", "v(y)"}
+
+
+@pytest.mark.ngspice
+def test_one_process_serves_deck_after_deck_until_something_goes_wrong(monkeypatch):
+    def run_now():
+        return ngspice.run(HEAD + GOOD + TAIL, Transient(1e-3, 1e-6))
+
+    def kept():
+        return [worker.pid for _, worker in ngspice._IDLE]
+
+    first, process = run_now(), kept()
+    again = run_now()
+    assert kept() == process != []
+    for name, values in first.items():
+        np.testing.assert_array_equal(again[name], values)
+    with pytest.raises(SimulationError, match="stopped at 0.0005 s, before 0.001 s"):
+        ngspice.run(HEAD + GOOD + TAIL.replace("1e-3 0", "5e-4 0"), Transient(1e-3, 1e-6))
+    assert kept() == []
+    run_now()
+    process = kept()
+    monkeypatch.setenv("SPICE_ASCIIRAWFILE", "1")  # what a process took over when it started has changed
+    run_now()
+    assert kept() != process

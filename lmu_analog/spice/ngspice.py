@@ -5,6 +5,7 @@ Exit status 0 is no success: the plot must be new and alone, complete, finite an
 
 from __future__ import annotations
 
+import atexit
 import ctypes.util
 import functools
 import logging
@@ -14,6 +15,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +61,7 @@ LONGEST_REASON = 300  # characters
 BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 BEYOND_SENSE = 1e12  # V or A: ngspice gives 1e32 for a division by zero
 TIMEOUT = 600.0  # s for one run unless the caller says otherwise
+_Surroundings = tuple[int, dict[str, str], tuple[str, ...]]
 # The largest deck that is accepted keeps 0.8 GB of vectors, and they are copied twice on their way to us.
 MEMORY = 8.0  # GB for a process of ngspice, or all that the machine has
 MEMORY_VARIABLE = "LMU_ANALOG_NGSPICE_GB"
@@ -134,7 +137,7 @@ def run(
     timeout: float = TIMEOUT,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Run one deck in a worker process of its own.
+    """Run one deck in a worker process, which is kept for the next deck unless anything went wrong.
 
     Parameters
     ----------
@@ -161,8 +164,44 @@ def run(
     """
     require()
     memory_limit()
-    with Worker() as worker:
-        return worker.call(run_here, (deck, analysis, recording), timeout=timeout, progress=progress)
+    worker, is_kept = _idle_worker() or Worker(), False
+    try:
+        found = worker.call(run_here, (deck, analysis, recording), timeout=timeout, progress=progress)
+        is_kept = not _IDLE
+        return found
+    finally:
+        if is_kept:
+            _IDLE.append((_surroundings(), worker))
+        else:
+            worker.close()
+
+
+# At most one: the start of a process and its imports take a second, as long as a small deck.
+_IDLE: list[tuple[_Surroundings, Worker]] = []
+
+
+def _surroundings() -> _Surroundings:
+    """Give what a worker takes over when it starts."""
+    return os.getpid(), dict(os.environ), tuple(sys.path)
+
+
+def _idle_worker() -> Worker | None:
+    """Take the worker that an earlier deck left, if it would be the same when started now."""
+    if not _IDLE:
+        return None
+    known, worker = _IDLE.pop()
+    if known[0] != os.getpid():  # a fork's copy: the process belongs to its parent
+        return None
+    if known == _surroundings() and worker.alive:
+        return worker
+    worker.close()
+    return None
+
+
+@atexit.register
+def _close_idle() -> None:
+    if _IDLE and _IDLE[0][0][0] == os.getpid():
+        _IDLE.pop()[1].close()
 
 
 def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dict[str, np.ndarray]:
