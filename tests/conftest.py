@@ -67,6 +67,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the exact engine compute few samples together: a test of a large circuit that wants 60 pays for 64."""
+    monkeypatch.setattr("lmu_analog.ensembles.exact.BLOCK", 64)
+
+
+@pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Tell whether the golden decks are to be written anew."""
     return bool(request.config.getoption("--update-golden"))

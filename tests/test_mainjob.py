@@ -32,6 +32,12 @@ def done(tmp_path_factory):
     return folder, mainjob.run(DESIGN, folder, samples=10, seed=3)
 
 
+@pytest.fixture
+def no_page(monkeypatch):
+    """Leave the report's content out, which takes most of a job, where a test looks at other files."""
+    monkeypatch.setattr(mainjob, "report", lambda *_: ("", {}))
+
+
 @pytest.mark.ngspice
 def test_all_files_are_there_and_named_and_nothing_else(done):
     folder, content = done
@@ -71,6 +77,7 @@ def test_the_ensemble_is_of_this_design_and_seed(done):
 
 
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("no_page")
 def test_a_second_run_takes_over_what_is_complete(done):
     folder, first = done
     before = open_run(folder / "run.zarr").window_nrmse.values
@@ -116,6 +123,7 @@ def test_wrong_numbers_are_refused_before_anything_is_written(tmp_path, options)
 
 
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("no_page")
 def test_a_recording_is_copied_and_the_folder_stands_alone(tmp_path):
     rows = "".join(f"{5e-5 * k!r},{float(np.sin(0.2 * k))!r}\n" for k in range(100))
     (tmp_path / "heard.csv").write_text(rows)

@@ -103,6 +103,7 @@ def test_samples_that_are_in_doubt_are_computed_from_their_state_space(kernel, m
     np.testing.assert_allclose(found.window_nrmse, wanted.window_nrmse, rtol=rtol)
 
 
+@pytest.mark.usefixtures("small_blocks")
 def test_a_nominal_circuit_that_is_unstable_is_told_apart_from_its_stable_samples():
     # Op-amps too slow for the summer of so many states: half of the samples oscillate, among them the nominal one.
     spread = {"opamp": {"tolerance": "5 %", "distribution": "gauss", "lot": "15 %"}}

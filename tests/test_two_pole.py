@@ -158,6 +158,7 @@ def test_both_engines_agree(order, variant):
     np.testing.assert_allclose(simulated.states, exact.states, atol=1e-4)  # the decks' step is chosen for it
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("order", [3, 6, 12])
 def test_an_ensemble_of_small_errors_stays_stable_near_the_nominal_error(order):
     law = {"tau": "1 %", "transconductor": "1 %"}
