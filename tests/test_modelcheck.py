@@ -120,12 +120,26 @@ def test_a_model_that_does_not_run_is_said_with_the_reason(tmp_path):
 
 
 @pytest.mark.ngspice
-def test_pins_in_another_order_are_asked_about(tmp_path):
-    pins = ["minus", "plus", "vcc", "vee", "out"]
-    model = model_of(design(tmp_path, **OTHER, pins=pins))
+def test_a_model_is_measured_once_whether_it_runs_or_not(tmp_path, monkeypatch):
+    asked = [design(tmp_path, text, **OTHER) for text in (AMP, AMP.replace("R1 x 0 1", "R1 x 0 noiseless 1"))]
+    first = [model_of(one) for one in asked]
+    monkeypatch.setattr(modelcheck, "measure", None)  # it would raise if it were called again
+    assert [model_of(one) for one in asked] == first
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("text", "pins"), [
+    (AMP, ["minus", "plus", "vcc", "vee", "out"]),
+    (AMP.replace("V(vee)+1.0", "1.0"), ["plus", "minus", "vcc", "vee", "out"]),  # never below 1 V
+])  # fmt: skip
+def test_pins_in_another_order_and_outputs_on_one_side_are_asked_about(tmp_path, text, pins):
+    model = model_of(design(tmp_path, text, **OTHER, pins=pins))
     assert model.gain == pytest.approx(1e6)
     assert model.library is not None
-    assert "are its pins in the order that pins gives?" in model.library.notes[0]
+    assert (
+        "are its pins in the order that pins gives, and does it run from this supply?"
+        in model.library.notes[0]
+    )
 
 
 @pytest.mark.ngspice

@@ -70,16 +70,14 @@ def with_measured(model: OpAmpModel) -> OpAmpModel:
         return model
     if ngspice.library_path() is None and shutil.which("ngspice") is None:
         return _noted(model, "ngspice is not installed, and the figures of the table stand unchecked")
-    try:
-        found = measure(replace(library, notes=()), gbw=model.gbw, slew=model.slew)
-    except SimulationError as error:
-        why = str(error).splitlines()[0]
-        return _noted(model, f"its figures cannot be measured, and those of the table stand: {why}")
+    found = _measured(replace(library, notes=(), figures=""), gbw=model.gbw, slew=model.slew)
+    if isinstance(found, str):
+        return _noted(model, f"its figures cannot be measured, and those of the table stand: {found}")
     if not found.gain >= LEAST_GAIN:
         return _noted(
             model,
             f"its gain at DC is {found.gain:.3g}, and the figures of the table stand: are its pins in the order that "
-            "pins gives?",
+            "pins gives, and does it run from this supply?",
         )
     used = "the table's" if library.figures == "table" else "the measured"
     noted = _noted(model, *(f"{line}; the exact engine uses {used}" for line in _differences(model, found)))
@@ -127,7 +125,15 @@ def _differences(model: OpAmpModel, found: Measured) -> list[str]:
     return lines
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)  # circuits are built again and again, and what fails may take a minute to
+def _measured(library: Library, *, gbw: float, slew: float) -> Measured | str:
+    """Measure a model once a process, or say why that fails."""
+    try:
+        return measure(library, gbw=gbw, slew=slew)
+    except SimulationError as error:
+        return str(error).splitlines()[0]
+
+
 def measure(library: Library, *, gbw: float, slew: float) -> Measured:
     """Measure a model by itself.
 
