@@ -172,6 +172,7 @@ def test_sinad_and_its_bits_say_what_they_leave_out():
     design = Design(order=2, theta="1 ms", bandwidth="200 Hz", opamp=opamp)
     found = budget(design, samples=1)
     content = as_json(found, merits(design))
+    assert content["merits"]["joint_error"] == content["merits"]["worst_corner"]
     assert set(content["sinad_leaves_out"]) == set(CAUSES) - {"noise", "distortion"}
     counted = np.sqrt((found.alone.sel(cause=["noise", "distortion"]) ** 2).sum("cause").values)
     place = content["places"][1]

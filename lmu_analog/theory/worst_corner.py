@@ -18,7 +18,7 @@ from lmu_analog.theory.strays import Box, common_box
 LEVELS = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the largest size: where signs are turned
 BELOW = (0.5, 0.65, 0.8, 0.95)  # of the least size found: where the next round looks
 ROUNDS = 4
-MOST_POLES, MOST_RANDOM, LEAST = 6, 6, 2  # starts of a round
+MOST_POLES, MOST_RANDOM, LEAST = 6, 6, 4  # starts of a round
 SMALL = 18  # states up to which every start is taken; the time grows with their cube
 REDRAWN = 0.3  # of the best signs, in half of the random starts
 HARDLY = 1e-6  # size at which slopes are those of the nominal circuit
@@ -27,7 +27,7 @@ FOLLOWED = 4  # corners whose size is brought down
 DESCENTS = 60
 SHARES = (1.0, 0.5, 0.25, 0.1)  # of the signs that a slope calls wrong: all at once may overshoot
 COARSE, FINE = 12, 26  # halvings of a size
-GAINED = 1e-5  # of a size: below it a descent has ended
+GAINED = 1e-6  # of a size: below it a descent has ended
 FLIPPED = 1500  # errors times states up to which every sign is turned alone, too
 MOST_ALONE = 4000  # elements times states that are tried alone: seconds
 
@@ -113,10 +113,13 @@ def worst_corner(circuit: Circuit, box: Box, *, seed: int = 0) -> Corner | None:
             break
         sizes = _brink(strayed, corners, halvings=COARSE)
         ranked = sorted(zip(sizes, corners, strict=True), key=lambda one: one[0])[:FOLLOWED]
-        found = [_descended(strayed, Corner(float(size), one.signs)) for size, one in ranked]
+        found = [_descended(strayed, Corner(float(size), one.signs), halvings=COARSE) for size, one in ranked]
         best = min(found, key=lambda one: one.size)
         levels = best.size * np.array(BELOW)
-    return best and Corner(float(_brink(strayed, [best], halvings=FINE)[0]), best.signs)
+    if best is None:
+        return None
+    best = Corner(float(_brink(strayed, [best], halvings=FINE)[0]), best.signs)
+    return _descended(strayed, best, halvings=FINE)
 
 
 def single_error(circuit: Circuit) -> float | None:
@@ -208,14 +211,14 @@ def _brink(strayed: _Strayed, corners: list[Corner], *, halvings: int) -> np.nda
     return high
 
 
-def _descended(strayed: _Strayed, corner: Corner) -> Corner:
+def _descended(strayed: _Strayed, corner: Corner, *, halvings: int) -> Corner:
     """Turn signs at the brink of instability and go to the new brink, until none helps."""
     for _ in range(DESCENTS):
         better = _better(strayed, corner)
         if not len(better):
             break
         corners = [Corner(corner.size, z) for z in better]
-        sizes = _brink(strayed, corners, halvings=COARSE)
+        sizes = _brink(strayed, corners, halvings=halvings)
         least = int(np.argmin(sizes))
         if sizes[least] > (1.0 - GAINED) * corner.size:
             break
