@@ -119,6 +119,8 @@ def _too_deep(text: str) -> int:
                 dots += 1
             case "\n" | "=" | ",":
                 dots = 0
+            case _:  # a string or a comment
+                pass
         if depth > DEEPEST or dots > DEEPEST:
             return line
         line += token[0].count("\n")

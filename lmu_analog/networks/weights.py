@@ -272,7 +272,7 @@ def read_archive(path: Path | str) -> dict[str, np.ndarray]:
         raise DesignError(f"{path} is no NumPy archive of numbers; write one with to_npz") from error
 
 
-def _check_sizes(path: Path, archive: zipfile.ZipFile) -> None:
+def _check_sizes(path: Path | str, archive: zipfile.ZipFile) -> None:
     """Refuse arrays before they are made: a header of a few bytes may ask for all memory, or unpack to it."""
     members = archive.infolist()
     if len(members) > MOST_ARRAYS:

@@ -101,7 +101,7 @@ def _check_values(path: Path, numbers: np.ndarray, read: dict[str, np.ndarray]) 
     status, reason = read["status"], read["reason"]
     profile, error = read["profile"], read["window_nrmse"]
     good, unstable, failed = (status == k for k in range(len(STATUS)))
-    _refuse(path, "sample", numbers, read["sample"] != numbers, read["sample"])
+    _refuse(path, "sample", numbers, np.not_equal(read["sample"], numbers), read["sample"])
     _refuse(path, "status", numbers, ~(good | unstable | failed), status)
     _refuse(path, "reason", numbers, ~np.isin(reason, list(CODES.values())), reason)
     _refuse(path, "reason", numbers, ~good & (reason == CODES["none"]), reason)
