@@ -270,10 +270,7 @@ def engines_apart(results: Mapping[str, xr.Dataset]) -> str | None:
     if not set(ENGINES) <= set(results):
         return None
     exact, simulated = (results[engine] for engine in ("exact", "ngspice"))
-    difference = np.mean((simulated["states"].values - exact["states"].values) ** 2, axis=0)
-    # The mean square over the window of Legendre polynomials with these coefficients.
-    power = float(np.sum(difference / (2.0 * np.arange(len(difference)) + 1.0)))
-    apart = math.sqrt(power / float(np.mean(exact["input"].values ** 2)))
+    apart = distance(exact, simulated)
     if apart <= APART:
         return None
     why = (
@@ -286,6 +283,14 @@ def engines_apart(results: Mapping[str, xr.Dataset]) -> str | None:
         f"engines: window estimates of exact and ngspice are {100.0 * apart:.3g} % of rms(u) apart, above "
         f"{100.0 * APART:g} % (window errors {errors[0]:.4g} and {errors[1]:.4g} %); {why}"
     )
+
+
+def distance(one: xr.Dataset, other: xr.Dataset) -> float:
+    """Give the rms over time and window of the difference of two runs' estimates, a fraction of rms(u)."""
+    difference = np.mean((other["states"].values - one["states"].values) ** 2, axis=0)
+    # The mean square over the window of Legendre polynomials with these coefficients.
+    power = float(np.sum(difference / (2.0 * np.arange(len(difference)) + 1.0)))
+    return math.sqrt(power / float(np.mean(one["input"].values ** 2)))
 
 
 def _check_length(looked_at: Grid, design: Design) -> None:

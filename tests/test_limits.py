@@ -198,7 +198,7 @@ def test_transconductors_are_told_where_their_current_bends():
     assert line.startswith("input range: G")
     # 1 - tanh(x)/x at the default headroom of 30 %: 14 %.
     assert "its current is 14 % short" in line
-    wide = design.replace(transconductor={"limit": "2 V"}, headroom=0.98, amplitude="20 mV")
+    wide = design.replace(transconductor={"limit": "2 V"}, headroom=0.99, amplitude="20 mV")
     assert limit_warnings(build(wide), wide.stimulus) == ()
     assert isinstance(build(design).components[-1], Transconductor)
 

@@ -18,7 +18,9 @@ OVERSAMPLING = 4  # grid points a harmonic: products of third order do not fold 
 MOST_ROUNDS = 40
 SETTLED = 1e-7  # error of the waveforms, of their rms, by how fast the rounds close in
 LOST = 100.0  # share of a limit: a sample that gets there does not come back
-STEEPEST = 50.0  # slope that the linear part may take, that at 0.99 of a limit; beyond it rounds would crawl
+STEEPEST = (
+    50.0  # slope that the linear part may take, that at 0.9995 of a swing; beyond it rounds would crawl
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from lmu_analog.ensembles.windows import At, Share, Steps, Window, defect, nodes
 from lmu_analog.memory.held import POWERS
 
 WINDOW = 16  # steps that are repeated together
-NEARLY = 0.99  # share of a limit; there the law is 50 times as steep as at rest
+NEARLY = 0.99  # share of a limit; there an op-amp's law is 2.8 times as steep as below its knee, undone
 REST_ROUNDS = 10  # sources at rest are offsets over the gain, and each round is better by the loop gain
 
 
