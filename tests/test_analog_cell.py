@@ -242,6 +242,9 @@ def test_weights_that_no_circuit_has_are_refused():
     deaf = replace(w, input_encoders=np.zeros((2, 1)), input_kernel=np.zeros((2, 4)))
     with pytest.raises(DesignError, match="the cell has no input"):
         compare(deaf, design(), CellOptions(), x=x, engine="exact")
+    faint = replace(w, input_encoders=np.full((2, 1), 1e-320), input_kernel=np.zeros((2, 4)))
+    with pytest.raises(DesignError, match="the cell has no input: weights of input_encoders"):
+        compare(faint, design(), CellOptions(), x=x, engine="exact")
     with pytest.raises(DesignError, match="weights of 1 bits; 2 to 24 are wanted"):
         CellOptions(bits=1)
     with pytest.raises(DesignError, match="unknown series 'E25'"):

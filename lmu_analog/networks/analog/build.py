@@ -196,6 +196,11 @@ class _Board:
         """Give the net of the first input, and sources for the others and the reference, as far as used."""
         used = {getattr(c, name, "") for c in parts for name in NETS}
         inputs = [f"in{i}" for i in range(self.weights.inputs) if f"in{i}" in used]
+        if not inputs:
+            raise DesignError(
+                "the cell has no input: weights of input_encoders and input_kernel vanish beside the others; "
+                "train the network anew"
+            )
         found: list[Component] = [Supply(f"V{net}", net, GROUND, 0.0, "input") for net in inputs[1:]]
         if ONE in used:
             found.append(Supply("Vone", ONE, GROUND, 1.0, "reference"))
