@@ -86,10 +86,10 @@ def test_a_short_run_has_every_figure(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"mismatch": (1.5,)}, "--mismatch: fractions from 0 to below 1 with commas between them"),
-        ({"mismatch": ()}, "--mismatch: fractions"),
-        ({"circuits": 0}, "--circuits 0: at least 1 is wanted"),
-        ({"series_epochs": 0}, "--series-epochs 0: at least 1 is wanted"),
+        ({"mismatch": (1.5,)}, "mismatch=: fractions from 0 to below 1 with commas between them"),
+        ({"mismatch": ()}, "mismatch=: fractions"),
+        ({"circuits": 0}, "circuits=0: at least 1 is wanted"),
+        ({"series_epochs": 0}, "series_epochs=0: at least 1 is wanted"),
     ],
 )
 def test_options_that_cannot_be_are_refused(given, words):
@@ -101,7 +101,7 @@ def test_options_that_cannot_be_are_refused(given, words):
     ("family", "realization", "words"),
     [
         ("nosuch", "ladder", "unknown 'nosuch'; known are active-rc"),
-        ("switched-capacitor", "ladder", "--family switched-capacitor: it has a clock of its own"),
+        ("switched-capacitor", "ladder", "family=switched-capacitor: it has a clock of its own"),
         ("passive-rlc", "unit-weight", "unit-weight"),
     ],
 )

@@ -83,13 +83,13 @@ def test_networks_that_are_compared_are_of_one_size(module):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: digits.Options(seeds=0), "--seeds 0: at least one is wanted"),
-        (lambda: scale.Options(epochs=0), "--epochs 0: at least one is wanted"),
-        (lambda: learned_theta.Options(delay=3.0), "--delay 3: 10 to 10000 steps are wanted"),
-        (lambda: learned_theta.Options(starts=(0.0,)), "--starts: numbers above 0"),
-        (lambda: mackey_glass.Options(series=4), "--series 4: at least 8 is wanted"),
-        (lambda: mackey_glass.Options(washout=240), "--washout 240: less than 235 is wanted"),
-        (lambda: mackey_glass.Options(length=100), "--length 100: at least 250 is wanted"),
+        (lambda: digits.Options(seeds=0), "seeds=0: at least one is wanted"),
+        (lambda: scale.Options(epochs=0), "epochs=0: at least one is wanted"),
+        (lambda: learned_theta.Options(delay=3.0), "delay=3: 10 to 10000 steps are wanted"),
+        (lambda: learned_theta.Options(starts=(0.0,)), "starts=: numbers above 0"),
+        (lambda: mackey_glass.Options(series=4), "series=4: at least 8 is wanted"),
+        (lambda: mackey_glass.Options(washout=240), "washout=240: less than 235 is wanted"),
+        (lambda: mackey_glass.Options(length=100), "length=100: at least 250 is wanted"),
     ],
 )
 def test_options_that_cannot_be_are_refused(make, words):

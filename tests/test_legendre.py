@@ -190,7 +190,7 @@ def test_at_the_end_of_the_usable_band_the_error_is_the_limit(order, error):
         (0, r"^order 0 is outside 1 to 64$"),
         (65, r"^order 65 is outside 1 to 64$"),
         (-3, r"^order -3 is outside"),
-        (10**30, r"^order of more than 20 digits is outside 1 to 64$"),
+        (10**30, r"^order 10{30} is outside 1 to 64$"),
         (2.5, r"^order must be a whole number from 1 to 64, not 2\.5$"),
         (6.0, r"whole number from 1 to 64, not 6\.0$"),
         ("six", r"whole number from 1 to 64, not 'six'$"),
@@ -204,7 +204,9 @@ def test_an_order_that_is_no_whole_number_from_1_to_64_is_refused(order, message
 
 
 def test_an_order_too_long_to_print_is_refused_like_any_other():
-    with pytest.raises(DesignError, match=r"^order of more than 20 digits is outside 1 to 64$"):
+    with pytest.raises(
+        DesignError, match=r"^order a whole number of about [0-9]+ digits is outside 1 to 64$"
+    ):
         check_order(16**5000)
 
 

@@ -183,14 +183,14 @@ def test_the_command_prints_the_stored_benchmark(tmp_path, capsys):
     [
         ([], "give --order and --neurons, or --benchmark delay-network"),
         (["--order", "3"], "give --order and --neurons"),
-        (["--order", "3", "--neurons", "2"], "2 neurons for order 3: at least one a state is wanted"),
+        (["--order", "3", "--neurons", "2"], "2 neurons for order 3: at least one a state, and at most"),
         (["--order", "65", "--neurons", "100"], "order 65 is outside 1 to 64"),
         (["--order", "2", "--neurons", "10", "--realization", "spring"], "realization 'spring': known for neurons are"),
         (["--order", "2", "--neurons", "10", "--stored"], "--stored goes with --benchmark delay-network"),
         (["--order", "2", "--neurons", "10", "--feedforward", "--plot", "a.svg"], "--plot draws the window"),
         (["--order", "2", "--neurons", "10", "--plot", "a.xyz"], "--plot a.xyz: a file in an existing folder"),
         (["--benchmark", "delay-network", "--order", "3"], "--benchmark has its own order and neurons"),
-        (["--order", "2", "--neurons", "300000000"], "150000000 neurons in each of 2 populations"),
+        (["--order", "2", "--neurons", "300000000"], "neurons for order 2: at least one a state, and at most"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_one_line_and_status_2(words, said, capsys):

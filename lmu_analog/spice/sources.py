@@ -18,7 +18,7 @@ from lmu_analog.errors import SimulationError
 APART = 1e-6
 INPUT = re.compile(r"\* input = v\((\S+)\)")
 SOURCE = re.compile(r"(V\S*) (\S+) (\S+) (.*)", re.IGNORECASE)
-WAVE = re.compile(r"(SIN|PWL)\((.*)\)$", re.IGNORECASE)
+WAVE = re.compile(r"(SIN|PWL)\(([^)]*)\)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)

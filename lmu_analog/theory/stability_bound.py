@@ -25,6 +25,8 @@ MOST_BANDS = 200
 BALANCINGS = 25  # of the scaling S: more win less than .1 %
 NEGLIGIBLE = 1e-4  # of the largest entry of the balanced G: what counts as that much
 LEAP = 1e4  # largest ratio of a column to its row that one balancing sees
+MOST_SPREAD = 1e6  # of the norm at infinity over the level: its square is in the Hamiltonian
+APART = 1e-7  # of a level from the singular values of D: eigenvalues keep half of their digits
 ON_AXIS = 1e-6  # real part beside size of an eigenvalue that counts as imaginary: rounding is 1e-10
 DENSE, NORM_TOLERANCE = (
     150,
@@ -246,10 +248,16 @@ def _norm(G: np.ndarray, scaling: np.ndarray) -> float:
 
 
 def _band(loop: Feedback, scaling: np.ndarray, w: float, level: float) -> tuple[float, float] | None:
-    """Give the band around w where the scaled norm is below the level; None where a w at infinity has none."""
+    """Give the band around w where the scaled norm is below the level; None where there is none, or no digits for it."""
     B, C = loop.B / scaling, scaling[:, None] * loop.C
     D = scaling[:, None] * loop.D / scaling
-    if _norm(loop.at(w), scaling) >= level:
+    here, at_infinity = _norm(loop.at(w), scaling), np.linalg.svd(D, compute_uv=False)
+    # Where the norm reaches a singular value of D, the Hamiltonian has a pole: a lower level's band is narrower, and so
+    # holds as well.
+    while np.min(np.abs(at_infinity / level - 1.0), initial=1.0) < APART:
+        level *= 1.0 - 2.0 * APART
+    # A scaling for a frequency where elements do nothing may blow them up at infinity, beyond all digits.
+    if here >= level or np.max(at_infinity, initial=0.0) > MOST_SPREAD * level:
         return None
     R = level**2 * np.eye(len(D)) - D.T @ D
     closed = loop.A + B @ np.linalg.solve(R, D.T @ C)
