@@ -12,7 +12,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 from lmu_analog.experiments import frame  # noqa: E402
-from lmu_analog.output.files import write_text  # noqa: E402
+from lmu_analog.files_out import write_text  # noqa: E402
 from lmu_analog.output.progress import progress  # noqa: E402
 from lmu_analog.output.summary import dumps  # noqa: E402
 

@@ -248,7 +248,7 @@ def _norm(G: np.ndarray, scaling: np.ndarray) -> float:
 
 
 def _band(loop: Feedback, scaling: np.ndarray, w: float, level: float) -> tuple[float, float] | None:
-    """Give the band around w where the scaled norm is below the level; None where there is none, or no digits for it."""
+    """Give the band around w where the scaled norm is below the level; None where there is none, or no digits."""
     B, C = loop.B / scaling, scaling[:, None] * loop.C
     D = scaling[:, None] * loop.D / scaling
     here, at_infinity = _norm(loop.at(w), scaling), np.linalg.svd(D, compute_uv=False)
