@@ -43,7 +43,7 @@ def new(
     """Write a commented design file."""
     from lmu_analog.output.starting import new_design
 
-    asked = {
+    asked: dict[str, object] = {
         "order": order,
         "theta": theta,
         "bandwidth": bandwidth,

@@ -112,7 +112,7 @@ def _check_values(path: Path, numbers: np.ndarray, read: dict[str, np.ndarray]) 
             [np.isfinite(values) & (values >= 0.0), values == np.inf],
             np.isnan(values),
         )
-        _refuse(path, name, numbers, ~fits.all(axis=1), np.where(fits, 0.0, values).sum(axis=1))
+        _refuse(path, name, numbers, np.asarray(~fits.all(axis=1)), np.where(fits, 0.0, values).sum(axis=1))
 
 
 def _refuse(path: Path, name: str, numbers: np.ndarray, bad: np.ndarray, values: np.ndarray) -> None:

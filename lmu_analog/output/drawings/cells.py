@@ -109,7 +109,7 @@ def _plain(circuit: Circuit) -> list[list[Item]]:
     probed = [term.of for probe in circuit.probes for term in probe if term.kind == "v"]
     net = probed[-1] if probed else circuit.source
     two_ended = beside(circuit, net)
-    drawn, end = rows(two_ended, net, up=True) if two_ended else ([], 0.0)
+    drawn, _ = rows(two_ended, net, up=True) if two_ended else ([], 0.0)
     others = [c for c in circuit.components if net in terminals(c) and c not in two_ended]
     lines = [
         f"{caption(c).strip()}  ({kind_name(type(c))}: {', '.join(dict.fromkeys(terminals(c)))})"
