@@ -6,6 +6,7 @@ Exit status 0 is no success: the plot must be new and alone, complete, finite an
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes.util
 import functools
 import logging
@@ -113,11 +114,19 @@ def memory_limit() -> int:
     return int(size * 1e9)
 
 
-def _limit_memory(most: int) -> None:
-    """Bound this process: a model may ask ngspice for more memory than the machine has."""
+def _limit_memory(most: int, process: int | None = None) -> None:
+    """Bound this process, or another by its number: a model may ask ngspice for more memory than the machine has.
+
+    Another is bounded from outside once it runs (on Linux): a function called between fork and exec may stall in a
+    program with threads, such as one that has loaded JAX.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    if process is None:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    elif sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            resource.prlimit(process, resource.RLIMIT_DATA, (soft, hard))
 
 
 def _beyond_memory(deck: str, log: str = "") -> SimulationError:
@@ -212,27 +221,22 @@ def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dic
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "deck.cir").write_text(inspect(deck), "utf-8")
         command = [program, "-b", "-r", "out.raw", "deck.cir"]
-        most = memory_limit()
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                preexec_fn=lambda: _limit_memory(most),  # noqa: PLW1509
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise SimulationError(f"ngspice gave no answer within {timeout:g} s", deck=deck) from None
-        log = done.stdout + done.stderr
+        with subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as process:
+            _limit_memory(memory_limit(), process.pid)
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise SimulationError(f"ngspice gave no answer within {timeout:g} s", deck=deck) from None
+        log = out + err
         if NO_MEMORY.search(log):
             raise _beyond_memory(deck, log)
         complaint = fatal_line(log.splitlines())
-        if done.returncode or complaint:
+        if process.returncode or complaint:
             raise SimulationError(
-                f"ngspice: {complaint or f'exit status {done.returncode}'}", deck=deck, log=log
+                f"ngspice: {complaint or f'exit status {process.returncode}'}", deck=deck, log=log
             )
         return checked(named(read_raw(Path(folder, "out.raw"))), deck, analysis, log=log)
 
