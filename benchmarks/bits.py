@@ -30,7 +30,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 from threadpoolctl import threadpool_info  # noqa: E402
 
-from lmu_analog.circuits.families import FAMILIES  # noqa: E402
+from lmu_analog.circuits.families.registry import FAMILIES  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles import montecarlo, nonlinear  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402

@@ -32,7 +32,7 @@ import numpy as np  # noqa: E402
 from benchmarks.rival import ac_deck, run_raw, spin, timed_transient  # noqa: E402
 from lmu_analog.building import build  # noqa: E402
 from lmu_analog.circuits.circuit import Circuit, with_values  # noqa: E402
-from lmu_analog.circuits.extract import extract  # noqa: E402
+from lmu_analog.circuits.nodal.extract import extract  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles.exact import block_size, exact_chunk, precision_error  # noqa: E402
 from lmu_analog.memory import window  # noqa: E402

@@ -22,8 +22,8 @@ import numpy as np  # noqa: E402
 
 from lmu_analog.building import build  # noqa: E402
 from lmu_analog.circuits.circuit import Circuit  # noqa: E402
-from lmu_analog.circuits.extract import extract  # noqa: E402
-from lmu_analog.circuits.families import FAMILIES  # noqa: E402
+from lmu_analog.circuits.families.registry import FAMILIES  # noqa: E402
+from lmu_analog.circuits.nodal.extract import extract  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.errors import LmuAnalogError  # noqa: E402
 from lmu_analog.memory.legendre import legendre  # noqa: E402

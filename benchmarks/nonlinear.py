@@ -22,7 +22,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from lmu_analog.circuits.extract import extract  # noqa: E402
+from lmu_analog.circuits.nodal.extract import extract  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
 from lmu_analog.ensembles.nonlinear import nonlinear_chunk  # noqa: E402

@@ -31,8 +31,8 @@ import numpy as np  # noqa: E402
 
 from lmu_analog.building import build  # noqa: E402
 from lmu_analog.circuits.circuit import Circuit  # noqa: E402
-from lmu_analog.circuits.saturation import limits  # noqa: E402
-from lmu_analog.circuits.unknowns import Index  # noqa: E402
+from lmu_analog.circuits.nodal.saturation import limits  # noqa: E402
+from lmu_analog.circuits.nodal.unknowns import Index  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
 from lmu_analog.ensembles.nonlinear import nonlinear_chunk  # noqa: E402

@@ -28,9 +28,9 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 from lmu_analog.building import build  # noqa: E402
-from lmu_analog.circuits.extract import extract  # noqa: E402
-from lmu_analog.circuits.families import FAMILIES  # noqa: E402
-from lmu_analog.circuits.parts import catalogue  # noqa: E402
+from lmu_analog.circuits.devices.parts import catalogue  # noqa: E402
+from lmu_analog.circuits.families.registry import FAMILIES  # noqa: E402
+from lmu_analog.circuits.nodal.extract import extract  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.errors import LmuAnalogError  # noqa: E402
 from lmu_analog.limits import as_rows, demands, limit_warnings  # noqa: E402

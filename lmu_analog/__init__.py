@@ -11,8 +11,8 @@ from lmu_analog.version import __version__
 if TYPE_CHECKING:
     from lmu_analog.building import build
     from lmu_analog.circuits.circuit import Circuit
-    from lmu_analog.circuits.extract import extract
-    from lmu_analog.circuits.models import OpAmpModel
+    from lmu_analog.circuits.devices.models import OpAmpModel
+    from lmu_analog.circuits.nodal.extract import extract
     from lmu_analog.design import Design
     from lmu_analog.ensembles.montecarlo import monte_carlo
     from lmu_analog.ensembles.sweep import sweep

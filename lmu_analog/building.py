@@ -5,13 +5,13 @@ from typing import cast
 
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import OpAmp
-from lmu_analog.circuits.crossbar import cell_model
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.devices.models import CellModel, OtaModel
+from lmu_analog.circuits.devices.parts import ota
+from lmu_analog.circuits.families.crossbar import cell_model
+from lmu_analog.circuits.families.options import Level, Options, Predistort
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.leakage import leaky
-from lmu_analog.circuits.models import CellModel, OtaModel
-from lmu_analog.circuits.options import Level, Options, Predistort
 from lmu_analog.circuits.pairs import paired
-from lmu_analog.circuits.parts import ota
 from lmu_analog.circuits.rounding import choose_common
 from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.temperature import at_temperature

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from lmu_analog.circuits.crossbar import cell_model
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.models import OpAmpModel
-from lmu_analog.circuits.parts import opamp, ota, read_parts
-from lmu_analog.circuits.technology import resolved, technology
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.devices.parts import opamp, ota, read_parts
+from lmu_analog.circuits.devices.technology import resolved, technology
+from lmu_analog.circuits.devices.tolerance import Group, Tolerance
+from lmu_analog.circuits.families.crossbar import cell_model
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.temperature import Drift, TemperatureLaw
-from lmu_analog.circuits.tolerance import Group, Tolerance
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_bytes

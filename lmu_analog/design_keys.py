@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.devices.technology import technology
+from lmu_analog.circuits.devices.tolerance import (
+    CLASSES,
+    MADE_OF_UNITS,
+    Tolerance,
+    read_groups,
+    read_tolerance,
+)
+from lmu_analog.circuits.devices.values import SERIES
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.circuits.scaling import SCALINGS
-from lmu_analog.circuits.technology import technology
 from lmu_analog.circuits.temperature import read_drift
-from lmu_analog.circuits.tolerance import CLASSES, MADE_OF_UNITS, Tolerance, read_groups, read_tolerance
-from lmu_analog.circuits.values import SERIES
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_toml
 from lmu_analog.memory.legendre import check_order, check_theta

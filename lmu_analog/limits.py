@@ -14,8 +14,8 @@ from jaxtyping import Float
 from lmu_analog.circuits import ranges
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.saturation import KNEE
-from lmu_analog.circuits.stages import UNITS, Quantity, Watch, Watched, watched
+from lmu_analog.circuits.nodal.saturation import KNEE
+from lmu_analog.circuits.nodal.stages import UNITS, Quantity, Watch, Watched, watched
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.memory.sampled import sampled_run, steady_response
 from lmu_analog.memory.statespace import StateSpace, first_order_hold, growth

@@ -13,7 +13,7 @@ import xarray as xr
 from scipy.interpolate import CubicSpline
 
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.limits import circuit_warnings

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.active_rc import active_rc, choose_signs
 from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.models import IDEAL
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.devices.models import IDEAL
+from lmu_analog.circuits.families.active_rc import active_rc, choose_signs
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import Realization, realize

@@ -12,7 +12,7 @@ import pytest
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.ranges import warnings
 from lmu_analog.design import Design
 from lmu_analog.output.report.sections import make
@@ -21,7 +21,7 @@ from lmu_analog.output.schematic import as_svg
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "adding-a-family.md").read_text("utf-8")
-IMPORT = "from lmu_analog.circuits.leaky_gm_c import leaky_gm_c\n"
+IMPORT = "from lmu_analog.circuits.families.leaky_gm_c import leaky_gm_c\n"
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def package(tmp_path_factory):
     blocks = re.findall(r"```python(?: fragment)?\n(.*?)```", PAGE, re.DOTALL)
     source = next(block for block in blocks if "def leaky_gm_c" in block)
     row = next(block for block in blocks if '"leaky-gm-c": Family(' in block)
-    circuits = folder / "lmu_analog" / "circuits"
-    (circuits / "leaky_gm_c.py").write_text(source)
-    table = circuits / "families.py"
+    families = folder / "lmu_analog" / "circuits" / "families"
+    (families / "leaky_gm_c.py").write_text(source)
+    table = families / "registry.py"
     text = table.read_text().replace(
-        "from lmu_analog.circuits.options", IMPORT + "from lmu_analog.circuits.options", 1
+        "from lmu_analog.circuits.families.options", IMPORT + "from lmu_analog.circuits.families.options", 1
     )
     table.write_text(text.rstrip().removesuffix("}") + row + "}\n")
     return folder

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.adjoint import derivatives
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.adjoint import derivatives
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.memory.sampled import steady_response
 

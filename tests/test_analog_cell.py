@@ -13,9 +13,9 @@ from scipy.integrate import solve_ivp
 from lmu_analog import cli
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, Capacitor, Resistor, Supply
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.models import IDEAL
-from lmu_analog.circuits.values import nearest
+from lmu_analog.circuits.devices.models import IDEAL
+from lmu_analog.circuits.devices.values import nearest
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre

@@ -6,11 +6,11 @@ from scipy.integrate import solve_ivp
 
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, OpAmp, Resistor, Transconductor
-from lmu_analog.circuits.extract import probe_rows
-from lmu_analog.circuits.models import OpAmpModel, OtaModel
-from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import limits
-from lmu_analog.circuits.unknowns import Index
+from lmu_analog.circuits.devices.models import OpAmpModel, OtaModel
+from lmu_analog.circuits.nodal.extract import probe_rows
+from lmu_analog.circuits.nodal.saturation import limits
+from lmu_analog.circuits.nodal.stamps import stamp
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
 from lmu_analog.simulation import grid, ngspice_states
 from lmu_analog.stimulus import sine

@@ -8,7 +8,7 @@ import pytest
 from lmu_analog.analysis.bench import analyze
 from lmu_analog.analysis.measurement import read_measurement
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo

@@ -6,12 +6,12 @@ import pytest
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.components import Capacitor, Resistor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.devices.technology import technology
+from lmu_analog.circuits.devices.tolerance import Tolerance
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.leakage import leaky
-from lmu_analog.circuits.technology import technology
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.temperature import at_temperature
-from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.decks import deck_text
@@ -26,7 +26,7 @@ def test_values_drift_as_the_technology_says():
     np.testing.assert_array_equal(build(WARM).values, at_temperature(build(DESIGN), law, 360.15))
     ratio = {c.name[0]: c.value / d.value for c, d in zip(build(WARM).components, build(DESIGN).components, strict=True)
              if isinstance(c, Resistor | Capacitor)}  # fmt: skip
-    # 170 and 3.6 ppm/K, .4 and .002 ppm/K^2: circuits/technologies.toml, IHP's resistor and MIM models.
+    # 170 and 3.6 ppm/K, .4 and .002 ppm/K^2: circuits/devices/technologies.toml, IHP's resistor and MIM models.
     assert ratio == pytest.approx(
         {"R": 1 + 60 * 170e-6 + 3600 * 0.4e-6, "C": 1 + 60 * 3.6e-6 + 3600 * 2e-9}, rel=1e-12
     )

@@ -13,7 +13,7 @@ from lmu_analog.analysis.recipes import Settings
 from lmu_analog.analysis.synapses import compensated
 from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised, trimmed
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import DesignError

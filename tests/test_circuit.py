@@ -18,7 +18,7 @@ from lmu_analog.circuits.components import (
     identifier,
     terminals,
 )
-from lmu_analog.circuits.models import IDEAL, OpAmpModel
+from lmu_analog.circuits.devices.models import IDEAL, OpAmpModel
 from lmu_analog.errors import CircuitError
 
 REAL = OpAmpModel("part", gain=1e5, gbw=1e6, offset=1e-3, offset_max=5e-3, rail=5.0)

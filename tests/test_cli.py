@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from lmu_analog import cli
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.cli.app import as_options
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError, SimulatorMissing

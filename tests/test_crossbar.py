@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import OpAmp, Resistor
-from lmu_analog.circuits.crossbar import crossbar, lumped_wire, read_noise
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.models import CellModel
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.devices.models import CellModel
+from lmu_analog.circuits.families.crossbar import crossbar, lumped_wire, read_noise
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rules import check
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo

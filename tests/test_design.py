@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmu_analog.building import build, realization
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS
 from lmu_analog.errors import DesignError

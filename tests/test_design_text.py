@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.parts import catalogue
-from lmu_analog.circuits.technology import technologies
+from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.technology import technologies
+from lmu_analog.circuits.devices.tolerance import CLASSES, DISTRIBUTIONS, MADE_OF_UNITS, Tolerance
 from lmu_analog.circuits.temperature import Drift
-from lmu_analog.circuits.tolerance import CLASSES, DISTRIBUTIONS, MADE_OF_UNITS, Tolerance
 from lmu_analog.design import Design
 from lmu_analog.design_keys import SIGNALS
 from lmu_analog.errors import DesignError

@@ -15,7 +15,7 @@ from lmu_analog.circuits.components import (
     Transconductor,
     terminals,
 )
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.output.decks import deck_text, write_deck, write_decks

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmu_analog.building import build
-from lmu_analog.circuits.active_rc import active_rc
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Capacitor, DifferentialOpAmp, Follower, Resistor
-from lmu_analog.circuits.differential import active_rc_differential
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.families.active_rc import active_rc
+from lmu_analog.circuits.families.differential import active_rc_differential
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo

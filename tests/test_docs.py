@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import test_house
 
-from lmu_analog.circuits.tolerance import CLASSES, DISTRIBUTIONS
+from lmu_analog.circuits.devices.tolerance import CLASSES, DISTRIBUTIONS
 from lmu_analog.cli import app
 from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS

@@ -8,7 +8,7 @@ import pytest
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term, twin_values, with_values
 from lmu_analog.circuits.components import Bias, Mosfet, Supply, Transconductor
-from lmu_analog.circuits.dpi import (
+from lmu_analog.circuits.families.dpi import (
     VDD,
     Filter,
     dpi,
@@ -18,8 +18,8 @@ from lmu_analog.circuits.dpi import (
     rest,
     time_constant,
 )
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import CircuitError

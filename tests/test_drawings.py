@@ -11,9 +11,9 @@ from matplotlib.text import Text
 from lmu_analog import cli
 from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, Inductor, OpAmp, Resistor, Transconductor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.flow import signal_flow
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.circuits.nodal.flow import signal_flow
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.drawings.links import network

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits import reduced
 from lmu_analog.circuits.circuit import twin_values
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact
 from lmu_analog.ensembles.exact import block_size, exact_chunk, exact_draws
@@ -14,6 +13,7 @@ from lmu_analog.memory import window
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import growth, respond
 from lmu_analog.mismatch.law import Mismatch, draw, sample
+from lmu_analog.reduction import reduced
 from lmu_analog.simulation import grid, ideal_window, simulate
 from lmu_analog.storage.store import GOOD, UNSTABLE
 from lmu_analog.theory.first_order import first_order

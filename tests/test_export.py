@@ -16,8 +16,8 @@ from scipy.signal import lsim
 
 from lmu_analog.building import build
 from lmu_analog.circuits.components import Ammeter
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
 
-from lmu_analog.circuits.active_rc import active_rc
 from lmu_analog.circuits.circuit import Circuit, Term, with_values
 from lmu_analog.circuits.components import GROUND, Capacitor, Inductor, OpAmp, Resistor, Transconductor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.models import IDEAL, OpAmpModel
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.devices.models import IDEAL, OpAmpModel
+from lmu_analog.circuits.families.active_rc import active_rc
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
@@ -330,7 +330,7 @@ def test_more_samples_than_one_pass_holds_are_extracted_bit_for_bit(monkeypatch)
     circuit = active_rc(made, np.ones(3), Options(capacitance=1e-6, opamp=REAL))
     values = circuit.values * (1 + 0.01 * np.random.default_rng(1).standard_normal((17, len(circuit.values))))
     whole = extract(circuit, values)
-    monkeypatch.setattr("lmu_analog.circuits.extract.CHUNK_BYTES", 24.0 * 20**2 * 4)
+    monkeypatch.setattr("lmu_analog.circuits.nodal.extract.CHUNK_BYTES", 24.0 * 20**2 * 4)
     parts = extract(circuit, values)
     for part in ("A", "B", "C", "D", "offset"):
         np.testing.assert_array_equal(getattr(parts, part), getattr(whole, part))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.flow import signal_flow
+from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.circuits.nodal.flow import signal_flow
 from lmu_analog.design import Design
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract, probe_rows, split
-from lmu_analog.circuits.forced import forced
-from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import limits
+from lmu_analog.circuits.nodal.extract import extract, probe_rows, split
+from lmu_analog.circuits.nodal.forced import forced
+from lmu_analog.circuits.nodal.saturation import limits
+from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.design import Design
 
 OPAMP = {

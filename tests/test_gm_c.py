@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, Capacitor, Transconductor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.gm_c import gm_c
-from lmu_analog.circuits.models import OtaModel
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.devices.models import OtaModel
+from lmu_analog.circuits.families.gm_c import gm_c
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo

@@ -27,6 +27,8 @@ FLOORS = {
     "circuits": 3,
     "stimulus": 3,
     "recording": 3,
+    "engine": 4,
+    "reduction": 4,
     "spice": 4,
     "design": 4,
     "design_keys": 4,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre

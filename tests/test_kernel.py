@@ -7,8 +7,8 @@ import pytest
 
 from lmu_analog import Design, DesignError, monte_carlo
 from lmu_analog.building import build
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.tape import Number, Tape, program
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.engine.tape import Number, Tape, program
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.ensembles.kernel import check_kernel, compiled_draw, draw_keys
 from lmu_analog.errors import StoreError

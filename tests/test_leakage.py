@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
 from lmu_analog.circuits.leakage import leaky
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre

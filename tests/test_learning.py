@@ -8,8 +8,8 @@ import pytest
 from scipy import optimize
 
 from lmu_analog import Design
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.devices.tolerance import Tolerance
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.memory.reference import discretize
 from lmu_analog.networks.cell import LMU, Memory

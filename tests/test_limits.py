@@ -9,8 +9,8 @@ import pytest
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.components import Ammeter, OpAmp, Transconductor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.parts import opamp
+from lmu_analog.circuits.devices.parts import opamp
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.limits import as_rows, demands, limit_warnings, sine_demands, worst

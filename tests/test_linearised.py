@@ -9,10 +9,10 @@ from lmu_analog import Design, build, extract
 from lmu_analog.analysis.lyapunov import band_power
 from lmu_analog.analysis.noise import noise
 from lmu_analog.circuits.components import Bias, Mosfet
-from lmu_analog.circuits.ekv import NMOS, drain_current
-from lmu_analog.circuits.linearised import CHARGE, Channel, linearised, operating_point
-from lmu_analog.circuits.noise import noise_system
-from lmu_analog.circuits.ota import INVERSION, LIMIT, SWING, tail_current
+from lmu_analog.circuits.devices.ekv import NMOS, drain_current
+from lmu_analog.circuits.families.ota import INVERSION, LIMIT, SWING, tail_current
+from lmu_analog.circuits.nodal.linearised import CHARGE, Channel, linearised, operating_point
+from lmu_analog.circuits.nodal.noise import noise_system
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import readout
@@ -118,6 +118,6 @@ def test_a_current_that_is_read_directly_has_noise_without_a_bound():
 
 
 def test_without_an_operating_point_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lmu_analog.circuits.linearised.ROUNDS", 3)
+    monkeypatch.setattr("lmu_analog.circuits.nodal.linearised.ROUNDS", 3)
     with pytest.raises(CircuitError, match=r"^gm-c: no operating point was found; its noise is not known$"):
         operating_point(build(OTA))

@@ -11,7 +11,7 @@ from scipy import signal, stats
 
 from lmu_analog import Design
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.networks.analog.options import CellOptions

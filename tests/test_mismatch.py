@@ -8,7 +8,7 @@ from scipy import stats
 
 from lmu_analog.building import build
 from lmu_analog.circuits.components import OpAmp, Resistor
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import Mismatch, columns, draw, factor, is_sound, sample, sample_circuit

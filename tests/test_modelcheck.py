@@ -7,7 +7,7 @@ import pytest
 
 from lmu_analog import Design, build, netlist, simulate
 from lmu_analog.circuits.components import OpAmp
-from lmu_analog.circuits.models import OpAmpModel
+from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.simulation import engines_apart
 from lmu_analog.spice import elements, modelcheck, ngspice

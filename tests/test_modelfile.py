@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from lmu_analog.circuits.modelfile import read_model
+from lmu_analog.circuits.devices.modelfile import read_model
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.ngspice import named
 from lmu_analog.spice.rawfile import read_raw

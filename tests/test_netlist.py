@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.models import OpAmpModel
+from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.design import Design
 from lmu_analog.mismatch.law import sample_circuit
 from lmu_analog.spice.elements import opamp_subcircuit

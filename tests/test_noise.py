@@ -15,9 +15,9 @@ from lmu_analog.analysis.noise import bounds, noise, snr_against_capacitance
 from lmu_analog.building import realization
 from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.components import Capacitor, Inductor, OpAmp, Resistor
-from lmu_analog.circuits.noise import NoiseSystem, Source, noise_system
+from lmu_analog.circuits.nodal.noise import NoiseSystem, Source, noise_system
+from lmu_analog.circuits.nodal.settling import sampled_noise, sampled_noise_density
 from lmu_analog.circuits.scaling import peak_scale
-from lmu_analog.circuits.settling import sampled_noise, sampled_noise_density
 from lmu_analog.cli import run_command
 from lmu_analog.errors import CircuitError, DesignError, SimulationError
 from lmu_analog.memory.legendre import usable_band

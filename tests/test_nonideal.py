@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, DifferentialOpAmp, OpAmp, Resistor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.models import OpAmpModel
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rules import check
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lmu_analog.circuits.active_rc import active_rc
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.models import OpAmpModel
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.families.active_rc import active_rc
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre

@@ -6,8 +6,8 @@ import pytest
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Ammeter, Mosfet, Transconductor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.ota import LIMIT, ota, rails, tail_current
+from lmu_analog.circuits.families.ota import LIMIT, ota, rails, tail_current
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import frequency_response

@@ -3,7 +3,7 @@
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.parts import catalogue, opamp, read_parts
+from lmu_analog.circuits.devices.parts import catalogue, opamp, read_parts
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.design_text import commented
@@ -64,7 +64,7 @@ def test_a_part_of_ones_own_comes_before_the_catalogues(written):
 def test_the_catalogue_itself_is_such_a_file(tmp_path):
     from importlib import resources
 
-    text = resources.files("lmu_analog.circuits").joinpath("parts.toml").read_bytes()
+    text = resources.files("lmu_analog.circuits.devices").joinpath("parts.toml").read_bytes()
     path = tmp_path / "parts.toml"
     path.write_bytes(text)
     assert read_parts(path) == catalogue()

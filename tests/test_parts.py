@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.models import IDEAL
-from lmu_analog.circuits.parts import catalogue, opamp
+from lmu_analog.circuits.devices.models import IDEAL
+from lmu_analog.circuits.devices.parts import catalogue, opamp
 from lmu_analog.errors import DesignError
 
 # Orders of magnitude between which parts of their kind lie; a slip of units falls outside.

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from lmu_analog.building import build
 from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, Resistor, Transconductor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.models import OtaModel
-from lmu_analog.circuits.options import Options
-from lmu_analog.circuits.passive import passive_rlc
+from lmu_analog.circuits.devices.models import OtaModel
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.passive import passive_rlc
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.memory.legendre import legendre

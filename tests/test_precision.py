@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lmu_analog import Design, StoreError, monte_carlo
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.cli.app import app
 from lmu_analog.ensembles.exact import exact_chunk, precision_error
 from lmu_analog.output import tables

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lmu_analog import Design, simulate
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.ensembles.exact import exact_chunk, exact_draws
 from lmu_analog.ensembles.nonlinear import nonlinear_chunk
 from lmu_analog.memory.projection import projected

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
-from lmu_analog.circuits.models import IDEAL
+from lmu_analog.circuits.devices.models import IDEAL
 from lmu_analog.circuits.ranges import counts, spreads, warnings
 from lmu_analog.design import Design
 from lmu_analog.output import summary, tables

@@ -9,7 +9,7 @@ from scipy import signal, stats
 
 import lmu_analog.theory.recorded as recorded
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import compare, predict, theory_of
 from lmu_analog.ensembles.exact import exact_chunk, exact_draws

@@ -8,7 +8,7 @@ import pytest
 from lmu_analog.analysis.resources import resources
 from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor, Transconductor
-from lmu_analog.circuits.prices import Price, read_prices
+from lmu_analog.circuits.devices.prices import Price, read_prices
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.limits import demands

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Capacitor, Inductor, OpAmp, Resistor, Transconductor
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.models import IDEAL, OpAmpModel
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.devices.models import IDEAL, OpAmpModel
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.rules import check, graph
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre

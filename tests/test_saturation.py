@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from lmu_analog.building import build
 from lmu_analog.circuits.components import OpAmp
-from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import (
+from lmu_analog.circuits.nodal.saturation import (
     KNEE,
     Amplifiers,
     Inputs,
@@ -20,7 +19,8 @@ from lmu_analog.circuits.saturation import (
     limits,
     straightened,
 )
-from lmu_analog.circuits.unknowns import Index
+from lmu_analog.circuits.nodal.stamps import stamp
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError
 

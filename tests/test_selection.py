@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.tolerance import CLASSES, DISTRIBUTIONS, Tolerance
+from lmu_analog.circuits.devices.tolerance import CLASSES, DISTRIBUTIONS, Tolerance
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo

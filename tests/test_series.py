@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmu_analog.memory.series import Series, add, inverse, multiply, negative
+from lmu_analog.circuits.nodal.series import Series, add, inverse, multiply, negative
 
 numbers = st.one_of(st.none(), st.floats(-4, 4))
 series = st.lists(numbers, min_size=1, max_size=5).map(tuple)

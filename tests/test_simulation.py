@@ -5,7 +5,7 @@ import pytest
 from scipy import signal
 
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.adjoint import derivatives
-from lmu_analog.circuits.reduced import planned
-from lmu_analog.circuits.slopes import slopes
+from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.design import Design
 from lmu_analog.memory.statespace import StateSpace
+from lmu_analog.reduction.reduced import planned
+from lmu_analog.reduction.slopes import slopes
 
 FREQUENCY = np.array([100.0, 1000.0])
 

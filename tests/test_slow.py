@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.slow import plan_reduction, slow_states
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.reduction.slow import plan_reduction, slow_states
 
 FAST = {"gain": "120 dB", "gbw": "10 MHz", "rail": "1000 V"}
 LINEAR = [(f, r) for f, family in FAMILIES.items() for r in family.realizations if f != "switched-capacitor"]

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lmu_analog.errors import CircuitError
-from lmu_analog.memory.solvent import Polynomial, nominal_solvent, solvent, state_space
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.reduction.solvent import Polynomial, nominal_solvent, solvent, state_space
 
 
 def example(n: int = 4, samples: int = 3) -> Polynomial:

@@ -46,7 +46,7 @@ def test_the_circuit_and_the_network_s_neurons_spike_together():
 def test_a_differential_pair_integrator_answers_spikes_as_the_low_pass_does():
     train = spike_train(np.array([2e-3, 6e-3, 7.5e-3]), width=1e-3, duration=0.02)
     circuit, model = synapse_currents(train, tau=5e-3)
-    # 0.2 % measured, of 1/r in its equation and of the bias's share of inversion; see circuits/dpi.py.
+    # 0.2 % measured, of 1/r in its equation and of the bias's share of inversion; see circuits/families/dpi.py.
     assert np.sqrt(np.mean((circuit - model) ** 2) / np.mean(model**2)) < 5e-3
     # The model itself: three pulses of height 1, each dying out as exp(-t/tau).
     assert model[-1] == pytest.approx(

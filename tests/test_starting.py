@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.starting import FIRST_ORDER, new_design

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lmu_analog.circuits.saturation import Amplifiers, Inputs, bend
-from lmu_analog.circuits.stepped import bend_steps
+from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, bend
+from lmu_analog.circuits.nodal.stepped import bend_steps
 from lmu_analog.memory.held import NODES
 
 W_T, RATE = 1e6, 2e4

@@ -12,7 +12,7 @@ from lmu_analog.analysis.merits import merits
 from lmu_analog.analysis.signs import worst_signs
 from lmu_analog.analysis.supply import Rejection, rejection, supply_ripple
 from lmu_analog.circuits.components import OpAmp, Supply
-from lmu_analog.circuits.supply import ripple
+from lmu_analog.circuits.nodal.supply import ripple
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, Transient, deck, vector

@@ -5,14 +5,14 @@ import pytest
 from scipy import signal
 
 from lmu_analog.building import build
-from lmu_analog.circuits.charge import extract_sampled
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Capacitor, DifferentialOpAmp, OpAmp, Switch
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.models import IDEAL, OpAmpModel
-from lmu_analog.circuits.options import Options
-from lmu_analog.circuits.settling import BOLTZMANN, sampled_noise, settles, settling_gbw
-from lmu_analog.circuits.switched_capacitor import switched_capacitor
+from lmu_analog.circuits.devices.models import IDEAL, OpAmpModel
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.switched_capacitor import switched_capacitor
+from lmu_analog.circuits.nodal.charge import extract_sampled
+from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.circuits.nodal.settling import BOLTZMANN, sampled_noise, settles, settling_gbw
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import CircuitError, DesignError, SimulationError

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmu_analog.circuits.components import Capacitor, Resistor, Transconductor
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.models import IDEAL
-from lmu_analog.circuits.options import Options
+from lmu_analog.circuits.devices.models import IDEAL
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.synapse import rc_synapse
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.scaling import peak_scale
-from lmu_analog.circuits.synapse import rc_synapse
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 

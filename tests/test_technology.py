@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from lmu_analog.analysis.corners import Axes, corners
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.technology import pelgrom, technologies, technology, tolerances
+from lmu_analog.circuits.devices.technology import pelgrom, technologies, technology, tolerances
+from lmu_analog.circuits.devices.tolerance import CLASSES, Tolerance
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.temperature import NOMINAL, TemperatureLaw, at_temperature
-from lmu_analog.circuits.tolerance import CLASSES, Tolerance
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import Mismatch, columns, draw, sample, truncated

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmu_analog.circuits.tolerance import (
+from lmu_analog.circuits.devices.tolerance import (
     CLASSES,
     DISTRIBUTIONS,
     Group,

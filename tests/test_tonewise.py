@@ -8,19 +8,19 @@ import pytest
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import twin_values
 from lmu_analog.circuits.components import Resistor
-from lmu_analog.circuits.elimination import table
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.tonewise.order import products
-from lmu_analog.circuits.tonewise.plan import plan_tones
-from lmu_analog.circuits.tonewise.solve import determinants, prepare, steady_states
-from lmu_analog.circuits.whole import agree, response_of
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.circuits.nodal.pencil import table
+from lmu_analog.circuits.nodal.whole import agree, response_of
 from lmu_analog.design import Design
+from lmu_analog.engine.order import products
+from lmu_analog.engine.plan import plan_tones
+from lmu_analog.engine.solve import determinants, prepare, steady_states
+from lmu_analog.engine.winding import stability
 from lmu_analog.ensembles import exact
 from lmu_analog.ensembles.direct import planned_directly
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.errors import CircuitError
-from lmu_analog.memory.winding import stability
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.storage.store import UNSTABLE
 

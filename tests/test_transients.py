@@ -6,9 +6,9 @@ from scipy.integrate import solve_ivp
 
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, OpAmp, Resistor, Transconductor
-from lmu_analog.circuits.models import OpAmpModel, OtaModel
-from lmu_analog.circuits.saturation import limits
-from lmu_analog.circuits.unknowns import Index
+from lmu_analog.circuits.devices.models import OpAmpModel, OtaModel
+from lmu_analog.circuits.nodal.saturation import limits
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.ensembles.transients import LEFT_OUT, recorded_profiles
 from lmu_analog.memory.window import POINTS
 from lmu_analog.stimulus import Recording

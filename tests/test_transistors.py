@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Ammeter, Mosfet, Supply
-from lmu_analog.circuits.ekv import (
+from lmu_analog.circuits.devices.ekv import (
     NMOS,
     PMOS,
     drain_current,
@@ -16,7 +16,7 @@ from lmu_analog.circuits.ekv import (
     specific_current,
     transconductance,
 )
-from lmu_analog.circuits.models import EkvModel
+from lmu_analog.circuits.devices.models import EkvModel
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import deck, transient
 from lmu_analog.spice.netlist import netlist

@@ -8,7 +8,7 @@ from test_montecarlo import TONES, UNIFORM
 
 from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, Resistor, Transconductor
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.memory.legendre import legendre

@@ -10,7 +10,7 @@ from lmu_analog import Design, monte_carlo
 from lmu_analog.analysis.calibration import calibrate
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
-from lmu_analog.circuits.tolerance import Tolerance, law_text
+from lmu_analog.circuits.devices.tolerance import Tolerance, law_text
 from lmu_analog.cli.app import app
 from lmu_analog.ensembles import uniform
 from lmu_analog.ensembles.evaluate import errors_of

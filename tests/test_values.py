@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.components import Capacitor, Resistor
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.devices.values import SERIES, around, members, nearest
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rounding import choose_common
-from lmu_analog.circuits.values import SERIES, around, members, nearest
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import frequency_response

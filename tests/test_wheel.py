@@ -41,7 +41,7 @@ def run(site: Path, folder: Path, *arguments: str) -> str:
 
 
 def test_the_wheel_has_the_data_files_and_no_tests(unpacked):
-    assert (unpacked / "lmu_analog" / "circuits" / "parts.toml").is_file()
+    assert (unpacked / "lmu_analog" / "circuits" / "devices" / "parts.toml").is_file()
     assert (unpacked / "lmu_analog" / "output" / "report" / "page.html.j2").is_file()
     assert (unpacked / "lmu_analog" / "py.typed").is_file()
     assert not (unpacked / "tests").exists()

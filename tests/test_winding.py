@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lmu_analog.engine.winding import contour, stability
 from lmu_analog.errors import CircuitError
-from lmu_analog.memory.winding import contour, stability
 
 
 def pairs(rng: np.random.Generator, count: int, damping: float) -> np.ndarray:

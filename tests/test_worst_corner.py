@@ -10,9 +10,9 @@ from scipy import linalg
 from lmu_analog import Design, build, extract
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import OpAmp
-from lmu_analog.circuits.modes import Pencil, growths, pole_slopes
-from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.unknowns import Index
+from lmu_analog.circuits.nodal.modes import Pencil, growths, pole_slopes
+from lmu_analog.circuits.nodal.stamps import stamp
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.mismatch.law import Mismatch, columns, sample
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Transient, deck

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 from lmu_analog.analysis.measurement import Measurement
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window

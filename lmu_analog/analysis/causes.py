@@ -8,7 +8,7 @@ from typing import Literal
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Transconductor
-from lmu_analog.circuits.models import IDEAL, IDEAL_OTA, OpAmpModel, OtaModel
+from lmu_analog.circuits.devices.models import IDEAL, IDEAL_OTA, OpAmpModel, OtaModel
 from lmu_analog.design import Design
 
 Cause = Literal["values", "gain", "speed"]

@@ -10,9 +10,9 @@ from lmu_analog.analysis.effective_theta import effective_theta
 from lmu_analog.analysis.plant import Plant, excitation, profiles, responses
 from lmu_analog.analysis.readouts import ideal_rows
 from lmu_analog.circuits.circuit import Circuit, with_values
-from lmu_analog.circuits.technology import technology
+from lmu_analog.circuits.devices.technology import technology
+from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.temperature import at_temperature
-from lmu_analog.circuits.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.limits import output_range
 from lmu_analog.memory import window

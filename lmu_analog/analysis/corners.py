@@ -16,7 +16,7 @@ from lmu_analog.analysis.plant import circuit_plant
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.stages import output_ends
+from lmu_analog.circuits.nodal.stages import output_ends
 from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
 from lmu_analog.design_keys import COLDEST, HOTTEST

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
-from lmu_analog.circuits.noise import NoiseSystem
+from lmu_analog.circuits.nodal.noise import NoiseSystem
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import eliminate, matrices, scaled

@@ -12,7 +12,7 @@ from lmu_analog.analysis.supply import rejection
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, outputs
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError, SimulationError
 from lmu_analog.limits import Demand, demands, sine_demands, worst

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from lmu_analog.analysis.lyapunov import band_power, flicker_power, white_power
 from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.noise import noise_system, unknown_noise
-from lmu_analog.circuits.settling import BOLTZMANN, sampled_noise, sampled_noise_density
+from lmu_analog.circuits.nodal.noise import noise_system, unknown_noise
+from lmu_analog.circuits.nodal.settling import BOLTZMANN, sampled_noise, sampled_noise_density
 from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
 from lmu_analog.memory.window import Quadrature, gauss_legendre, quadrature_for, readout

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import extract, probe_rows
-from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import Limits, check_parts, limits
-from lmu_analog.circuits.unknowns import Index
+from lmu_analog.circuits.nodal.extract import extract, probe_rows
+from lmu_analog.circuits.nodal.saturation import Limits, check_parts, limits
+from lmu_analog.circuits.nodal.stamps import stamp
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.ensembles.balance import SETTLED, Drive, balance
 from lmu_analog.ensembles.nonlinear import BATCH_VALUES, HARMONICS, LEFT_OUT, MOST_VALUES, NEARLY
 from lmu_analog.memory.legendre import legendre

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.building import build
-from lmu_analog.circuits.reduced import planned, state_spaces
 from lmu_analog.design import Design
 from lmu_analog.memory import window
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.memory.structure import read_out
+from lmu_analog.reduction.reduced import planned, state_spaces
 from lmu_analog.simulation import Grid, exact_states, ideal_window
 from lmu_analog.stimulus import Stimulus, Tones
 

@@ -22,10 +22,10 @@ from lmu_analog.circuits.components import (
     Resistor,
     Transconductor,
 )
-from lmu_analog.circuits.parts import catalogue
-from lmu_analog.circuits.prices import CLASSES, Price, priced
-from lmu_analog.circuits.technology import THERMAL_SLOPE, Device, technology
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.prices import CLASSES, Price, priced
+from lmu_analog.circuits.devices.technology import THERMAL_SLOPE, Device, technology
+from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.limits import demands

@@ -11,7 +11,7 @@ from lmu_analog.analysis.signs import worst_signs
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Supply
-from lmu_analog.circuits.supply import ripple
+from lmu_analog.circuits.nodal.supply import ripple
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import quadrature_for, readout

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from lmu_analog.circuits.models import IDEAL_OTA, EkvModel, OpAmpModel, OtaModel
+from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, OpAmpModel, OtaModel
 
 GROUND = "0"
 INPUT = "u"

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Capacitor, Resistor
+from lmu_analog.circuits.devices.values import TIE, best_pair
 from lmu_analog.circuits.rounding import Rounded, capacitors_beside
 from lmu_analog.circuits.rules import check
-from lmu_analog.circuits.values import TIE, best_pair
 
 
 def paired(rounded: Rounded, resistors: str, *, bound: float) -> Circuit:

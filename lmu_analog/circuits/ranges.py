@@ -16,7 +16,7 @@ from lmu_analog.circuits.components import (
     kind_name,
     outputs,
 )
-from lmu_analog.circuits.families import is_on_chip
+from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.units import write
 
 Valued = Resistor | Capacitor | Inductor | Transconductor | Mosfet

@@ -26,9 +26,9 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import is_on_chip
-from lmu_analog.circuits.values import TIE, around, nearest
+from lmu_analog.circuits.devices.values import TIE, around, nearest
+from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.memory.statespace import StateSpace, frequency_response
 from lmu_analog.memory.window import gauss_legendre
 

@@ -25,7 +25,7 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
-from lmu_analog.circuits.models import OpAmpModel
+from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.errors import CircuitError
 
 PINS: dict[type, tuple[str, ...]] = {

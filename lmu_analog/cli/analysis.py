@@ -121,7 +121,7 @@ def resources(
 ) -> None:
     """Say what the circuit takes: supply current, power, energy per window, chip area, money for parts."""
     from lmu_analog.analysis import resources as analysis
-    from lmu_analog.circuits.prices import read_prices
+    from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.design import Design
     from lmu_analog.output import resources as shown
     from lmu_analog.output import summary

@@ -80,7 +80,7 @@ def derive(
 
 def families(as_json: AsJson = False) -> None:
     """List circuit families and the realizations that each can carry."""
-    from lmu_analog.circuits.families import FAMILIES
+    from lmu_analog.circuits.families.registry import FAMILIES
     from lmu_analog.output import summary
 
     if as_json:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from lmu_analog.circuits.nodal import Equations
-from lmu_analog.circuits.saturation import Limits, bend, centred
+from lmu_analog.circuits.nodal.saturation import Limits, bend, centred
+from lmu_analog.circuits.nodal.stamps import Equations
 
 OVERSAMPLING = 4  # grid points a harmonic: products of third order do not fold onto kept harmonics
 MOST_ROUNDS = 40

@@ -8,8 +8,8 @@ Only ``exact`` imports this, and only where the kernel "numba" is asked for: it 
 
 import numpy as np
 
-from lmu_analog.circuits.compiled import play, sweep_lanes
-from lmu_analog.memory.compiled import (
+from lmu_analog.engine.compiled import play, sweep_lanes
+from lmu_analog.ensembles.compiled_slow import (
     DERIVATIVES,
     apply,
     direct,
@@ -18,7 +18,7 @@ from lmu_analog.memory.compiled import (
     near_unit,
     outputs,
 )
-from lmu_analog.memory.compiled_stability import certify
+from lmu_analog.ensembles.compiled_stability import certify
 from lmu_analog.memory.compiled_tones import (
     TRUSTED,
     add_constant,

@@ -8,8 +8,8 @@ Only ``kernel_direct`` imports this, and only where the kernel "numba" is asked 
 
 import numpy as np
 
-from lmu_analog.circuits.compiled import play
-from lmu_analog.circuits.tonewise.compiled import in_single, misfit, multiply_pivots, play_at, read_states
+from lmu_analog.engine.compiled import play
+from lmu_analog.engine.compiled_solve import in_single, misfit, multiply_pivots, play_at, read_states
 from lmu_analog.ensembles.compiled import farthest
 from lmu_analog.memory.compiled_tones import TRUSTED, add_constant, add_errors, halve
 from lmu_analog.memory.lanes import LANES, fill, inner, outermost

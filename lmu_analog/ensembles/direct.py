@@ -5,14 +5,14 @@ from jaxtyping import Bool, Float
 from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.circuit import Circuit, twin_values
-from lmu_analog.circuits.elimination import table
-from lmu_analog.circuits.tonewise.order import products
-from lmu_analog.circuits.tonewise.plan import Tonewise, plan_tones
-from lmu_analog.circuits.tonewise.solve import determinants, prepare, steady_states
-from lmu_analog.circuits.whole import agree, farthest, response_of
+from lmu_analog.circuits.nodal.pencil import table
+from lmu_analog.circuits.nodal.whole import agree, farthest, response_of
+from lmu_analog.engine.order import products
+from lmu_analog.engine.plan import Tonewise, plan_tones
+from lmu_analog.engine.solve import determinants, prepare, steady_states
+from lmu_analog.engine.winding import stability
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.squares import tone_content
-from lmu_analog.memory.winding import stability
 from lmu_analog.stimulus import Tones
 
 # What the way over the state space costs in products of the direct one (measured): once, and per square of the

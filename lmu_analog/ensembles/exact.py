@@ -13,10 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
-from lmu_analog.circuits.reduced import planned, state_spaces
-from lmu_analog.circuits.remainder import Reduction
-from lmu_analog.circuits.tonewise.plan import Tonewise
 from lmu_analog.design import Design
+from lmu_analog.engine.plan import Tonewise
 from lmu_analog.ensembles.allocation import keep_freed_memory
 from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.direct import direct_profiles, planned_directly, relative_cost
@@ -29,6 +27,8 @@ from lmu_analog.memory.squares import content_of
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.mismatch.law import Mismatch, is_sound, moved, sample
+from lmu_analog.reduction.reduced import planned, state_spaces
+from lmu_analog.reduction.remainder import Reduction
 from lmu_analog.simulation import Grid, exact_states, grid, ideal_window, places
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results

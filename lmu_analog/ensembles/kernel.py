@@ -8,16 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt64
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.elimination import eliminate, table
-from lmu_analog.circuits.remainder import Reduction, remainder, sweep
-from lmu_analog.circuits.tape import STORE, Program
-from lmu_analog.circuits.tracing import trace
-from lmu_analog.circuits.whole import agree, whole_response
+from lmu_analog.circuits.nodal.pencil import eliminate, table
+from lmu_analog.circuits.nodal.whole import agree, whole_response
+from lmu_analog.engine.tape import STORE, Program
+from lmu_analog.ensembles.slow_tracing import trace
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory import window
-from lmu_analog.memory.solvent import solvent
 from lmu_analog.memory.stability import certificate
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns, key_of
+from lmu_analog.reduction.remainder import Reduction, remainder, sweep
+from lmu_analog.reduction.solvent import solvent
 from lmu_analog.stimulus import Tones
 
 Kernel = Literal["numpy", "float32", "numba"]

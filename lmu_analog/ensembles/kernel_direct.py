@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Complex, Float
 
-from lmu_analog.circuits.tape import Program
-from lmu_analog.circuits.tonewise.order import Pass, powers_of
-from lmu_analog.circuits.tonewise.plan import Tonewise
-from lmu_analog.circuits.tonewise.tracing import trace_tones
+from lmu_analog.engine.order import Pass, powers_of
+from lmu_analog.engine.plan import Tonewise
+from lmu_analog.engine.tape import Program
+from lmu_analog.engine.tracing import trace_tones
+from lmu_analog.engine.winding import stability
 from lmu_analog.ensembles.kernel import agrees, arrays, window_of
-from lmu_analog.memory.winding import stability
 from lmu_analog.stimulus import Tones
 
 

@@ -16,7 +16,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
-from lmu_analog.circuits.saturation import check_parts
+from lmu_analog.circuits.nodal.saturation import check_parts
 from lmu_analog.design import Design
 from lmu_analog.ensembles.cluster import Crew, hired
 from lmu_analog.ensembles.exact import block_size, exact_chunk

@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import probe_rows
-from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import Limits, check_parts, limits
-from lmu_analog.circuits.unknowns import Index
+from lmu_analog.circuits.nodal.extract import probe_rows
+from lmu_analog.circuits.nodal.saturation import Limits, check_parts, limits
+from lmu_analog.circuits.nodal.stamps import stamp
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.design import Design
 from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
 from lmu_analog.ensembles.blocks import joined, whole_blocks

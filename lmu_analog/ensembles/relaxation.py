@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from lmu_analog.circuits.forced import Forced
-from lmu_analog.circuits.saturation import Limits, bend
+from lmu_analog.circuits.nodal.forced import Forced
+from lmu_analog.circuits.nodal.saturation import Limits, bend
 from lmu_analog.ensembles.windows import At, Share, Steps, Window, defect, nodes_of, settle
 from lmu_analog.memory.held import POWERS
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.errors import SimulationError

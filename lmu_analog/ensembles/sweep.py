@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from lmu_analog.circuits.tolerance import CLASSES
+from lmu_analog.circuits.devices.tolerance import CLASSES
 from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS
 from lmu_analog.ensembles.montecarlo import check_numbers

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Complex, Float
 from scipy import linalg
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import Split, split
-from lmu_analog.circuits.forced import Forced, forced
-from lmu_analog.circuits.nodal import stamp
-from lmu_analog.circuits.saturation import Amplifiers, Inputs, Limits, bend, centred, limits
+from lmu_analog.circuits.nodal.extract import Split, split
+from lmu_analog.circuits.nodal.forced import Forced, forced
+from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, Limits, bend, centred, limits
+from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.ensembles.balance import STEEPEST
 from lmu_analog.ensembles.relaxation import Course, Relaxed, relax
 from lmu_analog.ensembles.windows import PLACES, Share, steps_of

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from lmu_analog.circuits.forced import Forced
-from lmu_analog.circuits.saturation import Limits, bend
-from lmu_analog.circuits.stepped import Stepped, bend_steps
+from lmu_analog.circuits.nodal.forced import Forced
+from lmu_analog.circuits.nodal.saturation import Limits, bend
+from lmu_analog.circuits.nodal.stepped import Stepped, bend_steps
 from lmu_analog.ensembles.balance import LOST
 from lmu_analog.memory.held import NODES, POWERS, Held
 from lmu_analog.memory.mixing import Rounds, mixed

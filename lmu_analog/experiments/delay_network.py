@@ -17,7 +17,7 @@ from lmu_analog.analysis.noise import noise as noise_of
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.building import build
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.experiments.comparing import cost

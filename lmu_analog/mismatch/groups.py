@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from lmu_analog.circuits.devices.tolerance import Group
 from lmu_analog.circuits.patterns import picks
-from lmu_analog.circuits.tolerance import Group
 from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.selection import Target
 

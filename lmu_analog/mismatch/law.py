@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
+from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.mismatch.groups import Shared, shared_draws

@@ -6,7 +6,7 @@ import numpy as np
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError, shown

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.devices.technology import technologies
+from lmu_analog.circuits.devices.tolerance import Group, Tolerance, law_text
+from lmu_analog.circuits.devices.values import SERIES
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.scaling import SCALINGS
-from lmu_analog.circuits.technology import technologies
 from lmu_analog.circuits.temperature import Drift
-from lmu_analog.circuits.tolerance import Group, Tolerance, law_text
-from lmu_analog.circuits.values import SERIES
 from lmu_analog.design import Design
 from lmu_analog.units import area, fraction, length, parse, write
 

@@ -14,8 +14,8 @@ import xarray as xr
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import LETTERS, DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.models import OpAmpModel
-from lmu_analog.circuits.tolerance import law_text
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.devices.tolerance import law_text
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.expected import Expected

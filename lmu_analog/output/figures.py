@@ -11,7 +11,7 @@ import xarray as xr
 from markupsafe import Markup
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.sampled import steady_response

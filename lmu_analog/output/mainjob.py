@@ -8,7 +8,7 @@ from typing import Any
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.modelfile import files_of
+from lmu_analog.circuits.devices.modelfile import files_of
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.errors import DesignError

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lmu_analog.circuits.families import FAMILIES
-from lmu_analog.circuits.tolerance import law_text
+from lmu_analog.circuits.devices.tolerance import law_text
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid

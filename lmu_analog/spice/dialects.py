@@ -10,7 +10,7 @@ from typing import Literal, assert_never
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.expressions import added_card
+from lmu_analog.circuits.devices.expressions import added_card
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source, Subcircuit, read_deck
 from lmu_analog.spice.spectre import spectre

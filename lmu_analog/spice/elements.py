@@ -22,8 +22,8 @@ from lmu_analog.circuits.components import (
     Switch,
     Transconductor,
 )
-from lmu_analog.circuits.models import IDEAL_OTA, EkvModel, Library, OpAmpModel
-from lmu_analog.circuits.saturation import turning
+from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, Library, OpAmpModel
+from lmu_analog.circuits.nodal.saturation import turning
 from lmu_analog.errors import CircuitError, DesignError
 from lmu_analog.spice.clock import place_switch
 from lmu_analog.spice.transistors import place_mosfet

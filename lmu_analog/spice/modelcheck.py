@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmu_analog.circuits.models import Library, OpAmpModel
+from lmu_analog.circuits.devices.models import Library, OpAmpModel
 from lmu_analog.errors import SimulationError
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import OPTIONS, Analysis, Sweep, Transient

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lmu_analog.circuits.components import Mosfet
-from lmu_analog.circuits.ekv import specific_current
-from lmu_analog.circuits.models import EkvModel
+from lmu_analog.circuits.devices.ekv import specific_current
+from lmu_analog.circuits.devices.models import EkvModel
 
 if TYPE_CHECKING:
     from PySpice.Spice.Netlist import Circuit as PySpiceCircuit

@@ -6,7 +6,7 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec
 
-from lmu_analog.circuits.tolerance import MOST_SAMPLES as MOST_SAMPLES
+from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES as MOST_SAMPLES
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.reasons import CODES
 

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.building import build
-from lmu_analog.circuits.adjoint import derivatives
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.tolerance import Distribution
+from lmu_analog.circuits.devices.tolerance import Distribution
+from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.design import Design
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, sample

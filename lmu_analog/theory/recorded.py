@@ -13,8 +13,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lmu_analog.building import build
-from lmu_analog.circuits.reduced import planned
-from lmu_analog.circuits.slopes import slopes
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.lifted import many_runs
@@ -22,6 +20,8 @@ from lmu_analog.memory.orthogonal import Filters, as_system, expand, filters
 from lmu_analog.memory.projection import projected
 from lmu_analog.memory.sampled import sampled_run
 from lmu_analog.memory.statespace import StateSpace, cut, first_order_hold, growth
+from lmu_analog.reduction.reduced import planned
+from lmu_analog.reduction.slopes import slopes
 from lmu_analog.simulation import Grid, grid
 from lmu_analog.stimulus import Recording
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.values import nearest
+from lmu_analog.circuits.devices.values import nearest
 from lmu_analog.memory.legendre import legendre, usable_band
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response

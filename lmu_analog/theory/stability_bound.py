@@ -16,7 +16,7 @@ from scipy.sparse import linalg as sparse_linalg
 
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, Resistor, Supply
-from lmu_analog.circuits.modes import Pencil, Reduced
+from lmu_analog.circuits.nodal.modes import Pencil, Reduced
 from lmu_analog.theory.strays import Box
 
 GIVEN_AWAY = 0.03  # of the bound at the worst frequency of a grid, for bands that are wide

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit, twin_values
-from lmu_analog.circuits.modes import Pencil, growths, pole_slopes
+from lmu_analog.circuits.nodal.modes import Pencil, growths, pole_slopes
 from lmu_analog.theory.strays import Box, common_box
 
 LEVELS = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the largest size: where signs are turned

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmu_analog.circuits.components import GROUND, Component, OpAmp, Resistor, Transconductor
-from lmu_analog.circuits.models import OpAmpModel
-from lmu_analog.circuits.values import nearest
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.devices.values import nearest
 from lmu_analog.networks.analog.options import CellOptions
 
 LEAST = 1e-4  # of the largest weight of a sum: smaller ones are left out, they would be gigaohms

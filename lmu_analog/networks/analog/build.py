@@ -12,8 +12,8 @@ import numpy as np
 from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, Component, Supply, Switch
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rules import check
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from lmu_analog.circuits.values import SERIES
+from lmu_analog.circuits.devices.values import SERIES
 from lmu_analog.errors import DesignError, shown
 
 Hidden = Literal["sampled", "continuous"]

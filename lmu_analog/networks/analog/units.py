@@ -18,8 +18,8 @@ from lmu_analog.circuits.components import (
     Switch,
     Transconductor,
 )
-from lmu_analog.circuits.models import OpAmpModel, OtaModel
-from lmu_analog.circuits.ota import ota, rails, tail_current
+from lmu_analog.circuits.devices.models import OpAmpModel, OtaModel
+from lmu_analog.circuits.families.ota import ota, rails, tail_current
 from lmu_analog.networks.analog.options import Activation
 
 TAIL = 100e-9  # A of a pair of transistors: weak inversion at a W/L of some hundreds

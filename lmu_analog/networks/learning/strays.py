@@ -9,8 +9,8 @@ import numpy as np
 from scipy import linalg
 
 from lmu_analog.building import build
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.tolerance import Tolerance
+from lmu_analog.circuits.devices.tolerance import Tolerance
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.stability import is_stable

@@ -10,7 +10,6 @@ from scipy import linalg
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.reduced import planned, state_spaces
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.stability import is_stable
@@ -19,6 +18,7 @@ from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 from lmu_analog.networks.cell import LMU
 from lmu_analog.networks.loop.stack import Stack, check_inputs
 from lmu_analog.networks.weights import Weights
+from lmu_analog.reduction.reduced import planned, state_spaces
 
 SAME = 1e-6  # relative: theta of a design and of weights in seconds
 

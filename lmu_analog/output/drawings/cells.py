@@ -13,7 +13,7 @@ from lmu_analog.circuits.components import (
     kind_name,
     terminals,
 )
-from lmu_analog.circuits.families import drawing_of
+from lmu_analog.circuits.families.registry import drawing_of
 from lmu_analog.output.drawings.ladder import ladder
 from lmu_analog.output.drawings.nodes import node
 from lmu_analog.output.drawings.parts import beside, caption, in_series, short

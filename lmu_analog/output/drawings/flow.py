@@ -9,8 +9,8 @@ import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.flow import signal_flow
-from lmu_analog.circuits.models import IDEAL
+from lmu_analog.circuits.devices.models import IDEAL
+from lmu_analog.circuits.nodal.flow import signal_flow
 from lmu_analog.output.drawings.sheet import Arc, Area, Item, Label, Sheet
 from lmu_analog.output.style import BLUE, VERMILLION
 

@@ -19,8 +19,8 @@ from lmu_analog.circuits.components import (
     Switch,
     Transconductor,
 )
-from lmu_analog.circuits.extract import extract
-from lmu_analog.circuits.families import drawing_of
+from lmu_analog.circuits.families.registry import drawing_of
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.output.drawings.parts import beside, between, in_series, short, value
 
 Signal = tuple[str, int]  # block or input, and whether a net carries it as it is or inverted

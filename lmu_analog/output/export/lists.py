@@ -7,10 +7,10 @@ from typing import Any
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Ammeter, Capacitor, Resistor
-from lmu_analog.circuits.families import is_on_chip
+from lmu_analog.circuits.devices.tolerance import law_text
+from lmu_analog.circuits.devices.values import nearest
+from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.rounding import capacitors_beside
-from lmu_analog.circuits.tolerance import law_text
-from lmu_analog.circuits.values import nearest
 from lmu_analog.design import Design
 from lmu_analog.output.export.board import Placed, board
 from lmu_analog.output.summary import dumps

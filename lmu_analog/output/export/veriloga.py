@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lmu_analog.analysis.resources import resources
-from lmu_analog.circuits.families import is_on_chip
+from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.ranges import counts, spreads
 from lmu_analog.output import facts
 from lmu_analog.output import resources as taken

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import xarray as xr
 
 from lmu_analog.analysis.merits import Merits
-from lmu_analog.circuits.extract import extract
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.ensembles.judgement import judge, verdict_of
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.limits import said as words_of

@@ -9,7 +9,7 @@ from typing import Literal
 import xarray as xr
 
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
-from lmu_analog.circuits.families import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.ensembles.expected import Expected
 from lmu_analog.ensembles.judgement import judge, verdict_of
 from lmu_analog.ensembles.yields import Yield, percentiles, yield_within

@@ -1,0 +1,1 @@
+"""What parts and devices are: models, catalogue, technologies, tolerances, standard values, users' model files."""

@@ -1,0 +1,1 @@
+"""The circuit families: one file each, and the registry of them all."""

@@ -1,0 +1,169 @@
+"""Op-amp integrators, inverters and a summer from any structure of integrators.
+
+An inverting integrator with C_i gives V_i' = -sum_j V_j/(R_ij C_i) - sum_j (C_ij/C_i) V_j', so a
+coefficient of the wrong sign is fed from the inverted signal. States may be carried inverted; the signs
+are chosen for few inverters, and none in capacitor paths where that can be had.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import (
+    GROUND,
+    INPUT,
+    Capacitor,
+    Component,
+    OpAmp,
+    Resistor,
+    identifier,
+)
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.predistortion import predistorted
+from lmu_analog.circuits.rules import check
+from lmu_analog.memory.realizations import Realization
+from lmu_analog.memory.structure import Coefficient, Structure, matrices, scaled
+
+CAPACITOR_PENALTY = 3  # an inverter in a capacitor path adds its phase to the noise gain: worth three others
+
+
+def active_rc(realization: Realization, scale: np.ndarray, options: Options) -> Circuit:
+    """Map a structure of integrators and summers onto single-ended op-amps.
+
+    Parameters
+    ----------
+    realization : Realization
+        With unit diagonal in E: every dynamic variable is an integrator.
+    scale : (v,) array
+        Volts at the output for one unit of every variable, positive.
+    options : Options
+        Integrating capacitor, the same everywhere, and op-amp.
+
+    Returns
+    -------
+    Circuit
+        Nets ``x0``, ``x1``, ... are the integrators' outputs, ``y0``, ... the summers'.
+    """
+    signs = choose_signs(realization.structure)
+    structure = predistorted(scaled(realization.structure, signs * scale), options)
+    board = _Board(structure, options.capacitance, options.opamp)
+    components: list[Component] = []
+    for i in range(structure.dynamic):
+        components += board.integrator(i)
+    for i in range(structure.dynamic, structure.variables):
+        components += board.summer(i)
+    components += board.inverters(components)
+    readout = realization.readout / (signs * scale)
+    probes = tuple(
+        tuple(Term("v", board.net(int(j)), float(row[j])) for j in np.flatnonzero(row)) for row in readout
+    )
+    return check(Circuit("active-rc", realization.name, realization.theta, tuple(components), probes))
+
+
+def choose_signs(structure: Structure) -> np.ndarray:
+    """Choose +1 or -1 for every variable so that few signals must be inverted: (v,) array.
+
+    Steepest descent over single flips from four regular patterns; deterministic.
+    """
+    E, F, G = matrices(structure)
+    n, v = structure.dynamic, structure.variables
+    E, F = np.sign(E - np.diag(np.diag(E)))[:n], np.sign(F - np.diag(np.diag(F)))[:n]
+    k = np.arange(v)
+    patterns = [np.ones(v), (-1.0) ** k, np.where(k % 4 < 2, 1.0, -1.0), np.where((k + 1) % 4 < 2, 1.0, -1.0)]
+
+    def cost(s: np.ndarray) -> int:
+        resistive = (F * s * s[:n, None] > 0.0).any(axis=0)
+        capacitive = (E * s * s[:n, None] < 0.0).any(axis=0)
+        source = (np.sign(G[:n, 0]) * s[:n] > 0.0).any()
+        return int((resistive | capacitive).sum() + CAPACITOR_PENALTY * capacitive.sum() + source)
+
+    best = min(patterns, key=cost)
+    while True:
+        flipped = [np.where(k == j, -best, best) for j in range(v)]
+        better = min(flipped, key=cost)
+        if cost(better) >= cost(best):
+            return best
+        best = better
+
+
+@dataclass(frozen=True, eq=False)
+class _Board:
+    """Writes components for one variable at a time."""
+
+    structure: Structure
+    capacitance: float
+    opamp: OpAmpModel
+
+    def net(self, variable: int) -> str:
+        n = self.structure.dynamic
+        return f"x{variable}" if variable < n else f"y{variable - n}"
+
+    def _into(self, variable: int) -> list[Coefficient]:
+        return [c for c in self.structure.coefficients if c.row == variable]
+
+    def _signal(self, coefficient: Coefficient, inverted: bool) -> str:
+        name = INPUT if coefficient.matrix == "G" else self.net(coefficient.column)
+        return f"{name}n" if inverted else name
+
+    def integrator(self, i: int) -> list[Component]:
+        """Op-amp, integrating capacitor, and one resistor or capacitor a coefficient."""
+        virtual, out = f"g{i}", self.net(i)
+        parts: list[Component] = [
+            OpAmp(f"Uint_{i}", GROUND, virtual, out, self.opamp, f"integrator {i}"),
+            Capacitor(f"Cint_{i}", virtual, out, self.capacitance, f"integrator {i}"),
+        ]
+        for c in self._into(i):
+            name = identifier(c.name)
+            if c.matrix == "E":
+                source = self._signal(c, inverted=c.value < 0.0)
+                parts.append(Capacitor(f"C{name}", source, virtual, abs(c.value) * self.capacitance, c.name))
+            else:
+                source = self._signal(c, inverted=c.value > 0.0)
+                parts.append(
+                    Resistor(f"R{name}", source, virtual, 1.0 / (abs(c.value) * self.capacitance), c.name)
+                )
+        return parts
+
+    def summer(self, i: int) -> list[Component]:
+        """Difference amplifier: both inputs see the same conductance, so each input has its own weight."""
+        out, minus, inputs = self.net(i), f"g{self.net(i)}", self._into(i)
+        negative, positive = (sum(abs(c.value) for c in inputs if (c.value > 0) is p) for p in (False, True))
+        plus = f"p{self.net(i)}" if positive else GROUND
+        feedback = self.unit
+        parts: list[Component] = [
+            OpAmp(f"Usum_{i}", plus, minus, out, self.opamp, f"summer {i}"),
+            Resistor(f"Rsum_{i}_fb", minus, out, feedback, f"summer {i} feedback"),
+        ]
+        for c in inputs:
+            into = plus if c.value > 0.0 else minus
+            name = f"R{identifier(c.name)}"
+            parts.append(Resistor(name, self._signal(c, False), into, feedback / abs(c.value), c.name))
+        spare = 1.0 + negative - positive
+        if positive and abs(spare) > 1e-9:
+            into = plus if spare > 0.0 else minus
+            parts.append(
+                Resistor(f"Rsum_{i}_bal", into, GROUND, feedback / abs(spare), f"summer {i} balance")
+            )
+        return parts
+
+    def inverters(self, components: list[Component]) -> list[Component]:
+        """Unity inverters for every signal that is used inverted."""
+        used = {c.a for c in components if isinstance(c, Resistor | Capacitor)}
+        signals = [INPUT, *(self.net(k) for k in range(self.structure.variables))]
+        parts: list[Component] = []
+        for signal in signals:
+            if f"{signal}n" in used:
+                role, virtual, out = f"inverter {signal}", f"h{signal}", f"{signal}n"
+                parts.append(OpAmp(f"Uinv_{signal}", GROUND, virtual, out, self.opamp, role))
+                parts.append(Resistor(f"Rinv_{signal}_in", signal, virtual, self.unit, role))
+                parts.append(Resistor(f"Rinv_{signal}_fb", virtual, out, self.unit, role))
+        return parts
+
+    @property
+    def unit(self) -> float:
+        """Resistor of inverters and summers, Ohm: the geometric mean of those around the integrators."""
+        rows = range(self.structure.dynamic)
+        rates = [abs(c.value) for c in self.structure.coefficients if c.matrix != "E" and c.row in rows]
+        return float(1.0 / (np.exp(np.mean(np.log(rates))) * self.capacitance))

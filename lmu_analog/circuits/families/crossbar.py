@@ -1,0 +1,155 @@
+"""Unit weights as pairs of cells in a crossbar that are either on or off.
+
+Word lines carry u and the states; every state has a bit line p for its positive and n for its negative
+weights, held at ground by the op-amps at their ends:
+
+    n --+--Rf--+            p --+----Rf----+
+        +-op---+-- v1 --Rf------+----op----+-- v2 --R_i--+--(R_i | C)--+-- x_i, to its word line
+                                                         +-----op------+
+
+v1 = -Rf I_n, v2 = Rf (I_n - I_p), and the last stage is the filter tau_i = R_i C, which inverts. An off cell
+conducts too: its pair's currents differ by G = 1/on - 1/off, so Rf = 1/G makes every weight exactly +-1.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, Component, OpAmp, Resistor
+from lmu_analog.circuits.devices.models import CellModel
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.rules import check
+from lmu_analog.errors import DesignError, shown
+from lmu_analog.memory.realizations import Realization
+from lmu_analog.memory.structure import matrices
+from lmu_analog.units import fraction, parse
+
+BOLTZMANN = 1.380649e-23  # J/K, exact in the SI
+RANGES = {"on": (1.0, 1e12), "ratio": (1.01, 1e9), "wire": (0.0, 1e6)}  # Ohm, 1, Ohm
+
+
+def crossbar(realization: Realization, scale: np.ndarray, options: Options) -> Circuit:
+    """Map unit weights onto 2 d (d+1) cells, and 3 d op-amps.
+
+    Parameters
+    ----------
+    realization : Realization
+        ``unit-weight``.
+    scale : (d,) array
+        Without effect: cells of one size give every state the scale of u, a volt for a volt.
+    options : Options
+        ``cells``; ``capacitance`` of the filters; ``opamp``.
+
+    Returns
+    -------
+    Circuit
+        Cells carry the class ``transconductor`` besides ``resistor``: their programming error, apart from
+        the other resistors. Wires are lumped into one resistor at the driven end of a word line, or at the
+        amplifier's end of a bit line (see ``lumped_wire``).
+    """
+    E, F, G = matrices(realization.structure)
+    order, model = len(E), options.cells
+    weights = np.hstack([F + np.eye(order), G])  # the leak of the filters is no weight
+    parts: list[Component] = []
+    for i in range(order):
+        for j in range(order + 1):
+            driver = _driver(j, order)
+            word = f"w{driver}" if model.wire else driver
+            parts += _pair((i, j), int(np.rint(weights[i, j])), (word, model))
+        parts += _state(i, float(E[i, i]), options)
+    if model.wire:
+        parts += _wires(order, model.wire)
+    probes = tuple((Term("v", f"x{i}", 1.0),) for i in range(order))
+    return check(Circuit("crossbar", realization.name, realization.theta, tuple(parts), probes))
+
+
+def _driver(j: int, order: int) -> str:
+    return INPUT if j == order else f"x{j}"
+
+
+def _pair(at: tuple[int, int], weight: int, kind: tuple[str, CellModel]) -> list[Component]:
+    """Two cells from a word line to the bit lines of state i; without wire, to the amplifiers' nets."""
+    (i, j), (word, model) = at, kind
+    values = {"p": model.on if weight > 0 else model.off, "n": model.on if weight < 0 else model.off}
+    role, end = (f"b[{i}]" if word in (INPUT, "wu") else f"w[{i},{j}]"), "" if model.wire else "e"
+    return [
+        Resistor(f"Rcell_{i}_{j}_{bit}", word, f"{bit}{i}{end}", value, role, ("resistor", "transconductor"))
+        for bit, value in values.items()
+    ]
+
+
+def _state(i: int, tau: float, options: Options) -> list[Component]:
+    """Take the difference of the bit lines' currents and filter it."""
+    feedback, leak = 1.0 / (1.0 / options.cells.on - 1.0 / options.cells.off), tau / options.capacitance
+    current, filtered = f"difference {i}", f"filter {i}"
+    return [
+        OpAmp(f"Uneg_{i}", GROUND, f"n{i}e", f"v{i}", options.opamp, current),
+        Resistor(f"Rneg_{i}", f"n{i}e", f"v{i}", feedback, current),
+        Resistor(f"Rsub_{i}", f"v{i}", f"p{i}e", feedback, current),
+        OpAmp(f"Udif_{i}", GROUND, f"p{i}e", f"d{i}", options.opamp, current),
+        Resistor(f"Rdif_{i}", f"p{i}e", f"d{i}", feedback, current),
+        Resistor(f"Rin_{i}", f"d{i}", f"g{i}", leak, filtered),
+        OpAmp(f"Uint_{i}", GROUND, f"g{i}", f"x{i}", options.opamp, filtered),
+        Resistor(f"Rtau_{i}", f"g{i}", f"x{i}", leak, filtered),
+        Capacitor(f"Ctau_{i}", f"g{i}", f"x{i}", options.capacitance, f"tau[{i}]", ("capacitor", "tau")),
+    ]
+
+
+def _wires(order: int, segment: float) -> list[Component]:
+    word, bit = lumped_wire(segment, 2 * order), lumped_wire(segment, order + 1)
+    words = [
+        Resistor(f"Rword_{line}", line, f"w{line}", word, f"word line {line}")
+        for line in (_driver(j, order) for j in range(order + 1))
+    ]
+    bits = [
+        Resistor(f"Rbit_{i}_{b}", f"{b}{i}", f"{b}{i}e", bit, f"bit line {b} {i}")
+        for i in range(order)
+        for b in "pn"
+    ]
+    return [*words, *bits]
+
+
+def lumped_wire(segment: float, cells: int) -> float:
+    """One resistor, Ohm, for a line of n cells with a segment's resistance before each of them.
+
+    Cells that draw equal currents see r n (n+1)(2n+1)/6 times one of them, on average, which a resistor
+    r (n+1)(2n+1)/(6n), about n r/3, makes of their sum (derived here).
+    """
+    return segment * (cells + 1) * (2 * cells + 1) / (6.0 * cells)
+
+
+def read_noise(circuit: Circuit, *, temperature: float = 300.0) -> Float[np.ndarray, " d"]:
+    """Thermal noise of reading, as if it came with u: for every state one-sided density, V^2/Hz, (d,).
+
+    4 k T (sum of the conductances on both bit lines)/G^2; noise of the op-amps and of their resistors, and
+    the flicker of real cells, are not in it.
+    """
+    resistors = [part for part in circuit.components if isinstance(part, Resistor)]
+    total = np.zeros(circuit.order)
+    for cell in resistors:
+        if cell.name.startswith("Rcell"):
+            total[int(cell.name.split("_")[1])] += 1.0 / cell.value
+    feedback = np.array([part.value for part in resistors if part.name.startswith("Rdif")])
+    return 4.0 * BOLTZMANN * temperature * total * feedback**2
+
+
+def cell_model(given: object) -> CellModel:
+    """Read a table of ``on`` ("100 kOhm"), ``ratio`` (50: off over on) and ``wire`` ("2 Ohm" a segment).
+
+    Raises
+    ------
+    DesignError
+        If it is no table, or a figure is unknown or out of range.
+    """
+    if not isinstance(given, dict):
+        raise DesignError(f"a table of figures is wanted, not {shown(given)}")
+    if extra := sorted(set(given) - {"on", "ratio", "wire"}):
+        raise DesignError(f"unknown figure {shown(extra[0])}; known are on, ratio, wire")
+    figures = {key: parse(given[key], "Ohm") for key in ("on", "wire") if key in given}
+    if "ratio" in given:
+        figures["ratio"] = fraction(given["ratio"])
+    for key, value in figures.items():
+        low, high = RANGES[key]
+        if not low <= value <= high:
+            raise DesignError(f"{key} = {value:g}; from {low:g} to {high:g} is accepted")
+    return CellModel(**figures)

@@ -1,0 +1,131 @@
+"""The table of circuit families: which realizations each can carry, and who builds it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.families.active_rc import active_rc
+from lmu_analog.circuits.families.crossbar import crossbar
+from lmu_analog.circuits.families.differential import active_rc_differential
+from lmu_analog.circuits.families.dpi import dpi
+from lmu_analog.circuits.families.gm_c import gm_c
+from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.passive import passive_rlc
+from lmu_analog.circuits.families.switched_capacitor import switched_capacitor
+from lmu_analog.circuits.families.synapse import rc_synapse
+from lmu_analog.memory.realizations import Realization
+
+Drawing = Literal["plain", "stages", "switched", "nodes", "synapses", "ladder", "crossbar", "dpi"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A way to build circuits.
+
+    Attributes
+    ----------
+    build : callable
+        (realization, scale, options) -> Circuit, electrical rules checked.
+    realizations : tuple of str
+        What it can carry; the first is the default.
+    model : {"linear", "sampled", "nonlinear"}
+        Whether extraction gives the whole truth.
+    about : str
+        One line for people.
+    on_chip : bool
+        Whether its parts are made on a chip: no standard values, no ranges of parts on a board, nothing to order.
+    drawing : one of ``Drawing``
+        How one cell is drawn, and what drives what (``output/drawings/``); "plain" fits any circuit.
+    cell : {"none", "stiff", "loaded"}
+        Whether a network's cell can be made of such memories (single-ended, in continuous time, states as
+        voltages), and whether their outputs drive resistors.
+    """
+
+    build: Callable[[Realization, np.ndarray, Options], Circuit]
+    realizations: tuple[str, ...]
+    model: Literal["linear", "sampled", "nonlinear"]
+    about: str
+    on_chip: bool = False
+    drawing: Drawing = "plain"
+    cell: Literal["none", "stiff", "loaded"] = "none"
+
+
+def is_on_chip(circuit: Circuit) -> bool:
+    """Tell whether a circuit's parts are made on a chip; a family that is not in the table has parts on a board."""
+    row = FAMILIES.get(circuit.family)
+    return row is not None and row.on_chip
+
+
+def drawing_of(circuit: Circuit) -> Drawing:
+    """Tell how a circuit is drawn: as its family's row says, and plainly where it is in no table."""
+    row = FAMILIES.get(circuit.family)
+    return "plain" if row is None else row.drawing
+
+
+FAMILIES: dict[str, Family] = {
+    "active-rc": Family(
+        active_rc,
+        ("cap-feedforward", "legendre", "orthonormal", "balanced", "ladder", "bus-ladder"),
+        "linear",
+        "op-amp integrators, inverters and a summer",
+        drawing="stages",
+        cell="stiff",
+    ),
+    "active-rc-differential": Family(
+        active_rc_differential,
+        ("cap-feedforward", "legendre", "orthonormal", "balanced", "ladder", "bus-ladder"),
+        "linear",
+        "fully differential op-amp integrators and a summer",
+        drawing="stages",
+    ),
+    "gm-c": Family(
+        gm_c,
+        ("cap-feedforward", "legendre", "orthonormal", "balanced", "ladder", "bus-ladder", "rlc-ladder"),
+        "linear",
+        "transconductors and grounded capacitors",
+        on_chip=True,
+        drawing="nodes",
+        cell="loaded",
+    ),
+    "rc-synapse": Family(
+        rc_synapse,
+        ("unit-weight", "principle3", "principle3-two-pole"),
+        "linear",
+        "first- or second-order synapse filters with recurrent weights",
+        drawing="synapses",
+    ),
+    "switched-capacitor": Family(
+        switched_capacitor,
+        ("cap-feedforward", "legendre", "ladder"),
+        "sampled",
+        "two-phase switched-capacitor integrators, fully differential; theta follows the clock",
+        on_chip=True,
+        drawing="switched",
+    ),
+    "dpi": Family(
+        dpi,
+        ("unit-weight",),
+        "nonlinear",
+        "current-mode differential-pair integrators, transistors in weak inversion",
+        on_chip=True,
+        drawing="dpi",
+    ),
+    "passive-rlc": Family(
+        passive_rlc,
+        ("rlc-ladder",),
+        "linear",
+        "a doubly terminated ladder of resistors, inductors and capacitors",
+        drawing="ladder",
+    ),
+    "crossbar": Family(
+        crossbar,
+        ("unit-weight",),
+        "linear",
+        "pairs of on/off cells as weights, op-amps at the bit lines, first-order filters",
+        on_chip=True,
+        drawing="crossbar",
+    ),
+}

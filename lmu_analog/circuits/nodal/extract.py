@@ -1,0 +1,228 @@
+"""Read the state space back out of a circuit: nodal analysis, then reduction to independent states."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from scipy import linalg
+
+from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.components import GROUND, DifferentialOpAmp
+from lmu_analog.circuits.nodal.charge import extract_sampled
+from lmu_analog.circuits.nodal.stamps import stamp
+from lmu_analog.circuits.nodal.unknowns import Index, storage
+from lmu_analog.errors import CircuitError
+from lmu_analog.memory.statespace import StateSpace
+
+CHUNK_BYTES = 16e6  # working set of one pass over samples; beyond the cache it only gets slower
+
+
+def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -> StateSpace:
+    """Read the state space back out of a linear circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    values : (..., m) array, optional
+        Values of ``circuit.parameters`` to use instead of the nominal ones, SI units. Leading axes, for
+        example a sample axis, carry over.
+
+    Returns
+    -------
+    StateSpace
+        Input u, outputs the Legendre states m (V); its ``offset`` is what op-amp offsets leave in m.
+        The states are independent capacitor voltages, inductor currents and amplifier outputs, in the
+        order of the components. Rails and slew limits are not linear and do not appear.
+
+    Raises
+    ------
+    CircuitError
+        If the circuit has no state space: a floating part, or an op-amp without feedback.
+    """
+    if circuit.twin is not None:
+        return extract(circuit.twin, None if values is None else twin_values(circuit, values))
+    if circuit.clock is not None:
+        return extract_sampled(circuit, values)
+    values = circuit.values if values is None else np.asarray(values, float)
+    flat = values.reshape(-1, values.shape[-1])
+    plan = split(circuit)
+    step = max(1, int(CHUNK_BYTES / (24.0 * max(plan.index.size, 1) ** 2)))
+    starts = range(0, max(len(flat), 1), step)
+    parts = [_reduced(plan, circuit, flat[k : k + step]) for k in starts]
+    lead = values.shape[:-1]
+    A, B, C, D, offset = (np.concatenate(p).reshape(*lead, *p[0].shape[1:]) for p in zip(*parts, strict=True))
+    return StateSpace(A, B, C, D, None, offset)
+
+
+def unknowns(circuit: Circuit) -> tuple[Index, StateSpace]:
+    """Give the nominal state space of a linear circuit whose outputs are all its unknowns, and their numbers.
+
+    Raises
+    ------
+    CircuitError
+        As ``extract``.
+    """
+    plan = split(circuit)
+    whole = replace(plan, output=np.eye(plan.index.size), feedthrough=np.zeros((plan.index.size, 1)))
+    A, B, C, D, offset = (part[0] for part in _reduced(whole, circuit, circuit.values[None]))
+    return plan.index, StateSpace(A, B, C, D, None, offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What the connections alone decide: N unknowns v = M x + Z y, with r states x and the rest algebraic.
+
+    Attributes
+    ----------
+    index : Index
+    M, Z : (N, r) and (N, N - r) arrays
+    rows, null : (N, r) and (N, N - r) arrays
+        Span the equations that hold derivatives, and those that hold none.
+    scale : (N, 1) array
+        Balances equations that mix siemens, volts and 1/s.
+    output, feedthrough : (p, N) and (p, 1) arrays
+        The probes, from the unknowns and from the input.
+    """
+
+    index: Index
+    M: np.ndarray
+    Z: np.ndarray
+    rows: np.ndarray
+    null: np.ndarray
+    scale: np.ndarray
+    output: np.ndarray
+    feedthrough: np.ndarray
+
+
+def split(circuit: Circuit) -> Split:
+    """Part a linear circuit's unknowns into states and those that follow at once.
+
+    Raises
+    ------
+    CircuitError
+        If there are not as many equations that store as stored quantities.
+    """
+    index = Index(circuit)
+    nominal = stamp(circuit, index, circuit.values[None])
+    unit = units(index, nominal.F[0])
+    size = np.abs(nominal.F[0] * unit).max(axis=1, initial=0.0)
+    scale = 1.0 / np.where(size > 0.0, size, np.abs(nominal.E[0]).max(axis=1, initial=1e-300))[:, None]
+    left, right = storage(circuit, index)
+    right = _balanced(right, circuit, index)
+    left = left * scale
+    left = left / np.maximum(np.abs(left).max(axis=0, initial=0.0), 1e-300)
+    independent = right[:, _independent_columns(right)]
+    rows = linalg.orth(left)
+    if rows.shape[1] != independent.shape[1]:
+        raise CircuitError(
+            f"{rows.shape[1]} storage equations for {independent.shape[1]} stored quantities; "
+            "an ideal op-amp holds a capacitor at both ends"
+        )
+    output, feedthrough = probe_rows(circuit, index)
+    M, Z = _bases(independent, len(index.column))
+    return Split(
+        index,
+        M,
+        Z,
+        rows,
+        linalg.null_space(rows.T),
+        scale,
+        output,
+        feedthrough,
+    )
+
+
+def units(index: Index, F: np.ndarray) -> np.ndarray:
+    """Give unknowns their size, to balance equations by: 1 V, and the largest conductance times it, (N,)."""
+    laws, voltages = list(index.law.values()), list(index.column.values())
+    conductance = np.abs(F[np.ix_(laws, voltages)]).max(initial=0.0)
+    unit = np.ones(index.size)
+    unit[list(index.current.values())] = conductance or 1.0
+    return unit
+
+
+def _bases(independent: np.ndarray, voltages: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give M with independent^T M = I and the complement Z; no column has both volts and amperes.
+
+    A basis that mixed them would add volts' rounding to microamperes.
+    """
+    size, states = independent.shape
+    M, Z = np.zeros((size, states)), np.zeros((size, 0))
+    for rows in (slice(0, voltages), slice(voltages, size)):
+        part = independent[rows]
+        mine = part.any(axis=0)
+        M[rows, mine] = linalg.pinv(part[:, mine].T) if mine.any() else 0.0
+        block = np.zeros((size, len(part) - int(mine.sum())))
+        block[rows] = linalg.null_space(part[:, mine].T) if mine.any() else np.eye(len(part))
+        Z = np.hstack([Z, block])
+    return M, Z
+
+
+def _balanced(right: np.ndarray, circuit: Circuit, index: Index) -> np.ndarray:
+    """Take out what ideal differential amplifiers hold at zero, the means of their outputs: nothing is stored."""
+    names = [c for c in circuit.components if isinstance(c, DifferentialOpAmp) and c.model.ideal]
+    means = np.zeros((len(right), len(names)))
+    for k, c in enumerate(names):
+        means[[index.column[c.out_plus], index.column[c.out_minus]], k] = np.sqrt(0.5)
+    return right - means @ (means.T @ right)
+
+
+def _independent_columns(M: np.ndarray) -> list[int]:
+    """Keep every column that is no combination of those before it."""
+    kept: list[int] = []
+    basis = np.zeros((len(M), 0))
+    for k, column in enumerate(M.T):
+        rest = column - basis @ (basis.T @ column)
+        # Columns hold 0, 1/2, 1 and their negatives, so a dependent one leaves rounding only.
+        if (norm := np.linalg.norm(rest)) > 1e-9:
+            kept.append(k)
+            basis = np.column_stack([basis, rest / norm])
+    return kept
+
+
+def probe_rows(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """Give the probes as rows over the unknowns, (p, N), and what of the input each shows at once, (p, 1)."""
+    output, feedthrough = np.zeros((circuit.order, index.size)), np.zeros((circuit.order, 1))
+    for row, probe in enumerate(circuit.probes):
+        for term in probe:
+            if term.kind == "i":
+                if term.of not in index.current:
+                    raise CircuitError(
+                        f"probe m{row}: no current is measured through {term.of}; add an ammeter"
+                    )
+                output[row, index.current[term.of]] += term.factor
+            elif index.resolve(term.of) == index.source:
+                feedthrough[row] += term.factor
+            elif index.resolve(term.of) != GROUND:
+                output[row, index.column[index.resolve(term.of)]] += term.factor
+    return output, feedthrough
+
+
+def _reduced(plan: Split, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    try:
+        return _reduce(plan, circuit, values)
+    except np.linalg.LinAlgError as error:
+        raise CircuitError(
+            "the node equations are singular: a part floats, or an op-amp has no feedback"
+        ) from error
+
+
+def _reduce(plan: Split, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Solve the algebraic unknowns y, then x' = A x + b u + h + q u' with x - q u as the state."""
+    equations = stamp(circuit, plan.index, values)
+    E, F, drive = (plan.scale * part for part in (equations.E, equations.F, equations.drive))
+    r = plan.M.shape[1]
+    split = np.concatenate([F @ plan.M, drive[..., [0, 2]], F @ plan.Z], axis=-1)
+    algebraic, dynamic = plan.null.T @ split, plan.rows.T @ split
+    y = -np.linalg.solve(algebraic[..., r + 2 :], algebraic[..., : r + 2])
+    right = dynamic[..., : r + 2] + dynamic[..., r + 2 :] @ y
+    jump = -plan.rows.T @ drive[..., 1:2]
+    solved = np.linalg.solve(plan.rows.T @ E @ plan.M, np.concatenate([right, jump], axis=-1))
+    A, b, h, q = solved[..., :r], solved[..., r : r + 1], solved[..., r + 1 : r + 2], solved[..., r + 2 :]
+    seen = plan.output @ (np.concatenate([plan.M, np.zeros((len(plan.M), 2))], axis=1) + plan.Z @ y)
+    C = seen[..., :r]
+    D = seen[..., r : r + 1] + C @ q + plan.feedthrough
+    offset = seen[..., r + 1]
+    if h.any():
+        offset = offset - (C @ np.linalg.solve(A, h))[..., 0]
+    return A, b + A @ q, C, D, offset

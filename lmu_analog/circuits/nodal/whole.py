@@ -1,0 +1,63 @@
+"""All equations of one circuit solved as they stand: what the quick ways are checked against, sample by sample."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Complex, Float
+from numpy.typing import DTypeLike
+
+from lmu_analog.circuits.nodal.pencil import Table
+
+# Of the largest response: a larger difference refuses the quick way.
+AGREED: dict[np.dtype[Any], float] = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}
+
+
+def farthest(values: Float[np.ndarray, "s m"], nominal: Float[np.ndarray, " m"]) -> int:
+    """Find the sample that strays most from the nominal circuit."""
+    moves = nominal != 0.0
+    ratio = values.T[moves] / nominal[moves, None]
+    return int(np.argmax(np.maximum(ratio.max(axis=0) - 1.0, 1.0 - ratio.min(axis=0))))
+
+
+def response_of(content: Table, size: int, k: int, *, turns: Complex[np.ndarray, " f"]) -> np.ndarray:
+    """Solve all node equations of sample k, ``size`` of them, at values of s in the table's unit; (f, p)."""
+    outputs = 1 + max(row for row, _ in content) - size
+    powers = np.zeros((2, size + outputs, size + 2))
+    for at, series in content.items():
+        for power, x in enumerate(series):
+            if x is not None:
+                powers[(power, *at)] = x[k] if isinstance(x, np.ndarray) and x.ndim else x
+    return whole_response(powers, size, turns)
+
+
+def whole_response(powers: np.ndarray, size: int, turns: np.ndarray) -> np.ndarray:
+    """Solve all equations of one circuit.
+
+    Parameters
+    ----------
+    powers : (2, N + p, N + 2) array
+        Coefficients of 1 and s of the entries of ``elimination.table``.
+    size : int
+        Number N of unknowns.
+    turns : (f,) complex array
+        Values of s, in units of the rate.
+
+    Returns
+    -------
+    (f, p) array
+    """
+    responses = []
+    for s in turns:
+        whole = powers[0] + s * powers[1]
+        alike = np.abs(whole[:size, :size]).max(axis=1)  # rows of siemens and of 1/s
+        try:
+            v = np.linalg.solve(whole[:size, :size] / alike[:, None], whole[:size, size] / alike)
+        except np.linalg.LinAlgError:
+            v = np.full(size, np.nan)  # with which nothing agrees
+        responses.append(whole[size:, :size] @ v - whole[size:, size])
+    return np.array(responses)
+
+
+def agree(found: Complex[np.ndarray, "f p"], wanted: Complex[np.ndarray, "f p"], dtype: DTypeLike) -> bool:
+    """Tell whether a response, found in a precision, is that of the whole circuit."""
+    return bool(np.abs(found - wanted).max() <= AGREED[np.dtype(dtype)] * np.abs(wanted).max())

@@ -1,0 +1,1 @@
+"""From the equations of a circuit to the state space of its slow modes."""

@@ -1,0 +1,63 @@
+"""Many circuits as state spaces: of their slow states where those can be parted from the fast ones, else of all."""
+
+import contextlib
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import DTypeLike
+
+from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.errors import CircuitError
+from lmu_analog.memory.statespace import StateSpace
+from lmu_analog.reduction.remainder import Reduction
+from lmu_analog.reduction.slow import plan_reduction, slow_states
+
+SINGLE_RATE = 1e9  # 1/s, and its inverse: rates between them have a third power in single precision
+
+
+def planned(circuit: Circuit, *, band: float) -> Reduction | None:
+    """Plan how a circuit, or its linear twin, comes down to its slow states; None where it does not.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    band : float, Hz
+        Highest frequency at which the response counts.
+    """
+    try:
+        return None if circuit.clock else plan_reduction(circuit.twin or circuit, band=band)
+    except (CircuitError, np.linalg.LinAlgError):
+        return None
+
+
+def state_spaces(
+    circuit: Circuit,
+    reduction: Reduction | None,
+    values: Float[np.ndarray, "s m"],
+    *,
+    dtype: DTypeLike = float,
+) -> StateSpace:
+    """Read samples back as state spaces; where the reduction is not certain, in double precision and of all states.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    reduction : Reduction or None
+        From ``planned`` for the same circuit.
+    values : (s, m) array
+        Of ``circuit.parameters``, SI units.
+    dtype : data type
+        Single precision counts where powers of the rate up to the third are numbers in it.
+    """
+    if reduction is None:
+        return extract(circuit, values)
+    inner = values if circuit.twin is None else twin_values(circuit, values)
+    fits = 1.0 / SINGLE_RATE < reduction.rate < SINGLE_RATE
+    for precision in (dtype, float) if np.dtype(dtype) != float and fits else (float,):
+        with (
+            contextlib.suppress(CircuitError, np.linalg.LinAlgError),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            return slow_states(reduction, inner.astype(precision, copy=False))
+    return extract(reduction.circuit, inner)

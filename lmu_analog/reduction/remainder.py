@@ -1,0 +1,179 @@
+"""What elimination leaves of a circuit's equations, as arrays: swept until M_1 is nearly the unit matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.nodal.pencil import Order, Table, eliminate, table
+from lmu_analog.circuits.nodal.unknowns import Index
+from lmu_analog.errors import CircuitError
+
+TINY = 1e-9  # a pivot below is rounding
+WEAK = 3e-3  # of the largest entry of its row: what is smaller is left to the iteration of the solvent
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """Equations and coordinates in which the solvent is close, from the nominal circuit.
+
+    Attributes
+    ----------
+    left : (n, n) array
+        What the equations are multiplied by.
+    right : (n, n) array
+        Coordinates z of x = right z, in which the input drives all states alike: A is nearly skew in them,
+        and its powers grow no faster than its poles (Mullis and Roberts, IEEE Trans. Circuits Syst. 23, 1976).
+    start : (n, n) array
+        The nominal solvent in these coordinates.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    start: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """How a circuit comes down to its slow states.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    index : Index
+    order : Order
+    rate : float, 1/s
+        Unit of s.
+    degree : int
+        Highest power of s that is kept.
+    sweeps : tuple of (int, tuple of int)
+        For every unknown the equation that its storage is solved from, and those it is taken out of.
+    band : float, Hz
+        Highest frequency at which the response counts.
+    aim : Aim or None
+        Needed where the nominal M_2, M_3, ... are not small.
+    """
+
+    circuit: Circuit
+    index: Index
+    order: Order
+    rate: float
+    degree: int
+    sweeps: tuple[tuple[int, int, tuple[int, ...]], ...]
+    band: float
+    aim: Aim | None = None
+
+
+def choose_sweeps(
+    circuit: Circuit, index: Index, order: Order, *, rate: float
+) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
+    """Plan how the nominal M_1 is swept to the unit matrix: what is large, largest pivot first."""
+    content = table(circuit, index, circuit.values[None], rate=rate)
+    for step in order.steps:
+        eliminate(content, step, 1)
+    bare = Reduction(circuit, index, order, rate, 1, (), rate)
+    n = len(order.rows)
+    W = remainder(bare, content, slice(0, 1))[:, n : 2 * n, 0].copy()
+    found: dict[int, tuple[int, tuple[int, ...]]] = {}
+    left = set(range(len(W)))
+    for _ in range(len(W)):
+        W /= np.maximum(np.abs(W).max(axis=1, keepdims=True), 1e-300)
+        open_columns = [j for j in range(len(W)) if j not in found]
+        i, j = max(((i, j) for i in left for j in open_columns), key=lambda at: abs(W[at]))
+        if abs(W[i, j]) < TINY:
+            raise CircuitError("a state of the circuit stores nothing")
+        others = tuple(k for k in range(len(W)) if k != i and abs(W[k, j]) > WEAK)
+        for k in others:
+            W[k] -= W[k, j] / W[i, j] * W[i]
+        found[j] = (i, others)
+        left.remove(i)
+    return tuple((j, *found[j]) for j in found)
+
+
+def remainder(
+    reduction: Reduction,
+    content: Table,
+    stretch: slice,
+    *,
+    board: np.ndarray | None = None,
+    dtype: DTypeLike = float,
+) -> np.ndarray:
+    """Write what has not been eliminated as one array, (n, k, s): M_0, M_1, ..., b_0, b_1, ..., constants.
+
+    ``board`` is an array of an earlier call to write on: fresh memory costs more than the arithmetic.
+    """
+    place = {row: k for k, row in enumerate(reduction.order.rows)}
+    where = {column: k for k, column in enumerate(reduction.order.columns)}
+    n, samples, size = len(place), stretch.stop - stretch.start, reduction.index.size
+    mine = [(place[row], column, series) for (row, column), series in content.items() if row in place]
+    powers = max(2, *(len(series) for *_, series in mine))
+    if board is None or board.shape[-1] != samples:
+        board = np.empty((n, (n + 1) * powers + 1, samples), dtype)
+    board.fill(0.0)
+    for i, column, series in mine:
+        for k, x in enumerate(series):
+            if x is None:
+                continue
+            part = x[stretch] if isinstance(x, np.ndarray) and x.ndim else x
+            if column in where:
+                unit = reduction.order.unit[column]
+                board[i, n * k + where[column]] = part if unit == 1.0 else unit * part
+            elif column == size:
+                board[i, n * powers + k] = part
+            elif k == 0:
+                board[i, -1] = part
+    return board
+
+
+def sweep(
+    reduction: Reduction, W: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]:
+    """Sweep M_1 to nearly the unit matrix, in place, and give M_k (s, n, n), b_k (s, n), constants or None."""
+    n = len(W)
+    powers = (W.shape[1] - 1) // (n + 1)
+    used = slice(None) if W[:, -1].any() else slice(W.shape[1] - 1)
+    rows = np.zeros(n, int)
+    for j, i, others in reduction.sweeps:
+        W[i, used] *= 1.0 / W[i, n + j]
+        for k in others:
+            W[k, used] -= W[k, n + j] * W[i, used]
+        rows[j] = i
+    aim = reduction.aim
+    if aim is None:
+        V = W[rows]
+    else:  # one product for all samples
+        left = np.empty_like(aim.left, W.dtype)
+        left[:, rows] = aim.left
+        V = (left @ W.reshape(n, -1)).reshape(W.shape)
+    M = [_samples_first(V[:, n * k : n * (k + 1)]) for k in range(powers)]
+    if aim is not None:
+        right = aim.right.astype(W.dtype)
+        M = [(part.reshape(-1, n) @ right).reshape(part.shape) for part in M]
+    b = [_samples_first(V[:, n * powers + k]) for k in range(powers)]
+    return M, b, _samples_first(V[:, -1]) if used == slice(None) else None
+
+
+def _samples_first(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(x, -1, 0))
+
+
+def probe_series(
+    reduction: Reduction, content: Table, samples: int, *, dtype: DTypeLike = float
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Give C_k and D_k, without a sample axis where no sample differs."""
+    where = {column: k for k, column in enumerate(reduction.order.columns)}
+    size = reduction.index.size
+    mine = {(i - size, j): series for (i, j), series in content.items() if i >= size}
+    C, D = [], []
+    for k in range(max(len(series) for series in mine.values())):
+        parts = {at: series[k] for at, series in mine.items() if len(series) > k and series[k] is not None}
+        lead = () if not any(isinstance(x, np.ndarray) and x.ndim for x in parts.values()) else (samples,)
+        C.append(np.zeros((*lead, reduction.circuit.order, len(where)), dtype))
+        D.append(np.zeros((*lead, reduction.circuit.order), dtype))
+        for (i, j), x in parts.items():
+            if j in where:
+                C[k][..., i, where[j]] = x * reduction.order.unit[j]
+            elif j == size:
+                D[k][..., i] = -np.asarray(x)
+    return C, D
