@@ -11,12 +11,10 @@ from jaxtyping import Float
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
-    Ammeter,
+    Amplifier,
     Component,
-    DifferentialOpAmp,
-    Follower,
     MismatchClass,
-    OpAmp,
+    parameters,
     terminals,
 )
 from lmu_analog.errors import CircuitError
@@ -111,25 +109,15 @@ class Circuit:
 
 def width(component: Component) -> int:
     """Give the number of parameters of a component: none for ideal amplifiers and ammeters."""
-    match component:
-        case OpAmp() | DifferentialOpAmp():
-            return 0 if component.model.ideal else 2
-        case Ammeter() | Follower():
-            return 0
-        case _:
-            return 1
+    return len(parameters(component))
 
 
 def _parameters(component: Component) -> tuple[Parameter, ...]:
-    name, classes = component.name, component.classes
-    match component:
-        case Ammeter() | Follower():
-            return ()
-        case OpAmp() | DifferentialOpAmp():
-            pair = (("gbw", component.model.gbw), ("offset", component.model.offset))
-            return tuple(Parameter(f"{name}.{k}", name, v, classes) for k, v in pair[: width(component)])
-        case _:
-            return (Parameter(name, name, component.value, classes),)
+    name, classes, known = component.name, component.classes, parameters(component)
+    if isinstance(component, Amplifier):  # its numbers are those of its model, under their own names
+        model = component.model
+        return tuple(Parameter(f"{name}.{k}", name, getattr(model, k), classes) for k in known)
+    return tuple(Parameter(name, name, getattr(component, k), classes) for k in known)
 
 
 def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:
@@ -162,15 +150,10 @@ def twin_values(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> Float[np
 
 
 def _revalued(component: Component, values: list[float]) -> Component:
-    match component:
-        case OpAmp() | DifferentialOpAmp():
-            if not values:
-                return component
-            return replace(component, model=replace(component.model, gbw=values[0], offset=values[1]))
-        case Ammeter() | Follower():
-            return component
-        case _:
-            return replace(component, value=values[0])
+    changed = dict(zip(parameters(component), values, strict=True))
+    if isinstance(component, Amplifier):
+        return replace(component, model=replace(component.model, **changed))
+    return replace(component, **changed)
 
 
 def difference_probes(readout: Float[np.ndarray, "d v"], nets: Sequence[str]) -> tuple[tuple[Term, ...], ...]:

@@ -4,7 +4,8 @@ Reference designators start with the letter of their kind and are unique in a ci
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Literal
 
 from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, OpAmpModel, OtaModel
@@ -13,42 +14,53 @@ GROUND = "0"
 INPUT = "u"
 
 MismatchClass = Literal["resistor", "capacitor", "inductor", "transconductor", "tau", "opamp"]
+Classes = tuple[MismatchClass, ...]
 
 
 @dataclass(frozen=True)
-class Resistor:
+class Branch:
+    """A component between two nets whose law has one value; ``role`` says what it is there for.
+
+    ``classes`` are those of mismatch that act on the value; without any it never strays.
+    """
+
+    name: str
+    a: str
+    b: str
+    value: float
+    role: str
+    classes: Classes = ()
+
+
+@dataclass(frozen=True)
+class Resistor(Branch):
     """R between two nets, Ohm."""
 
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ("resistor",)
+    classes: Classes = ("resistor",)
 
 
 @dataclass(frozen=True)
-class Capacitor:
+class Capacitor(Branch):
     """C between two nets, F."""
 
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ("capacitor",)
+    classes: Classes = ("capacitor",)
 
 
 @dataclass(frozen=True)
-class Inductor:
+class Inductor(Branch):
     """L between two nets, H."""
 
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ("inductor",)
+    classes: Classes = ("inductor",)
+
+
+@dataclass(frozen=True)
+class Supply(Branch):
+    """A constant voltage, V, of ``a`` against ``b``: a rail or a bias."""
+
+
+@dataclass(frozen=True)
+class Bias(Branch):
+    """A constant current, A, that flows from ``a`` through the source to ``b``."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class Transconductor:
     minus: str
     value: float
     role: str
-    classes: tuple[MismatchClass, ...] = ("transconductor",)
+    classes: Classes = ("transconductor",)
     model: OtaModel = IDEAL_OTA
 
 
@@ -78,7 +90,7 @@ class OpAmp:
     out: str
     model: OpAmpModel
     role: str
-    classes: tuple[MismatchClass, ...] = ("opamp",)
+    classes: Classes = ("opamp",)
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,7 @@ class DifferentialOpAmp:
     out_minus: str
     model: OpAmpModel
     role: str
-    classes: tuple[MismatchClass, ...] = ("opamp",)
+    classes: Classes = ("opamp",)
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ class Follower:
     minus: str
     gain: float
     role: str
-    classes: tuple[MismatchClass, ...] = ()
+    classes: Classes = ()
 
 
 @dataclass(frozen=True)
@@ -120,31 +132,7 @@ class Ammeter:
     a: str
     b: str
     role: str
-    classes: tuple[MismatchClass, ...] = ()
-
-
-@dataclass(frozen=True)
-class Supply:
-    """A constant voltage, V, of ``a`` against ``b``: a rail or a bias."""
-
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ()
-
-
-@dataclass(frozen=True)
-class Bias:
-    """A constant current, A, that flows from ``a`` through the source to ``b``."""
-
-    name: str
-    a: str
-    b: str
-    value: float
-    role: str
-    classes: tuple[MismatchClass, ...] = ()
+    classes: Classes = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +147,7 @@ class Mosfet:
     value: float
     model: EkvModel
     role: str
-    classes: tuple[MismatchClass, ...] = ("transconductor",)
+    classes: Classes = ("transconductor",)
 
 
 @dataclass(frozen=True)
@@ -172,67 +160,134 @@ class Switch:
     phase: Literal[1, 2]
     value: float
     role: str
-    classes: tuple[MismatchClass, ...] = ()
+    classes: Classes = ()
 
 
 Passive = Resistor | Capacitor | Inductor
-Component = (
-    Passive
-    | Transconductor
-    | OpAmp
-    | DifferentialOpAmp
-    | Follower
-    | Ammeter
-    | Supply
-    | Bias
-    | Mosfet
-    | Switch
-)
-LETTERS: dict[type, str] = {
-    Resistor: "R",
-    Capacitor: "C",
-    Inductor: "L",
-    Transconductor: "G",
-    OpAmp: "U",
-    DifferentialOpAmp: "U",
-    Follower: "E",
-    Ammeter: "V",
-    Supply: "V",
-    Bias: "I",
-    Mosfet: "M",
-    Switch: "S",
-}
+Amplifier = OpAmp | DifferentialOpAmp
+Component = Passive | Transconductor | Amplifier | Follower | Ammeter | Supply | Bias | Mosfet | Switch
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is true of every component of a kind, whatever its nets and values.
+
+    Attributes
+    ----------
+    name : str
+        As patterns, counts and warnings have it.
+    label : str
+        As parts lists and schematics have it.
+    letter : str
+        With which names in a circuit begin.
+    prefix : str
+        Of reference designators on a board.
+    unit : str
+        SI unit of the value; empty for a ratio, and where there is no value.
+    ends : tuple of str
+        Attributes with the nets that a component joins or senses.
+    driven : tuple of str
+        Attributes with the nets that it drives.
+    stiff : bool
+        Whether it sets the voltage of what it drives, rather than sending a current there.
+    across : (str, str)
+        The two terminals that its law is about; on one net they would make it void.
+    conducts : bool
+        Whether a direct current passes between these two.
+    value : str
+        Attribute with its value; empty where it has none.
+    signed : bool
+        Whether that may be zero or negative.
+    parameters : tuple of str
+        Numbers that mismatch may change: its value, or figures of its model.
+    """
+
+    name: str
+    label: str
+    letter: str
+    prefix: str
+    unit: str = ""
+    _: KW_ONLY
+    ends: tuple[str, ...] = ("a", "b")
+    driven: tuple[str, ...] = ()
+    stiff: bool = False
+    across: tuple[str, str] = ("a", "b")
+    conducts: bool = False
+    value: str = "value"
+    signed: bool = False
+    parameters: tuple[str, ...] = ("value",)
+
+    @cached_property
+    def terminals(self) -> tuple[str, ...]:
+        """Attributes with all nets, what is driven first: the order of a circuit's nets, and so of its unknowns."""
+        return self.driven + self.ends
+
+    @cached_property
+    def pins(self) -> tuple[str, ...]:
+        """The same, what is driven last, as boards and SPICE have it."""
+        return self.ends + self.driven
+
+
+INPUTS = ("plus", "minus")
+KINDS: dict[type, Kind] = {
+    Resistor: Kind("resistor", "resistor", "R", "R", "Ohm", conducts=True),
+    Capacitor: Kind("capacitor", "capacitor", "C", "C", "F"),
+    Inductor: Kind("inductor", "inductor", "L", "L", "H", conducts=True),
+    Transconductor: Kind(
+        "transconductor", "transconductor", "G", "U", "S", ends=INPUTS, across=INPUTS, driven=("out",)
+    ),
+    OpAmp: Kind(
+        "op-amp", "op-amp", "U", "U", ends=INPUTS, across=INPUTS, driven=("out",), stiff=True,
+        value="", parameters=("gbw", "offset"),
+    ),
+    DifferentialOpAmp: Kind(
+        "differential-op-amp", "differential op-amp", "U", "U", ends=INPUTS, across=INPUTS,
+        driven=("out_plus", "out_minus"), stiff=True, value="", parameters=("gbw", "offset"),
+    ),
+    Follower: Kind(
+        "follower", "ideal amplifier", "E", "U", ends=INPUTS, across=INPUTS, driven=("out",), stiff=True,
+        value="gain", signed=True, parameters=(),
+    ),
+    Ammeter: Kind("ammeter", "ammeter", "V", "V", conducts=True, value="", parameters=()),
+    Supply: Kind("supply", "voltage source", "V", "V", "V", conducts=True, signed=True),
+    Bias: Kind("bias", "current source", "I", "I", "A", signed=True),
+    Mosfet: Kind(
+        "mosfet", "transistor", "M", "Q",
+        ends=("drain", "gate", "source", "bulk"), across=("drain", "source"), conducts=True,
+    ),
+    Switch: Kind("switch", "switch", "S", "SW", "Ohm", conducts=True),
+}  # fmt: skip
+
+
+def kind_of(component: Component) -> Kind:
+    """Look up what is true of all components of its kind."""
+    return KINDS[type(component)]
 
 
 def terminals(component: Component) -> tuple[str, ...]:
-    """Nets that a component touches."""
-    match component:
-        case Transconductor() | OpAmp() | Follower():
-            return component.out, component.plus, component.minus
-        case DifferentialOpAmp():
-            return component.out_plus, component.out_minus, component.plus, component.minus
-        case Mosfet():
-            return component.drain, component.gate, component.source, component.bulk
-        case _:
-            return component.a, component.b
+    """Nets that a component touches, those that it drives first."""
+    return tuple(getattr(component, name) for name in KINDS[type(component)].terminals)
 
 
 def outputs(component: Component) -> tuple[str, ...]:
     """Nets whose voltage a component sets."""
-    match component:
-        case OpAmp() | Follower():
-            return (component.out,)
-        case DifferentialOpAmp():
-            return component.out_plus, component.out_minus
-        case _:
-            return ()
+    known = KINDS[type(component)]
+    return tuple(getattr(component, name) for name in known.driven) if known.stiff else ()
+
+
+def across(component: Component) -> tuple[str, str]:
+    """Nets of the two terminals that its law is about."""
+    first, second = KINDS[type(component)].across
+    return getattr(component, first), getattr(component, second)
+
+
+def parameters(component: Component) -> tuple[str, ...]:
+    """Name the numbers of a component that mismatch may change: none of an ideal amplifier."""
+    if isinstance(component, Amplifier) and component.model.ideal:
+        return ()
+    return KINDS[type(component)].parameters
 
 
 def identifier(text: str) -> str:
     """Turn a role such as ``a[2,3]`` into a name part, ``a_2_3``."""
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
-
-
-def kind_name(kind: type) -> str:
-    """Name a kind of component as people do: ``op-amp`` for ``OpAmp``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()

@@ -2,7 +2,7 @@
 
 import re
 
-from lmu_analog.circuits.components import Component, kind_name
+from lmu_analog.circuits.components import Component, kind_of
 from lmu_analog.errors import DesignError, shown
 
 LONGEST = 100  # characters of one pattern
@@ -41,6 +41,6 @@ def picks(pattern: str, component: Component) -> bool:
         case "role":
             return fits(component.role, rest)
         case "kind":
-            return fits(kind_name(type(component)), rest)
+            return fits(kind_of(component).name, rest)
         case _:
             return fits(component.name, pattern)

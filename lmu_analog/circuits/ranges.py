@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
+    KINDS,
+    Amplifier,
     Capacitor,
-    DifferentialOpAmp,
     Inductor,
     Mosfet,
-    OpAmp,
     Resistor,
     Transconductor,
-    kind_name,
+    kind_of,
     outputs,
 )
 from lmu_analog.circuits.families.registry import is_on_chip
@@ -22,19 +22,13 @@ from lmu_analog.units import write
 Valued = Resistor | Capacitor | Inductor | Transconductor | Mosfet
 # Design practice: below 1 kOhm op-amps warm up, above 1 MOhm noise, bias and leakage rule; below 10 pF
 # strays rule, above 100 nF there is no C0G. They are parts on a board: on a chip other limits hold.
-DISCRETE: dict[type[Resistor | Capacitor], tuple[str, float, float]] = {
-    Resistor: ("Ohm", 1e3, 1e6),
-    Capacitor: ("F", 10e-12, 100e-9),
+DISCRETE: dict[type[Resistor | Capacitor], tuple[float, float]] = {
+    Resistor: (1e3, 1e6),
+    Capacitor: (10e-12, 100e-9),
 }
 LEAST_LOAD = 2e3  # Ohm: the load that data sheets of op-amps specify
 LARGEST_SPREAD = 1e3
-VALUED: dict[type[Valued], str] = {
-    Resistor: "Ohm",
-    Capacitor: "F",
-    Inductor: "H",
-    Transconductor: "S",
-    Mosfet: "",
-}
+VALUED: tuple[type[Valued], ...] = (Resistor, Capacitor, Inductor, Transconductor, Mosfet)
 ROUNDING = 1e-9  # a value on the limit is inside
 SHOWN = 4  # components by name in one line
 
@@ -51,18 +45,18 @@ def warnings(circuit: Circuit) -> tuple[str, ...]:
 
 def counts(circuit: Circuit) -> dict[str, int]:
     """Count the components of every kind: ``resistor``, ``capacitor``, ``op-amp`` and so on."""
-    return dict(Counter(kind_name(type(c)) for c in circuit.components))
+    return dict(Counter(kind_of(c).name for c in circuit.components))
 
 
 def spreads(circuit: Circuit) -> dict[str, float]:
     """Give the ratio of the largest value to the smallest for every kind of component that has one."""
-    ends = {kind: _ends(circuit, kind) for kind in VALUED}
-    return {kind_name(kind): found[1].value / found[0].value for kind, found in ends.items() if found}
+    ends = {KINDS[of].name: _ends(circuit, of) for of in VALUED}
+    return {name: found[1].value / found[0].value for name, found in ends.items() if found}
 
 
-def _ends(circuit: Circuit, kind: type[Valued]) -> tuple[Valued, Valued] | None:
+def _ends(circuit: Circuit, of: type[Valued]) -> tuple[Valued, Valued] | None:
     """Give the components with the smallest and the largest value."""
-    parts = [c for c in circuit.components if isinstance(c, kind)]
+    parts = [c for c in circuit.components if isinstance(c, of)]
     by_value = sorted(parts, key=lambda part: part.value)
     return (by_value[0], by_value[-1]) if parts else None
 
@@ -70,15 +64,16 @@ def _ends(circuit: Circuit, kind: type[Valued]) -> tuple[Valued, Valued] | None:
 def _ranges(circuit: Circuit) -> Iterator[str]:
     if is_on_chip(circuit):
         return
-    for kind, (unit, low, high) in DISCRETE.items():
+    for of, (low, high) in DISCRETE.items():
+        name, unit = KINDS[of].name, KINDS[of].unit
         outside = [
             c
             for c in circuit.components
-            if isinstance(c, kind) and not low * (1 - ROUNDING) <= c.value <= high * (1 + ROUNDING)
+            if isinstance(c, of) and not low * (1 - ROUNDING) <= c.value <= high * (1 + ROUNDING)
         ]
         if outside:
             text = _listed({c.name: write(c.value, unit) for c in outside})
-            yield f"{kind_name(kind)} range: outside {write(low, unit)} to {write(high, unit)}: {text}"
+            yield f"{name} range: outside {write(low, unit)} to {write(high, unit)}: {text}"
 
 
 def _loads(circuit: Circuit) -> Iterator[str]:
@@ -87,7 +82,7 @@ def _loads(circuit: Circuit) -> Iterator[str]:
         if isinstance(c, Resistor):
             for net in (c.a, c.b):
                 conductance[net] = conductance.get(net, 0.0) + 1.0 / c.value
-    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    amplifiers = [c for c in circuit.components if isinstance(c, Amplifier)]
     loads = {c.name: 1.0 / max(conductance.get(net, 0.0) for net in outputs(c)) for c in amplifiers
              if any(net in conductance for net in outputs(c))}  # fmt: skip
     heavy = {name: write(load, "Ohm") for name, load in loads.items() if load < LEAST_LOAD * (1 - ROUNDING)}
@@ -96,13 +91,13 @@ def _loads(circuit: Circuit) -> Iterator[str]:
 
 
 def _wide_spreads(circuit: Circuit) -> Iterator[str]:
-    for kind, unit in VALUED.items():
-        if not (found := _ends(circuit, kind)):
+    for of in VALUED:
+        if not (found := _ends(circuit, of)):
             continue
         low, high = found
         if high.value / low.value > LARGEST_SPREAD * (1 + ROUNDING) and math.isfinite(high.value):
-            text = _listed({c.name: write(c.value, unit).strip() for c in found})
-            yield f"{kind_name(kind)} spread: a factor of {high.value / low.value:.3g}, above 1000: {text}"
+            text = _listed({c.name: write(c.value, KINDS[of].unit).strip() for c in found})
+            yield f"{KINDS[of].name} spread: a factor of {high.value / low.value:.3g}, above 1000: {text}"
 
 
 def _listed(values: dict[str, str]) -> str:

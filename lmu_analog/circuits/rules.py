@@ -8,33 +8,16 @@ import networkx as nx
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
-    LETTERS,
-    Ammeter,
-    Bias,
-    Capacitor,
+    Amplifier,
     Component,
-    DifferentialOpAmp,
-    Follower,
-    Inductor,
-    Mosfet,
-    OpAmp,
-    Resistor,
-    Supply,
-    Switch,
     Transconductor,
+    across,
+    kind_of,
     outputs,
     terminals,
 )
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.errors import CircuitError
-
-PINS: dict[type, tuple[str, ...]] = {
-    OpAmp: ("out", "plus", "minus"),
-    DifferentialOpAmp: ("out_plus", "out_minus", "plus", "minus"),
-    Follower: ("out", "plus", "minus"),
-    Transconductor: ("out", "plus", "minus"),
-    Mosfet: ("drain", "gate", "source", "bulk"),
-}
 
 
 def graph(circuit: Circuit) -> "nx.MultiGraph[str]":
@@ -46,13 +29,13 @@ def graph(circuit: Circuit) -> "nx.MultiGraph[str]":
     drawn.add_nodes_from([GROUND, circuit.source], kind="net")
     for component in circuit.components:
         drawn.add_nodes_from(terminals(component), kind="net")
-        match component:
-            case OpAmp() | DifferentialOpAmp() | Follower() | Transconductor() | Mosfet():
-                drawn.add_node(component.name, kind="active", component=component)
-                for pin in PINS[type(component)]:
-                    drawn.add_edge(component.name, getattr(component, pin), key=pin, pin=pin)
-            case _:
-                drawn.add_edge(component.a, component.b, key=component.name, component=component)
+        pins = kind_of(component).terminals
+        if len(pins) == 2:
+            drawn.add_edge(*terminals(component), key=component.name, component=component)
+            continue
+        drawn.add_node(component.name, kind="active", component=component)
+        for pin, net in zip(pins, terminals(component), strict=True):
+            drawn.add_edge(component.name, net, key=pin, pin=pin)
     return drawn
 
 
@@ -78,7 +61,7 @@ def check(circuit: Circuit) -> Circuit:
 def _check_names(circuit: Circuit) -> None:
     counts = Counter(c.name.lower() for c in circuit.components)
     for component in circuit.components:
-        letter = LETTERS[type(component)]
+        letter = kind_of(component).letter
         if counts[component.name.lower()] > 1:
             raise CircuitError(f"two components are named {component.name!r}; names must be unique")
         if not component.name.startswith(letter) or not component.name.replace("_", "").isalnum():
@@ -88,23 +71,19 @@ def _check_names(circuit: Circuit) -> None:
 
 
 def _check_value(component: Component) -> None:
-    match component:
-        case Ammeter():
-            return
-        case OpAmp() | DifferentialOpAmp():
-            _check_model(component)
-        case Follower():
-            if not math.isfinite(component.gain):
-                raise CircuitError(f"{component.name}: gain = {component.gain:g}; it must be finite")
-        case Supply() | Bias():
-            if not math.isfinite(component.value):
-                raise CircuitError(f"{component.name} = {component.value:g}; it must be finite")
-        case _:
-            if not (math.isfinite(component.value) and component.value > 0.0):
-                raise CircuitError(f"{component.name} = {component.value:g}; it must be positive and finite")
+    if isinstance(component, Amplifier):
+        _check_model(component)
+    known = kind_of(component)
+    if not known.value:
+        return
+    value: float = getattr(component, known.value)
+    if not (math.isfinite(value) and (known.signed or value > 0.0)):
+        named = component.name if known.value == "value" else f"{component.name}: {known.value}"
+        wanted = "finite" if known.signed else "positive and finite"
+        raise CircuitError(f"{named} = {value:g}; it must be {wanted}")
 
 
-def _check_model(component: OpAmp | DifferentialOpAmp) -> None:
+def _check_model(component: Amplifier) -> None:
     model = component.model
     for quantity in ("gain", "gbw", "slew", "rail", "output_current"):
         value = getattr(model, quantity)
@@ -137,13 +116,7 @@ def _check_ranges(name: str, model: OpAmpModel) -> None:
 
 
 def _check_shorts(component: Component) -> None:
-    match component:
-        case OpAmp() | DifferentialOpAmp() | Follower() | Transconductor():
-            first, second = component.plus, component.minus
-        case Mosfet():
-            first, second = component.drain, component.source
-        case _:
-            first, second = component.a, component.b
+    first, second = across(component)
     if first == second:
         raise CircuitError(f"{component.name} has both ends on net {first!r}")
 
@@ -181,15 +154,9 @@ def _conducting(circuit: Circuit) -> "nx.Graph[str]":
     sensed = {net for c in active for net in (c.plus, c.minus)}
     joined.add_edges_from((c.out, GROUND) for c in active if c.out in sensed)
     for component in circuit.components:
-        match component:
-            case Resistor() | Inductor() | Ammeter() | Supply() | Switch():
-                joined.add_edge(component.a, component.b)
-            case OpAmp() | DifferentialOpAmp() | Follower():
-                joined.add_edges_from((net, GROUND) for net in outputs(component))
-            case Mosfet():
-                joined.add_edge(component.drain, component.source)
-            case Capacitor() | Transconductor() | Bias():
-                pass
+        if kind_of(component).conducts:
+            joined.add_edge(*across(component))
+        joined.add_edges_from((net, GROUND) for net in outputs(component))
     return joined
 
 

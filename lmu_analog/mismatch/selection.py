@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from lmu_analog.circuits.components import Component, kind_name
+from lmu_analog.circuits.components import Component, kind_of
 from lmu_analog.circuits.patterns import fits, picks
 from lmu_analog.errors import DesignError
 
@@ -88,7 +88,7 @@ def _what_there_is(targets: Sequence[Target]) -> str:
     sorts = (
         ("class:", [t.mismatch_class for t in targets]),
         ("role:", [c.role for _, c in local]),
-        ("kind:", [kind_name(type(c)) for _, c in local]),
+        ("kind:", [kind_of(c).name for _, c in local]),
     )
     listed = [", ".join(list(dict.fromkeys(names))[:EXAMPLES])] if names else []
     listed += [

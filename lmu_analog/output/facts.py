@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,7 +12,16 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import LETTERS, DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.components import (
+    KINDS,
+    Amplifier,
+    Capacitor,
+    Component,
+    Inductor,
+    Resistor,
+    Transconductor,
+    kind_of,
+)
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.tolerance import law_text
 from lmu_analog.design import Design
@@ -27,7 +35,7 @@ from lmu_analog.storage.reasons import reasons
 from lmu_analog.theory.sensitivity import tighten
 from lmu_analog.units import write
 
-UNITS = {"R": "Ohm", "C": "F", "L": "H", "G": "S"}
+RANGED = (Resistor, Capacitor, Inductor, Transconductor)  # kinds whose values say something together
 LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "PySpice")
 
 
@@ -208,19 +216,18 @@ def circuit(of: Circuit) -> Iterator[Table]:
     columns = ("kind", "count", "smallest", "largest", "ratio", "total")
     kinds = dict.fromkeys(type(c) for c in of.components)
     yield Table("Components", columns, tuple(_range(of, kind) for kind in kinds))
-    models = dict.fromkeys(c.model for c in of.components if isinstance(c, OpAmp | DifferentialOpAmp))
+    models = dict.fromkeys(c.model for c in of.components if isinstance(c, Amplifier))
     if models:
         columns = ("op-amp", "gain", "GBW", "slew rate", "offset", "largest random offset", "output swing",
                    "output current", "inputs")  # fmt: skip
         yield Table("Operational amplifiers", columns, tuple(_opamp(model) for model in models))
 
 
-def _range(of: Circuit, kind: type) -> tuple[str, ...]:
-    parts = [c for c in of.components if type(c) is kind]
-    unit = UNITS.get(LETTERS.get(kind, ""))
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).capitalize()
+def _range(of: Circuit, component: type[Component]) -> tuple[str, ...]:
+    parts = [c for c in of.components if type(c) is component]
+    unit, name = KINDS[component].unit, KINDS[component].name.capitalize()
     values = np.array([getattr(c, "value", np.nan) for c in parts])
-    if unit is None or not np.isfinite(values).all():
+    if component not in RANGED or not np.isfinite(values).all():
         return (name, str(len(parts)), "", "", "", "")
     low, high, total = float(values.min()), float(values.max()), float(values.sum())
     ranged = (
@@ -258,9 +265,8 @@ def _ranged(low: float, high: float) -> str:
 
 def nominal_values(of: Circuit) -> dict[str, str]:
     """Write the nominal value of every component that has one, by name."""
-    letters = {c.name: LETTERS.get(type(c), "") for c in of.components}
-    units = {p.name: UNITS.get(letters[p.component]) for p in of.parameters}
-    return {p.name: quantity(p.nominal, unit) for p in of.parameters if (unit := units[p.name])}
+    units = {c.name: kind_of(c).unit for c in of.components if isinstance(c, RANGED)}
+    return {p.name: quantity(p.nominal, units[p.name]) for p in of.parameters if p.name in units}
 
 
 def provenance(design: Design, run: xr.Dataset | None, *, written: str) -> Table:

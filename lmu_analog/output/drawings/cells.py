@@ -10,7 +10,7 @@ from lmu_analog.circuits.components import (
     OpAmp,
     Resistor,
     Transconductor,
-    kind_name,
+    kind_of,
     terminals,
 )
 from lmu_analog.circuits.families.registry import drawing_of
@@ -112,8 +112,7 @@ def _plain(circuit: Circuit) -> list[list[Item]]:
     drawn, _ = rows(two_ended, net, up=True) if two_ended else ([], 0.0)
     others = [c for c in circuit.components if net in terminals(c) and c not in two_ended]
     lines = [
-        f"{caption(c).strip()}  ({kind_name(type(c))}: {', '.join(dict.fromkeys(terminals(c)))})"
-        for c in others
+        f"{caption(c).strip()}  ({kind_of(c).name}: {', '.join(dict.fromkeys(terminals(c)))})" for c in others
     ]
     shown = [
         *lines[:MOST_LINES],

@@ -16,20 +16,12 @@ from lmu_analog.circuits.components import (
     Resistor,
     Supply,
     Switch,
-    Transconductor,
+    kind_of,
     terminals,
 )
 from lmu_analog.output.drawings.sheet import Kind
 from lmu_analog.units import write
 
-UNITS: dict[type, str] = {
-    Resistor: "Ohm",
-    Capacitor: "F",
-    Inductor: "H",
-    Switch: "Ohm",
-    Bias: "A",
-    Supply: "V",
-}
 SYMBOLS: dict[type, Kind] = {
     Resistor: "resistor",
     Capacitor: "capacitor",
@@ -47,15 +39,10 @@ def short(value: float, unit: str) -> str:
 
 def value(component: Component) -> str:
     """Write the value of a component; a switch shows its phase."""
-    match component:
-        case Switch():
-            return f"φ{component.phase}"
-        case Resistor() | Capacitor() | Inductor() | Bias() | Supply():
-            return short(component.value, UNITS[type(component)])
-        case Transconductor():
-            return short(component.value, "S")
-        case _:
-            return ""
+    if isinstance(component, Switch):
+        return f"φ{component.phase}"
+    known = kind_of(component)
+    return short(getattr(component, known.value), known.unit) if known.unit else ""
 
 
 def caption(component: Component) -> str:

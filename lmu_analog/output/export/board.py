@@ -4,59 +4,15 @@ from dataclasses import dataclass
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
-    Ammeter,
-    Bias,
-    Capacitor,
     Component,
     DifferentialOpAmp,
-    Follower,
-    Inductor,
     Mosfet,
     OpAmp,
-    Resistor,
-    Supply,
     Switch,
     Transconductor,
+    kind_of,
 )
 from lmu_analog.units import write
-
-PREFIXES: dict[type, str] = {
-    Resistor: "R",
-    Capacitor: "C",
-    Inductor: "L",
-    Transconductor: "U",
-    OpAmp: "U",
-    DifferentialOpAmp: "U",
-    Follower: "U",
-    Mosfet: "Q",
-    Switch: "SW",
-    Ammeter: "V",
-    Supply: "V",
-    Bias: "I",
-}
-KINDS: dict[type, str] = {
-    Resistor: "resistor",
-    Capacitor: "capacitor",
-    Inductor: "inductor",
-    Transconductor: "transconductor",
-    OpAmp: "op-amp",
-    DifferentialOpAmp: "differential op-amp",
-    Follower: "ideal amplifier",
-    Mosfet: "transistor",
-    Switch: "switch",
-    Ammeter: "ammeter",
-    Supply: "voltage source",
-    Bias: "current source",
-}
-UNITS: dict[type, str] = {
-    Resistor: "Ohm",
-    Capacitor: "F",
-    Inductor: "H",
-    Transconductor: "S",
-    Supply: "V",
-    Bias: "A",
-    Switch: "Ohm",
-}
 
 
 @dataclass(frozen=True)
@@ -79,7 +35,7 @@ class Placed:
     @property
     def kind(self) -> str:
         """What it is, in a word."""
-        return KINDS[type(self.component)]
+        return kind_of(self.component).label
 
     @property
     def part(self) -> str:
@@ -95,18 +51,13 @@ class Placed:
     @property
     def value(self) -> float | None:
         """Its value, SI unit; none for amplifiers and ammeters."""
-        match self.component:
-            case OpAmp() | DifferentialOpAmp() | Ammeter():
-                return None
-            case Follower():
-                return self.component.gain
-            case _:
-                return self.component.value
+        known = kind_of(self.component).value
+        return getattr(self.component, known) if known else None
 
     @property
     def unit(self) -> str:
         """SI unit of the value; none for a gain or W/L."""
-        return UNITS.get(type(self.component), "")
+        return kind_of(self.component).unit
 
     @property
     def text(self) -> str:
@@ -121,7 +72,7 @@ def board(circuit: Circuit) -> tuple[Placed, ...]:
     counts: dict[str, int] = {}
     placed: list[Placed] = []
     for component in circuit.components:
-        prefix = PREFIXES[type(component)]
+        prefix = kind_of(component).prefix
         counts[prefix] = counts.get(prefix, 0) + 1
         placed.append(Placed(f"{prefix}{counts[prefix]}", component, pins(component)))
     return tuple(placed)
@@ -129,15 +80,5 @@ def board(circuit: Circuit) -> tuple[Placed, ...]:
 
 def pins(component: Component) -> tuple[tuple[str, str], ...]:
     """Name the pins of a component, each with its net."""
-    match component:
-        case OpAmp() | Follower() | Transconductor():
-            names = ("plus", "minus", "out")
-        case DifferentialOpAmp():
-            names = ("plus", "minus", "out_plus", "out_minus")
-        case Mosfet():
-            names = ("drain", "gate", "source", "bulk")
-        case Switch():
-            return ("a", component.a), ("b", component.b), ("clock", f"clk{component.phase}")
-        case _:
-            names = ("a", "b")
-    return tuple((name, str(getattr(component, name))) for name in names)
+    found = tuple((name, str(getattr(component, name))) for name in kind_of(component).pins)
+    return (*found, ("clock", f"clk{component.phase}")) if isinstance(component, Switch) else found

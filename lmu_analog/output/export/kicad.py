@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND
+from lmu_analog.circuits.components import GROUND, KINDS
 from lmu_analog.design import Design
 from lmu_analog.output.export.board import Placed
 from lmu_analog.output.export.sheet import SHAPES, Item, Label, Part, Point, Wire, junctions, sheet, size
@@ -32,6 +32,7 @@ BODIES: dict[str, tuple[Stroke, ...]] = {
                    ((0, 0), (4, 0))),
 }  # fmt: skip
 TRIANGLE: tuple[Stroke, ...] = (((-4, 4), (4, 0), (-4, -4), (-4, 4)),)
+PINS = {known.label: known.pins for known in KINDS.values()}
 TITLES = {"transconductor": "gm", "ideal amplifier": "E"}
 
 
@@ -165,21 +166,7 @@ def _library(kind: str) -> Iterator[str]:
 
 def _number(kind: str, name: str) -> int:
     """Count pins in the order in which a component names them."""
-    order = (
-        "plus",
-        "minus",
-        "out",
-        "out_plus",
-        "out_minus",
-        "drain",
-        "gate",
-        "source",
-        "bulk",
-        "a",
-        "b",
-        "clock",
-    )
-    return sorted(SHAPES[kind], key=order.index).index(name) + 1
+    return (*PINS[kind], "clock").index(name) + 1
 
 
 def _pin(number: int, name: str, at: Point) -> Iterator[str]:
