@@ -1,0 +1,277 @@
+/* The functions of elementary.py in C, for eight numbers at once: the same operations in the same order, so the same
+ * bits. A test compares them.
+ *
+ * Portable C11 with the vector extensions of GCC and Clang: no intrinsics, no C library but memcpy. Compile with
+ *     -O2 -ffp-contract=off -fno-math-errno
+ * The first of the last two forbids fused multiply-adds, which round once where NumPy rounds twice; the second makes a
+ * square root one instruction. -ffast-math and its parts are forbidden: they reorder sums.
+ */
+
+#ifndef LMU_ANALOG_ELEMENTARY_H
+#define LMU_ANALOG_ELEMENTARY_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define V_LANES 8
+
+typedef double vd __attribute__((vector_size(8 * V_LANES)));
+typedef int64_t vi __attribute__((vector_size(8 * V_LANES)));   /* also masks: 0 or -1 a lane */
+typedef uint64_t vu __attribute__((vector_size(8 * V_LANES)));
+
+/* Vectors are wider than some processors' registers, and how such arguments are passed depends on the processor; what
+ * is inlined passes none. */
+#define V_INLINE static inline __attribute__((always_inline, unused))
+
+V_INLINE vd v_all(double x)
+{
+    vd all = {x, x, x, x, x, x, x, x};
+    return all;
+}
+
+V_INLINE vd v_load(const double *from)
+{
+    vd x;
+    memcpy(&x, from, sizeof x);
+    return x;
+}
+
+V_INLINE void v_store(double *to, vd x)
+{
+    memcpy(to, &x, sizeof x);
+}
+
+V_INLINE vd v_select(vi mask, vd yes, vd no)
+{
+    return (vd)((mask & (vi)yes) | (~mask & (vi)no));
+}
+
+V_INLINE int v_any(vi mask)
+{
+    int64_t any = 0;
+    for (int i = 0; i < V_LANES; i++)
+        any |= mask[i];
+    return any != 0;
+}
+
+V_INLINE vd v_sqrt(vd x)
+{
+    vd root;
+    for (int i = 0; i < V_LANES; i++)
+        root[i] = __builtin_sqrt(x[i]);
+    return root;
+}
+
+/* Horner's rule, leading coefficient first, as _polynomial of elementary.py. */
+V_INLINE vd v_polynomial(vd x, const double *coefficients, int count)
+{
+    vd total = coefficients[0] * x + coefficients[1];
+#pragma GCC unroll 16
+    for (int i = 2; i < count; i++)
+        total = total * x + coefficients[i];
+    return total;
+}
+
+#define V_POLYNOMIAL(x, coefficients) v_polynomial(x, coefficients, (int)(sizeof(coefficients) / sizeof(double)))
+
+/* Natural logarithm of positive normal numbers. */
+V_INLINE vd v_log(vd x)
+{
+    static const double LOG[] = {1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01,
+                                 2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01,
+                                 6.666666666666735130e-01};
+    const double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
+    const uint64_t root_half = (uint64_t)0x3FE6A09E << 32, one = (uint64_t)0x3FF00000 << 32;
+    const uint64_t fraction = ((uint64_t)1 << 52) - 1;
+    /* A whole number below 2^52 in the lowest bits of 2^52: subtracting 2^52 makes it a double. */
+    const uint64_t whole = (uint64_t)0x43300000 << 32;
+    vu bits = (vu)x + (one - root_half);
+    vd k = (vd)((bits >> 52) | whole) - 4503599627370496.0 - 1023.0;
+    vd f = (vd)((bits & fraction) + root_half) - 1.0;
+    vd s = f / (2.0 + f);
+    vd z = s * s;
+    vd remainder = z * V_POLYNOMIAL(z, LOG);
+    vd square = 0.5 * f * f;
+    return k * ln2_high - ((square - (s * (square + remainder) + k * ln2_low)) - f);
+}
+
+/* e^x for x from -708 to 709; beyond, its value there. */
+V_INLINE vd v_exp(vd x)
+{
+    static const double EXP[] = {4.13813679705723846039e-08, -1.65339022054652515390e-06, 6.61375632143793436117e-05,
+                                 -2.77777777770155933842e-03, 1.66666666666666019037e-01};
+    const double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
+    const double to_whole = 6755399441055744.0; /* 1.5 2^52 */
+    x = v_select(x < -708.0, v_all(-708.0), x);
+    x = v_select(x > 709.0, v_all(709.0), x);
+    vd shifted = x * 1.44269504088896338700 + to_whole;
+    vd k = shifted - to_whole;
+    vd high = x - k * ln2_high, low = k * ln2_low;
+    vd r = high - low;
+    vd t = r * r;
+    vd c = r - t * V_POLYNOMIAL(t, EXP);
+    vd y = 1.0 - ((low - (r * c) / (2.0 - c)) - high);
+    return y * (vd)(((vu)shifted + 1023) << 52);
+}
+
+/* Quantile of the standard normal for probabilities up to exp(-2). */
+V_INLINE vd v_normal_tail(vd p)
+{
+    static const double P1[] = {4.05544892305962419923e0,  3.15251094599893866154e1,  5.71628192246421288162e1,
+                                4.40805073893200834700e1,  1.46849561928858024014e1,  2.18663306850790267539e0,
+                                -1.40256079171354495875e-1, -3.50424626827848203418e-2, -8.57456785154685413611e-4};
+    static const double Q1[] = {1.0,
+                                1.57799883256466749731e1,
+                                4.53907635128879210584e1,
+                                4.13172038254672030440e1,
+                                1.50425385692907503408e1,
+                                2.50464946208309415979e0,
+                                -1.42182922854787788574e-1,
+                                -3.80806407691578277194e-2,
+                                -9.33259480895457427372e-4};
+    static const double P2[] = {3.23774891776946035970e0, 6.91522889068984211695e0, 3.93881025292474443415e0,
+                                1.33303460815807542389e0, 2.01485389549179081538e-1, 1.23716634817820021358e-2,
+                                3.01581553508235416007e-4, 2.65806974686737550832e-6, 6.23974539184983293730e-9};
+    static const double Q2[] = {1.0,
+                                6.02427039364742014255e0,
+                                3.67983563856160859403e0,
+                                1.37702099489081330271e0,
+                                2.16236993594496635890e-1,
+                                1.34204006088543189037e-2,
+                                3.28014464682127739104e-4,
+                                2.89247864745380683936e-6,
+                                6.79019408009981274425e-9};
+    vd x = v_sqrt(-2.0 * v_log(p));
+    vd z = 1.0 / x;
+    vd correction = z * V_POLYNOMIAL(z, P1) / V_POLYNOMIAL(z, Q1);
+    vi far = x >= 8.0;
+    if (v_any(far)) /* one in 10^13 */
+        correction = v_select(far, z * V_POLYNOMIAL(z, P2) / V_POLYNOMIAL(z, Q2), correction);
+    return correction - (x - v_log(x) / x);
+}
+
+/* Inverse of the standard normal's distribution function; finite for every p. */
+V_INLINE vd v_normal_quantile(vd p)
+{
+    static const double P0[] = {-5.99633501014107895267e1, 9.80010754185999661536e1, -5.66762857469070293439e1,
+                                1.39312609387279679503e1, -1.23916583867381258016e0};
+    static const double Q0[] = {1.0,
+                                1.95448858338141759834e0,
+                                4.67627912898881538453e0,
+                                8.63602421390890590575e1,
+                                -2.25462687854119370527e2,
+                                2.00260212380060660359e2,
+                                -8.20372256168333339912e1,
+                                1.59056225126211695515e1,
+                                -1.18331621121330003142e0};
+    const double central = 0.13533528323661269; /* exp(-2) */
+    const double least = 0x1p-1022, largest = 1.0 - 0x1p-53;
+    p = v_select(p < least, v_all(least), p);
+    p = v_select(p > largest, v_all(largest), p);
+    vd y = p - 0.5;
+    vd t = y * y;
+    vd middle = (y + y * (t * V_POLYNOMIAL(t, P0) / V_POLYNOMIAL(t, Q0))) * 2.50662827463100050242;
+    vi lower = p <= central, upper = p > 1.0 - central;
+    if (!v_any(lower | upper))
+        return middle;
+    /* Where p is central, the tail of some allowed number is computed and not used. */
+    vd tail = v_normal_tail(v_select(lower, p, v_select(upper, 1.0 - p, v_all(central))));
+    return v_select(lower, tail, v_select(upper, -tail, middle));
+}
+
+/* Probability of more than z standard deviations, z from sqrt(2). */
+V_INLINE vd v_normal_beyond(vd z)
+{
+    static const double ERFC[] = {2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687e0,
+                                  4.86371970985681366614e1,   1.96520832956077098242e2,  5.26445194995477358631e2,
+                                  9.34528527171957607540e2,   1.02755188689515710272e3,  5.57535335369399327526e2};
+    static const double ERFC_BELOW[] = {1.0,
+                                        1.32281951154744992508e1,
+                                        8.67072140885989742329e1,
+                                        3.54937778887819891062e2,
+                                        9.75708501743205489753e2,
+                                        1.82390916687909736289e3,
+                                        2.24633760818710981792e3,
+                                        1.65666309194161350182e3,
+                                        5.57535340817727675546e2};
+    static const double FAR[] = {5.64189583547755073984e-1, 1.27536670759978104416e0, 5.01905042251180477414e0,
+                                 6.16021097993053585195e0,  7.40974269950448939160e0, 2.97886665372100240670e0};
+    static const double FAR_BELOW[] = {1.0,
+                                       2.26052863220117276590e0,
+                                       9.39603524938001434673e0,
+                                       1.20489539808096656605e1,
+                                       1.70814450747565897222e1,
+                                       9.60896809063285878198e0,
+                                       3.36907645100081516050e0};
+    const uint64_t upper_bits = ~(((uint64_t)1 << 27) - 1);
+    vd upper = (vd)((vu)z & upper_bits);
+    vd d = -0.5 * ((z - upper) * (z + upper));
+    vd density = v_exp(-0.5 * (upper * upper));
+    density = density + density * (d * (1.0 + d * (0.5 + d * 0.16666666666666666)));
+    vd x = z * 0.70710678118654752440;
+    vd size = 0.5 * density * V_POLYNOMIAL(x, ERFC) / V_POLYNOMIAL(x, ERFC_BELOW);
+    vi far = x >= 8.0;
+    if (v_any(far))
+        size = v_select(far, 0.5 * density * V_POLYNOMIAL(x, FAR) / V_POLYNOMIAL(x, FAR_BELOW), size);
+    return size;
+}
+
+/* Distribution function of the standard normal; beyond 37.5 standard deviations its value there. */
+V_INLINE vd v_normal_cdf(vd z)
+{
+    static const double ERF[] = {9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3,
+                                 7.00332514112805075473e3, 5.55923013010394962768e4};
+    static const double ERF_BELOW[] = {1.0,
+                                       3.35617141647503099647e1,
+                                       5.21357949780152679795e2,
+                                       4.59432382970980127987e3,
+                                       2.26290000613890934246e4,
+                                       4.92673942608635921086e4};
+    const uint64_t size_bits = ((uint64_t)1 << 63) - 1;
+    z = v_select(z < -37.5, v_all(-37.5), z);
+    z = v_select(z > 37.5, v_all(37.5), z);
+    vd x = z * 0.70710678118654752440;
+    vd t = x * x;
+    vd middle = 0.5 + 0.5 * (x * V_POLYNOMIAL(t, ERF) / V_POLYNOMIAL(t, ERF_BELOW));
+    vi lower = x <= -1.0, upper = x >= 1.0;
+    if (!v_any(lower | upper))
+        return middle;
+    vd beyond = v_normal_beyond((vd)((vu)z & size_bits));
+    return v_select(lower, beyond, v_select(upper, 1.0 - beyond, middle));
+}
+
+/* Upper 64 bits of a product of 64-bit numbers. */
+V_INLINE uint64_t high_product(uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+    return (uint64_t)(((unsigned __int128)a * b) >> 64);
+#else
+    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+    uint64_t middle = a1 * b0 + ((a0 * b0) >> 32);
+    uint64_t other = a0 * b1 + (uint32_t)middle;
+    return a1 * b1 + (middle >> 32) + (other >> 32);
+#endif
+}
+
+/* Philox 4x64 with ten rounds (Salmon et al., SC 2011, table 2): the words that NumPy's Philox with this key gives
+ * when its counter has become (counter, 0, 0, 0). NumPy counts on before it gives words: its first are those of 1. */
+static inline __attribute__((unused)) void philox(uint64_t counter, uint64_t key0, uint64_t key1, uint64_t out[4])
+{
+    uint64_t a = counter, b = 0, c = 0, d = 0;
+    for (int i = 0; i < 10; i++) {
+        uint64_t upper = high_product(0xD2E7470EE14C6C93u, a), lower = 0xD2E7470EE14C6C93u * a;
+        uint64_t other = high_product(0xCA5A826395121157u, c), below = 0xCA5A826395121157u * c;
+        a = other ^ b ^ key0;
+        b = below;
+        c = upper ^ d ^ key1;
+        d = lower;
+        key0 += 0x9E3779B97F4A7C15u;
+        key1 += 0xBB67AE8584CAA73Bu;
+    }
+    out[0] = a;
+    out[1] = b;
+    out[2] = c;
+    out[3] = d;
+}
+
+#endif
