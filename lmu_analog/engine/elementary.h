@@ -46,12 +46,24 @@ V_INLINE vd v_select(vi mask, vd yes, vd no)
     return (vd)((mask & (vi)yes) | (~mask & (vi)no));
 }
 
+/* Where a < b, for finite numbers: a difference is negative exactly then, however it is rounded. GCC would compare lane
+ * by lane where a vector is wider than a register. */
+V_INLINE vi v_below(vd a, vd b)
+{
+    return -(vi)((vu)(a - b) >> 63);
+}
+
 V_INLINE int v_any(vi mask)
 {
-    int64_t any = 0;
-    for (int i = 0; i < V_LANES; i++)
-        any |= mask[i];
-    return any != 0;
+    typedef int64_t half __attribute__((vector_size(4 * V_LANES)));
+    typedef int64_t quarter __attribute__((vector_size(2 * V_LANES)));
+    half two[2];
+    quarter four[2];
+    memcpy(two, &mask, sizeof mask);
+    two[0] |= two[1];
+    memcpy(four, two, sizeof four);
+    four[0] |= four[1];
+    return (four[0][0] | four[0][1]) != 0;
 }
 
 V_INLINE vd v_sqrt(vd x)
@@ -102,8 +114,8 @@ V_INLINE vd v_exp(vd x)
                                  -2.77777777770155933842e-03, 1.66666666666666019037e-01};
     const double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
     const double to_whole = 6755399441055744.0; /* 1.5 2^52 */
-    x = v_select(x < -708.0, v_all(-708.0), x);
-    x = v_select(x > 709.0, v_all(709.0), x);
+    x = v_select(v_below(x, v_all(-708.0)), v_all(-708.0), x);
+    x = v_select(v_below(v_all(709.0), x), v_all(709.0), x);
     vd shifted = x * 1.44269504088896338700 + to_whole;
     vd k = shifted - to_whole;
     vd high = x - k * ln2_high, low = k * ln2_low;
@@ -144,7 +156,7 @@ V_INLINE vd v_normal_tail(vd p)
     vd x = v_sqrt(-2.0 * v_log(p));
     vd z = 1.0 / x;
     vd correction = z * V_POLYNOMIAL(z, P1) / V_POLYNOMIAL(z, Q1);
-    vi far = x >= 8.0;
+    vi far = ~v_below(x, v_all(8.0));
     if (v_any(far)) /* one in 10^13 */
         correction = v_select(far, z * V_POLYNOMIAL(z, P2) / V_POLYNOMIAL(z, Q2), correction);
     return correction - (x - v_log(x) / x);
@@ -166,12 +178,12 @@ V_INLINE vd v_normal_quantile(vd p)
                                 -1.18331621121330003142e0};
     const double central = 0.13533528323661269; /* exp(-2) */
     const double least = 0x1p-1022, largest = 1.0 - 0x1p-53;
-    p = v_select(p < least, v_all(least), p);
-    p = v_select(p > largest, v_all(largest), p);
+    p = v_select(v_below(p, v_all(least)), v_all(least), p);
+    p = v_select(v_below(v_all(largest), p), v_all(largest), p);
     vd y = p - 0.5;
     vd t = y * y;
     vd middle = (y + y * (t * V_POLYNOMIAL(t, P0) / V_POLYNOMIAL(t, Q0))) * 2.50662827463100050242;
-    vi lower = p <= central, upper = p > 1.0 - central;
+    vi lower = ~v_below(v_all(central), p), upper = v_below(v_all(1.0 - central), p);
     if (!v_any(lower | upper))
         return middle;
     /* Where p is central, the tail of some allowed number is computed and not used. */
@@ -210,7 +222,7 @@ V_INLINE vd v_normal_beyond(vd z)
     density = density + density * (d * (1.0 + d * (0.5 + d * 0.16666666666666666)));
     vd x = z * 0.70710678118654752440;
     vd size = 0.5 * density * V_POLYNOMIAL(x, ERFC) / V_POLYNOMIAL(x, ERFC_BELOW);
-    vi far = x >= 8.0;
+    vi far = ~v_below(x, v_all(8.0));
     if (v_any(far))
         size = v_select(far, 0.5 * density * V_POLYNOMIAL(x, FAR) / V_POLYNOMIAL(x, FAR_BELOW), size);
     return size;
@@ -228,12 +240,12 @@ V_INLINE vd v_normal_cdf(vd z)
                                        2.26290000613890934246e4,
                                        4.92673942608635921086e4};
     const uint64_t size_bits = ((uint64_t)1 << 63) - 1;
-    z = v_select(z < -37.5, v_all(-37.5), z);
-    z = v_select(z > 37.5, v_all(37.5), z);
+    z = v_select(v_below(z, v_all(-37.5)), v_all(-37.5), z);
+    z = v_select(v_below(v_all(37.5), z), v_all(37.5), z);
     vd x = z * 0.70710678118654752440;
     vd t = x * x;
     vd middle = 0.5 + 0.5 * (x * V_POLYNOMIAL(t, ERF) / V_POLYNOMIAL(t, ERF_BELOW));
-    vi lower = x <= -1.0, upper = x >= 1.0;
+    vi lower = ~v_below(v_all(-1.0), x), upper = ~v_below(x, v_all(1.0));
     if (!v_any(lower | upper))
         return middle;
     vd beyond = v_normal_beyond((vd)((vu)z & size_bits));
