@@ -126,69 +126,55 @@ V_INLINE vd v_exp(vd x)
     return y * (vd)(((vu)shifted + 1023) << 52);
 }
 
-/* Quantile of the standard normal for probabilities up to exp(-2). */
+/* Size of the quantile of the standard normal for probabilities up to .075. */
 V_INLINE vd v_normal_tail(vd p)
 {
-    static const double P1[] = {4.05544892305962419923e0,  3.15251094599893866154e1,  5.71628192246421288162e1,
-                                4.40805073893200834700e1,  1.46849561928858024014e1,  2.18663306850790267539e0,
-                                -1.40256079171354495875e-1, -3.50424626827848203418e-2, -8.57456785154685413611e-4};
-    static const double Q1[] = {1.0,
-                                1.57799883256466749731e1,
-                                4.53907635128879210584e1,
-                                4.13172038254672030440e1,
-                                1.50425385692907503408e1,
-                                2.50464946208309415979e0,
-                                -1.42182922854787788574e-1,
-                                -3.80806407691578277194e-2,
-                                -9.33259480895457427372e-4};
-    static const double P2[] = {3.23774891776946035970e0, 6.91522889068984211695e0, 3.93881025292474443415e0,
-                                1.33303460815807542389e0, 2.01485389549179081538e-1, 1.23716634817820021358e-2,
-                                3.01581553508235416007e-4, 2.65806974686737550832e-6, 6.23974539184983293730e-9};
-    static const double Q2[] = {1.0,
-                                6.02427039364742014255e0,
-                                3.67983563856160859403e0,
-                                1.37702099489081330271e0,
-                                2.16236993594496635890e-1,
-                                1.34204006088543189037e-2,
-                                3.28014464682127739104e-4,
-                                2.89247864745380683936e-6,
-                                6.79019408009981274425e-9};
-    vd x = v_sqrt(-2.0 * v_log(p));
-    vd z = 1.0 / x;
-    vd correction = z * V_POLYNOMIAL(z, P1) / V_POLYNOMIAL(z, Q1);
-    vi far = ~v_below(x, v_all(8.0));
-    if (v_any(far)) /* one in 10^13 */
-        correction = v_select(far, z * V_POLYNOMIAL(z, P2) / V_POLYNOMIAL(z, Q2), correction);
-    return correction - (x - v_log(x) / x);
+    static const double TAIL[] = {
+        7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e0,
+        3.64784832476320460504e0, 5.76949722146069140550e0, 4.63033784615654529590e0, 1.42343711074968357734e0};
+    static const double TAIL_BELOW[] = {
+        1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1,
+        6.89767334985100004550e-1, 1.67638483018380384940e0, 2.05319162663775882187e0, 1.0};
+    static const double FAR_TAIL[] = {
+        2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3, 2.65321895265761230930e-2,
+        2.96560571828504891230e-1, 1.78482653991729133580e0, 5.46378491116411436990e0, 6.65790464350110377720e0};
+    static const double FAR_TAIL_BELOW[] = {
+        2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
+        1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0};
+    vd root = v_sqrt(-v_log(p));
+    vd x = root - 1.6;
+    vd size = V_POLYNOMIAL(x, TAIL) / V_POLYNOMIAL(x, TAIL_BELOW);
+    vi far = v_below(v_all(5.0), root);
+    if (v_any(far)) { /* one in 10^11 */
+        x = root - 5.0;
+        size = v_select(far, V_POLYNOMIAL(x, FAR_TAIL) / V_POLYNOMIAL(x, FAR_TAIL_BELOW), size);
+    }
+    return size;
 }
 
 /* Inverse of the standard normal's distribution function; finite for every p. */
 V_INLINE vd v_normal_quantile(vd p)
 {
-    static const double P0[] = {-5.99633501014107895267e1, 9.80010754185999661536e1, -5.66762857469070293439e1,
-                                1.39312609387279679503e1, -1.23916583867381258016e0};
-    static const double Q0[] = {1.0,
-                                1.95448858338141759834e0,
-                                4.67627912898881538453e0,
-                                8.63602421390890590575e1,
-                                -2.25462687854119370527e2,
-                                2.00260212380060660359e2,
-                                -8.20372256168333339912e1,
-                                1.59056225126211695515e1,
-                                -1.18331621121330003142e0};
-    const double central = 0.13533528323661269; /* exp(-2) */
+    static const double MIDDLE[] = {
+        2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
+        1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0};
+    static const double MIDDLE_BELOW[] = {
+        5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
+        5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0};
     const double least = 0x1p-1022, largest = 1.0 - 0x1p-53;
+    const uint64_t sign_bit = (uint64_t)1 << 63;
+    vd y = p - 0.5;
+    vd t = 0.180625 - y * y;
+    vd middle = y * V_POLYNOMIAL(t, MIDDLE) / V_POLYNOMIAL(t, MIDDLE_BELOW);
+    vi outer = v_below(v_all(0.425), (vd)((vu)y & ~sign_bit));
+    if (!v_any(outer))
+        return middle;
     p = v_select(v_below(p, v_all(least)), v_all(least), p);
     p = v_select(v_below(v_all(largest), p), v_all(largest), p);
-    vd y = p - 0.5;
-    vd t = y * y;
-    vd middle = (y + y * (t * V_POLYNOMIAL(t, P0) / V_POLYNOMIAL(t, Q0))) * 2.50662827463100050242;
-    vi lower = ~v_below(v_all(central), p), upper = v_below(v_all(1.0 - central), p);
-    if (!v_any(lower | upper))
-        return middle;
-    /* Where p is central, the tail of some allowed number is computed and not used. */
-    vd tail = v_normal_tail(v_select(lower, p, v_select(upper, 1.0 - p, v_all(central))));
-    return v_select(lower, tail, v_select(upper, -tail, middle));
+    /* The smaller of both probabilities; where p is central, too, whose tail is computed and not used. */
+    vd smaller = v_select(v_below(1.0 - p, p), 1.0 - p, p);
+    vd tail = (vd)((vu)v_normal_tail(smaller) | ((vu)y & sign_bit));
+    return v_select(outer, tail, middle);
 }
 
 /* Probability of more than z standard deviations, z from sqrt(2). */

@@ -14,12 +14,12 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtri
 from scipy.stats import qmc
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.design import Design
+from lmu_analog.engine.elementary import normal_quantile
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.mismatch.law import (
     Mismatch,
@@ -131,7 +131,7 @@ def draw_plan(
     else:
         points = np.concatenate([_sobol(plan.order, seed, block) for block in blocks])
     first = samples.start - size * blocks.start
-    return ndtri(points[first : first + len(samples)])
+    return normal_quantile(points[first : first + len(samples)])
 
 
 def planned_circuit(design: Design, *, seed: int, index: int, sampling: str = "random") -> Circuit:

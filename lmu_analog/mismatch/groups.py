@@ -37,7 +37,10 @@ class Shared:
     correlation: Float[np.ndarray, " g"]
 
     def mix(self, z: Float[np.ndarray, "*s z"]) -> Float[np.ndarray, "*s z"]:
-        """Let the members follow their groups; all other columns of z, (..., z), stay."""
+        """Let the members follow their groups; all other columns of z, (..., z), stay.
+
+        Element by element, without a matrix product, whose order of summation depends on the processor.
+        """
         if not len(self.members):
             return z
         mixed = z.copy()

@@ -3,6 +3,9 @@
 A draw is a function of (seed, sample, name): every component has its own Philox stream (Salmon et al.,
 SC 2011) and sample k is its k-th number. Two designs, and both engines, meet the same numbers, and any
 sample can be replayed alone.
+
+From a draw's words to the values of a sample only ``engine.elementary`` and operations that IEEE 754 fixes are used,
+element by element: the values have the same bits on every processor, however many samples are asked for at once.
 """
 
 import hashlib
@@ -13,13 +16,13 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtr, ndtri
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
+from lmu_analog.engine.elementary import exp, log1p, normal_cdf, normal_quantile
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.mismatch.groups import Shared, shared_draws
 from lmu_analog.mismatch.selection import Selection, Target, acting
@@ -28,6 +31,7 @@ from lmu_analog.units import is_whole
 HIGHEST_SEED = 2**63 - 1
 BLOCK = 4  # 64-bit words that one step of a Philox counter gives
 TRUNCATION = 3.0  # sigma, of gauss3
+BEYOND = float(normal_cdf(-TRUNCATION))  # probability of a normal to lie below -3 sigma
 EXACT = Tolerance(0.0)
 
 
@@ -135,11 +139,11 @@ def draw(circuit: Circuit, mismatch: Mismatch, *, seed: int, samples: range) -> 
     """
     seed = check_seed(seed)
     names = columns(circuit, mismatch)
-    z = np.empty((len(names), len(samples)))
-    for row, words in zip(z, _words(seed, names, samples), strict=True):
-        # 53 bits, centred: never 0 or 1, so the inverse normal is finite.
-        ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53, out=row)
-    return z.T
+    words = np.empty((len(names), len(samples)), np.uint64)
+    for row, stretch in zip(words, _words(seed, names, samples), strict=True):
+        row[:] = stretch
+    # 53 bits, centred: never 0, and where half a bit rounds up to 1, the quantile is that of 1 - 2^-53.
+    return normal_quantile(((words >> np.uint64(11)) + 0.5) * 2.0**-53).T
 
 
 def _words(seed: int, names: tuple[str, ...], samples: range) -> Iterator[np.ndarray]:
@@ -257,10 +261,10 @@ def factor(z: np.ndarray, spread: float | np.ndarray, distribution: Distribution
         case "gauss":
             return 1.0 + spread * z
         case "uniform":
-            return 1.0 + spread * (2.0 * ndtr(z) - 1.0)
+            return 1.0 + spread * (2.0 * normal_cdf(z) - 1.0)
         case "lognormal":
-            sigma = np.sqrt(np.log1p(spread**2))
-            return np.exp(sigma * z - 0.5 * sigma**2)
+            variance = log1p(spread * spread)
+            return exp(np.sqrt(variance) * z - 0.5 * variance)
 
 
 def factor_uniform(z: np.ndarray, spread: float | np.ndarray, distribution: Distribution) -> np.ndarray:
@@ -274,13 +278,12 @@ def factor_uniform(z: np.ndarray, spread: float | np.ndarray, distribution: Dist
         case "gauss3" | "uniform":
             return factor(z, spread, "uniform")
         case "gauss" | "lognormal":
-            return factor(TRUNCATION * (2.0 * ndtr(z) - 1.0), spread, distribution)
+            return factor(TRUNCATION * (2.0 * normal_cdf(z) - 1.0), spread, distribution)
 
 
 def truncated(z: np.ndarray) -> np.ndarray:
     """Map standard normals to normals truncated at +-3, through their distribution functions."""
-    tail = ndtr(-TRUNCATION)
-    return ndtri(tail + (1.0 - 2.0 * tail) * ndtr(z))
+    return normal_quantile(BEYOND + (1.0 - 2.0 * BEYOND) * normal_cdf(z))
 
 
 def _offset_spans(circuit: Circuit) -> list[float | None]:

@@ -202,9 +202,9 @@ def spreads(tolerance: Tolerance, nominal: Float[np.ndarray, " k"]) -> Float[np.
     if tolerance.edge and tolerance.area is not None:
         squares = nominal / count / tolerance.sheet if tolerance.sheet else np.ones(len(nominal))
         width = np.sqrt(tolerance.area / squares) if tolerance.width is None else tolerance.width
-        local = np.sqrt(
-            local**2 + (tolerance.edge / width) ** 2 + (tolerance.edge * width / tolerance.area) ** 2
-        )
+        across, along = tolerance.edge / width, tolerance.edge * width / tolerance.area
+        # Products, because a power is the C library's: another processor may round it otherwise.
+        local = np.sqrt(local * local + across * across + along * along)
     return local / np.sqrt(count)
 
 
