@@ -45,7 +45,7 @@ def build(design: Design) -> Circuit:
 
 def _checked(circuit: Circuit) -> Circuit:
     """Measure the SPICE models of op-amps."""
-    if not any(isinstance(c, OpAmp) and c.model.library is not None for c in circuit.components):
+    if not any(c.model.library is not None for c in circuit.only(OpAmp)):
         return circuit
     components = tuple(
         replace(c, model=with_measured(c.model)) if isinstance(c, OpAmp) else c for c in circuit.components

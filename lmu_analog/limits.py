@@ -13,7 +13,6 @@ from jaxtyping import Float
 
 from lmu_analog.circuits import ranges
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.nodal.saturation import KNEE
 from lmu_analog.circuits.nodal.stages import UNITS, Quantity, Watch, Watched, watched
 from lmu_analog.errors import LmuAnalogError
@@ -338,13 +337,13 @@ def limit_warnings(circuit: Circuit, stimulus: Stimulus, *, random: bool = False
 
 def _of_models(circuit: Circuit) -> Iterator[str]:
     """Say what is to be known of SPICE models of the user's own."""
-    models = [c.model for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    models = [c.model for c in circuit.amplifiers]
     yield from dict.fromkeys(note for m in models if m.library is not None for note in m.library.notes)
 
 
 def _assumed(circuit: Circuit) -> Iterator[str]:
     """Name op-amps whose swing is not known."""
-    models = [c.model for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    models = [c.model for c in circuit.amplifiers]
     for name in dict.fromkeys(m.name for m in models if not m.ideal and not m.swing_known):
         yield f"output swing: that of {name} is not given, and the supply stands in for it; give swing"
 

@@ -48,7 +48,7 @@ def caused(design: Design, cause: Cause, circuit: Circuit | None = None) -> Circ
 
 def before_speed(circuit: Circuit) -> Cause:
     """Give what bandwidth is turned on upon: of transconductors, whose poles need a load, finite gain."""
-    finite = (c for c in circuit.components if isinstance(c, Transconductor) and math.isfinite(c.model.gain))
+    finite = (c for c in circuit.only(Transconductor) if math.isfinite(c.model.gain))
     return "gain" if any(finite) else "values"
 
 

@@ -15,7 +15,6 @@ from lmu_analog.analysis.corner import SLOW, Look, factors, figures, local_value
 from lmu_analog.analysis.plant import circuit_plant
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.nodal.stages import output_ends
 from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
@@ -138,7 +137,7 @@ def _with_supply(found: xr.Dataset, supplies: tuple[float, ...], ends: tuple[flo
 
 def _limited(circuit: Circuit, design: Design) -> tuple[float, float, float]:
     """Give the ends of what outputs of real op-amps reach, V, and the supply."""
-    found = [output_ends(c) for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    found = [output_ends(c) for c in circuit.amplifiers]
     return (
         max((f for f, _ in found), default=-np.inf),
         min((r for _, r in found), default=np.inf),

@@ -11,7 +11,7 @@ from lmu_analog.analysis.plant import excitation
 from lmu_analog.analysis.supply import rejection
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, outputs
+from lmu_analog.circuits.components import outputs
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError, SimulationError
@@ -176,7 +176,7 @@ def _flatness(states: np.ndarray, frequency: np.ndarray) -> float:
 
 def _swing(design: Design, circuit: Circuit, frequency: np.ndarray) -> float:
     """Give the largest peak, V, that a full-scale sine has at any amplifier's output."""
-    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    amplifiers = circuit.amplifiers
     nets = [net for c in amplifiers for net in outputs(c)]
     linear = circuit.twin or circuit
     if not nets:  # swings of what the states are read from

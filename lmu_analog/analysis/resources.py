@@ -174,17 +174,17 @@ def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Reso
 
 def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
     found = []
-    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    amplifiers = circuit.amplifiers
     if amplifiers:
         found.append(Current(design.opamp_model.name, len(amplifiers), *_quiescent(design)))
         found += _delivered(design, circuit)
-    pairs = [c.value for c in circuit.components if isinstance(c, Transconductor)]
+    pairs = [c.value for c in circuit.only(Transconductor)]
     if pairs:
         # A differential pair in weak inversion has gm = I/(2 n U_T), and no pair has more for its current.
         least = 2.0 * THERMAL_SLOPE * math.fsum(pairs) / len(pairs)
         note = "least: a differential pair in weak inversion, 2 n U_T gm"
         found.append(Current("transconductor", len(pairs), least, note))
-    biases = [abs(c.value) for c in circuit.components if isinstance(c, Bias)]
+    biases = [abs(c.value) for c in circuit.only(Bias)]
     if biases:
         note = "bias sources of the circuit alone; their mirrors' copies are not counted"
         found.append(Current("bias", len(biases), math.fsum(biases) / len(biases), note))
@@ -228,12 +228,8 @@ def _areas(design: Design, circuit: Circuit) -> tuple[Area, ...]:
     if all(d.tolerance for d in known):  # parts on a board
         return ()
     found = []
-    for kind, types in (
-        ("resistor", (Resistor,)),
-        ("capacitor", (Capacitor,)),
-        ("transconductor", (Mosfet,)),
-    ):
-        values = np.array([c.value for c in circuit.components if isinstance(c, types)])
+    for kind, part in (("resistor", Resistor), ("capacitor", Capacitor), ("transconductor", Mosfet)):
+        values = np.array([c.value for c in circuit.only(part)])
         named = design.mismatch[kind].device if kind in design.mismatch else ""
         device = next((d for d in known if d.kind == kind and named in ("", d.name)), None)
         if len(values):

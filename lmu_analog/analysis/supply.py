@@ -10,7 +10,7 @@ from jaxtyping import Float
 from lmu_analog.analysis.signs import worst_signs
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Supply
+from lmu_analog.circuits.components import Supply
 from lmu_analog.circuits.nodal.supply import ripple
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
@@ -75,7 +75,7 @@ def supply_ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> tuple
         return _of_transistors(circuit, frequency)
     found = ripple(circuit, frequency)
     if found is None:
-        has = any(isinstance(c, OpAmp | DifferentialOpAmp) for c in circuit.components)
+        has = bool(circuit.amplifiers)
         return None, "its op-amps have no figure psrr" if has else "no op-amps, and no other model of it"
     rule = quadrature_for(circuit.order)
     at_window = np.einsum("qd,fdk->fqk", readout(circuit.order, rule.r), found.gain)
@@ -110,7 +110,7 @@ def rejection(design: Design, circuit: Circuit | None = None) -> Rejection:
 
 
 def _of_transistors(circuit: Circuit, frequency: np.ndarray) -> tuple[xr.Dataset | None, str]:
-    rails = [c.name for c in circuit.components if isinstance(c, Supply) and c.role == RAIL]
+    rails = [c.name for c in circuit.only(Supply) if c.role == RAIL]
     if ngspice.library_path() is None:
         return None, "found by ngspice, which is not installed"
     rule = quadrature_for(circuit.order)

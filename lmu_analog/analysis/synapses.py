@@ -19,7 +19,7 @@ def lacks_for_compensation(circuit: Circuit) -> str | None:
     """Say in a line why weights cannot make up for time constants; None if they can."""
     if circuit.family != "rc-synapse":
         return f"weights that can be set are wanted, as those of rc-synapse; {circuit.family} has none"
-    weights = [WEIGHT.fullmatch(c.role) for c in circuit.components if isinstance(c, Transconductor)]
+    weights = [WEIGHT.fullmatch(c.role) for c in circuit.only(Transconductor)]
     onto_itself = {found[1] for found in weights if found and found[1] == found[2]}
     if len(onto_itself) < circuit.order:
         return (
@@ -47,9 +47,7 @@ def compensated(circuit: Circuit, values: Float[np.ndarray, "s m"]) -> Float[np.
     """
     column = {p.name: k for k, p in enumerate(circuit.parameters)}
     changed = np.array(values, float)
-    for component in circuit.components:
-        if not isinstance(component, Transconductor):
-            continue
+    for component in circuit.only(Transconductor):
         row = component.out.removeprefix("x")
         R, C = column[f"Rtau_{row}"], column[f"Ctau_{row}"]
         stretch = values[:, R] * values[:, C] / (circuit.values[R] * circuit.values[C])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -13,11 +13,15 @@ from lmu_analog.circuits.components import (
     INPUT,
     Amplifier,
     Component,
+    DifferentialOpAmp,
     MismatchClass,
+    OpAmp,
     parameters,
     terminals,
 )
 from lmu_analog.errors import CircuitError
+
+C = TypeVar("C", bound=Component)
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,15 @@ class Circuit:
         """All nets but ground, in order of appearance."""
         names = (net for c in self.components for net in terminals(c))
         return tuple(dict.fromkeys(net for net in names if net != GROUND))
+
+    @property
+    def amplifiers(self) -> list[Amplifier]:
+        """Op-amps, of one output or two, in order."""
+        return self.only(OpAmp, DifferentialOpAmp)
+
+    def only(self, *kinds: type[C]) -> list[C]:
+        """Give the components of some kinds, in order."""
+        return [c for c in self.components if isinstance(c, kinds)]
 
 
 def width(component: Component) -> int:

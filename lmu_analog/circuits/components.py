@@ -18,7 +18,7 @@ Classes = tuple[MismatchClass, ...]
 
 
 @dataclass(frozen=True)
-class Branch:
+class TwoTerminal:
     """A component between two nets whose law has one value; ``role`` says what it is there for.
 
     ``classes`` are those of mismatch that act on the value; without any it never strays.
@@ -33,33 +33,33 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Resistor(Branch):
+class Resistor(TwoTerminal):
     """R between two nets, Ohm."""
 
     classes: Classes = ("resistor",)
 
 
 @dataclass(frozen=True)
-class Capacitor(Branch):
+class Capacitor(TwoTerminal):
     """C between two nets, F."""
 
     classes: Classes = ("capacitor",)
 
 
 @dataclass(frozen=True)
-class Inductor(Branch):
+class Inductor(TwoTerminal):
     """L between two nets, H."""
 
     classes: Classes = ("inductor",)
 
 
 @dataclass(frozen=True)
-class Supply(Branch):
+class Supply(TwoTerminal):
     """A constant voltage, V, of ``a`` against ``b``: a rail or a bias."""
 
 
 @dataclass(frozen=True)
-class Bias(Branch):
+class Bias(TwoTerminal):
     """A constant current, A, that flows from ``a`` through the source to ``b``."""
 
 

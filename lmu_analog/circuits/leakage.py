@@ -33,8 +33,7 @@ def leaky(circuit: Circuit, time_constant: float) -> Circuit:
         raise CircuitError(f"time constant of the leakage = {time_constant:g} s; it must be positive")
     leaks: list[Component] = [
         Resistor(f"Rleak_{c.name}", c.a, c.b, time_constant / c.value, f"leakage of {c.name}", ())
-        for c in circuit.components
-        if isinstance(c, Capacitor)
+        for c in circuit.only(Capacitor)
     ]
     twin = None if circuit.twin is None else leaky(circuit.twin, time_constant)
     return check(replace(circuit, components=(*circuit.components, *leaks), twin=twin))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     KINDS,
-    Amplifier,
     Capacitor,
     Inductor,
     Mosfet,
@@ -56,9 +55,8 @@ def spreads(circuit: Circuit) -> dict[str, float]:
 
 def _ends(circuit: Circuit, of: type[Valued]) -> tuple[Valued, Valued] | None:
     """Give the components with the smallest and the largest value."""
-    parts = [c for c in circuit.components if isinstance(c, of)]
-    by_value = sorted(parts, key=lambda part: part.value)
-    return (by_value[0], by_value[-1]) if parts else None
+    by_value = sorted(circuit.only(of), key=lambda part: part.value)
+    return (by_value[0], by_value[-1]) if by_value else None
 
 
 def _ranges(circuit: Circuit) -> Iterator[str]:
@@ -78,12 +76,10 @@ def _ranges(circuit: Circuit) -> Iterator[str]:
 
 def _loads(circuit: Circuit) -> Iterator[str]:
     conductance: dict[str, float] = {}
-    for c in circuit.components:
-        if isinstance(c, Resistor):
-            for net in (c.a, c.b):
-                conductance[net] = conductance.get(net, 0.0) + 1.0 / c.value
-    amplifiers = [c for c in circuit.components if isinstance(c, Amplifier)]
-    loads = {c.name: 1.0 / max(conductance.get(net, 0.0) for net in outputs(c)) for c in amplifiers
+    for c in circuit.only(Resistor):
+        for net in (c.a, c.b):
+            conductance[net] = conductance.get(net, 0.0) + 1.0 / c.value
+    loads = {c.name: 1.0 / max(conductance.get(net, 0.0) for net in outputs(c)) for c in circuit.amplifiers
              if any(net in conductance for net in outputs(c))}  # fmt: skip
     heavy = {name: write(load, "Ohm") for name, load in loads.items() if load < LEAST_LOAD * (1 - ROUNDING)}
     if heavy:

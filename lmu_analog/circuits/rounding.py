@@ -204,12 +204,7 @@ def _nodes(circuit: Circuit) -> list[list[Component]]:
     joined: dict[str, list[Component]] = {}
     for net, parts in hung.items():
         joined.setdefault(_root(root, net), []).extend(parts)
-    fixed = {
-        _root(root, net)
-        for c in circuit.components
-        if isinstance(c, Ammeter | Supply | Bias)
-        for net in terminals(c)
-    }
+    fixed = {_root(root, net) for c in circuit.only(Ammeter, Supply, Bias) for net in terminals(c)}
     mirrored: dict[tuple[str, ...], list[Component]] = {}
     for net, parts in joined.items():
         if net not in fixed:

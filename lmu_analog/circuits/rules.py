@@ -150,7 +150,7 @@ def _conducting(circuit: Circuit) -> "nx.Graph[str]":
     joined: nx.Graph[str] = nx.Graph()
     joined.add_edge(GROUND, circuit.source)
     # A transconductor's current finds its level where another one senses the net, as in a gyrator.
-    active = [c for c in circuit.components if isinstance(c, Transconductor)]
+    active = circuit.only(Transconductor)
     sensed = {net for c in active for net in (c.plus, c.minus)}
     joined.add_edges_from((c.out, GROUND) for c in active if c.out in sensed)
     for component in circuit.components:

@@ -180,7 +180,7 @@ def _parts(design: Design, circuit: Circuit) -> dict[str, Any]:
         "realization": circuit.realization,
         "opamp": design.opamp_model.name,
         "supply": design.supply,
-        "opamps": sum(isinstance(c, OpAmp) for c in circuit.components),
+        "opamps": len(circuit.only(OpAmp)),
         **{
             name: {"count": len(found), "least": min(found), "most": max(found)}
             for name, found in values.items()

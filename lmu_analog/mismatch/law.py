@@ -19,7 +19,6 @@ from jaxtyping import Float
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
 from lmu_analog.engine.elementary import exp, log1p, normal_cdf, normal_quantile
@@ -288,7 +287,7 @@ def truncated(z: np.ndarray) -> np.ndarray:
 
 def _offset_spans(circuit: Circuit) -> list[float | None]:
     """Give, for every parameter, the largest random offset if it is an offset voltage, else None."""
-    amplifiers = (c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp))
+    amplifiers = circuit.amplifiers
     models = {c.name: c.model for c in amplifiers}
     return [
         models[p.component].offset_max if p.name.endswith(".offset") else None for p in circuit.parameters

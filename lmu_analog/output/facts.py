@@ -14,7 +14,6 @@ import xarray as xr
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     KINDS,
-    Amplifier,
     Capacitor,
     Component,
     Inductor,
@@ -216,7 +215,7 @@ def circuit(of: Circuit) -> Iterator[Table]:
     columns = ("kind", "count", "smallest", "largest", "ratio", "total")
     kinds = dict.fromkeys(type(c) for c in of.components)
     yield Table("Components", columns, tuple(_range(of, kind) for kind in kinds))
-    models = dict.fromkeys(c.model for c in of.components if isinstance(c, Amplifier))
+    models = dict.fromkeys(c.model for c in of.amplifiers)
     if models:
         columns = ("op-amp", "gain", "GBW", "slew rate", "offset", "largest random offset", "output swing",
                    "output current", "inputs")  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit, Term
-from lmu_analog.circuits.components import Bias, DifferentialOpAmp, Inductor, Mosfet, OpAmp
+from lmu_analog.circuits.components import Bias, Inductor, Mosfet
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.netlist import lead, netlist
 from lmu_analog.stimulus import Recording, Stimulus, Tones
@@ -93,11 +93,8 @@ def _clocked(circuit: Circuit, clock: float, analysis: Transient) -> Transient:
 def step_seconds(circuit: Circuit) -> float:
     """Estimate how long ngspice takes for one of the steps that ``transient`` asks for, s."""
     seconds = SECONDS_A_PART * len(circuit.components)
-    for c in circuit.components:
-        if isinstance(c, OpAmp | DifferentialOpAmp) and not c.model.ideal:
-            seconds += SECONDS_AN_AMPLIFIER
-        elif isinstance(c, Mosfet):
-            seconds += SECONDS_A_TRANSISTOR
+    seconds += SECONDS_AN_AMPLIFIER * sum(not c.model.ideal for c in circuit.amplifiers)
+    seconds += SECONDS_A_TRANSISTOR * len(circuit.only(Mosfet))
     return seconds if circuit.clock is None else CLOCKED_STEPS * seconds
 
 
@@ -180,12 +177,11 @@ def deck(
 def _options(circuit: Circuit) -> str:
     if circuit.clock is not None:
         return CLOCKED_OPTIONS
-    if any(isinstance(c, Mosfet) for c in circuit.components):
-        biases = [abs(c.value) for c in circuit.components if isinstance(c, Bias) and c.value]
+    if circuit.only(Mosfet):
+        biases = [abs(c.value) for c in circuit.only(Bias) if c.value]
         tolerance = min(LOOSEST, BIAS_SHARE * min(biases)) if biases else 1e-14
         return f"{OPTIONS.replace('1e-14', repr(tolerance))} {GMIN}"
-    coils = any(isinstance(c, Inductor) for c in circuit.components)
-    return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if coils else OPTIONS
+    return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if circuit.only(Inductor) else OPTIONS
 
 
 def _long_steps(circuit: Circuit, analysis: Analysis) -> str:

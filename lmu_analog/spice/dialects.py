@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Literal, assert_never
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.devices.expressions import added_card
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source, Subcircuit, read_deck
@@ -37,7 +36,7 @@ def translate(text: str, dialect: Dialect, circuit: Circuit) -> str:
     """
     if dialect == "ngspice":
         return text
-    amplifiers = [c.model for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    amplifiers = [c.model for c in circuit.amplifiers]
     library = next((m.library.text for m in amplifiers if m.library is not None), "")
     name, write = WRITERS[dialect]
     return write(read_deck(text, library), (f"dialect = {dialect}", NOT_RUN.format(name)))

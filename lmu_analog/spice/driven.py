@@ -93,7 +93,6 @@ def _pwl(net: str, points: np.ndarray) -> str:
 def _options(circuit: Circuit) -> str:
     if circuit.clock is not None:
         return CLOCKED_OPTIONS
-    if any(isinstance(c, Mosfet) for c in circuit.components):
+    if circuit.only(Mosfet):
         return TRANSISTOR_OPTIONS
-    coils = any(isinstance(c, Inductor) for c in circuit.components)
-    return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if coils else OPTIONS
+    return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if circuit.only(Inductor) else OPTIONS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
+    Amplifier,
     Bias,
     Capacitor,
     Component,
@@ -91,7 +92,7 @@ def _place_transconductor(written: PySpiceCircuit, c: Transconductor) -> None:
 
 
 def _place_amplifier(
-    written: PySpiceCircuit, c: OpAmp | DifferentialOpAmp, known: dict[tuple[type, OpAmpModel], str]
+    written: PySpiceCircuit, c: Amplifier, known: dict[tuple[type, OpAmpModel], str]
 ) -> None:
     if c.model.library is not None:
         _place_library(written, c, c.model.library)
@@ -113,7 +114,7 @@ def _place_amplifier(
             written.X(name, known[key], c.plus, c.minus, c.out_plus, c.out_minus)
 
 
-def _place_library(written: PySpiceCircuit, c: OpAmp | DifferentialOpAmp, library: Library) -> None:
+def _place_library(written: PySpiceCircuit, c: Amplifier, library: Library) -> None:
     """Write an op-amp by the user's own model, whose text and supplies stand in the deck once."""
     if isinstance(c, DifferentialOpAmp):
         raise CircuitError(

@@ -124,7 +124,7 @@ def read_noise(circuit: Circuit, *, temperature: float = 300.0) -> Float[np.ndar
     4 k T (sum of the conductances on both bit lines)/G^2; noise of the op-amps and of their resistors, and
     the flicker of real cells, are not in it.
     """
-    resistors = [part for part in circuit.components if isinstance(part, Resistor)]
+    resistors = circuit.only(Resistor)
     total = np.zeros(circuit.order)
     for cell in resistors:
         if cell.name.startswith("Rcell"):

@@ -66,7 +66,7 @@ def transistor_level(circuit: Circuit, options: Options) -> Circuit:
         )
     attenuation = SWING * LIMIT / max(options.supply, options.amplitude)
     kept = [c for c in circuit.components if not isinstance(c, Transconductor)]
-    amplifiers = [c for c in circuit.components if isinstance(c, Transconductor)]
+    amplifiers = circuit.only(Transconductor)
     largest = max(tail_current(c.value) for c in amplifiers)
     parts: list[Component] = [
         *rails(options.supply, largest),

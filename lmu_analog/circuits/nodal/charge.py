@@ -14,6 +14,7 @@ from jaxtyping import Float
 from lmu_analog.circuits.circuit import Circuit, width
 from lmu_analog.circuits.components import (
     GROUND,
+    Amplifier,
     Capacitor,
     DifferentialOpAmp,
     Follower,
@@ -134,9 +135,7 @@ def phases(circuit: Circuit) -> tuple[Phase, Phase]:
 def _phase(circuit: Circuit, number: int) -> Phase:
     joined = nx.Graph()
     joined.add_nodes_from([GROUND, *circuit.nets])
-    joined.add_edges_from(
-        (c.a, c.b) for c in circuit.components if isinstance(c, Switch) and c.phase == number
-    )
+    joined.add_edges_from((c.a, c.b) for c in circuit.only(Switch) if c.phase == number)
     position = {net: k for k, net in enumerate(circuit.nets)}
     driven = {net for c in circuit.components for net in outputs(c)}
     source, laws, free = np.zeros(len(position)), [], []
@@ -166,7 +165,7 @@ def _capacitance(circuit: Circuit, values: np.ndarray) -> np.ndarray:
                 matrix[:, k, k] += values[:, column]
             if len(ends) == 2:
                 matrix[:, ends, ends[::-1]] -= values[:, column, None]
-        elif isinstance(c, OpAmp | DifferentialOpAmp):
+        elif isinstance(c, Amplifier):
             for k in (position[net] for net in (c.plus, c.minus) if net != GROUND):
                 matrix[:, k, k] += c.model.input_capacitance
         column += width(c)
@@ -177,10 +176,9 @@ def _drained(circuit: Circuit, duration: float) -> np.ndarray:
     """Charge, C, that the bias currents of op-amps take from every net in a time, s; (nets,)."""
     position = {net: k for k, net in enumerate(circuit.nets)}
     charge = np.zeros(len(position) + 1)
-    for c in circuit.components:
-        if isinstance(c, OpAmp | DifferentialOpAmp):
-            for net in (c.plus, c.minus):
-                charge[position.get(net, -1)] += c.model.bias * duration
+    for c in circuit.amplifiers:
+        for net in (c.plus, c.minus):
+            charge[position.get(net, -1)] += c.model.bias * duration
     return charge[:-1]
 
 
@@ -203,7 +201,7 @@ def _amplifiers(circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, np.nd
         match c:
             case OpAmp() | DifferentialOpAmp():
                 error = none if c.model.ideal else values[:, column + 1]
-                ends = (c.out,) if isinstance(c, OpAmp) else (c.out_plus, c.out_minus)
+                ends = outputs(c)
                 out = dict(zip(ends, (-1.0 / c.model.gain, 1.0 / c.model.gain), strict=False))
                 add({c.plus: 1.0, c.minus: -1.0, **out}, error)
                 if isinstance(c, DifferentialOpAmp):

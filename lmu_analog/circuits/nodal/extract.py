@@ -160,7 +160,7 @@ def _bases(independent: np.ndarray, voltages: int) -> tuple[np.ndarray, np.ndarr
 
 def _balanced(right: np.ndarray, circuit: Circuit, index: Index) -> np.ndarray:
     """Take out what ideal differential amplifiers hold at zero, the means of their outputs: nothing is stored."""
-    names = [c for c in circuit.components if isinstance(c, DifferentialOpAmp) and c.model.ideal]
+    names = [c for c in circuit.only(DifferentialOpAmp) if c.model.ideal]
     means = np.zeros((len(right), len(names)))
     for k, c in enumerate(names):
         means[[index.column[c.out_plus], index.column[c.out_minus]], k] = np.sqrt(0.5)

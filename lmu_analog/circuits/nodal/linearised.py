@@ -82,7 +82,7 @@ def linearised(circuit: Circuit) -> tuple[Circuit, tuple[Channel, ...]]:
 def operating_point(circuit: Circuit) -> dict[str, float]:
     """Find the voltages of all nets at rest, V, by damped Newton steps from ``circuit.rest``."""
     nets = [net for net in circuit.nets if net != circuit.source]
-    carriers = [c for c in circuit.components if isinstance(c, Supply | Ammeter | Follower)]
+    carriers = circuit.only(Supply, Ammeter, Follower)
     place = {net: k for k, net in enumerate(nets)} | {c.name: len(nets) + k for k, c in enumerate(carriers)}
     x, known = np.zeros(len(place)), dict(circuit.rest)
     for c in carriers:

@@ -149,11 +149,11 @@ def _sources(c: Component, index: Index, temperature: float) -> Iterator[tuple[S
 def unknown_noise(circuit: Circuit) -> tuple[str, ...]:
     """Say in lines which noise is not counted because nothing is known of it."""
     lines: list[str] = []
-    if any(isinstance(c, Mosfet) for c in circuit.components):
+    if circuit.only(Mosfet):
         lines.append("1/f noise of transistors: their model has none")
-    elif any(isinstance(c, Transconductor) and c.model.noise_corner is None for c in circuit.components):
+    elif any(c.model.noise_corner is None for c in circuit.only(Transconductor)):
         lines.append("1/f noise of transconductors: give noise_corner in [circuit] transconductor")
-    models = [c.model for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    models = [c.model for c in circuit.amplifiers]
     if circuit.clock is not None and models:
         lines.append("noise of amplifiers: only kT/C of the switches is counted")
     for name in dict.fromkeys(

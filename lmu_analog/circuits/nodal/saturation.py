@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 from lmu_analog.circuits.circuit import Circuit, width
 from lmu_analog.circuits.components import (
     GROUND,
+    Amplifier,
     DifferentialOpAmp,
     OpAmp,
     Transconductor,
@@ -33,7 +34,7 @@ from lmu_analog.circuits.nodal.stamps import Equations
 from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.errors import CircuitError
 
-_Amplifiers = list[tuple[OpAmp | DifferentialOpAmp, np.ndarray]]
+_Amplifiers = list[tuple[Amplifier, np.ndarray]]
 _Transconductors = list[tuple[Transconductor, np.ndarray]]
 FULL = 1.0 - 1e-8  # share of the width that counts as all of it: artanh stays finite
 # Share of its swing and of its slew limit up to which an op-amp is linear. Data sheets give the swing for an
@@ -135,8 +136,8 @@ def check_parts(circuit: Circuit) -> None:
             f"{circuit.family}: rails, slew limits and input ranges are known of op-amps and "
             "transconductors, not of transistors or switches; use the ngspice engine"
         )
-    for c in circuit.components:
-        if isinstance(c, OpAmp | DifferentialOpAmp) and c.model.library is not None:
+    for c in circuit.amplifiers:
+        if c.model.library is not None:
             raise CircuitError(f"{c.name}: only ngspice runs a SPICE model file; use the ngspice engine")
     amplifiers, transconductors = _found(circuit, circuit.values[None])
     if amplifiers and transconductors:
@@ -237,7 +238,7 @@ def bend(
             assert_never(law)
 
 
-def ends(c: OpAmp | DifferentialOpAmp) -> tuple[float, float]:
+def ends(c: Amplifier) -> tuple[float, float]:
     """Give lowest and highest output voltage, V, of the pole: of a differential op-amp, of its outputs' difference.
 
     As each of two outputs is half the difference, the smaller swing counts for both.

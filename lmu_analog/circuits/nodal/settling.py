@@ -7,7 +7,7 @@ from jaxtyping import Complex, Float
 from scipy import linalg
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND, Capacitor, DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.components import GROUND, Capacitor, outputs
 from lmu_analog.circuits.nodal.charge import Cycle, cycle, phases
 from lmu_analog.errors import CircuitError
 
@@ -78,12 +78,10 @@ def feedback_factors(circuit: Circuit) -> dict[str, float]:
     joined = phases(circuit)[1].laws
     groups = [{net for net, member in zip(circuit.nets, row, strict=True) if member} for row in joined]
     betas: dict[str, float] = {}
-    for amplifier in circuit.components:
-        if not isinstance(amplifier, OpAmp | DifferentialOpAmp):
-            continue
-        out = amplifier.out if isinstance(amplifier, OpAmp) else amplifier.out_plus
+    for amplifier in circuit.amplifiers:
+        out = outputs(amplifier)[0]
         group = next(g for g in groups if amplifier.minus in g)
-        around = [c for c in circuit.components if isinstance(c, Capacitor) and len({c.a, c.b} & group) == 1]
+        around = [c for c in circuit.only(Capacitor) if len({c.a, c.b} & group) == 1]
         feedback = [c.value for c in around if out in (c.a, c.b)]
         betas[amplifier.name] = sum(feedback) / sum(c.value for c in around if {c.a, c.b} != {GROUND})
     return betas
@@ -102,5 +100,5 @@ def settling_gbw(circuit: Circuit, *, bits: int = BITS) -> float:
 
 def settles(circuit: Circuit, *, bits: int = BITS) -> bool:
     """Tell whether the circuit's op-amps are fast enough for its clock, within 2^-bits."""
-    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    amplifiers = circuit.amplifiers
     return min(c.model.gbw for c in amplifiers) >= settling_gbw(circuit, bits=bits)

@@ -17,6 +17,7 @@ from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
+    Amplifier,
     Bias,
     Capacitor,
     Component,
@@ -198,7 +199,7 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
             pass
 
 
-def output_ends(c: OpAmp | DifferentialOpAmp) -> tuple[float, float]:
+def output_ends(c: Amplifier) -> tuple[float, float]:
     """Give lowest and highest voltage of one output, V; of two whose mean is held the smaller swing is both's."""
     model = c.model
     return (model.floor, model.rail) if isinstance(c, OpAmp) else (-model.swing, model.swing)
@@ -238,7 +239,7 @@ def _other(c: Resistor | Capacitor, net: str) -> str:
 
 def _offset_shifts(circuit: Circuit, index: Index) -> np.ndarray:
     """Give what the largest random offset of each op-amp does to every unknown at rest, (N, k); they add in power."""
-    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    amplifiers = circuit.amplifiers
     drawn = [c for c in amplifiers if not c.model.ideal and c.model.offset_max > 0.0]
     if not drawn:
         return np.zeros((index.size, 0))
@@ -253,8 +254,8 @@ def _sampled(circuit: Circuit) -> Watched | None:
     """Watch what outputs hold when phase 1 ends, and how far they step; currents are charge packets."""
     watches: list[Watch] = []
     probes: list[tuple[Term, ...]] = []
-    for c in circuit.components:
-        if not isinstance(c, OpAmp | DifferentialOpAmp) or c.model.ideal:
+    for c in circuit.amplifiers:
+        if c.model.ideal:
             continue
         model, nets = c.model, outputs(c)
         for net in nets:

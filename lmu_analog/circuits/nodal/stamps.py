@@ -16,6 +16,7 @@ from lmu_analog.circuits.circuit import Circuit, width
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
+    Amplifier,
     Bias,
     Capacitor,
     Component,
@@ -218,7 +219,7 @@ class _Board:
             self._put(self.F, (row + 1, output), -crossover)
         self._pins(component)
 
-    def _pins(self, component: OpAmp | DifferentialOpAmp) -> None:
+    def _pins(self, component: Amplifier) -> None:
         """Stamp bias current and capacitance of the inputs, and the resistance of the outputs."""
         model = component.model
         for net in (component.plus, component.minus):

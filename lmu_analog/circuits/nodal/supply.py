@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.nodal.noise import response_to
 from lmu_analog.circuits.nodal.unknowns import Index
@@ -42,11 +41,7 @@ def ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Ripple | Non
         Linear, in continuous time.
     frequency : (f,) array, Hz
     """
-    amplifiers = [
-        c
-        for c in circuit.components
-        if isinstance(c, OpAmp | DifferentialOpAmp) and not c.model.ideal and math.isfinite(c.model.psrr)
-    ]
+    amplifiers = [c for c in circuit.amplifiers if not c.model.ideal and math.isfinite(c.model.psrr)]
     if not amplifiers:
         return None
     index = Index(circuit)

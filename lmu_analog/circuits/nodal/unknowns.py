@@ -8,6 +8,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
+    Amplifier,
     Capacitor,
     Component,
     DifferentialOpAmp,
@@ -44,11 +45,10 @@ class Index:
 
     def __init__(self, circuit: Circuit) -> None:
         self.source = circuit.source
-        for c in circuit.components:
-            if isinstance(c, Mosfet | Switch):
-                raise CircuitError(
-                    f"{c.name} is not linear; only a circuit of linear parts has a state space"
-                )
+        if nonlinear := circuit.only(Mosfet, Switch):
+            raise CircuitError(
+                f"{nonlinear[0].name} is not linear; only a circuit of linear parts has a state space"
+            )
         self._alias = _merged_inputs(circuit)
         behind = [net for c in circuit.components if _has_resistance(c) for net in outputs(c)]
         driven = {circuit.source, *(net for c in circuit.components for net in outputs(c))} - {*behind}
@@ -86,7 +86,7 @@ class Index:
 
 
 def _has_resistance(c: Component) -> bool:
-    return isinstance(c, OpAmp | DifferentialOpAmp) and not c.model.ideal and c.model.output_resistance > 0.0
+    return isinstance(c, Amplifier) and not c.model.ideal and c.model.output_resistance > 0.0
 
 
 def _carries_current(c: Component) -> bool:
@@ -113,8 +113,8 @@ def _own_equations(c: Component) -> int:
 
 def _merged_inputs(circuit: Circuit) -> dict[str, str]:
     alias: dict[str, str] = {}
-    for c in circuit.components:
-        if isinstance(c, OpAmp | DifferentialOpAmp) and c.model.ideal:
+    for c in circuit.amplifiers:
+        if c.model.ideal:
             a, b = (alias.get(net, net) for net in (c.plus, c.minus))
             keep, drop = (b, a) if b in (GROUND, circuit.source) else (a, b)
             alias = {net: keep if root == drop else root for net, root in alias.items()}
@@ -153,7 +153,7 @@ def _incidences(c: Component, index: Index) -> list[tuple[np.ndarray, np.ndarray
             return []
 
 
-def _input_pair(c: OpAmp | DifferentialOpAmp, index: Index) -> list[tuple[np.ndarray, np.ndarray]]:
+def _input_pair(c: Amplifier, index: Index) -> list[tuple[np.ndarray, np.ndarray]]:
     inputs = (c.plus, c.minus) if c.model.input_capacitance else ()
     return [_between(index, net, GROUND) for net in inputs]
 

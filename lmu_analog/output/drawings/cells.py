@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
+    Amplifier,
     Capacitor,
     DifferentialOpAmp,
     Mosfet,
@@ -57,7 +58,7 @@ def _titled(title: str, items: list[Item]) -> list[Item]:
 
 def _stages(circuit: Circuit) -> list[list[Item]]:
     """Draw an integrator with as many kinds of inputs as there are, then a summer and an inverter where used."""
-    amplifiers = [c for c in circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    amplifiers = circuit.amplifiers
     groups: list[list[Item]] = []
     for kind in ("integrator", "summer", "inverter"):
         ours = [c for c in amplifiers if c.role.startswith(kind)]
@@ -68,13 +69,13 @@ def _stages(circuit: Circuit) -> list[list[Item]]:
     return groups
 
 
-def _inputs(circuit: Circuit, amplifier: OpAmp | DifferentialOpAmp) -> list[object]:
+def _inputs(circuit: Circuit, amplifier: Amplifier) -> list[object]:
     own = {p.name for p in beside(circuit, amplifier.minus) if p.name.startswith("Cint")}
     return [p for p in beside(circuit, amplifier.minus) if p.name not in own]
 
 
 def _switched(circuit: Circuit) -> list[list[Item]]:
-    amplifiers = [c for c in circuit.components if isinstance(c, DifferentialOpAmp)]
+    amplifiers = circuit.only(DifferentialOpAmp)
     shown = max(amplifiers, key=lambda c: len({type(p) for p in _inputs(circuit, c)}))
     i = shown.role.split()[1]
     groups = [_titled(f"integrator {i} ({len(amplifiers)} in all)", stage(circuit, shown))]
@@ -90,10 +91,10 @@ def _switched(circuit: Circuit) -> list[list[Item]]:
 
 def _columns(circuit: Circuit) -> list[list[Item]]:
     """Draw the three op-amps behind the bit lines of state 0."""
-    named = {c.name: c for c in circuit.components if isinstance(c, OpAmp)}
+    named = {c.name: c for c in circuit.only(OpAmp)}
     titles = {"Uneg_0": "bit line n: negative weights", "Udif_0": "bit line p", "Uint_0": "filter"}
     groups = [_titled(title, stage(circuit, named[name])) for name, title in titles.items()]
-    wires = [c for c in circuit.components if isinstance(c, Resistor) and c.name.startswith("Rbit_0")]
+    wires = [c for c in circuit.only(Resistor) if c.name.startswith("Rbit_0")]
     for wire in wires:
         groups.append(_titled(f"its cells, behind {wire.name}", _cells(circuit, wire.a)))
     return groups
@@ -126,8 +127,8 @@ def _plain(circuit: Circuit) -> list[list[Item]]:
 def _nodes(circuit: Circuit, title: str) -> tuple[str, list[list[Item]]]:
     """Draw a state's net, an algebraic net if there is one, and an OTA if they are transistors."""
     plain = circuit.twin or circuit
-    stores = {c.a for c in plain.components if isinstance(c, Capacitor)}
-    driven = [c.out for c in plain.components if isinstance(c, Transconductor)]
+    stores = {c.a for c in plain.only(Capacitor)}
+    driven = [c.out for c in plain.only(Transconductor)]
     states = [net for net in dict.fromkeys(driven) if net in stores]
     sums = [net for net in dict.fromkeys(driven) if net not in stores]
     groups = [_titled(f"state {states[-1]} ({len(states)} in all)", node(plain, states[-1]))]
@@ -135,15 +136,15 @@ def _nodes(circuit: Circuit, title: str) -> tuple[str, list[list[Item]]]:
         groups.append(_titled(f"sum {sums[0]} ({len(sums)} in all)", node(plain, sums[0])))
     if circuit.twin is not None:
         out = states[-1]
-        tail = next(c.name for c in circuit.components if isinstance(c, Mosfet) and c.drain == out)[:-2]
-        count = sum(isinstance(c, Transconductor) for c in plain.components)
+        tail = next(c.name for c in circuit.only(Mosfet) if c.drain == out)[:-2]
+        count = len(plain.only(Transconductor))
         groups.insert(0, _titled(f"OTA {tail}, one of {count}", ota(circuit, tail)))
         return "One OTA, and how they are joined", groups
     return title, groups
 
 
 def _filter(circuit: Circuit) -> list[list[Item]]:
-    mirrors = [c for c in circuit.components if isinstance(c, Mosfet) and c.name.startswith("Mw_0_")]
+    mirrors = [c for c in circuit.only(Mosfet) if c.name.startswith("Mw_0_")]
     supply = next(c for c in circuit.components if c.name == "Vdd")
     listed = [
         f"{m.name}: {'−' if m.model.kind == 'n' else '+'} state {m.name.split('_')[2]}" for m in mirrors

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
+from lmu_analog.circuits.components import Amplifier
 from lmu_analog.circuits.devices.models import IDEAL
 from lmu_analog.circuits.nodal.flow import signal_flow
 from lmu_analog.output.drawings.sheet import Arc, Area, Item, Label, Sheet
@@ -35,9 +35,7 @@ def flow_sheet(circuit: Circuit) -> Sheet:
 
 def _ideal(circuit: Circuit) -> Circuit:
     """Take fast poles of real op-amps out of the picture."""
-    parts = [
-        replace(c, model=IDEAL) if isinstance(c, OpAmp | DifferentialOpAmp) else c for c in circuit.components
-    ]
+    parts = [replace(c, model=IDEAL) if isinstance(c, Amplifier) else c for c in circuit.components]
     return replace(circuit, components=tuple(parts))
 
 

@@ -25,9 +25,9 @@ def ladder(circuit: Circuit) -> list[Item]:
 
     Behind a gyrator there is a capacitor in place of a coil: it is drawn beside the ladder's coil symbol.
     """
-    parts = [c for c in circuit.components if isinstance(c, Resistor | Capacitor | Inductor)]
+    parts = circuit.only(Resistor, Capacitor, Inductor)
     parts = [*(c for c in parts if not c.name.startswith(("Cl_", "Rleak_"))), *_coils(circuit)]
-    behind = {c.a: c.b for c in circuit.components if isinstance(c, Ammeter)}
+    behind = {c.a: c.b for c in circuit.only(Ammeter)}
     items: list[Item] = [Label((-0.2, 0.0), circuit.source, align="right", bold=True)]
     net: str | None = circuit.source
     x = y = 0.0
@@ -51,8 +51,8 @@ def ladder(circuit: Circuit) -> list[Item]:
 
 def _coils(circuit: Circuit) -> list[Inductor]:
     """Give the coils that gyrators stand for: L = C/g^2 between the input nets."""
-    stores = {c.a: c for c in circuit.components if isinstance(c, Capacitor) and c.name.startswith("Cl_")}
-    gyrators = [c for c in circuit.components if isinstance(c, Transconductor) and c.out in stores]
+    stores = {c.a: c for c in circuit.only(Capacitor) if c.name.startswith("Cl_")}
+    gyrators = [c for c in circuit.only(Transconductor) if c.out in stores]
     return [
         Inductor(f"L_{c.name.split('_')[1]}", c.plus, c.minus, stores[c.out].value / c.value**2, c.role)
         for c in gyrators
@@ -60,8 +60,8 @@ def _coils(circuit: Circuit) -> list[Inductor]:
 
 
 def _notes(circuit: Circuit, y: float) -> list[Item]:
-    stores = [c for c in circuit.components if isinstance(c, Capacitor) and c.name.startswith("Cl_")]
-    pairs = [c for c in circuit.components if isinstance(c, Transconductor)]
+    stores = [c for c in circuit.only(Capacitor) if c.name.startswith("Cl_")]
+    pairs = circuit.only(Transconductor)
     if not stores:
         return []
     said = (

@@ -11,6 +11,7 @@ import numpy as np
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
+    Amplifier,
     Capacitor,
     Component,
     DifferentialOpAmp,
@@ -124,15 +125,15 @@ def _amplifiers(circuit: Circuit) -> Network:
                 into[c.minus] = (name, -1)
             case _:
                 continue
-    for c in circuit.components:
-        if isinstance(c, OpAmp) and c.role.startswith("inverter"):
+    for c in circuit.only(OpAmp):
+        if c.role.startswith("inverter"):
             whole = c.role.split()[1]
             signals[c.out] = (whole, -1)
     signals, into = _through_switches(circuit, signals, into)
     return Network(circuit.source, tuple(blocks), _in_parallel(_links(circuit, signals, into)))
 
 
-def _kind(c: OpAmp | DifferentialOpAmp) -> Literal["integrator", "sum"]:
+def _kind(c: Amplifier) -> Literal["integrator", "sum"]:
     return "sum" if c.role.startswith("summer") else "integrator"
 
 
@@ -152,18 +153,18 @@ def _through_switches(
 
     A charge that passes through both plates arrives uninverted.
     """
-    for c in circuit.components:
-        if isinstance(c, Switch) and c.phase == 1 and c.b in signals:
+    for c in circuit.only(Switch):
+        if c.phase == 1 and c.b in signals:
             signals = {**signals, c.a: signals[c.b]}
-        if isinstance(c, Switch) and c.phase == 2 and c.b in into:
+        if c.phase == 2 and c.b in into:
             name, sign = into[c.b]
             into = {**into, c.a: (name, -sign)}
     return signals, into
 
 
 def _links(circuit: Circuit, signals: dict[str, Signal], into: dict[str, Signal]) -> Iterator[Link]:
-    for c in circuit.components:
-        if not isinstance(c, Resistor | Capacitor) or _own(c):
+    for c in circuit.only(Resistor, Capacitor):
+        if _own(c):
             continue
         for near, far in ((c.b, c.a), (c.a, c.b)):
             if near in into and far in signals:
@@ -175,7 +176,7 @@ def _links(circuit: Circuit, signals: dict[str, Signal], into: dict[str, Signal]
 
 def _transconductors(circuit: Circuit) -> Network:
     """Blocks are nets that transconductors drive; one that a net drives itself with is its load."""
-    driven = [c for c in circuit.components if isinstance(c, Transconductor)]
+    driven = circuit.only(Transconductor)
     signals = {circuit.source, *(c.out for c in driven)}  # others are biases
     links: list[Link] = []
     blocks: list[Block] = []
@@ -200,13 +201,9 @@ def _transconductors(circuit: Circuit) -> Network:
 
 def _crossbar(circuit: Circuit) -> Network:
     """Take a pair of cells as a weight: +1 where p is on, -1 where n is, none where both are off."""
-    cells = [c for c in circuit.components if isinstance(c, Resistor) and c.name.startswith("Rcell")]
+    cells = [c for c in circuit.only(Resistor) if c.name.startswith("Rcell")]
     on = min(c.value for c in cells)
-    blocks = tuple(
-        Block(c.b, "filter", value(c))
-        for c in circuit.components
-        if isinstance(c, Capacitor) and "tau" in c.role
-    )
+    blocks = tuple(Block(c.b, "filter", value(c)) for c in circuit.only(Capacitor) if "tau" in c.role)
     links: list[Link] = []
     for c in cells:
         _, i, j, bit = c.name.split("_")

@@ -36,7 +36,7 @@ def transconductor(part: Transconductor, *, y: float) -> list[Item]:
 
 def node(circuit: Circuit, net: str) -> list[Item]:
     """Draw a net with the transconductors that drive it and the parts between it and ground."""
-    sources = [c for c in circuit.components if isinstance(c, Transconductor) and c.out == net]
+    sources = [c for c in circuit.only(Transconductor) if c.out == net]
     shown = _some(sources)
     items: list[Item] = []
     for k, part in enumerate(shown):

@@ -75,5 +75,5 @@ def between(part: Passive | Switch, near: str) -> str:
 
 def beside(circuit: Circuit, net: str) -> list[Passive | Switch]:
     """Give the two-terminal parts at a net, those that only leak left out."""
-    parts = (c for c in circuit.components if isinstance(c, Resistor | Capacitor | Inductor | Switch))
+    parts = circuit.only(Resistor, Capacitor, Inductor, Switch)
     return [c for c in parts if net in (c.a, c.b) and net != GROUND and not c.name.startswith("Rleak_")]

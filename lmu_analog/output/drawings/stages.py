@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
+    Amplifier,
     Capacitor,
-    DifferentialOpAmp,
     Inductor,
     OpAmp,
     Resistor,
     Switch,
+    outputs,
 )
 from lmu_analog.output.drawings.parts import SYMBOLS, beside, between, caption
 from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, moved
@@ -70,9 +71,10 @@ def row(part: TwoEnded, near: str, *, y: float) -> list[Item]:
     return [*items, Label((start + 0.8, y), net, align="right", bold=True)]
 
 
-def stage(circuit: Circuit, amplifier: OpAmp | DifferentialOpAmp) -> list[Item]:
+def stage(circuit: Circuit, amplifier: Amplifier) -> list[Item]:
     """Draw an op-amp with all that hangs on its inputs."""
-    out_top, out_bottom = _outputs(amplifier)
+    # The nets that feed back to the inverting and to the other input; none, "", for one output.
+    out_top, out_bottom = (*outputs(amplifier), "")[:2]
     sides = (
         (amplifier.minus, out_top, 0.0, True),
         (amplifier.plus, out_bottom, -INPUTS, False),
@@ -88,15 +90,6 @@ def stage(circuit: Circuit, amplifier: OpAmp | DifferentialOpAmp) -> list[Item]:
         if any(out_top in (p.a, p.b) for p in beside(circuit, amplifier.minus)):
             items.append(Symbol("dot", (WIDE + 1.2, tip), (WIDE + 1.2, tip)))
     return items
-
-
-def _outputs(amplifier: OpAmp | DifferentialOpAmp) -> tuple[str, str]:
-    """Give the nets that feed back to the inverting and to the other input; none, "", for one output."""
-    match amplifier:
-        case OpAmp():
-            return amplifier.out, ""
-        case DifferentialOpAmp():
-            return amplifier.out_plus, amplifier.out_minus
 
 
 def _side(circuit: Circuit, nets: tuple[str, str], *, y: float, up: bool) -> list[Item]:

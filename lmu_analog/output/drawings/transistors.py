@@ -26,7 +26,7 @@ def fet(part: Mosfet, at: tuple[float, float], *, gate: str) -> list[Item]:
 
 def ota(circuit: Circuit, name: str) -> list[Item]:
     """Draw the OTA whose tail is called ``name``."""
-    parts = {c.name: c for c in circuit.components if isinstance(c, Mosfet)}
+    parts = {c.name: c for c in circuit.only(Mosfet)}
     tail, plus, minus, diode, mirror = (parts[f"{name}{s}"] for s in ("", "_p", "_n", "_d", "_m"))
     left, right, middle = 0.0, 5.6, 2.8
     items: list[Item] = [
@@ -61,7 +61,7 @@ def ota(circuit: Circuit, name: str) -> list[Item]:
 def dpi(circuit: Circuit, i: int) -> list[Item]:
     """Draw filter ``i`` of a DPI circuit: input mirror, pair, capacitor, leak and output."""
     parts: dict[str, Component] = {c.name: c for c in circuit.components}
-    devices = {c.name: c for c in circuit.components if isinstance(c, Mosfet)}
+    devices = {c.name: c for c in circuit.only(Mosfet)}
 
     def transistor(name: str, at: tuple[float, float], gate: str) -> list[Item]:
         return fet(devices[f"M{name}_{i}"], at, gate=gate)

@@ -8,7 +8,6 @@ from typing import Literal
 
 import xarray as xr
 
-from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.ensembles.expected import Expected
 from lmu_analog.ensembles.judgement import judge, verdict_of
@@ -114,7 +113,7 @@ def title(subject: Subject) -> str:
 def about(subject: Subject) -> str:
     """Describe the design in a sentence."""
     design = subject.design
-    parts = [c.model.name for c in subject.circuit.components if isinstance(c, OpAmp | DifferentialOpAmp)]
+    parts = [c.model.name for c in subject.circuit.amplifiers]
     active = f" and {parts[0]} op-amps" if parts else ""
     return (
         f"It keeps the last {quantity(design.theta, 's')} of a signal of up to "
