@@ -10,6 +10,7 @@ import pytest
 from lmu_analog import cli
 from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.experiments import frame
+from lmu_analog.option import option
 from lmu_analog.version import __version__
 
 STORED = sorted(path.stem for path in frame.STORED.glob("*.json"))
@@ -20,10 +21,10 @@ PROVENANCE = {"command", "seed", "seconds", "date", "version", "machine", "resul
 class Options:
     """Of an experiment that adds."""
 
-    first: int = frame.option(1, "A number.")
-    others: tuple[int, ...] = frame.option((2, 3), "More of them.")
-    twice: bool = frame.option(False, "Count all twice.")
-    seed: int = frame.option(0, "Without effect.")
+    first: int = option(1, "A number.")
+    others: tuple[int, ...] = option((2, 3), "More of them.")
+    twice: bool = option(False, "Count all twice.")
+    seed: int = option(0, "Without effect.")
 
 
 def run(options: Options, progress: frame.Progress) -> dict:

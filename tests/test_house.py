@@ -19,6 +19,7 @@ PACKAGE = ROOT / "lmu_analog"
 FLOORS = {
     "errors": 1,
     "version": 1,
+    "option": 1,
     "memory": 2,
     "units": 2,
     "files_in": 2,
@@ -41,7 +42,6 @@ FLOORS = {
     "ensembles": 8,
     "analysis": 9,
     "networks": 10,
-    "codesign": 10,
     "output": 11,
     "experiments": 12,
     "cli": 13,

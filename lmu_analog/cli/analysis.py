@@ -1,131 +1,172 @@
-"""Commands about a built circuit: what calibration wins back, corners, what it takes."""
+"""Commands about errors of a circuit: their causes, what wins them back, what the circuit takes, what a bench says.
 
-from enum import StrEnum
+Heavy modules load inside the commands.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
-import typer
-
-from lmu_analog.cli.options import AsJson, DesignFile, Only, Seed, Without, keep, load
-
-Figure = Annotated[Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the result.")]
-
-
-class Calibration(StrEnum):
-    """Ways to calibrate."""
-
-    readout = "readout"
-    ensemble = "ensemble"
-    theta = "theta"
-    trim = "trim"
-    exact_k = "exact-k"
-    dac = "dac"
-    tau = "tau"
-    all = "all"
+from lmu_analog.cli.options import (
+    InputDesign,
+    Json,
+    Plot,
+    Sample,
+    Sampling,
+    Seed,
+    Selection,
+    check_plot,
+    draw,
+    keep,
+    load,
+    show,
+)
+from lmu_analog.option import option
+from lmu_analog.output.progress import progress
 
 
-def calibrate(
-    design: DesignFile,
-    *,
-    samples: Annotated[int, typer.Option("-n", "--samples", help="Number of circuits.")] = 200,
-    seed: Seed = 0,
-    method: Annotated[
-        Calibration, typer.Option(help="One method, or all that the circuit has.")
-    ] = Calibration.all,
-    elements: Annotated[
-        int | None, typer.Option(metavar="K", help="Elements of trim and exact-k; as many as the order.")
-    ] = None,
-    bits: Annotated[int, typer.Option(help="Of the converter on every element (dac).")] = 4,
-    trim_bits: Annotated[
-        int | None, typer.Option(metavar="B", help="Of the converters of trim; continuous unless given.")
-    ] = None,
-    plot: Figure = None,
-    only: Only = None,
-    without: Without = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Sensitivity(Selection, Json):
+    plot: Path | None = option(None, "Draw the 20 largest.", "FILE.svg")
+
+
+def sensitivity(options: _Sensitivity) -> None:
+    """Say which elements matter, and what mismatch will cost: first-order theory, no samples."""
+    from lmu_analog.output import theory
+
+    show(options, theory.sensitivity(load(options), plot=options.plot), theory.sensitivity_text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Noise(InputDesign, Plot, Json):
+    plot: Path | None = option(None, "Draw it over the window.", "FILE.svg")
+
+
+def noise(options: _Noise) -> None:
+    """Find the noise at the window, and who makes it."""
+    from lmu_analog.analysis import noise as analysis
+    from lmu_analog.output import noise as shown
+
+    check_plot(options)
+    design = load(options)
+    found = analysis.noise(design)
+    draw(options, lambda ax: shown.plot_noise(found, ax), height=4.0)
+    show(options, shown.as_json(found, design), shown.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Budget(InputDesign, Seed, Plot, Json):
+    samples: int = option(100, "Circuits of the ensemble.", short="-n", least=1)
+    plot: Path | None = option(None, "Draw it over the window.", "FILE.svg")
+
+
+def budget(options: _Budget) -> None:
+    """Split the window error by its causes, with the circuit's figures of merit."""
+    from lmu_analog.output import budget as shown
+
+    check_plot(options)
+    with progress("error budget"):
+        content, found = shown.budget_of(load(options), samples=options.samples, seed=options.seed)
+    draw(options, lambda ax: shown.plot_budget(found, ax), height=4.4)
+    show(options, content, shown.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Calibrate(Seed, Plot, Selection, Json):
+    samples: int = option(200, "Number of circuits.", short="-n")
+    method: Literal["readout", "ensemble", "theta", "trim", "exact-k", "dac", "tau", "all"] = option(
+        "all", "One method, or all that the circuit has."
+    )
+    elements: int | None = option(None, "Elements of trim and exact-k; as many as the order.", "K")
+    bits: int = option(4, "Of the converter on every element (dac).")
+    trim_bits: int | None = option(None, "Of the converters of trim; continuous unless given.", "B")
+
+
+def calibrate(options: _Calibrate) -> None:
     """Say what calibration wins back: readouts, trims and converters, judged on another input."""
     from lmu_analog.analysis import calibration
     from lmu_analog.analysis.recipes import Settings
     from lmu_analog.output import calibration as shown
-    from lmu_analog.output import files, layout, summary
-    from lmu_analog.output.progress import progress
 
-    keep(design, plot)
-    files.check_figure(plot)
-    loaded = load(design, only, without)
-    methods = None if method is Calibration.all else (method.value,)
-    settings = Settings(elements, bits, trim_bits)
+    check_plot(options)
+    design, samples, seed = load(options), options.samples, options.seed
+    methods = None if options.method == "all" else (options.method,)
+    settings = Settings(options.elements, options.bits, options.trim_bits)
     with progress("calibrating"):
-        found = calibration.calibrate(loaded, samples, seed, methods=methods, settings=settings)
-        even = shown.uniform_beside(loaded, samples, seed, methods=methods, settings=settings)
-    if plot is not None:
-        layout.save_figure(lambda ax: shown.plot_calibration(found, ax), plot, height=5.0)
-    content = shown.content(found, loaded.nrmse, even)
-    typer.echo(summary.dumps(content) if as_json else shown.text(content))
+        found = calibration.calibrate(design, samples, seed, methods=methods, settings=settings)
+        even = shown.uniform_beside(design, samples, seed, methods=methods, settings=settings)
+    draw(options, lambda ax: shown.plot_calibration(found, ax), height=5.0)
+    show(options, shown.content(found, design.nrmse, even), shown.text)
 
 
-def corners(
-    design: DesignFile,
-    *,
-    temperatures: Annotated[
-        list[str] | None,
-        typer.Option("--temperature", metavar="TEXT", help="-40 C, 27 C and 85 C unless given."),
-    ] = None,
-    supplies: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--supply", metavar="TEXT", help="Of the nominal one; 90 %, 100 % and 110 % unless given."
-        ),
-    ] = None,
-    samples: Annotated[
-        int, typer.Option("-n", "--samples", help="Mismatched circuits in every corner; 0 for none.")
-    ] = 50,
-    seed: Seed = 0,
-    plot: Figure = None,
-    only: Only = None,
-    without: Without = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Corners(Seed, Plot, Selection, Json):
+    temperature: list[str] | None = option(None, "-40 C, 27 C and 85 C unless given.", "TEXT")
+    supply: list[str] | None = option(None, "Of the nominal one; 90 %, 100 % and 110 % unless given.", "TEXT")
+    samples: int = option(50, "Mismatched circuits in every corner; 0 for none.", short="-n")
+
+
+def corners(options: _Corners) -> None:
     """Look at all corners of process, temperature and supply, each alone and crossed."""
     from lmu_analog.analysis import corners as analysis
     from lmu_analog.design_keys import labelled
     from lmu_analog.output import corners as shown
-    from lmu_analog.output import files, layout, summary
-    from lmu_analog.output.progress import progress
     from lmu_analog.units import fraction, temperature
 
-    keep(design, plot)
-    files.check_figure(plot)
-    usual = analysis.Axes(samples=samples)
+    check_plot(options)
+    usual = analysis.Axes(samples=options.samples)
     axes = analysis.Axes(
-        tuple(labelled("--temperature", temperature, t) for t in temperatures or ()) or usual.temperatures,
-        tuple(labelled("--supply", fraction, s) for s in supplies or ()) or usual.supplies,
-        samples,
+        tuple(labelled("--temperature", temperature, t) for t in options.temperature or ())
+        or usual.temperatures,
+        tuple(labelled("--supply", fraction, s) for s in options.supply or ()) or usual.supplies,
+        options.samples,
     )
     with progress("corners"):
-        found = analysis.corners(load(design, only, without), seed, axes=axes)
-    if plot is not None:
-        layout.save_figure(lambda ax: shown.plot_corners(found, ax), plot, height=5.0)
-    content = shown.content(found)
-    typer.echo(summary.dumps(content) if as_json else shown.text(content))
+        found = analysis.corners(load(options), options.seed, axes=axes)
+    draw(options, lambda ax: shown.plot_corners(found, ax), height=5.0)
+    show(options, shown.content(found), shown.text)
 
 
-def resources(
-    design: DesignFile,
-    *,
-    prices: Annotated[
-        Path | None, typer.Option(metavar="FILE.csv", help="Rows of part,price or part,price,amplifiers.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Resources(InputDesign, Json):
+    prices: Path | None = option(None, "Rows of part,price or part,price,amplifiers.", "FILE.csv")
+
+
+def resources(options: _Resources) -> None:
     """Say what the circuit takes: supply current, power, energy per window, chip area, money for parts."""
     from lmu_analog.analysis import resources as analysis
     from lmu_analog.circuits.devices.prices import read_prices
-    from lmu_analog.design import Design
     from lmu_analog.output import resources as shown
-    from lmu_analog.output import summary
 
-    given = None if prices is None else read_prices(prices)
-    found = analysis.resources(Design.load(design), given)
-    typer.echo(summary.dumps(shown.content(found)) if as_json else shown.text(found))
+    prices = None if options.prices is None else read_prices(options.prices)
+    found = analysis.resources(load(options), prices)
+    show(options, shown.content(found), lambda _: shown.text(found))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Analyze(InputDesign, Sample, Seed, Sampling, Plot, Json):
+    measured: Path = option(..., "time, input, and states, nets or taps such as r=0.5.", "FILE.csv")
+    column: str | None = option(None, "Column of the table, where it has several channels.", "NAME")
+    run: Path | None = option(None, "Ensemble to take its place in.", "RUN.zarr")
+    skip: str | None = option(None, "Left out at the start, for example '5 ms'.", "TIME")
+
+
+def analyze(options: _Analyze) -> None:
+    """Score a bench recording: the same metrics, and fitted theta, gain and offset."""
+    from lmu_analog.design_keys import labelled
+    from lmu_analog.output.bench import bench, bench_text
+    from lmu_analog.units import parse
+
+    keep(options, options.plot)
+    content = bench(
+        load(options),
+        options.measured,
+        column=options.column,
+        run=options.run,
+        sample=options.sample,
+        seed=options.seed,
+        sampling=options.sampling,
+        skip=None if options.skip is None else labelled("--skip", parse, options.skip, "s"),
+        plot=options.plot,
+    )
+    show(options, content, bench_text)

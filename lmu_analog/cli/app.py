@@ -7,41 +7,34 @@ from typing import Annotated, cast
 
 import typer
 
-from lmu_analog.cli.analysis import calibrate, corners, resources
-from lmu_analog.cli.budgeting import budget, noise
-from lmu_analog.cli.drawing import draw
+from lmu_analog.cli import analysis, networks, running, writing
+from lmu_analog.cli.command import command
 from lmu_analog.cli.experimenting import experiment
-from lmu_analog.cli.exporting import export
-from lmu_analog.cli.making import derive, families, netlist, new
-from lmu_analog.cli.measured import analyze
-from lmu_analog.cli.networks import cell
-from lmu_analog.cli.running import montecarlo, report, run, simulate
-from lmu_analog.cli.spiking import spiking
-from lmu_analog.cli.theory import high_sigma_yield, sensitivity
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
 from lmu_analog.version import __version__
 
-COMMANDS = (
-    new,
-    derive,
-    families,
-    netlist,
-    simulate,
-    montecarlo,
-    sensitivity,
-    noise,
-    budget,
-    draw,
-    calibrate,
-    corners,
-    resources,
-    export,
-    analyze,
-    report,
-    run,
-    cell,
-    spiking,
-)
+COMMANDS = {
+    "new": writing.new,
+    "derive": writing.derive,
+    "families": writing.families,
+    "netlist": writing.netlist,
+    "simulate": running.simulate,
+    "montecarlo": running.montecarlo,
+    "sensitivity": analysis.sensitivity,
+    "noise": analysis.noise,
+    "budget": analysis.budget,
+    "draw": writing.draw,
+    "calibrate": analysis.calibrate,
+    "corners": analysis.corners,
+    "resources": analysis.resources,
+    "export": writing.export,
+    "analyze": analysis.analyze,
+    "report": writing.report,
+    "run": running.run,
+    "cell": networks.cell,
+    "spiking": networks.spiking,
+    "yield": running.high_sigma_yield,  # a word that no function may have
+}
 
 app = typer.Typer(
     name="lmu-analog",
@@ -52,7 +45,7 @@ app = typer.Typer(
 )
 
 # What is wrong with a name, not with the machine.
-OF_A_NAME = {
+_OF_A_NAME = {
     errno.ENAMETOOLONG,
     errno.ENOENT,
     errno.ENOTDIR,
@@ -61,11 +54,10 @@ OF_A_NAME = {
     errno.EACCES,
     errno.EPERM,
 }
-INTERRUPTED = 130  # what typer makes of Ctrl-C
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
 
-for command in COMMANDS:
-    app.command()(command)
-app.command("yield")(high_sigma_yield)  # a word that no function may have
+for name, function in COMMANDS.items():
+    app.command(name)(command(function))
 app.add_typer(experiment, name="experiment")
 
 
@@ -96,13 +88,13 @@ def run_command(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        if error.filename is not None and error.errno in OF_A_NAME:
+        if error.filename is not None and error.errno in _OF_A_NAME:
             _complain(f"{error.filename}: {error.strerror}; give another file or folder")
             return 2
         # stdout on a full disk: files are guarded where they are written
         _complain(f"cannot write: {error.strerror or error}")
         return 1
-    if status == INTERRUPTED:
+    if status == _INTERRUPTED:
         _complain("interrupted")
         return 1
     return status if isinstance(status, int) else 0

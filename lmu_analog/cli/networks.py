@@ -1,96 +1,134 @@
-"""Commands about networks. Heavy modules load inside the commands."""
+"""Commands about networks around a memory. Heavy modules load inside the commands."""
 
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
-import typer
-
-from lmu_analog.cli.options import AsJson, EngineName, EngineOption, Sample, keep, say
+from lmu_analog.cli.options import (
+    ENGINE_HELP,
+    Engine,
+    InputDesign,
+    Json,
+    Plot,
+    Sample,
+    check_plot,
+    draw,
+    keep,
+    load,
+    say,
+    show,
+)
 from lmu_analog.errors import DesignError
+from lmu_analog.files_in import real
+from lmu_analog.files_out import check_file, write_text
+from lmu_analog.option import argument, option
+from lmu_analog.output.progress import progress
 
 
-class Hidden(StrEnum):
-    """What hidden units are."""
+@dataclass(frozen=True, kw_only=True)
+class _Cell(InputDesign, Sample, Json):
+    weights: Path = argument("WEIGHTS", "Weights of a layer (.npz).")
+    design: Path = argument("DESIGN", "Design file (TOML) of its memories.")
+    output: Path | None = option(None, "Write the deck.", "FILE.cir", short="-o")
+    hidden: Literal["sampled", "continuous"] = option(
+        "sampled", "Hidden units held from step to step, or first-order lags."
+    )
+    arrays: Literal["resistor", "ota"] = option("resistor", "Weights as resistors or as transconductors.")
+    activation: Literal["behavioural", "transistor"] = option(
+        "behavioural", "tanh as a source, or as a pair of transistors."
+    )
+    series: str | None = option(None, "Standard values of the weights' resistors.", "E24")
+    bits: int | None = option(None, "Of every weight, sign included.")
+    input: Path | None = option(None, "Inputs, a row a step; tones unless given.", "FILE.csv")
+    column: list[str] | None = option(None, "Columns of --input that are inputs, in order.", "NAME")
+    steps: int = option(50, "Of the tones.")
+    seed: int = option(0, "Of the tones' phases and of the mismatch.")
+    engine: Engine = option("ngspice", ENGINE_HELP)
 
-    sampled = "sampled"
-    continuous = "continuous"
 
-
-class Arrays(StrEnum):
-    """What weights are."""
-
-    resistor = "resistor"
-    ota = "ota"
-
-
-class Activation(StrEnum):
-    """What makes the tanh."""
-
-    behavioural = "behavioural"
-    transistor = "transistor"
-
-
-def cell(
-    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="Weights of a layer (.npz).")],
-    design: Annotated[Path, typer.Argument(metavar="DESIGN", help="Design file (TOML) of its memories.")],
-    *,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.cir", help="Write the deck.")
-    ] = None,
-    hidden: Annotated[
-        Hidden, typer.Option(help="Hidden units held from step to step, or first-order lags.")
-    ] = Hidden.sampled,
-    arrays: Annotated[
-        Arrays, typer.Option(help="Weights as resistors or as transconductors.")
-    ] = Arrays.resistor,
-    activation: Annotated[
-        Activation, typer.Option(help="tanh as a source, or as a pair of transistors.")
-    ] = Activation.behavioural,
-    series: Annotated[
-        str | None, typer.Option(metavar="E24", help="Standard values of the weights' resistors.")
-    ] = None,
-    bits: Annotated[int | None, typer.Option(help="Of every weight, sign included.")] = None,
-    recorded: Annotated[
-        Path | None,
-        typer.Option("--input", metavar="FILE.csv", help="Inputs, a row a step; tones unless given."),
-    ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Columns of --input that are inputs, in order.")
-    ] = None,
-    steps: Annotated[int, typer.Option(help="Of the tones.")] = 50,
-    sample: Sample = None,
-    seed: Annotated[int, typer.Option(help="Of the tones' phases and of the mismatch.")] = 0,
-    engine: EngineOption = EngineName.ngspice,
-    as_json: AsJson = False,
-) -> None:
+def cell(options: _Cell) -> None:
     """Make the whole cell a circuit in one netlist, run it, and say how far it is from its network."""
-    from lmu_analog.design import Design
-    from lmu_analog.files_in import real
-    from lmu_analog.files_out import check_file, write_text
     from lmu_analog.networks.analog.options import CellOptions
     from lmu_analog.networks.analog.run import cell_deck, compare, signal
     from lmu_analog.networks.sequences import read_sequence
     from lmu_analog.networks.weights import from_npz
     from lmu_analog.output import cell as shown
-    from lmu_analog.output import summary
 
-    keep(design, output)
-    if output is not None and output.exists() and real(output) in {real(p) for p in (weights, recorded) if p}:
-        raise DesignError(f"-o {output} is one of the inputs; give another name")
+    output, weights, recording, sample = options.output, options.weights, options.input, options.sample
+    keep(options, output)
     if output is not None:
+        if output.exists() and real(output) in {real(p) for p in (weights, recording) if p}:
+            raise DesignError(f"-o {output} is one of the inputs; give another name")
         check_file(output)  # before the work
-    layer, loaded = from_npz(weights), Design.load(design)
-    options = CellOptions(hidden.value, arrays.value, activation.value, series=series, bits=bits)
-    if recorded is None and column:
+    layer, design = from_npz(weights), load(options)
+    settings = CellOptions(
+        options.hidden, options.arrays, options.activation, series=options.series, bits=options.bits
+    )
+    if recording is None and options.column:
         raise DesignError("--column chooses from --input, and there is none; give it")
-    given = None if recorded is None else read_sequence(recorded, layer.inputs, column=column or ())
-    x = signal(layer, steps, seed=seed) if given is None else given
-    chosen = None if sample is None else (seed, sample)
-    found = compare(layer, loaded, options, x=x, engine=engine.value, sample=chosen)
+    if recording is None:
+        x = signal(layer, options.steps, seed=options.seed)
+    else:
+        x = read_sequence(recording, layer.inputs, column=options.column or ())
+    drawn = None if sample is None else (options.seed, sample)
+    found = compare(layer, design, settings, x=x, engine=options.engine, sample=drawn)
     if output is not None:
         write_text(output, cell_deck(found.cell, x)[0])
         say(f"wrote {output}")
-    written = None if output is None else str(output)
-    figures = shown.content(found, layer, engine=engine.value, deck=written, sample=sample)
-    typer.echo(summary.dumps(figures) if as_json else shown.text(figures))
+    deck = None if output is None else str(output)
+    show(options, shown.content(found, layer, engine=options.engine, deck=deck, sample=sample), shown.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spiking(Plot, Json):
+    order: int | None = option(None, "States of the memory, or number of channels.")
+    neurons: int | None = option(None, "Number of all neurons.")
+    feedforward: bool = option(False, "Channels without a memory, each a sine of 10 Hz.")
+    firing: Literal["poisson", "spiking", "rate"] = option(
+        "poisson", "Poisson spikes, spikes of a membrane, or rates."
+    )
+    curve: Literal["lif", "rectified"] = option("lif", "Leaky integrate-and-fire, or rectified linear.")
+    realization: str = option("legendre", "Coordinates of the states.")
+    seed: int = option(0, "Of neurons and spikes.")
+    benchmark: Literal["delay-network"] | None = option(
+        None, "In place of the above: order 3, 100 ms, 3 Hz, 3 x 128 neurons."
+    )
+    stored: bool = option(False, "Of the benchmark: print the stored run.")
+
+
+def spiking(options: _Spiking) -> None:
+    """Let spiking neurons carry the memory, and say how far it is from the ideal one."""
+    check_plot(options)
+    order, neurons, feedforward = options.order, options.neurons, options.feedforward
+    if options.benchmark is not None:
+        if order is not None or neurons is not None or feedforward:
+            raise DesignError(
+                "--benchmark has its own order and neurons; leave out --order, --neurons, --feedforward"
+            )
+        _benchmark(options)
+        return
+    if order is None or neurons is None:
+        raise DesignError("give --order and --neurons, or --benchmark delay-network")
+    if options.stored:
+        raise DesignError("--stored goes with --benchmark delay-network; other runs are not stored")
+    from lmu_analog.networks.spiking.runs import STEPS, Request, run_channels, run_memory
+    from lmu_analog.output import spiking as shown
+
+    if feedforward and options.plot is not None:
+        raise DesignError("--plot draws the window of a memory; leave out --feedforward")
+    request = Request(order, neurons, options.firing, options.curve, options.realization, options.seed)
+    with progress("spiking", None if feedforward else STEPS) as advance:
+        outcome = run_channels(request) if feedforward else run_memory(request, advance)
+    draw(options, lambda ax: shown.plot_window(outcome, ax), height=4.0)
+    show(options, shown.content(request, outcome), shown.text)
+
+
+def _benchmark(options: _Spiking) -> None:
+    from lmu_analog.experiments import frame
+    from lmu_analog.experiments.spiking_delay_network import Options
+    from lmu_analog.experiments.spiking_plots import plot_delay_networks
+
+    name, chosen = "spiking-delay-network", Options(seed=options.seed)
+    found = frame.stored(name, chosen) if options.stored else frame.execute(name, chosen, progress)
+    draw(options, lambda ax: plot_delay_networks(found["result"], ax), height=4.6)
+    show(options, frame.flat(name, found), lambda _: frame.text(name, found))

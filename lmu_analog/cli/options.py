@@ -1,116 +1,115 @@
-"""Options that several commands share, and what they say."""
+"""Options that several commands share, a class for each, and what commands do with them."""
 
 import contextlib
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from lmu_analog.errors import DesignError, LmuAnalogError
 from lmu_analog.files_in import real
+from lmu_analog.option import argument, option
+from lmu_analog.output.files import check_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from lmu_analog.design import Design
 
-
-class EngineName(StrEnum):
-    """The two engines."""
-
-    exact = "exact"
-    ngspice = "ngspice"
+Engine = Literal["exact", "ngspice"]
+ENGINE_HELP = "exact (linear circuits, no step error) or ngspice."
 
 
-class EnsembleEngineName(StrEnum):
-    """Engines for ensembles."""
+@dataclass(frozen=True, kw_only=True)
+class InputDesign:
+    """The design that the command reads."""
 
-    exact = "exact"
-    nonlinear = "nonlinear"
-    ngspice = "ngspice"
+    design: Path = argument("DESIGN", "Design file (TOML).")
 
 
-class SamplingName(StrEnum):
+@dataclass(frozen=True, kw_only=True)
+class Selection(InputDesign):
+    """A design, and which of its mismatch acts."""
+
+    only: list[str] | None = option(
+        None, "Mismatch that acts: Ra_*, role:a[2,*], class:resistor, local, lot, none.", "TEXT"
+    )
+    without: list[str] | None = option(None, "Mismatch that does not act.", "TEXT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """An input from a file."""
+
+    input: Path | None = option(None, "A table (CSV, PWL) or WAV as the input.", "FILE")
+    column: str | None = option(None, "Column of the table, where it has several channels.", "NAME")
+    channel: int | None = option(None, "Channel of the WAV, from 1, if several.", "K")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One mismatched circuit."""
+
+    sample: int | None = option(None, "Mismatch sample, from 0, in place of the nominal circuit.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed:
+    """Seed of what is drawn."""
+
+    seed: int = option(0, "Seed of the mismatch draws.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
     """How samples are spread."""
 
-    random = "random"
-    latin = "latin"
-    sobol = "sobol"
+    sampling: Literal["random", "latin", "sobol"] = option(
+        "random", "Plan of the samples; latin and sobol spread them evenly."
+    )
 
 
-class KernelName(StrEnum):
-    """What computes in the exact engine."""
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """Processes that share the work."""
 
-    numpy = "numpy"
-    float32 = "float32"
-    numba = "numba"
-
-
-class Dialect(StrEnum):
-    """Deck dialects."""
-
-    ngspice = "ngspice"
-    ltspice = "ltspice"
-    xyce = "xyce"
-    spectre = "spectre"
+    workers: int | None = option(None, "Processes; one a processor unless given.")
 
 
-DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="Design file (TOML).")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for scripts.")]
-Seed = Annotated[int, typer.Option(help="Seed of the mismatch draws.")]
-EngineOption = Annotated[EngineName, typer.Option(help="exact (linear circuits, no step error) or ngspice.")]
-EnsembleEngineOption = Annotated[
-    EnsembleEngineName,
-    typer.Option(
-        help="exact (linear), nonlinear (rails and slew; hands hard samples to ngspice) or ngspice."
-    ),
-]
-Recording = Annotated[
-    Path | None, typer.Option("--input", metavar="FILE", help="A table (CSV, PWL) or WAV as the input.")
-]
-Column = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Column of the table, where it has several channels.")
-]
-Channel = Annotated[int | None, typer.Option(metavar="K", help="Channel of the WAV, from 1, if several.")]
-Sample = Annotated[int | None, typer.Option(help="Mismatch sample, from 0, in place of the nominal circuit.")]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="TEXT", help="Mismatch that acts: Ra_*, role:a[2,*], class:resistor, local, lot, none."
-    ),
-]
-Without = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Mismatch that does not act.")]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, for example tcp://host:8786.")
-]
-SamplingOption = Annotated[
-    SamplingName, typer.Option(help="Plan of the samples; latin and sobol spread them evenly.")
-]
-KernelOption = Annotated[
-    KernelName,
-    typer.Option(
-        help="Of the exact engine: numba is compiled and several times as fast; float32 halves precision."
-    ),
-]
-Workers = Annotated[int | None, typer.Option(help="Processes; one a processor unless given.")]
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A figure of the result."""
+
+    plot: Path | None = option(None, "Draw the result.", "FILE.svg")
 
 
-def load(
-    path: Path, only: list[str] | None, without: list[str] | None, *, mismatched: bool = True
-) -> "Design":
-    """Read a design; a selection of its mismatch on the command line takes the place of the file's."""
+@dataclass(frozen=True, kw_only=True)
+class Json:
+    """Figures for scripts."""
+
+    json: bool = option(False, "One JSON object on stdout, for scripts.")
+
+
+def load(options: InputDesign, *, mismatched: bool = True) -> "Design":
+    """Read the design; a selection of its mismatch on the command line takes the place of the file's."""
     from lmu_analog.design import Design
 
-    chosen = {name: given for name, given in (("only", only), ("without", without)) if given}
+    chosen: dict[str, Any] = {}
+    if isinstance(options, Selection):
+        both = {"only": options.only, "without": options.without}
+        chosen = {name: given for name, given in both.items() if given}
     if chosen and not mismatched:
         raise DesignError(
             f"--{next(iter(chosen))} chooses among mismatch, and there is none without --sample"
         )
-    return Design.load(path).replace(**chosen)
+    return Design.load(options.design).replace(**chosen)
 
 
-def keep(design: Path, output: Path | None) -> None:
+def keep(options: InputDesign, output: Path | None) -> None:
     """Refuse to write onto the design itself."""
-    if output is not None and output.exists() and real(output) == real(design):
+    if output is not None and output.exists() and real(output) == real(options.design):
         raise DesignError(f"-o {output} is the design file itself; give another name")
 
 
@@ -121,6 +120,28 @@ def announce(design: "Design", *, runs: int = 1, workers: int = 1) -> None:
     with contextlib.suppress(LmuAnalogError):
         if line := long_run(design, runs=runs, workers=workers):
             say(line)
+
+
+def check_plot(options: Plot) -> None:
+    """Refuse a figure that cannot be written, before the work is done, and one in place of the design."""
+    if isinstance(options, InputDesign):
+        keep(options, options.plot)
+    check_figure(options.plot)
+
+
+def draw(options: Plot, plot: Callable[["Axes"], "Axes"], *, height: float) -> None:
+    """Draw the figure that is asked for, if one is, on axes of 9 by ``height`` inches."""
+    from lmu_analog.output.layout import save_figure
+
+    if options.plot is not None:
+        save_figure(plot, options.plot, height=height)
+
+
+def show(options: Json, content: dict[str, Any], text: Callable[[dict[str, Any]], str]) -> None:
+    """Write figures to stdout, as JSON or as ``text`` lays them out."""
+    from lmu_analog.output.summary import dumps
+
+    typer.echo(dumps(content) if options.json else text(content))
 
 
 def say(text: str) -> None:

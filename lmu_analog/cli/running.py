@@ -1,191 +1,160 @@
-"""Commands that run circuits. Heavy modules load inside the commands."""
+"""Commands that run circuits, alone or many. Heavy modules load inside the commands."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import Literal
 
 from lmu_analog.cli.options import (
-    AsJson,
-    Channel,
-    Column,
-    DesignFile,
-    EngineName,
-    EngineOption,
-    EnsembleEngineName,
-    EnsembleEngineOption,
-    KernelName,
-    KernelOption,
-    Only,
+    ENGINE_HELP,
+    Engine,
+    Json,
+    Plot,
     Recording,
     Sample,
-    SamplingName,
-    SamplingOption,
-    Scheduler,
+    Sampling,
     Seed,
-    Without,
+    Selection,
     Workers,
     announce,
-    keep,
     load,
     say,
+    show,
 )
 from lmu_analog.errors import SimulationError
+from lmu_analog.option import option
+from lmu_analog.output.progress import progress, shares
 
 
-def simulate(
-    design: DesignFile,
-    *,
-    engine: EngineOption = EngineName.exact,
-    input: Recording = None,
-    column: Column = None,
-    channel: Channel = None,
-    sample: Sample = None,
-    seed: Seed = 0,
-    sampling: SamplingOption = SamplingName.random,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the result.")] = None,
-    only: Only = None,
-    without: Without = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Simulate(Recording, Sample, Seed, Sampling, Plot, Selection, Json):
+    engine: Engine = option("exact", ENGINE_HELP)
+
+
+def simulate(options: _Simulate) -> None:
     """Run one circuit against the ideal window and the NumPy memory."""
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import simulate_one
-    from lmu_analog.output.progress import progress, shares
 
-    loaded = load(design, only, without, mismatched=sample is not None)
-    steps = 1000 if engine is EngineName.ngspice else None
+    design = load(options, mismatched=options.sample is not None)
+    steps = 1000 if options.engine == "ngspice" else None
     with progress("simulating", steps) as advance:
         result = simulate_one(
-            loaded,
-            engine.value,
-            recording=input,
-            column=column,
-            channel=channel,
-            sample=sample,
-            seed=seed,
-            sampling=sampling.value,
-            plot=plot,
+            design,
+            options.engine,
+            recording=options.input,
+            column=options.column,
+            channel=options.channel,
+            sample=options.sample,
+            seed=options.seed,
+            sampling=options.sampling,
+            plot=options.plot,
             notify=say,
             progress=shares(advance, steps or 0),
         )
-    content = summary.simulation(result)
-    typer.echo(summary.dumps(content) if as_json else tables.simulation(content))
+    show(options, summary.simulation(result), tables.simulation)
 
 
-def montecarlo(
-    design: DesignFile,
-    *,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="RUN.zarr", help="Where the run is stored.")
-    ],
-    samples: Annotated[
-        int | None,
-        typer.Option(
-            "-n", "--samples", help="Number of samples, 200 unless given; with --until the most, or 100000."
-        ),
-    ] = None,
-    seed: Seed = 0,
-    engine: EnsembleEngineOption = EnsembleEngineName.exact,
-    hybrid: Annotated[
-        int | None, typer.Option(metavar="K", help="Let ngspice run the first K too, and combine both.")
-    ] = None,
-    sampling: SamplingOption = SamplingName.random,
-    kernel: KernelOption = KernelName.numpy,
-    until: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Stop by precision: 'yield +-1 %' or 'p95 +-2 %'.")
-    ] = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue or extend the run.")] = False,
-    only: Only = None,
-    without: Without = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _MonteCarlo(Seed, Sampling, Workers, Selection, Json):
+    output: Path = option(..., "Where the run is stored.", "RUN.zarr", short="-o")
+    samples: int | None = option(
+        None, "Number of samples, 200 unless given; with --until the most, or 100000.", short="-n"
+    )
+    engine: Literal["exact", "nonlinear", "ngspice"] = option(
+        "exact", "exact (linear), nonlinear (rails and slew; hands hard samples to ngspice) or ngspice."
+    )
+    hybrid: int | None = option(None, "Let ngspice run the first K too, and combine both.", "K")
+    kernel: Literal["numpy", "float32", "numba"] = option(
+        "numpy", "Of the exact engine: numba is compiled and several times as fast; float32 halves precision."
+    )
+    until: str | None = option(None, "Stop by precision: 'yield +-1 %' or 'p95 +-2 %'.", "TEXT")
+    scheduler: str | None = option(None, "Dask scheduler, for example tcp://host:8786.", "ADDRESS")
+    resume: bool = option(False, "Continue or extend the run.")
+
+
+def montecarlo(options: _MonteCarlo) -> None:
     """Run a mismatch ensemble."""
     from lmu_analog.ensembles.pool import processors
-    from lmu_analog.output import summary, tables
+    from lmu_analog.output import tables
     from lmu_analog.output.jobs import stored_ensemble
-    from lmu_analog.output.progress import progress
 
+    samples, until = options.samples, options.until
     if samples is None:
         samples = 200 if until is None else 100_000
-    loaded = load(design, only, without)
-    if engine is EnsembleEngineName.ngspice:
-        announce(loaded, runs=samples, workers=workers or processors())
-    with progress(
-        "mismatch samples" if until is None else "samples, at most", samples + (hybrid or 0)
-    ) as advance:
+    design = load(options)
+    if options.engine == "ngspice":
+        announce(design, runs=samples, workers=options.workers or processors())
+    label = "mismatch samples" if until is None else "samples, at most"
+    with progress(label, samples + (options.hybrid or 0)) as advance:
         content = stored_ensemble(
-            loaded,
-            output,
+            design,
+            options.output,
             samples=samples,
-            seed=seed,
-            engine=engine.value,
-            subset=hybrid,
-            sampling=sampling.value,
-            kernel=kernel.value,
+            seed=options.seed,
+            engine=options.engine,
+            subset=options.hybrid,
+            sampling=options.sampling,
+            kernel=options.kernel,
             until=until,
-            workers=workers,
-            scheduler=scheduler,
-            resumed=resume,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            resumed=options.resume,
             progress=advance,
         )
-    typer.echo(summary.dumps(content) if as_json else tables.ensemble(content))
+    show(options, content, tables.ensemble)
     if content["failed"] == content["samples"]:
-        raise SimulationError(f"{output}: all samples failed: impossible values, or a fault of ngspice")
+        raise SimulationError(
+            f"{options.output}: all samples failed: impossible values, or a fault of ngspice"
+        )
 
 
-def report(
-    design: DesignFile,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="report.html", help="Page to write.")],
-    *,
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="RUN.zarr", help="Monte Carlo run to show.")
-    ] = None,
-    sections: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST", help="Sections, for example specification,budget,noise; all unless given."
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the design report, one self-contained HTML page; with --json its content on stdout too."""
-    from lmu_analog.design import Design
-    from lmu_analog.output.progress import progress
-    from lmu_analog.output.report.job import design_report, steps
-    from lmu_analog.output.report.sections import read_sections
-    from lmu_analog.output.summary import dumps
-
-    keep(design, output)
-    chosen, loaded = read_sections(sections), Design.load(design)
-    announce(loaded)
-    with progress("report", steps(chosen)) as advance:
-        content = design_report(loaded, output, run_path=run, sections=chosen, progress=advance)
-    if as_json:
-        typer.echo(dumps(content))
-    else:
-        say(f"wrote {output}")
+@dataclass(frozen=True, kw_only=True)
+class _Yield(Seed, Workers, Selection, Json):
+    method: Literal["importance", "scaled-sigma"] = option(
+        "importance", "importance (guided by theory) or scaled-sigma (needs more samples)."
+    )
+    samples: int = option(1000, "Number of circuits.", short="-n")
+    engine: Engine = option("exact", ENGINE_HELP)
 
 
-def run(
-    design: DesignFile,
-    *,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for all results.")],
-    samples: Annotated[int, typer.Option("-n", "--samples", help="Number of mismatch samples.")] = 200,
-    seed: Seed = 0,
-    workers: Workers = None,
-    only: Only = None,
-    without: Without = None,
-    as_json: AsJson = False,
-) -> None:
+def high_sigma_yield(options: _Yield) -> None:
+    """Estimate a yield far out in the tail, such as 4 sigma, from a thousand circuits."""
+    from lmu_analog.ensembles.high_sigma import high_sigma
+    from lmu_analog.output import theory
+
+    design, samples, seed = load(options), options.samples, options.seed
+    with progress("high-sigma yield"):
+        found = high_sigma(
+            design,
+            method=options.method,
+            samples=samples,
+            seed=seed,
+            engine=options.engine,
+            workers=options.workers,
+        )
+    content = theory.high_sigma(found, design.wanted_yield, theory.uniform_beside(design, samples, seed))
+    show(options, content, theory.high_sigma_text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run(Seed, Workers, Selection, Json):
+    output: Path = option(..., "Folder for all results.", "DIR", short="-o")
+    samples: int = option(200, "Number of mismatch samples.", short="-n")
+
+
+def run(options: _Run) -> None:
     """Do the main job: derive, netlist, simulate in both engines, Monte Carlo, report."""
-    from lmu_analog.output import mainjob, summary, tables
-    from lmu_analog.output.progress import progress
+    from lmu_analog.output import mainjob, tables
 
-    loaded = load(design, only, without)
-    announce(loaded)
+    design, samples = load(options), options.samples
+    announce(design)
     with progress("run", mainjob.steps(samples)) as advance:
-        content = mainjob.run(loaded, output, samples=samples, seed=seed, workers=workers, progress=advance)
-    typer.echo(summary.dumps(content) if as_json else tables.main_job(content))
+        content = mainjob.run(
+            design,
+            options.output,
+            samples=samples,
+            seed=options.seed,
+            workers=options.workers,
+            progress=advance,
+        )
+    show(options, content, tables.main_job)

@@ -17,9 +17,10 @@ from jaxtyping import Float
 from scipy import fft
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.memory.window import readout
 from lmu_analog.networks.cell import Memory
+from lmu_analog.option import option
 
 ORDER, BAND, LENGTH = 100, 10, 2.5  # band in cycles over T, length in T
 DELAYS = np.linspace(0.0, 1.0, 5)  # over T

@@ -21,12 +21,13 @@ from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.memory.window import readout
 from lmu_analog.mismatch.law import Mismatch, draw, sample, sample_circuit
+from lmu_analog.option import option
 from lmu_analog.simulation import Grid, exact_states, grid, ngspice_task, read_states, settling
 from lmu_analog.spice import ngspice
 from lmu_analog.stimulus import Tones, noise

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.experiments.synapse_mismatch import EVEN, RMS, TONES, phasors
 from lmu_analog.memory.legendre import check_order
 from lmu_analog.memory.realizations import REALIZATIONS
@@ -19,6 +19,7 @@ from lmu_analog.memory.window import readout, time_profile, window_nrmse
 from lmu_analog.networks.spiking.digital import Format, integer_memory, integers, legendre_states
 from lmu_analog.networks.spiking.digital import run as run_integers
 from lmu_analog.networks.spiking.memory import WITHOUT
+from lmu_analog.option import option
 from lmu_analog.stimulus import Tones
 
 THETA, TAU, DT = 1.0, 0.1, 0.01  # s

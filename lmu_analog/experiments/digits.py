@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.experiments.layout import COSTS, cost_cells
+from lmu_analog.option import option
 
 STEPS, CLASSES, BATCH = 64, 10, 64
 ORDER, HIDDEN = 32, 32  # of the LMU

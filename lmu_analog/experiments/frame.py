@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import field, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -65,11 +65,6 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
 }
 STORED = Path(__file__).parent / "stored"
 EXTRAS = {"jax", "flax", "optax", "sklearn", "equinox"}  # loaded only with the extra `learn`
-
-
-def option(default: Any, text: str) -> Any:
-    """Declare a field of ``Options`` with its default and what its help says."""
-    return field(default=default, metadata={"help": text})
 
 
 def module_of(name: str) -> ModuleType:

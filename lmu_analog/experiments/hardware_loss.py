@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.experiments.layout import COSTS, cost_cells
+from lmu_analog.option import option
 
 ORDER, HIDDEN = 24, 32  # of the digits' network
 NAMES = ("circuit", "calibrated", "aware", "both")

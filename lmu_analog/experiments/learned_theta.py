@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
+from lmu_analog.option import option
 
 ORDER, SIGNALS, PERIODS, RATE = 8, 8, 16, 0.03
 CYCLES = 0.3  # of the highest frequency in the delay: so slow that the loss has one valley over all starts

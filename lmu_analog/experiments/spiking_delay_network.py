@@ -22,7 +22,7 @@ from lmu_analog.experiments.delay_network import (
     signal,
     whole_window_nrmse,
 )
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.memory.reference import midpoints
 from lmu_analog.memory.window import readout
 from lmu_analog.networks.spiking.memory import (
@@ -37,6 +37,7 @@ from lmu_analog.networks.spiking.memory import (
 from lmu_analog.networks.spiking.memory import run as run_memory
 from lmu_analog.networks.spiking.neurons import Tuning
 from lmu_analog.networks.spiking.synapses import Synapse
+from lmu_analog.option import option
 
 NEURONS, TAU, PROBE, DT = 128, 0.01, 0.02, 1e-3  # for each state; s
 SKIPPED = 1000  # steps: ten windows

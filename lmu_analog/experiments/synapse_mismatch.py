@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table, option
+from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import StateSpace, frequency_response, growth
 from lmu_analog.memory.window import Quadrature, gauss_legendre, tone_profile, window_nrmse
@@ -22,6 +22,7 @@ from lmu_analog.networks.spiking.heterogeneous import (
 )
 from lmu_analog.networks.spiking.neurons import lognormal
 from lmu_analog.networks.spiking.synapses import Synapse, mapped, response
+from lmu_analog.option import option
 
 THETA, TAU, ORDER, WEIGHT_ORDER = 1.0, 0.1, 6, 12
 SPREADS, WEIGHT_SPREAD = (0.01, 0.05, 0.1, 0.3), 0.1

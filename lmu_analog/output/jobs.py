@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -18,7 +19,8 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import Sampling, make_plan, planned_circuit
 from lmu_analog.errors import DesignError
 from lmu_analog.output import summary
-from lmu_analog.output.files import check_figure, write_figure
+from lmu_analog.output.files import check_figure
+from lmu_analog.output.layout import save_panels
 from lmu_analog.output.plots import plot_profile, plot_traces, plot_window
 from lmu_analog.simulation import Engine, long_run, simulate
 from lmu_analog.spice import ngspice
@@ -72,7 +74,7 @@ def simulate_one(
     if sample is not None and recording is None and engine == "exact":
         result = _with_errors_of_run(result, design, sample, seed=seed, sampling=sampling)
     if plot is not None:
-        save_overview(result, plot)
+        _save_overview(result, plot)
     return result
 
 
@@ -155,14 +157,7 @@ def against_theory(run: xr.Dataset, design: Design) -> Comparison | None:
     return compare(run, theory, nominal=nominal)
 
 
-def save_overview(result: xr.Dataset, path: Path | str) -> Path:
-    """Draw delayed input and estimate, one window, and the error over it; SVG, PNG or PDF by the suffix."""
-    path = Path(path)
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 9.0), layout="constrained")
-    traces, window, profile = figure.subplots(3, 1)
-    plot_traces(result, traces)
-    plot_window(result, window)
-    plot_profile(result, profile)
-    return write_figure(figure, path)
+def _save_overview(result: xr.Dataset, path: Path) -> None:
+    """Draw delayed input and estimate, one window, and the error over it."""
+    plots = (plot_traces, plot_window, plot_profile)
+    save_panels([(partial(plot, result), 3.0) for plot in plots], path)

@@ -1,0 +1,181 @@
+"""Commands that write down what is to be built. Heavy modules load inside the commands."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from lmu_analog.cli.options import (
+    InputDesign,
+    Json,
+    Recording,
+    Sample,
+    Sampling,
+    Seed,
+    Selection,
+    announce,
+    keep,
+    load,
+    say,
+    show,
+)
+from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.option import option
+from lmu_analog.output.progress import progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class _New(Recording):
+    output: Path = option(..., "Design file to write.", "FILE", short="-o")
+    order: int | None = option(None, "Number of states, 1 to 64.")
+    theta: str = option("1 ms", "Window length, for example '1 ms'.")
+    bandwidth: str | None = option(None, "Highest input frequency, for example '1 kHz'.")
+    realization: str | None = option(None, "See lmu-analog families.")
+    family: str = option("active-rc", "See lmu-analog families.")
+    opamp: str = option("ideal", "A part of the catalogue, or ideal.")
+    error: str | None = option(None, "Largest truncation error; chooses the order.")
+    input: Path | None = option(None, "A recording; its band is measured.")
+
+
+def new(options: _New) -> None:
+    """Write a commented design file."""
+    from lmu_analog.output.starting import new_design
+
+    asked = asdict(options)
+    output, recording, column, channel = (asked.pop(key) for key in ("output", "input", "column", "channel"))
+    given = {key: value for key, value in asked.items() if value is not None}
+    new_design(given, output, recording=recording, column=column, channel=channel)
+    say(f"wrote {output}; next: lmu-analog run {output} -o results")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Derive(Json):
+    order: int = option(..., "Number of states, 1 to 64.")
+    latex: bool = option(False, "LaTeX in place of text.")
+
+
+def derive(options: _Derive) -> None:
+    """Derive the equations exactly, with their proofs."""
+    from lmu_analog.memory import symbolic
+    from lmu_analog.output import derivation, summary
+
+    if options.json and options.latex:
+        raise DesignError("both --json and --latex are given; give one of them")
+    result = symbolic.derive(options.order)
+    if options.json:
+        typer.echo(summary.dumps(derivation.as_json(result)))
+    else:
+        typer.echo(derivation.as_latex(result) if options.latex else derivation.as_text(result))
+    if not all(result.proofs.values()):
+        raise SimulationError("a proof failed; this is a bug, please report it")
+
+
+def families(options: Json) -> None:
+    """List circuit families and the realizations that each can carry."""
+    from lmu_analog.circuits.families.registry import FAMILIES
+    from lmu_analog.output import summary
+
+    lines = [
+        f"{name:<22}{family.about}\n{'':<22}{', '.join(family.realizations)} ({family.model})"
+        for name, family in FAMILIES.items()
+    ]
+    show(options, summary.families(), lambda _: "\n".join(lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Netlist(Sample, Seed, Sampling, Selection):
+    output: Path | None = option(None, "Deck, or folder for --samples.", short="-o")
+    dialect: Literal["ngspice", "ltspice", "xyce", "spectre"] = option(
+        "ngspice", "Simulator the deck is for; only ngspice was run."
+    )
+    samples: str | None = option(None, "Samples A to B-1, a deck each.", "A:B")
+
+
+def netlist(options: _Netlist) -> None:
+    """Write runnable decks, nominal or of mismatch samples."""
+    from lmu_analog.output.decks import deck_text, sample_range, write_deck, write_decks
+
+    sample, samples, output = options.sample, options.samples, options.output
+    seed, plan, dialect = options.seed, options.sampling, options.dialect
+    design = load(options, mismatched=(sample, samples) != (None, None))
+    keep(options, output)
+    if sample is not None and samples is not None:
+        raise DesignError("both --sample and --samples are given; give one of them")
+    if samples is not None:
+        chosen, folder = sample_range(samples), output or Path("decks")
+        written = write_decks(design, folder, samples=chosen, seed=seed, sampling=plan, dialect=dialect)
+    elif output is None:
+        text = deck_text(design, sample=sample, seed=seed, sampling=plan, dialect=dialect)
+        typer.echo(text, nl=False)
+        return
+    else:
+        written = write_deck(design, output, sample=sample, seed=seed, sampling=plan, dialect=dialect)
+    say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draw(InputDesign):
+    output: Path = option(..., "FILE.svg, FILE.png or FILE.pdf.", "FILE", short="-o")
+    what: Literal["cell", "network", "flow", "all"] = option(
+        "all", "One cell with values, the network, the signal-flow graph, or all."
+    )
+
+
+def draw(options: _Draw) -> None:
+    """Draw the circuit: one cell with values, the network, the signal-flow graph."""
+    from lmu_analog.building import build
+    from lmu_analog.output.schematic import write_drawing
+
+    keep(options, options.output)
+    say(f"wrote {write_drawing(build(load(options)), options.output, what=options.what)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Export(InputDesign, Sample, Seed, Sampling):
+    to: Literal["bom", "json", "kicad", "svg", "verilog-a"] = option(..., "What to write.")
+    output: Path = option(..., "File to write.", "PATH", short="-o")
+
+
+def export(options: _Export) -> None:
+    """Write a parts list, a KiCad schematic, drawings, a Verilog-A model, or the netlist as JSON."""
+    from lmu_analog.output.export import formats
+
+    keep(options, options.output)
+    formats.export(
+        load(options),
+        options.to,
+        options.output,
+        sample=options.sample,
+        seed=options.seed,
+        sampling=options.sampling,
+    )
+    say(f"wrote {options.output}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Report(InputDesign, Json):
+    output: Path = option(..., "Page to write.", "report.html", short="-o")
+    run: Path | None = option(None, "Monte Carlo run to show.", "RUN.zarr")
+    sections: str | None = option(
+        None, "Sections, for example specification,budget,noise; all unless given.", "LIST"
+    )
+
+
+def report(options: _Report) -> None:
+    """Write the design report, one self-contained HTML page; with --json its content on stdout too."""
+    from lmu_analog.output import summary
+    from lmu_analog.output.report.job import design_report, steps
+    from lmu_analog.output.report.sections import read_sections
+
+    keep(options, options.output)
+    chosen, design = read_sections(options.sections), load(options)
+    announce(design)
+    with progress("report", steps(chosen)) as advance:
+        content = design_report(
+            design, options.output, run_path=options.run, sections=chosen, progress=advance
+        )
+    if options.json:
+        typer.echo(summary.dumps(content))
+    else:
+        say(f"wrote {options.output}")
