@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, linalg
 
 from lmu_analog import Design, build, legendre, realize
-from lmu_analog.analysis.lyapunov import band_power, coefficient_noise, flicker_power, white_power
-from lmu_analog.analysis.noise import bounds, noise, snr_against_capacitance
+from lmu_analog.analysis.lyapunov import band_power, flicker_power, white_power
+from lmu_analog.analysis.noise import bounds, noise
 from lmu_analog.building import realization
 from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.components import Capacitor, Inductor, OpAmp, Resistor
@@ -21,12 +21,39 @@ from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.cli import run_command
 from lmu_analog.errors import CircuitError, DesignError, SimulationError
 from lmu_analog.memory.legendre import usable_band
-from lmu_analog.memory.window import QUADRATURE, gauss_legendre, readout
+from lmu_analog.memory.realizations import Realization
+from lmu_analog.memory.structure import eliminate, matrices, scaled
+from lmu_analog.memory.window import QUADRATURE, gauss_legendre, quadrature_for, readout
 from lmu_analog.spice.deck import Sweep, deck
 
 BOLTZMANN = 1.380649e-23  # J/K
 KT = BOLTZMANN * 300.15
 NOISY = {"gain": "100 dB", "gbw": "5 MHz", "noise": "20 nV/rtHz"}
+
+
+def coefficient_noise(realization: Realization, *, scale: np.ndarray) -> float:
+    """Window-mean noise of integrators whose conductances alone make noise, in units of kT/C.
+
+    With E x' = F x + G u in volts, all integrating capacitors C and row sums g_i of what resistors set,
+    Q = E^-1 diag(2 g) E^-T; amplifiers and summers are noiseless.
+
+    Parameters
+    ----------
+    realization : Realization
+    scale : (v,) array
+        Volts for one unit of every variable, for example from ``peak_scale``.
+    """
+    structure = scaled(realization.structure, scale)
+    n = structure.dynamic
+    E, F, G = matrices(structure)
+    A, _ = eliminate(structure)
+    g = (np.abs(F - np.diag(np.diag(structure.F))).sum(axis=1) + np.abs(G[:, 0]))[:n]
+    half = np.linalg.inv(E[:n, :n])
+    N = linalg.solve_continuous_lyapunov(A, -half @ np.diag(2.0 * g) @ half.T)
+    seen = (realization.readout / scale)[:, :n]
+    rule = quadrature_for(len(seen))
+    rows = readout(len(seen), rule.r) @ seen
+    return float(rule.weight @ np.einsum("qi,ij,qj->q", rows, N, rows))
 
 
 @pytest.mark.parametrize("order", [1, 3, 6, 12, 24])
@@ -199,11 +226,15 @@ def test_what_reaches_the_output_directly_diverges_but_not_in_the_band():
 
 def test_noise_power_falls_as_capacitance_grows():
     design = Design(order=6)
-    found = snr_against_capacitance(design, np.array([1e-12, 1e-10]))
+    small, large = (design.replace(capacitance=c) for c in (1e-12, 1e-10))
+    few, many = noise(small).attrs, noise(large).attrs
     # All resistors shrink by 100: 20 dB, in the circuit as in the bound.
-    for name in ("snr_db", "band_snr_db", "bound_db"):
-        assert float(found[name][1] - found[name][0]) == pytest.approx(20.0, abs=1e-6)
-    assert (found.snr_db < found.bound_db).all()
+    for name in ("snr_db", "band_snr_db"):
+        assert many[name] - few[name] == pytest.approx(20.0, abs=1e-6)
+    lossless = [bounds(d, 60.0)["lossless_v2"] for d in (small, large)]
+    assert lossless[0] == pytest.approx(100.0 * lossless[1], rel=1e-9)
+    assert few["window_mean_v2"] > lossless[0]
+    assert many["window_mean_v2"] > lossless[1]
     least = bounds(design, 60.0)
     assert least["power_w"] == pytest.approx(8.0 * KT * design.bandwidth * 1e6 * 6, rel=1e-12)  # the formula
 

@@ -8,9 +8,7 @@ from scipy import linalg
 
 from lmu_analog.circuits.nodal.noise import NoiseSystem
 from lmu_analog.errors import SimulationError
-from lmu_analog.memory.realizations import Realization
-from lmu_analog.memory.structure import eliminate, matrices, scaled
-from lmu_analog.memory.window import gauss_legendre, quadrature_for, readout
+from lmu_analog.memory.window import gauss_legendre
 
 POINTS = 10  # a panel of frequencies, whose ends are poles: more move no result by 1e-6
 WIDEST = math.e  # ratio of the ends of a panel of 1/f noise
@@ -122,28 +120,3 @@ def _gains(system: NoiseSystem, rows: np.ndarray, frequency: np.ndarray, chosen:
         adjoint = np.linalg.solve((s * identity - system.A).T, system.C.T.astype(complex))
         gains.append(np.abs(rows @ (adjoint.T @ B + D)) ** 2)
     return np.array(gains)
-
-
-def coefficient_noise(realization: Realization, *, scale: Float[np.ndarray, " v"]) -> float:
-    """Window-mean noise of integrators whose conductances alone make noise, in units of kT/C.
-
-    With E x' = F x + G u in volts, all integrating capacitors C and row sums g_i of what resistors set,
-    Q = E^-1 diag(2 g) E^-T; amplifiers and summers are noiseless.
-
-    Parameters
-    ----------
-    realization : Realization
-    scale : (v,) array
-        Volts for one unit of every variable, for example from ``peak_scale``.
-    """
-    structure = scaled(realization.structure, scale)
-    n = structure.dynamic
-    E, F, G = matrices(structure)
-    A, _ = eliminate(structure)
-    g = (np.abs(F - np.diag(np.diag(structure.F))).sum(axis=1) + np.abs(G[:, 0]))[:n]
-    half = np.linalg.inv(E[:n, :n])
-    N = linalg.solve_continuous_lyapunov(A, -half @ np.diag(2.0 * g) @ half.T)
-    seen = (realization.readout / scale)[:, :n]
-    rule = quadrature_for(len(seen))
-    rows = readout(len(seen), rule.r) @ seen
-    return float(rule.weight @ np.einsum("qi,ij,qj->q", rows, N, rows))

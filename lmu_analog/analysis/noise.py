@@ -166,40 +166,12 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
     ratio = 10.0 ** (snr_db / 10.0) if math.isfinite(snr_db) else None
     return {
         "kt_c_v2": thermal / design.capacitance,
-        "lossless_v2": _lossless(design, design.capacitance),
+        "lossless_v2": _lossless(design),
         "power_w": None if ratio is None else 8.0 * thermal * design.bandwidth * ratio * design.order,
     }
 
 
-def snr_against_capacitance(design: Design, capacitance: Float[np.ndarray, " c"]) -> xr.Dataset:
-    """Find the signal-to-noise ratio over the impedance level.
-
-    Parameters
-    ----------
-    design : Design
-    capacitance : (c,) array, F
-        Values of ``[circuit] capacitance``.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``snr_db`` and ``band_snr_db`` (capacitance); ``bound_db``: of a lossless circuit.
-    """
-    found = [noise(design.replace(capacitance=float(c))) for c in capacitance]
-    lossless = [_lossless(design, float(c)) for c in capacitance]
-    decibels = {"units": "dB"}
-    return xr.Dataset(
-        {
-            "snr_db": ("capacitance", np.array([f.attrs["snr_db"] for f in found]), decibels),
-            "band_snr_db": ("capacitance", np.array([f.attrs["band_snr_db"] for f in found]), decibels),
-            "bound_db": ("capacitance", np.array([_decibels(design, p) for p in lossless]), decibels),
-        },
-        coords={"capacitance": ("capacitance", np.asarray(capacitance), {"units": "F"})},
-        attrs=design.provenance,
-    )
-
-
-def _lossless(design: Design, capacitance: float) -> float:
+def _lossless(design: Design) -> float:
     """Give order times kT/C at the window, V^2, of states that swing as far as the design allows."""
     enlarged = full_swing(design) / design.full_scale
-    return design.order * BOLTZMANN * temperature_of(design) / (capacitance * enlarged**2)
+    return design.order * BOLTZMANN * temperature_of(design) / (design.capacitance * enlarged**2)

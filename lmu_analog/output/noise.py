@@ -98,18 +98,6 @@ def plot_noise(found: xr.Dataset, ax: Axes | None = None) -> Axes:
     return style.finish(ax, style.SIDE_LEGEND)
 
 
-def plot_snr(found: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw the signal-to-noise ratio over the capacitance, from ``analysis.noise.snr_against_capacitance``."""
-    ax = style.axes(ax)
-    lines = (("snr_db", "all frequencies", style.BLUE), ("band_snr_db", "signal band", style.GREEN))
-    for name, label, colour in lines:
-        ax.plot(found.capacitance, found[name], "o-", color=colour, markersize=4, label=label)
-    ax.plot(found.capacitance, found.bound_db, **style.PALE, label="lossless: order kT/C")
-    style.frequency_axis(ax)
-    ax.set(xlabel="Capacitance (F)", ylabel="SNR of a full-scale sine (dB)")
-    return style.finish(ax, style.SIDE_LEGEND)
-
-
 def noise_table(content: dict[str, Any]) -> Table:
     """Make the table of the report from the object of ``as_json``."""
     rows = [

@@ -1,12 +1,11 @@
-"""Trained layers as the weights of the NumPy LMU, and back."""
+"""Trained layers as the weights of the NumPy LMU."""
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import coefficients
-from lmu_analog.memory.reference import Method
 from lmu_analog.networks.learning.initial import Parameters
 from lmu_analog.networks.learning.specification import CONNECTIONS, LMULayer, shapes
 from lmu_analog.networks.weights import Weights
@@ -32,19 +31,3 @@ def to_weights(layer: LMULayer, parameters: Parameters) -> Weights:
         ideal = dict(zip("AB", coefficients(layer.order), strict=True))
         arrays |= {name: p.get(name, ideal[name]) for name in "AB"}
     return Weights(**arrays, theta=theta, method=layer.method)
-
-
-def from_weights(weights: Weights) -> tuple[LMULayer, Parameters]:
-    """Give a layer with all connections, and what training starts from; A and B are learned if they are given."""
-    w = weights
-    learned = () if w.A is None else ("A", "B")
-    layer = LMULayer(
-        w.hidden,
-        w.order,
-        w.theta / w.dt,
-        w.memories,
-        cast("Method", w.method),
-        learned=learned,
-        connections=CONNECTIONS,
-    )
-    return layer, {name: getattr(w, name) for name in shapes(layer, w.inputs)}

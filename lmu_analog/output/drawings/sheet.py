@@ -19,7 +19,6 @@ Kind = Literal[
 INCH = 0.24  # of a unit
 POINT = 1.0 / 72.0 / INCH  # of type, in units
 LETTER = 0.62  # mean width of a letter over the size of the type
-FETCHED = {"opamp": 2.2, "nmos": 1.4, "pmos": 1.4, "ground": 0.4}  # how far a symbol reaches from its place
 
 
 @dataclass(frozen=True)
