@@ -4,6 +4,7 @@ import contextlib
 import ctypes.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 # The number of threads can change the last bits. The variables reach the BLAS libraries that are loaded from
@@ -12,13 +13,23 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 
+# The tests start hundreds of processes, and without compiled files each of them compiles the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 import hypothesis  # noqa: E402
+import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 
 with contextlib.suppress(ModuleNotFoundError):  # a bare environment runs the tests too, with more threads
     import threadpoolctl
 
     threadpoolctl.threadpool_limits(limits=1)
+
+# The import hook of pyproject.toml looks the decorator up here for every module that is imported from now on.
+from checking import checked  # noqa: E402
+
+jaxtyping.jaxtyped = checked
 
 # A slow machine is no error, hence no deadline; CI runs the same examples each time.
 hypothesis.settings.register_profile(

@@ -1,5 +1,7 @@
 """The ideal Legendre memory: its state space, and how well it holds a window."""
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 
@@ -108,6 +110,7 @@ def smallest_order(error: float, bandwidth_theta: float) -> int:
     )
 
 
+@lru_cache(maxsize=256)
 def usable_band(order: int, error: float = 0.01) -> float:
     """Give the bandwidth times theta at which the truncation error reaches ``error`` (bisection, 1e-6)."""
     low, high = 1e-6, 2.0 * order
