@@ -28,7 +28,7 @@ from lmu_analog.stimulus import MOST_POINTS, ROUNDING, Recording, Tones
 POINTS_A_WINDOW = 50  # at least, in one theta: what lies between is a cubic
 SCALES = np.geomspace(0.5, 2.0, 57)  # of theta; 2.5 % apart, so a tone of 6 turns in theta is not missed
 NARROWEST = 1e-9  # of theta: where the search for it stops
-AT_EDGE = "theta that fits best is an end of the range from half to twice the design's: it says nothing"
+_AT_EDGE = "theta that fits best is an end of the range from half to twice the design's: it says nothing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +245,7 @@ def _dataset(
     channels = (
         [f"m{i}" for i in range(run.values.shape[1])] if run.kind == "states" else [f"r={k:g}" for k in r]
     )
-    warnings = [AT_EDGE] if found.at_edge else []
+    warnings = [_AT_EDGE] if found.at_edge else []
     return xr.Dataset(
         {
             **{names[k]: ((), score, share) for k, score in scores.items()},

@@ -23,7 +23,7 @@ from lmu_analog.simulation import Grid
 
 # The sign of a part's error that makes the memory's window longer: larger R, L and C, smaller gm.
 SLOW = {"resistor": 1.0, "capacitor": 1.0, "inductor": 1.0, "transconductor": -1.0}
-SIGMAS = 3.0
+_SIGMAS = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +115,9 @@ def lot(design: Design, circuit: Circuit, kind: str) -> float:
 def _three_sigma(tolerance: Tolerance) -> float:
     match tolerance.distribution:
         case "gauss":
-            return SIGMAS * tolerance.lot
+            return _SIGMAS * tolerance.lot
         case "lognormal":
-            return math.expm1(SIGMAS * math.sqrt(math.log1p(tolerance.lot**2)))
+            return math.expm1(_SIGMAS * math.sqrt(math.log1p(tolerance.lot**2)))
         case _:  # gauss3 ends at three sigma, and uniform at its half width
             return tolerance.lot
 

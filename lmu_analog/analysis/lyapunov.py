@@ -11,7 +11,7 @@ from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import gauss_legendre
 
 POINTS = 10  # a panel of frequencies, whose ends are poles: more move no result by 1e-6
-WIDEST = math.e  # ratio of the ends of a panel of 1/f noise
+_WIDEST = math.e  # ratio of the ends of a panel of 1/f noise
 FAR = 30.0  # times the fastest pole: beyond it lies 1e-3 of what 1/f noise there is at that pole
 
 
@@ -85,7 +85,9 @@ def flicker_power(
         return total
     poles = np.abs(np.linalg.eigvals(system.A)) / (2.0 * np.pi)
     high = high if math.isfinite(high) else FAR * max(low, float(poles.max(initial=low)))
-    frequency, weight = _panels(np.log(poles[poles > 0.0]), (math.log(low), math.log(high)), math.log(WIDEST))
+    frequency, weight = _panels(
+        np.log(poles[poles > 0.0]), (math.log(low), math.log(high)), math.log(_WIDEST)
+    )
     gain = _gains(system, rows, np.exp(frequency), chosen)
     total[:, chosen] = np.einsum("f,fqk->qk", weight, gain) * (system.density * system.corner)[chosen]
     return total

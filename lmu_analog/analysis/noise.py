@@ -17,7 +17,7 @@ from lmu_analog.design import Design
 from lmu_analog.memory.window import Quadrature, gauss_legendre, quadrature_for, readout
 
 SLOWEST = 1e-3  # of the bandwidth: 1/f noise below it is drift, and counts as an offset
-BAND_POINTS = 32  # frequencies of a sampled circuit's band; its response turns once or twice in it
+_BAND_POINTS = 32  # frequencies of a sampled circuit's band; its response turns once or twice in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
 
 def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -> Powers:
     """Find the noise of a circuit at places ``r`` of the window, source by source; raises as ``noise`` does."""
-    temperature, band = temperature_of(design), design.bandwidth
+    temperature, band = _temperature_of(design), design.bandwidth
     rows = readout(circuit.order, r)
     if circuit.clock is not None:
         return _sampled(circuit, rows, band, temperature)
@@ -92,7 +92,7 @@ def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -
     )
 
 
-def temperature_of(design: Design) -> float:
+def _temperature_of(design: Design) -> float:
     """Temperature of a design's parts, K."""
     return NOMINAL if design.temperature is None else design.temperature
 
@@ -100,7 +100,7 @@ def temperature_of(design: Design) -> float:
 def _sampled(circuit: Circuit, rows: np.ndarray, band: float, temperature: float) -> Powers:
     """Take all switches together: their charges mix."""
     total = sampled_noise(circuit, temperature=temperature)
-    rule = gauss_legendre(BAND_POINTS)
+    rule = gauss_legendre(_BAND_POINTS)
     highest = min(band, 0.5 * (circuit.clock or math.inf))
     density = np.real(sampled_noise_density(circuit, highest * rule.r, temperature=temperature))
     inside = highest * np.einsum("f,fij->ij", rule.weight, density)
@@ -129,7 +129,7 @@ def _dataset(design: Design, powers: Powers, rule: Quadrature) -> xr.Dataset:
             "delay": ("delay", rule.r[rule.shown], {"units": "theta"}),
         },
         attrs={
-            "temperature_k": temperature_of(design),
+            "temperature_k": _temperature_of(design),
             "window_mean_v2": total,
             "band_v2": band,
             "snr_db": _decibels(design, total),
@@ -162,7 +162,7 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
         capacitors has at its window, order times kT/C, where its states use the swing that the design allows;
         ``power_w``: 8 k T f SNR a pole (Vittoz, ISCAS 1990), W.
     """
-    thermal = BOLTZMANN * temperature_of(design)
+    thermal = BOLTZMANN * _temperature_of(design)
     ratio = 10.0 ** (snr_db / 10.0) if math.isfinite(snr_db) else None
     return {
         "kt_c_v2": thermal / design.capacitance,
@@ -174,4 +174,4 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
 def _lossless(design: Design) -> float:
     """Give order times kT/C at the window, V^2, of states that swing as far as the design allows."""
     enlarged = full_swing(design) / design.full_scale
-    return design.order * BOLTZMANN * temperature_of(design) / (design.capacitance * enlarged**2)
+    return design.order * BOLTZMANN * _temperature_of(design) / (design.capacitance * enlarged**2)

@@ -19,7 +19,7 @@ from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 Method = Literal["nominal", "readout", "ensemble", "theta", "trim", "exact-k", "dac", "tau"]
 METHODS: tuple[Method, ...] = get_args(Method)
 OTHERS = 100  # circuits that one readout for all is fitted to; they follow those that are judged
-SPREAD_DRAWS = 1000  # tell sigma of an element to 2 %
+_SPREAD_DRAWS = 1000  # tell sigma of an element to 2 %
 BITS = 4
 
 
@@ -89,7 +89,7 @@ def prepared(
     law = replace(Mismatch.of(design), is_uniform=is_uniform)
     drawn = draw(circuit, law, seed=check_seed(seed), samples=range(samples + OTHERS))
     values = sample(circuit, law, drawn)
-    wide = sample(circuit, law, draw(circuit, law, seed=0, samples=range(SPREAD_DRAWS)))
+    wide = sample(circuit, law, draw(circuit, law, seed=0, samples=range(_SPREAD_DRAWS)))
     passive = np.array([not set(p.classes) <= {"opamp"} for p in circuit.parameters], bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.where(passive, np.std(wide, axis=0) / np.abs(circuit.values), 0.0)

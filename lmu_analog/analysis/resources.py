@@ -33,7 +33,7 @@ from lmu_analog.units import parse
 
 WIDTH = 1e-6  # m: of a resistor whose area the mismatch does not say
 NARROWEST = 0.15e-6  # m: poly is not drawn narrower in the technologies known here
-LARGEST_CURRENT = 10.0  # A an amplifier
+_LARGEST_CURRENT = 10.0  # A an amplifier
 
 
 @dataclass(frozen=True)
@@ -214,9 +214,9 @@ def _quiescent(design: Design) -> tuple[float | None, str]:
     if part is None or "current" not in part or isinstance(design.opamp, dict):
         return None, "no current known; give one in [circuit] parts"
     current = parse(part["current"], "A")
-    if not 0.0 < current <= LARGEST_CURRENT:
+    if not 0.0 < current <= _LARGEST_CURRENT:
         raise DesignError(
-            f"{name}: current = {current:g} A; above 0 and at most {LARGEST_CURRENT:g} A is wanted"
+            f"{name}: current = {current:g} A; above 0 and at most {_LARGEST_CURRENT:g} A is wanted"
         )
     return current, f"quiescent, typical; confidence: {part.get('confidence', 'own part')}"
 

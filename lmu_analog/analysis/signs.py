@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-MOST_TRIED = 20  # signs of which all patterns are tried: half a million, milliseconds a form
+_MOST_TRIED = 20  # signs of which all patterns are tried: half a million, milliseconds a form
 STARTS, SEED = 20, 0  # random ones, beside the signs of the eigenvectors
 
 
@@ -33,7 +33,7 @@ def worst_signs(H: Float[np.ndarray, "k k"]) -> WorstSigns:
     H : (k, k) array
         Symmetric, positive semidefinite.
     """
-    if len(H) <= MOST_TRIED:
+    if len(H) <= _MOST_TRIED:
         value = _of_all(H)
         return WorstSigns(value, value)
     bound = min(float(np.abs(H).sum()), len(H) * float(np.linalg.eigvalsh(H)[-1]))

@@ -19,9 +19,9 @@ from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
 
 POINTS = 50  # frequencies over the band: the response turns once or twice in it
-NOTHING = 1e-9  # V/V: rounding of ngspice is 1e-13
+_NOTHING = 1e-9  # V/V: rounding of ngspice is 1e-13
 TIMEOUT = 60.0  # s; an operating point that is found at all is found in seconds
-RAIL = "supply"  # role of the sources that feed transistors
+_RAIL = "supply"  # role of the sources that feed transistors
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def rejection(design: Design, circuit: Circuit | None = None) -> Rejection:
 
 
 def _of_transistors(circuit: Circuit, frequency: np.ndarray) -> tuple[xr.Dataset | None, str]:
-    rails = [c.name for c in circuit.only(Supply) if c.role == RAIL]
+    rails = [c.name for c in circuit.only(Supply) if c.role == _RAIL]
     if ngspice.library_path() is None:
         return None, "found by ngspice, which is not installed"
     rule = quadrature_for(circuit.order)
@@ -124,7 +124,7 @@ def _of_transistors(circuit: Circuit, frequency: np.ndarray) -> tuple[xr.Dataset
             return None, f"not found: {error}"
         states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
         gains.append(np.abs(states @ rows.T))
-    if np.max(gains) < NOTHING:
+    if np.max(gains) < _NOTHING:
         return None, "its transistors have no output conductance, and pass nothing from the supply"
     rms = np.sqrt(np.array(gains) ** 2 @ rule.weight)
     worse = np.argmax(rms, axis=0)

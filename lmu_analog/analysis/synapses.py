@@ -12,14 +12,14 @@ from jaxtyping import Float
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Transconductor
 
-WEIGHT = re.compile(r"w\[(\d+),(\d+)\]")
+_WEIGHT = re.compile(r"w\[(\d+),(\d+)\]")
 
 
 def lacks_for_compensation(circuit: Circuit) -> str | None:
     """Say in a line why weights cannot make up for time constants; None if they can."""
     if circuit.family != "rc-synapse":
         return f"weights that can be set are wanted, as those of rc-synapse; {circuit.family} has none"
-    weights = [WEIGHT.fullmatch(c.role) for c in circuit.only(Transconductor)]
+    weights = [_WEIGHT.fullmatch(c.role) for c in circuit.only(Transconductor)]
     onto_itself = {found[1] for found in weights if found and found[1] == found[2]}
     if len(onto_itself) < circuit.order:
         return (
@@ -53,7 +53,7 @@ def compensated(circuit: Circuit, values: Float[np.ndarray, "s m"]) -> Float[np.
         stretch = values[:, R] * values[:, C] / (circuit.values[R] * circuit.values[C])
         sign = -1.0 if component.plus == GROUND else 1.0
         weight = sign * component.value * circuit.values[R]
-        found = WEIGHT.fullmatch(component.role)
+        found = _WEIGHT.fullmatch(component.role)
         fixed = 1.0 if found and found[1] == found[2] else 0.0
         wanted = (weight - fixed) * stretch + fixed
         k = column[component.name]

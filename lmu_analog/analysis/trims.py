@@ -11,10 +11,10 @@ from lmu_analog.memory.stability import is_stable
 
 STEP = 1e-6  # relative, of a knob: the quotient is then right to about 1e-6
 ROUNDS = 6  # of Gauss and Newton; at 5 % mismatch the fourth changes the third digit
-DAMPING = 1e-7  # of the largest curvature: knobs that do the same share the work
-NEW = 0.03  # of an element's effect that others do not have, at least, for a knob of its own
+_DAMPING = 1e-7  # of the largest curvature: knobs that do the same share the work
+_NEW = 0.03  # of an element's effect that others do not have, at least, for a knob of its own
 RETREAT, RETREATS = 0.3, 3  # of a step that made things worse, and how often
-DAC_RANGE = 4.0  # sigma, either side
+_DAC_RANGE = 4.0  # sigma, either side
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def most_useful(
     chosen: list[int] = []
     while len(chosen) < count:
         length = np.linalg.norm(left, axis=0)
-        new = length > NEW * np.maximum(whole, NEW * whole.max())
+        new = length > _NEW * np.maximum(whole, _NEW * whole.max())
         if not new.any():
             break
         directions = np.where(new, left / np.where(new, length, 1.0), 0.0)
@@ -101,7 +101,7 @@ def trimmed(
         slopes = _slopes(plant, knobs.turn(values, settings), knobs, given) / (1.0 + settings)[:, None, :]
         curvature = np.swapaxes(slopes, -1, -2) @ slopes
         top = np.max(np.diagonal(curvature, axis1=-2, axis2=-1), axis=-1)
-        damped = curvature + DAMPING * top[:, None, None] * np.eye(curvature.shape[-1])
+        damped = curvature + _DAMPING * top[:, None, None] * np.eye(curvature.shape[-1])
         step = -np.linalg.solve(damped, np.swapaxes(slopes, -1, -2) @ error[..., None])[..., 0]
         tried, reached = _tried(plant, knobs.turn(values, settings + step), given, nominal)
         for _ in range(RETREATS):
@@ -127,7 +127,7 @@ def quantised(
         Of what each DAC must cover; where it is zero there is nothing to set.
     bits : int
     """
-    step = 2.0 * DAC_RANGE * sigma / 2**bits
+    step = 2.0 * _DAC_RANGE * sigma / 2**bits
     safe = np.where(step > 0.0, step, 1.0)
     half = 2 ** (bits - 1)
     level = np.clip(np.floor(wanted / safe), -half, half - 1) + 0.5

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DRAWN = 3  # channels that the plot shows
-SCORES = ("nrmse", "simulated_nrmse", "truncation_nrmse", "difference_nrmse", "corrected_nrmse")
+_SCORES = ("nrmse", "simulated_nrmse", "truncation_nrmse", "difference_nrmse", "corrected_nrmse")
 
 
 def bench(
@@ -102,7 +102,7 @@ def figures(result: xr.Dataset) -> dict[str, Any]:
         "kind": result.attrs["kind"],
         **{key: result.attrs[key] for key in ("order", "family", "realization")},
         "window_nrmse": float(result.nrmse) if states else None,
-        **{key: float(result[key]) for key in SCORES},
+        **{key: float(result[key]) for key in _SCORES},
         "theta": {"fitted": float(result.theta), "ratio": float(result.theta) / result.attrs["theta"]},
         "gain": float(result.gain),
         "offset": {str(name): float(volts) for name, volts in offsets},
@@ -159,7 +159,7 @@ def bench_text(content: dict[str, Any]) -> str:
     return "\n".join([title, *lines, *(f"  warning: {line}" for line in content["warnings"])])
 
 
-def plot_measured(result: xr.Dataset, ax: Axes | None = None) -> Axes:
+def _plot_measured(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw the first channels, measured over simulated."""
     ax = style.axes(ax)
     scale, unit = style.scale(float(result.time.max()), "s")
@@ -173,7 +173,7 @@ def plot_measured(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     return style.finish(ax, style.SIDE_LEGEND)
 
 
-def plot_errors(result: xr.Dataset, ax: Axes | None = None) -> Axes:
+def _plot_errors(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw the NRMSE over the window, or at the taps: measured, corrected and simulated."""
     ax = style.axes(ax)
     mark = "o" if result.attrs["kind"] == "taps" else ""
@@ -196,6 +196,6 @@ def save(result: xr.Dataset, path: Path | str) -> Path:
 
     figure = Figure(figsize=(9.0, 6.5), layout="constrained")
     above, below = figure.subplots(2, 1)
-    plot_measured(result, above)
-    plot_errors(result, below)
+    _plot_measured(result, above)
+    _plot_errors(result, below)
     return write_figure(figure, path)

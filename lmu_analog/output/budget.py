@@ -45,7 +45,7 @@ NAMES = {
 
 # SINAD is the signal over what is not in the signal: noise and distortion (IEEE Std 1241). A window that is linear and
 # wrong has as many bits as one that is right.
-LEFT_OUT_OF_SINAD = ("truncation", "values", "gain", "speed", "offset", "mismatch")
+_LEFT_OUT_OF_SINAD = ("truncation", "values", "gain", "speed", "offset", "mismatch")
 SINAD = (
     "SINAD and ENOB count noise and distortion alone. They leave out what follows the input linearly, or is constant: "
     "truncation, element values, gain, bandwidth, mismatch and offsets; the signal over all errors has these too."
@@ -82,7 +82,7 @@ def as_json(found: xr.Dataset, figures: Merits, warnings: Sequence[str] = ()) ->
             }
             for one in (found.isel(place=k) for k in range(found.sizes["place"]))
         ],
-        "sinad_leaves_out": list(LEFT_OUT_OF_SINAD),
+        "sinad_leaves_out": list(_LEFT_OUT_OF_SINAD),
         "merits": {**asdict(figures), "joint_error": figures.joint_error},
         "warnings": list(warnings),
     }

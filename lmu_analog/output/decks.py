@@ -18,9 +18,9 @@ from lmu_analog.spice.deck import deck, transient
 from lmu_analog.spice.dialects import Dialect, translate
 from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
 
-MOST_DECKS = 100_000
+_MOST_DECKS = 100_000
 DIGITS = 8  # of a sample's number
-SUFFIXES: dict[Dialect, str] = {"ngspice": ".cir", "ltspice": ".cir", "xyce": ".cir", "spectre": ".scs"}
+_SUFFIXES: dict[Dialect, str] = {"ngspice": ".cir", "ltspice": ".cir", "xyce": ".cir", "spectre": ".scs"}
 
 
 def deck_text(
@@ -96,17 +96,17 @@ def write_decks(
     check_index(samples.start)
     check_index(samples.stop - 1)
     folder = Path(folder)
-    if len(samples) > MOST_DECKS:
-        raise DesignError(f"{len(samples)} decks are more than {MOST_DECKS}; give a shorter range")
+    if len(samples) > _MOST_DECKS:
+        raise DesignError(f"{len(samples)} decks are more than {_MOST_DECKS}; give a shorter range")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DesignError(f"{folder} exists and is no empty folder; give another name")
     width = max(4, len(str(samples.stop)))
     with whole_folder(folder) as half:
         for k in samples:
             text = deck_text(design, sample=k, seed=seed, sampling=sampling, dialect=dialect)
-            (half / f"sample-{k:0{width}d}{SUFFIXES[dialect]}").write_text(text, "utf-8")
+            (half / f"sample-{k:0{width}d}{_SUFFIXES[dialect]}").write_text(text, "utf-8")
         _write_recording(design, half)
-    return sorted(folder.iterdir(), key=lambda path: (path.suffix != SUFFIXES[dialect], path.name))
+    return sorted(folder.iterdir(), key=lambda path: (path.suffix != _SUFFIXES[dialect], path.name))
 
 
 def _write_recording(design: Design, folder: Path) -> list[Path]:

@@ -17,9 +17,9 @@ from lmu_analog.files_out import write_text
 from lmu_analog.output import mainjob, tables
 from lmu_analog.output.starting import new_design
 
-SAMPLE_RATE = 360.0  # Hz
-PEAK = 0.5  # V
-FIELDS: dict[str, object] = {
+_SAMPLE_RATE = 360.0  # Hz
+_PEAK = 0.5  # V
+_FIELDS: dict[str, object] = {
     "theta": "60 ms",
     "error": "2 %",
     "realization": "cap-feedforward",
@@ -36,7 +36,7 @@ def electrocardiogram() -> np.ndarray:
 
     volts = pywt.data.ecg().astype(float)
     volts -= volts[0]
-    return np.column_stack([np.arange(len(volts)) / SAMPLE_RATE, PEAK * volts / np.abs(volts).max()])
+    return np.column_stack([np.arange(len(volts)) / _SAMPLE_RATE, _PEAK * volts / np.abs(volts).max()])
 
 
 def main(folder: Path | str) -> None:
@@ -48,7 +48,7 @@ def main(folder: Path | str) -> None:
     recording = write_text(folder / "ecg.csv", "seconds,volts\n" + rows)
     path = folder / "ecg.toml"
     if not path.exists():
-        new_design(FIELDS, path, recording=recording)
+        new_design(_FIELDS, path, recording=recording)
     design = Design.load(path)
     print(f"order {design.order} for {design.bandwidth:.0f} Hz over {1e3 * design.theta:.0f} ms", flush=True)
     content = mainjob.run(design, folder / "results")

@@ -16,11 +16,11 @@ Term = tuple[Fraction, str]  # coefficient and symbol; the symbol of a constant 
 
 WIDTH = 96  # columns of a line in the terminal
 TERMS = 8  # of a sum, on a line of LaTeX
-VERDICT = {True: "proved", False: "FAILED"}
-HARD_SPACE = "\N{NO-BREAK SPACE}"
+_VERDICT = {True: "proved", False: "FAILED"}
+_HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 # What each proof says, in text and in LaTeX.
-CLAIMS = {
+_CLAIMS = {
     "pade": (
         "C (sI - A)^-1 B is this quotient, and it equals exp(-s) through s^(2d-1)",
         r"$C (sI - A)^{-1} B = p(s)/q(s) = e^{-s} + O(s^{2d})$",
@@ -85,7 +85,7 @@ def as_text(derivation: Derivation) -> str:
         ],
         "Derivation": [f"{n} {step}" for n, step in enumerate(_steps(derivation), start=1)],
         "Proofs (exact, theta = 1)": [
-            f"{name:<9} {VERDICT[proved]}  {CLAIMS[name][0]}" for name, proved in derivation.proofs.items()
+            f"{name:<9} {_VERDICT[proved]}  {_CLAIMS[name][0]}" for name, proved in derivation.proofs.items()
         ],
     }
     title = f"Legendre memory of order {d}, exact; the window theta only scales time"
@@ -118,7 +118,7 @@ def as_latex(derivation: Derivation) -> str:
         r"Proofs, exact over the rationals, for $\theta = 1$:",
         r"\begin{itemize}",
         *(
-            rf"\item \texttt{{{name}}}, {VERDICT[proved]}: {CLAIMS[name][1]}"
+            rf"\item \texttt{{{name}}}, {_VERDICT[proved]}: {_CLAIMS[name][1]}"
             for name, proved in derivation.proofs.items()
         ),
         r"\end{itemize}",
@@ -166,7 +166,7 @@ def _signed(terms: Iterable[Term], number: Callable[[Fraction], str]) -> Iterato
 
 
 def _plain(terms: Iterable[Term]) -> str:
-    return " ".join(term.replace(" ", HARD_SPACE) for term in _signed(terms, str))
+    return " ".join(term.replace(" ", _HARD_SPACE) for term in _signed(terms, str))
 
 
 def _aligned(sums: dict[str, Iterable[Term]]) -> str:
@@ -197,7 +197,7 @@ def _wrapped(line: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return text.replace(HARD_SPACE, " ")
+    return text.replace(_HARD_SPACE, " ")
 
 
 def _listed(numbers: Iterable[Any]) -> str:

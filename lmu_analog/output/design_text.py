@@ -14,7 +14,7 @@ from lmu_analog.design import Design
 from lmu_analog.units import area, fraction, length, parse, write
 
 # Settings that are one of a few words: what is left out, and what the line says.
-CHOICES = (
+_CHOICES = (
     ("scaling", "peak", ", ".join(SCALINGS)),
     ("predistort", "none", "none or gbw"),
     ("values", "exact", f"exact, {', '.join(SERIES)}"),
@@ -23,7 +23,7 @@ CHOICES = (
     ("technology", None, ", ".join(technologies())),
 )
 # Quantities that may be left out: unit, and what the line says.
-QUANTITIES = (
+_QUANTITIES = (
     ("tau", "s", "synapses of principle3"),
     ("second_tau", "s", "second pole of principle3-two-pole"),
     ("clock", "Hz", "of switched capacitors"),
@@ -125,14 +125,14 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
     lines.append(
         _line("headroom", _percent(design.headroom), "of the output swing, kept free at the worst sine")
     )
-    for name, usual, comment in CHOICES:
+    for name, usual, comment in _CHOICES:
         if (chosen := getattr(design, name)) != usual:
             lines.append(_line(name, chosen, comment))
     if design.pairs is not None:
         lines.append(
             _line("pairs", _percent(design.pairs), "largest error of one value; beyond, two are joined")
         )
-    for name, unit, comment in QUANTITIES:
+    for name, unit, comment in _QUANTITIES:
         if (value := getattr(design, name)) is not None:
             lines.append(_line(name, _exact(value, unit), comment))
     for name in ("opamp", "transconductor", "crossbar"):

@@ -34,8 +34,8 @@ from lmu_analog.storage.reasons import reasons
 from lmu_analog.theory.sensitivity import tighten
 from lmu_analog.units import write
 
-RANGED = (Resistor, Capacitor, Inductor, Transconductor)  # kinds whose values say something together
-LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "PySpice")
+_RANGED = (Resistor, Capacitor, Inductor, Transconductor)  # kinds whose values say something together
+_LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "PySpice")
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _range(of: Circuit, component: type[Component]) -> tuple[str, ...]:
     parts = [c for c in of.components if type(c) is component]
     unit, name = KINDS[component].unit, KINDS[component].name.capitalize()
     values = np.array([getattr(c, "value", np.nan) for c in parts])
-    if component not in RANGED or not np.isfinite(values).all():
+    if component not in _RANGED or not np.isfinite(values).all():
         return (name, str(len(parts)), "", "", "", "")
     low, high, total = float(values.min()), float(values.max()), float(values.sum())
     ranged = (
@@ -264,7 +264,7 @@ def _ranged(low: float, high: float) -> str:
 
 def nominal_values(of: Circuit) -> dict[str, str]:
     """Write the nominal value of every component that has one, by name."""
-    units = {c.name: kind_of(c).unit for c in of.components if isinstance(c, RANGED)}
+    units = {c.name: kind_of(c).unit for c in of.components if isinstance(c, _RANGED)}
     return {p.name: quantity(p.nominal, units[p.name]) for p in of.parameters if p.name in units}
 
 
@@ -277,7 +277,7 @@ def provenance(design: Design, run: xr.Dataset | None, *, written: str) -> Table
     if design.file is not None:
         chosen = [f", {k} {v}" for k, v in (("column", design.column), ("channel", design.channel)) if v]
         rows.append(("recording", design.file.name + "".join(chosen)))
-    rows += [("Python", platform.python_version()), *((name, version(name)) for name in LIBRARIES)]
+    rows += [("Python", platform.python_version()), *((name, version(name)) for name in _LIBRARIES)]
     if written:
         rows.append(("written", written))
     return Table("What made these figures", ("what", "value"), tuple(rows))

@@ -25,8 +25,8 @@ from lmu_analog.output.svg import draw, picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-TAPS = np.array([0.0, 0.5, 1.0])  # theta
-POINTS_A_DECADE = 60
+_TAPS = np.array([0.0, 0.5, 1.0])  # theta
+_POINTS_A_DECADE = 60
 MOST_ROWS = 64  # of a table below a figure; a longer one is thinned evenly
 
 
@@ -73,8 +73,8 @@ def bode(circuit: Circuit, *, bandwidth: float) -> xr.Dataset:
     low, high = 0.01 * min(bandwidth, 1.0 / circuit.theta), 10.0 * unit
     if circuit.clock is not None:
         high = min(high, 0.49 * circuit.clock)
-    frequency = np.geomspace(low, high, int(POINTS_A_DECADE * np.log10(high / low)))
-    rows = readout(circuit.order, TAPS)
+    frequency = np.geomspace(low, high, int(_POINTS_A_DECADE * np.log10(high / low)))
+    rows = readout(circuit.order, _TAPS)
     ideal = frequency_response(legendre(circuit.order, circuit.theta), frequency)
     actual = steady_response(extract(circuit), frequency)
     variables: dict[str, tuple[tuple[str, str], np.ndarray, dict[str, str]]] = {}
@@ -91,7 +91,7 @@ def bode(circuit: Circuit, *, bandwidth: float) -> xr.Dataset:
     coords = {
         "frequency": ("frequency", frequency, {"units": "Hz"}),
         "state": np.arange(circuit.order),
-        "delay": ("delay", TAPS, {"units": "theta"}),
+        "delay": ("delay", _TAPS, {"units": "theta"}),
     }
     return xr.Dataset(variables, coords, {"bandwidth": bandwidth, "theta": circuit.theta})
 
@@ -123,7 +123,7 @@ def traces_figure(result: xr.Dataset) -> Figure:
     drawn = draw(lambda canvas: plots.plot_traces(result, canvas.subplots()), height=3.9)
     caption = "The input at the newest, middle and oldest place of the window, and the circuit's estimates."
     columns: dict[str, Any] = {"time (s)": result.time}
-    for delay in TAPS:
+    for delay in _TAPS:
         here = result.sel(delay=delay, method="nearest")
         columns |= {f"ideal, r = {delay:g} (V)": here.window, f"circuit, r = {delay:g} (V)": here.estimate}
     return _figure("traces", "Delayed inputs over time", caption, drawn, _columns("Traces", columns))
@@ -185,7 +185,7 @@ def bode_figure(response: xr.Dataset) -> Figure:
 def _bode_table(response: xr.Dataset) -> Table:
     part = response.isel(frequency=_thin(response.sizes["frequency"], 24))
     columns: dict[str, Any] = {"frequency": [quantity(f, "Hz") for f in part.frequency.values]}
-    taps, states = [f"r = {r:g}" for r in TAPS], [f"m{i}" for i in response.state.values]
+    taps, states = [f"r = {r:g}" for r in _TAPS], [f"m{i}" for i in response.state.values]
     for of, places in (("tap", taps), ("state", states)):
         for k, name in enumerate(places):
             decibels, angles = part[f"{of}_magnitude"].values[:, k], part[f"{of}_phase"].values[:, k]

@@ -38,15 +38,15 @@ OURS = (
     "design.toml", "derivation.txt", "circuit.cir", RECORDING_FILE, "run.zarr", "run.zarr.lock", "result.json",
     "report.html", MARK, str(MODELS),
 )  # fmt: skip
-LARGEST_MARK = 10_000  # bytes
+_LARGEST_MARK = 10_000  # bytes
 STEP = 20  # what one of the other steps counts on the progress bar, in samples
-SECTION = 5  # what a section of the report counts
+_SECTION = 5  # what a section of the report counts
 SLOW = ("calibration",)  # sections that the report of the main job leaves out at large orders
 
 
 def steps(samples: int) -> int:
     """Length of the progress bar: the samples, four other steps, and the sections of the report."""
-    return samples + 4 * STEP + len(SECTIONS) * SECTION
+    return samples + 4 * STEP + len(SECTIONS) * _SECTION
 
 
 def run(
@@ -134,7 +134,7 @@ def run(
             warnings=warned,
             settings=settings,
         ),
-        lambda _: advance(SECTION),
+        lambda _: advance(_SECTION),
     )
     write_report(folder / "report.html", page)
     write_text(folder / "result.json", summary.dumps(content) + "\n")
@@ -155,7 +155,7 @@ def _claim(folder: Path, owner: dict[str, Any]) -> None:
     mark = folder / MARK
     try:
         if mark.is_file():
-            if json.loads(read_bytes(mark, most=LARGEST_MARK, wanted="a mark of ours")) == owner:
+            if json.loads(read_bytes(mark, most=_LARGEST_MARK, wanted="a mark of ours")) == owner:
                 return
             raise DesignError(f"{folder} holds a run of another design or seed; give another folder")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

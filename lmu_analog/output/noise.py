@@ -98,7 +98,7 @@ def plot_noise(found: xr.Dataset, ax: Axes | None = None) -> Axes:
     return style.finish(ax, style.SIDE_LEGEND)
 
 
-def noise_table(content: dict[str, Any]) -> Table:
+def _noise_table(content: dict[str, Any]) -> Table:
     """Make the table of the report from the object of ``as_json``."""
     rows = [
         (row["name"], row["kind"], percent(row["share"])) for row in content["contributions"][: 2 * LISTED]
@@ -114,4 +114,4 @@ def noise_figure(found: xr.Dataset, design: Design) -> Figure:
         f"Noise of the circuit at every place of the window; in the signal band the SNR is {ratio:.4g} dB."
     )
     shown = picture(drawn, key="noise", title="Noise over the window", about=caption)
-    return Figure("noise", "Noise over the window", caption, shown, noise_table(as_json(found, design)))
+    return Figure("noise", "Noise over the window", caption, shown, _noise_table(as_json(found, design)))

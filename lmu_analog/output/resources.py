@@ -8,7 +8,7 @@ from lmu_analog.output.facts import Table, quantity
 from lmu_analog.output.layout import lined_up
 
 UNITS = {"resistor": "Ohm", "capacitor": "F"}  # of a unit element; transistors count by W/L
-UNKNOWN = "–"
+_UNKNOWN = "–"
 
 
 def content(found: Resources) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def tables(found: Resources) -> tuple[Table, ...]:
         ("supply current", _written(found.current, "A")),
         ("power", _written(found.power, "W")),
         ("energy per window", _written(found.energy, "J")),
-        ("area on the chip", UNKNOWN if found.area is None else f"{1e6 * found.area:.3g} mm²"),
-        ("parts", UNKNOWN if found.cost is None else f"{found.cost:.2f}"),
+        ("area on the chip", _UNKNOWN if found.area is None else f"{1e6 * found.area:.3g} mm²"),
+        ("parts", _UNKNOWN if found.cost is None else f"{found.cost:.2f}"),
     ]
     currents = [(c.what, str(c.count), _written(c.each, "A"), c.note) for c in found.currents]
     areas = [
@@ -52,13 +52,13 @@ def tables(found: Resources) -> tuple[Table, ...]:
             str(a.count),
             f"{a.units:.0f}",
             quantity(a.unit, UNITS[kind]) if (kind := a.what.split()[0]) in UNITS else f"{a.unit:.3g}",
-            UNKNOWN if a.total is None else f"{1e6 * a.total:.3g} mm²",
+            _UNKNOWN if a.total is None else f"{1e6 * a.total:.3g} mm²",
             a.note,
         )
         for a in found.areas
     ]
     costs = [
-        (c.what, str(c.count), str(c.packages), UNKNOWN if c.each is None else f"{c.each:g}", "")
+        (c.what, str(c.count), str(c.packages), _UNKNOWN if c.each is None else f"{c.each:g}", "")
         for c in found.costs
     ]
     every = (
@@ -77,4 +77,4 @@ def text(found: Resources) -> str:
 
 
 def _written(value: float | None, unit: str) -> str:
-    return UNKNOWN if value is None else quantity(float(f"{value:.3g}"), unit)
+    return _UNKNOWN if value is None else quantity(float(f"{value:.3g}"), unit)

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 What = Literal["cell", "network", "flow"]
-SHEETS = {"cell": cell_sheet, "network": network_sheet, "flow": flow_sheet}
-ENDINGS = (".svg", ".png", ".pdf")
-DOTS = 150  # an inch, of PNG
+_SHEETS = {"cell": cell_sheet, "network": network_sheet, "flow": flow_sheet}
+_ENDINGS = (".svg", ".png", ".pdf")
+_DOTS = 150  # an inch, of PNG
 PLAIN = {"blue": BLUE, "green": GREEN, "orange": ORANGE, "vermillion": VERMILLION, "purple": PURPLE}
 # Alone in a browser or an <img> a drawing has no page to take its ink from.
-INK_ALONE = (
+_INK_ALONE = (
     "<style>svg{color-scheme:light dark;color:#000}text{fill:currentColor;font-family:'DejaVu Sans',Verdana,"
     "sans-serif}@media(prefers-color-scheme:dark){svg{color:#e8e8e8}}</style>"
 )
@@ -45,7 +45,7 @@ def sheets(circuit: Circuit, what: What | Literal["all"] = "all") -> tuple[Sheet
         A cell with all its parts and values; what drives what; the signal-flow graph of the state space, with
         ideal op-amps.
     """
-    return tuple(SHEETS[name](circuit) for name in (get_args(What) if what == "all" else (what,)))
+    return tuple(_SHEETS[name](circuit) for name in (get_args(What) if what == "all" else (what,)))
 
 
 def draw_circuit(circuit: Circuit, what: What | Literal["all"] = "all") -> Canvas:
@@ -66,7 +66,7 @@ def as_svg(circuit: Circuit, what: What | Literal["all"] = "all") -> str:
     size = f'width="{width:.4g}in" height="{height:.4g}in"'
     opened = f'<svg xmlns="http://www.w3.org/2000/svg" {size} color="black" fill="currentColor" '
     element = element.replace("<svg ", opened, 1)
-    return re.sub(r"(<title )", rf"{INK_ALONE}\1", element, count=1) + "\n"
+    return re.sub(r"(<title )", rf"{_INK_ALONE}\1", element, count=1) + "\n"
 
 
 def write_drawing(circuit: Circuit, path: Path | str, *, what: What | Literal["all"] = "all") -> Path:
@@ -78,8 +78,8 @@ def write_drawing(circuit: Circuit, path: Path | str, *, what: What | Literal["a
         If the ending is another, or the file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in ENDINGS:
-        raise DesignError(f"-o {path}: drawings are {', '.join(ENDINGS)}; give one of these endings")
+    if path.suffix.lower() not in _ENDINGS:
+        raise DesignError(f"-o {path}: drawings are {', '.join(_ENDINGS)}; give one of these endings")
     if path.suffix.lower() == ".svg":
         return write_text(path, as_svg(circuit, what))
     kind = path.suffix.lower()[1:]
@@ -89,7 +89,7 @@ def write_drawing(circuit: Circuit, path: Path | str, *, what: What | Literal["a
     }
     canvas = draw_circuit(circuit, what)
     with whole_file(path) as half:
-        canvas.savefig(half, format=kind, dpi=DOTS, facecolor="white", metadata=stamps[kind])
+        canvas.savefig(half, format=kind, dpi=_DOTS, facecolor="white", metadata=stamps[kind])
     return path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lmu_analog.output.facts import percent
 
-MULTIPLE = "× the tolerances"
+_MULTIPLE = "× the tolerances"
 
 
 def corner_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -46,7 +46,7 @@ def bounded(found: Mapping[str, Any], name: str) -> str:
 
 
 def _size(value: float, name: str) -> str:
-    return f"{value:.3g} {MULTIPLE}" if name.endswith("scale") else percent(value)
+    return f"{value:.3g} {_MULTIPLE}" if name.endswith("scale") else percent(value)
 
 
 def _down(value: float) -> float:

@@ -10,10 +10,10 @@ from lmu_analog.output.design_text import commented
 from lmu_analog.recording import WAV_SUFFIXES, read
 from lmu_analog.stimulus import occupied_bandwidth
 
-OCCUPIED = 0.999  # of a recording's power lies below its bandwidth: the rest is an error of 3 %
+_OCCUPIED = 0.999  # of a recording's power lies below its bandwidth: the rest is an error of 3 %
 FIRST_ORDER = 6
-FIRST_MISMATCH = {"resistor": "1 %", "capacitor": "1 %", "transconductor": "1 %", "tau": "1 %"}
-FIRST_LIMIT = "10 %"
+_FIRST_MISMATCH = {"resistor": "1 %", "capacitor": "1 %", "transconductor": "1 %", "tau": "1 %"}
+_FIRST_LIMIT = "10 %"
 
 
 def new_design(
@@ -49,11 +49,11 @@ def new_design(
         raise DesignError(f"{path} exists; give another name, or remove it first")
     if recording is None and (column, channel) != (None, None):
         raise DesignError("column= and channel= choose from input=, and there is none; give it")
-    fields = {"mismatch": FIRST_MISMATCH, "nrmse": FIRST_LIMIT, **asked}
+    fields = {"mismatch": _FIRST_MISMATCH, "nrmse": _FIRST_LIMIT, **asked}
     if recording is not None:
         amplitude = float(Design(order=1).amplitude)
         heard = read(recording, amplitude=amplitude, column=column, channel=channel)
-        band = occupied_bandwidth(heard, OCCUPIED)
+        band = occupied_bandwidth(heard, _OCCUPIED)
         scaled = recording.suffix.lower() in WAV_SUFFIXES
         measured = {"file": recording, "amplitude": amplitude if scaled else heard.peak, "bandwidth": band}
         measured |= {"column": column, "channel": channel}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WIDTH = 9.2  # inch: the page's 60 rem at 96 dots an inch
 LARGEST = 250_000  # characters of an SVG element; a larger one becomes pixels if these take less
 PIXELS = 1840  # across such a figure, two to a dot of the page
-SHADES = 64  # of its colours
+_SHADES = 64  # of its colours
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lmu-analog",
@@ -35,7 +35,7 @@ STYLE: dict[str, Any] = {
     "hatch.linewidth": 0.6,
 }
 # Colours become variables of the page, which a dark theme lightens.
-THEMED = {
+_THEMED = {
     INK: "currentColor",
     BLUE: "var(--blue)",
     GREEN: "var(--green)",
@@ -71,7 +71,7 @@ def svg(canvas: Canvas, *, key: str, title: str, about: str) -> Markup:
     drawing = re.sub(r'(<svg viewBox="[^"]*")[^>]*>', r"\1>", drawing)
     drawing = _trimmed(drawing)
     drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-", drawing).replace("xlink:href", "href")
-    for colour, variable in THEMED.items():
+    for colour, variable in _THEMED.items():
         drawing = re.sub(colour, variable, drawing, flags=re.IGNORECASE)
     label = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(about)}</desc>'
     opened = f'<svg role="img" aria-labelledby="{key}-title {key}-desc" viewBox'
@@ -102,7 +102,7 @@ def _pixels(canvas: Canvas, about: str) -> Markup:
     whole, fewer = io.BytesIO(), io.BytesIO()
     canvas.savefig(whole, format="png", dpi=PIXELS / canvas.get_size_inches()[0], transparent=True)
     with Image.open(whole) as image:
-        palette = image.convert("RGBA").quantize(SHADES, method=Image.Quantize.FASTOCTREE)
+        palette = image.convert("RGBA").quantize(_SHADES, method=Image.Quantize.FASTOCTREE)
         palette.save(fewer, format="png", optimize=True)
         size = f'width="{image.width}" height="{image.height}"'
     data = base64.b64encode(fewer.getvalue()).decode("ascii")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from lmu_analog.errors import CircuitError
 
 NODES = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "B": 2, "E": 4, "G": 4, "S": 4}
-FILE_NET = "file"  # what the source that reads a recording drives, in place of ground
+_FILE_NET = "file"  # what the source that reads a recording drives, in place of ground
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _with_file(cards: tuple[Card, ...]) -> tuple[Card, ...]:
     kept = (c for c in cards if c not in models and not (isinstance(c, Directive) and c.word == "filesource"))
     return tuple(
         Source(c.name, (c.nodes[0], "0"), c.dc, c.ac, "FILE", (file,))
-        if isinstance(c, Source) and c.nodes[1] == FILE_NET
+        if isinstance(c, Source) and c.nodes[1] == _FILE_NET
         else c
         for c in kept
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GAP = 0.02  # of a period: both phases are open, before each of them
 EDGE = 2e-3  # of a period: how long a clock's edge takes; switches move in its middle
-OFF = 1e12  # off-resistance over on-resistance: what leaks in thousands of periods is below 1e-7
+_OFF = 1e12  # off-resistance over on-resistance: what leaks in thousands of periods is below 1e-7
 
 
 def place_clock(written: PySpiceCircuit, clock: float, *, start: float, gap: float = GAP) -> None:
@@ -34,7 +34,7 @@ def place_switch(written: PySpiceCircuit, switch: Switch, known: dict[float, str
     """Write a voltage-controlled switch, with a model for every on-resistance."""
     if switch.value not in known:
         known[switch.value] = f"sw_{len(known)}"
-        off = OFF * switch.value
+        off = _OFF * switch.value
         written.model(known[switch.value], "SW", ron=switch.value, roff=off, vt=0.5, vh=0.0)
     control, model = f"clk{switch.phase}", known[switch.value]
     written.VoltageControlledSwitch(switch.name[1:], switch.a, switch.b, control, GROUND, model=model)

@@ -13,13 +13,13 @@ from lmu_analog.stimulus import Recording, Stimulus, Tones
 
 # Largest step of the trapezoidal rule, in thousandths of theta, for an error of 1e-4 of full scale over
 # ten theta; measured at the band where the ideal memory is 1 % wrong. The error goes with its square.
-STEP_ORDERS = (1.0, 3.0, 6.0, 12.0, 24.0, 48.0, 64.0)
-STEP_PERMILLE = (4.0, 3.6, 1.9, 1.5, 1.1, 0.6, 0.5)
-FINER = 0.5  # of that step: four times less error, so that ngspice's is small beside the circuit's
+_STEP_ORDERS = (1.0, 3.0, 6.0, 12.0, 24.0, 48.0, 64.0)
+_STEP_PERMILLE = (4.0, 3.6, 1.9, 1.5, 1.1, 0.6, 0.5)
+_FINER = 0.5  # of that step: four times less error, so that ngspice's is small beside the circuit's
 MOST_VALUES = 1e8  # steps times vectors: about 4 GB, and some minutes
 SPARE_TICKS = 2.0
-STEPS_PER_TICK = 10.0  # of a clock: charges settle to where they must whatever the step on the way
-STEPS_PER_CYCLE = 250.0  # of the highest tone, where that is finer still
+_STEPS_PER_TICK = 10.0  # of a clock: charges settle to where they must whatever the step on the way
+_STEPS_PER_CYCLE = 250.0  # of the highest tone, where that is finer still
 
 # Newton must not stop short of the small signals of a memory; linear circuits do not mind.
 OPTIONS = ".options reltol=1e-5 abstol=1e-14 vntol=1e-8"
@@ -27,7 +27,7 @@ OPTIONS = ".options reltol=1e-5 abstol=1e-14 vntol=1e-8"
 BIAS_SHARE, LOOSEST = 3e-5, 1e-12
 # What ngspice leaves between every net and ground after stepping to an operating point; its default, 1e-12 S,
 # is some picoamperes, too much beside currents in weak inversion.
-GMIN = "gmin=1e-18"
+_GMIN = "gmin=1e-18"
 # Flux, in V times theta, below which ngspice does not watch a coil: its default, 1e-14 Vs, is a rounding error
 # of such coils and drives the step to zero. The largest step keeps the accuracy.
 FLUX = 1e-5
@@ -40,7 +40,7 @@ CLOCKED_OPTIONS = ".options method=gear reltol=1e-5 abstol=1e-12 vntol=1e-8 trto
 # Seconds that ngspice takes for a time step, by what is in the circuit; measured to within a factor of two on one
 # processor of 2023, orders 3 to 24 of six families. Clocked circuits take seven steps where one is asked for.
 SECONDS_A_PART, SECONDS_AN_AMPLIFIER, SECONDS_A_TRANSISTOR = 5e-7, 1.5e-5, 2e-5
-CLOCKED_STEPS = 7.0
+_CLOCKED_STEPS = 7.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def transient(circuit: Circuit, stimulus: Stimulus, *, settle: float) -> Transie
 
 
 def _clocked(circuit: Circuit, clock: float, analysis: Transient) -> Transient:
-    step = 1.0 / (STEPS_PER_TICK * clock)
+    step = 1.0 / (_STEPS_PER_TICK * clock)
     return _bounded(Transient(analysis.stop + SPARE_TICKS / clock, step), circuit)
 
 
@@ -95,14 +95,14 @@ def step_seconds(circuit: Circuit) -> float:
     seconds = SECONDS_A_PART * len(circuit.components)
     seconds += SECONDS_AN_AMPLIFIER * sum(not c.model.ideal for c in circuit.amplifiers)
     seconds += SECONDS_A_TRANSISTOR * len(circuit.only(Mosfet))
-    return seconds if circuit.clock is None else CLOCKED_STEPS * seconds
+    return seconds if circuit.clock is None else _CLOCKED_STEPS * seconds
 
 
 def _plain(circuit: Circuit, stimulus: Stimulus, *, settle: float) -> Transient:
-    step = FINER * 1e-3 * float(np.interp(circuit.order, STEP_ORDERS, STEP_PERMILLE)) * circuit.theta
+    step = _FINER * 1e-3 * float(np.interp(circuit.order, _STEP_ORDERS, _STEP_PERMILLE)) * circuit.theta
     match stimulus:
         case Tones():
-            step = min(step, 1.0 / (STEPS_PER_CYCLE * float(stimulus.frequency.max())))
+            step = min(step, 1.0 / (_STEPS_PER_CYCLE * float(stimulus.frequency.max())))
             return _bounded(Transient(settle + circuit.theta + stimulus.period, step), circuit)
         case Recording():
             return _bounded(Transient(lead(stimulus) + stimulus.duration, min(step, stimulus.dt)), circuit)
@@ -180,7 +180,7 @@ def _options(circuit: Circuit) -> str:
     if circuit.only(Mosfet):
         biases = [abs(c.value) for c in circuit.only(Bias) if c.value]
         tolerance = min(LOOSEST, BIAS_SHARE * min(biases)) if biases else 1e-14
-        return f"{OPTIONS.replace('1e-14', repr(tolerance))} {GMIN}"
+        return f"{OPTIONS.replace('1e-14', repr(tolerance))} {_GMIN}"
     return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if circuit.only(Inductor) else OPTIONS
 
 

@@ -15,11 +15,11 @@ from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source
 from lmu_analog.spice.spectre import spectre
 
 Dialect = Literal["ngspice", "ltspice", "xyce", "spectre"]
-NOT_RUN = "syntax not run: written after the manual of {}, and read back by a parser only"
+_NOT_RUN = "syntax not run: written after the manual of {}, and read back by a parser only"
 # LTspice compresses what it saves, in single precision, and gives every coil 1 mOhm unless told otherwise.
-LTSPICE_OPTIONS = ".options plotwinsize=0 numdgt=15"
-LTSPICE_COIL = "Rser=0"
-THEIRS = frozenset(added_card(name) for name in ("limit", "if", "pwr", "pwrs", "uramp", "int"))
+_LTSPICE_OPTIONS = ".options plotwinsize=0 numdgt=15"
+_LTSPICE_COIL = "Rser=0"
+_THEIRS = frozenset(added_card(name) for name in ("limit", "if", "pwr", "pwrs", "uramp", "int"))
 AROUND = 1e-3  # V beside a switch's threshold, where Xyce wants two
 
 
@@ -38,8 +38,8 @@ def translate(text: str, dialect: Dialect, circuit: Circuit) -> str:
         return text
     amplifiers = [c.model for c in circuit.amplifiers]
     library = next((m.library.text for m in amplifiers if m.library is not None), "")
-    name, write = WRITERS[dialect]
-    return write(read_deck(text, library), (f"dialect = {dialect}", NOT_RUN.format(name)))
+    name, write = _WRITERS[dialect]
+    return write(read_deck(text, library), (f"dialect = {dialect}", _NOT_RUN.format(name)))
 
 
 def ltspice(deck: Deck, notes: tuple[str, ...]) -> str:
@@ -52,7 +52,7 @@ def xyce(deck: Deck, notes: tuple[str, ...]) -> str:
     return _spice(deck, notes, _xyce_card)
 
 
-WRITERS: dict[str, tuple[str, Callable[[Deck, tuple[str, ...]], str]]] = {
+_WRITERS: dict[str, tuple[str, Callable[[Deck, tuple[str, ...]], str]]] = {
     "ltspice": ("LTspice", ltspice),
     "xyce": ("Xyce", xyce),
     "spectre": ("Spectre", spectre),
@@ -68,21 +68,21 @@ def _spice(deck: Deck, notes: tuple[str, ...], write: Callable[[Card], Iterator[
 
 def _own_words(library: str) -> str:
     """Give a user's model its own functions back: LTspice and Xyce have those that ngspice lacks."""
-    kept = (line for line in library.splitlines() if line not in THEIRS)
+    kept = (line for line in library.splitlines() if line not in _THEIRS)
     return re.sub(r"\bternary_fcn\(", "if(", "\n".join(kept))
 
 
 def _ltspice_card(card: Card) -> Iterator[str]:
     match card:
         case Element() if card.name[0] == "L":
-            yield f"{_plain(card)} {LTSPICE_COIL}"
+            yield f"{_plain(card)} {_LTSPICE_COIL}"
         case Source(wave="FILE"):
             yield f"{card.name} {' '.join(card.nodes)} PWL file={card.numbers[0]}{_ac(card)}"
         case Source():
             wave = _wave(card).replace("SIN(", "SINE(") if card.wave else card.dc
             yield f"{card.name} {' '.join(card.nodes)} {wave}{_ac(card)}"
         case Directive(word="options"):
-            yield LTSPICE_OPTIONS
+            yield _LTSPICE_OPTIONS
             yield f".options {card.rest}"
         case Directive(word="tran"):
             yield f".tran 0 {' '.join(card.rest.split()[1:])}"

@@ -18,7 +18,7 @@ from lmu_analog.spice.deck import CLOCKED_OPTIONS, FLUX, OPTIONS, Transient, exp
 from lmu_analog.spice.elements import place
 from lmu_analog.spice.netlist import MOST_PWL_POINTS, POINTS_A_LINE
 
-TRANSISTOR_OPTIONS = OPTIONS.replace("abstol=1e-14", "abstol=1e-12")  # a tighter one never ends
+_TRANSISTOR_OPTIONS = OPTIONS.replace("abstol=1e-14", "abstol=1e-12")  # a tighter one never ends
 
 
 def driven_deck(
@@ -94,5 +94,5 @@ def _options(circuit: Circuit) -> str:
     if circuit.clock is not None:
         return CLOCKED_OPTIONS
     if circuit.only(Mosfet):
-        return TRANSISTOR_OPTIONS
+        return _TRANSISTOR_OPTIONS
     return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if circuit.only(Inductor) else OPTIONS

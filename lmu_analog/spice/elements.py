@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from PySpice.Spice.Netlist import SubCircuit
 
 MOST_ELEMENTS = 1_000_000  # of users' models in one deck: some gigabytes in ngspice
-IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
-HELD = 3.0  # widths of the turn beyond a limit, where an overloaded pole is held: tanh(4) is within 1e-3 of its end
+_IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
+_HELD = 3.0  # widths of the turn beyond a limit, where an overloaded pole is held: tanh(4) is within 1e-3 of its end
 
 
 def place(written: PySpiceCircuit, components: Iterable[Component], *, rippling: str | None = None) -> None:
@@ -87,7 +87,7 @@ def _place_transconductor(written: PySpiceCircuit, c: Transconductor) -> None:
         written.VCCS(c.name[1:], GROUND, c.out, c.plus, c.minus, c.value)
         return
     model = f"ota_{c.name[1:]}"
-    written.subcircuit(ota_subcircuit(c, model))
+    written.subcircuit(_ota_subcircuit(c, model))
     written.X(c.name[1:], model, c.plus, c.minus, c.out)
 
 
@@ -100,16 +100,16 @@ def _place_amplifier(
     name, key = c.name[1:], (type(c), c.model)
     if not c.model.ideal and key not in known:
         known[key] = _model_name(c.model.name, len(known))
-        subcircuit = opamp_subcircuit if isinstance(c, OpAmp) else differential_subcircuit
+        subcircuit = opamp_subcircuit if isinstance(c, OpAmp) else _differential_subcircuit
         written.subcircuit(subcircuit(c.model, known[key]))
     match c:
         case OpAmp() if c.model.ideal:
-            written.VCVS(name, c.out, GROUND, c.plus, c.minus, IDEAL_GAIN)
+            written.VCVS(name, c.out, GROUND, c.plus, c.minus, _IDEAL_GAIN)
         case OpAmp():
             written.X(name, known[key], c.plus, c.minus, c.out)
         case DifferentialOpAmp() if c.model.ideal:
             for net, suffix, half in ((c.out_plus, "p", 0.5), (c.out_minus, "n", -0.5)):
-                written.VCVS(f"{name}_{suffix}", net, GROUND, c.plus, c.minus, half * IDEAL_GAIN)
+                written.VCVS(f"{name}_{suffix}", net, GROUND, c.plus, c.minus, half * _IDEAL_GAIN)
         case DifferentialOpAmp():
             written.X(name, known[key], c.plus, c.minus, c.out_plus, c.out_minus)
 
@@ -144,7 +144,7 @@ def opamp_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
     return written
 
 
-def differential_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
+def _differential_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
     """Write a fully differential one-pole op-amp; each output is half the difference, the mean is ground."""
     from PySpice.Spice.Netlist import SubCircuit
 
@@ -176,7 +176,7 @@ def _input_stage(written: SubCircuit, model: OpAmpModel, *, ends: tuple[float, f
     if math.isfinite(model.gain):
         written.R("pole", "x", GROUND, model.gain)
     if math.isfinite(model.swing):
-        beyond = HELD * turning(*ends)
+        beyond = _HELD * turning(*ends)
         low, high = ends[0] - beyond, ends[1] + beyond
         current = f"1e3*(max(v(x)-{high!r},0)+min(v(x)+{-low!r},0))"
         written.BehavioralSource("clamp", "x", GROUND, current_expression=current)
@@ -205,7 +205,7 @@ def _saturated(signal: str, low: float, high: float) -> str:
     return f"{linear}+{width!r}*tanh(({signal}-{linear})/{width!r})"
 
 
-def ota_subcircuit(c: Transconductor, name: str) -> SubCircuit:
+def _ota_subcircuit(c: Transconductor, name: str) -> SubCircuit:
     """Write a transconductor with output conductance, parasitic capacitance, second pole and tanh limit."""
     from PySpice.Spice.Netlist import SubCircuit
 

@@ -16,19 +16,19 @@ from lmu_analog.errors import SimulationError
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import OPTIONS, Analysis, Sweep, Transient
 
-FACTOR = 1.5  # between measured and tabled gain, GBW, slew rate and swing: beyond it a warning
-OFFSET_APART = 1e-3  # V, likewise for the offset
+_FACTOR = 1.5  # between measured and tabled gain, GBW, slew rate and swing: beyond it a warning
+_OFFSET_APART = 1e-3  # V, likewise for the offset
 DIGITS = 4  # of what is measured: versions of ngspice and processors agree on these
-OFFSET_DIGITS = 7  # behind the point, V
-LEAST_BIAS = 1e-14  # A: below it stand ngspice's own tolerance and gmin
+_OFFSET_DIGITS = 7  # behind the point, V
+_LEAST_BIAS = 1e-14  # A: below it stand ngspice's own tolerance and gmin
 LOWEST, HIGHEST, A_DECADE = 1e-4, 1e10, 10  # Hz; 160 dB at 1 MHz have their corner at .01 Hz
-HIGHEST_GBW = 1e12  # Hz: of models without a pole
-LEAST_GAIN = 10.0  # less is no op-amp, or its pins are in another order
-LEVEL = 0.01  # of the gain, at which GBW is read, at least where it is 40 dB
+_HIGHEST_GBW = 1e12  # Hz: of models without a pole
+_LEAST_GAIN = 10.0  # less is no op-amp, or its pins are in another order
+_LEVEL = 0.01  # of the gain, at which GBW is read, at least where it is 40 dB
 RATIO, LOAD = 11.0, 10e3  # of the overloaded amplifier
-OVERLOAD = 1.5  # of the supply, that its output would have to reach
+_OVERLOAD = 1.5  # of the supply, that its output would have to reach
 STEPS = 400  # of a transient
-STRAIGHT = 0.8  # of the slope of a pole alone: what is slower slews
+_STRAIGHT = 0.8  # of the slope of a pole alone: what is slower slews
 TIMEOUT = 20.0  # s a run
 
 
@@ -73,7 +73,7 @@ def with_measured(model: OpAmpModel) -> OpAmpModel:
     found = _measured(replace(library, notes=(), figures=""), gbw=model.gbw, slew=model.slew)
     if isinstance(found, str):
         return _noted(model, f"its figures cannot be measured, and those of the table stand: {found}")
-    if not found.gain >= LEAST_GAIN:
+    if not found.gain >= _LEAST_GAIN:
         return _noted(
             model,
             f"its gain at DC is {found.gain:.3g}, and the figures of the table stand: are its pins in the order that "
@@ -116,11 +116,11 @@ def _differences(model: OpAmpModel, found: Measured) -> list[str]:
     lines = [
         f"{name} is {measured:.4g} {unit}, and {tabled:.4g} in the table"
         for name, tabled, measured, unit in pairs
-        if measured is not None and math.isfinite(tabled) and not 1.0 / FACTOR < measured / tabled < FACTOR
+        if measured is not None and math.isfinite(tabled) and not 1.0 / _FACTOR < measured / tabled < _FACTOR
     ]
     if swing is None and model.swing_known and math.isfinite(model.swing):
         lines.append(f"output swing has no limit, and {model.swing:.4g} V in the table")
-    if abs(found.offset - model.offset) > OFFSET_APART:
+    if abs(found.offset - model.offset) > _OFFSET_APART:
         lines.append(f"offset is {found.offset:.4g} V, and {model.offset:.4g} in the table")
     return lines
 
@@ -151,16 +151,16 @@ def measure(library: Library, *, gbw: float, slew: float) -> Measured:
         If ngspice fails at it.
     """
     gain, found_gbw = _open_loop(library)
-    if not gain >= LEAST_GAIN:
+    if not gain >= _LEAST_GAIN:
         return Measured(gain, gbw, 0.0, 0.0, None, None, None)
     offset, bias, found_slew = _step(library, gbw=found_gbw, slew=slew)
     low, high = _overload(library, gbw=found_gbw, slew=min(slew, found_slew or math.inf))
-    limited = max(-low, high) < OVERLOAD * library.supply * 0.9
+    limited = max(-low, high) < _OVERLOAD * library.supply * 0.9
     return Measured(
         _rounded(gain),
         _rounded(found_gbw),
-        round(offset, OFFSET_DIGITS),
-        _rounded(bias) if abs(bias) > LEAST_BIAS else 0.0,
+        round(offset, _OFFSET_DIGITS),
+        _rounded(bias) if abs(bias) > _LEAST_BIAS else 0.0,
         None
         if found_slew is None
         else float(f"{found_slew:.2g}"),  # how long a step is watched moves the third
@@ -210,12 +210,12 @@ def _open_loop(library: Library) -> tuple[float, float]:
         raise SimulationError(f"ngspice stopped after {len(frequency)} frequencies")
     response = -vectors["v(o)"] / (vectors["v(m)"] - vectors["v(p)"])
     gain = float(np.real(response[0]))
-    if not gain >= LEAST_GAIN:
+    if not gain >= _LEAST_GAIN:
         return gain, math.nan
     # Of one pole, 1/A = 1/A0 + j f/GBW; read where other poles are far.
-    level = min(1.0 / LEVEL, math.sqrt(gain))
+    level = min(1.0 / _LEVEL, math.sqrt(gain))
     k = int(np.argmin(np.abs(np.log(np.abs(response) / level))))
-    slope = max(float(abs(np.imag(1.0 / response[k]))), float(frequency[k]) / HIGHEST_GBW)
+    slope = max(float(abs(np.imag(1.0 / response[k]))), float(frequency[k]) / _HIGHEST_GBW)
     return gain, float(frequency[k]) / slope
 
 
@@ -241,7 +241,7 @@ def _step(library: Library, *, gbw: float, slew: float) -> tuple[float, float, f
     slope = 0.4 * end / max(at[1] - at[0], 1e-30)
     # As slow as one pole makes it, and the edge itself.
     straight = height / (math.log(0.7 / 0.3) / (0.4 * 2.0 * math.pi * gbw) + edge)
-    return offset, bias, slope if slope < STRAIGHT * straight else None
+    return offset, bias, slope if slope < _STRAIGHT * straight else None
 
 
 def _overload(library: Library, *, gbw: float, slew: float) -> tuple[float, float]:
@@ -249,7 +249,7 @@ def _overload(library: Library, *, gbw: float, slew: float) -> tuple[float, floa
     slow = 100.0 * RATIO / (2.0 * math.pi * gbw) + (
         100.0 * library.supply / slew if math.isfinite(slew) else 0.0
     )
-    peak = OVERLOAD * library.supply / RATIO
+    peak = _OVERLOAD * library.supply / RATIO
     cards = [
         f"Vp p 0 DC 0 SIN(0 {peak!r} {1.0 / slow!r} 0 0 0)",
         f"Rf o m {10e3 * (RATIO - 1.0)!r}",

@@ -32,40 +32,40 @@ from lmu_analog.spice.rawfile import read_raw
 from lmu_analog.spice.sources import check_inputs
 from lmu_analog.spice.worker import Worker, tell
 
-INSTALL = (
+_INSTALL = (
     "ngspice is not installed: on Debian or Ubuntu run 'apt-get install ngspice libngspice0', on macOS "
     "'brew install ngspice libngspice', or set NGSPICE_LIBRARY_PATH to the shared library; "
     "the exact engine (--engine exact) works without it"
 )
-FATAL = re.compile(
+_FATAL = re.compile(
     r"\berror\b|fatal|aborted|timestep too small|unknown (subckt|model|device)|unrecognized|no such vector"
     r"|can't find (model|file)|cannot open|incomplete or empty|no convergence|unable to find definition"
     r"|not enough nodes|too few|missing|no simulations run|parse|resistance to low",
     re.IGNORECASE,
 )
-HARMLESS = re.compile(
+_HARMLESS = re.compile(
     r"note:|init file|using sparse|stepping|warning(?!.*to low)|unsupported|doing analysis|initial"
     # Newton's way to a solution may leave the domain of a function and come back; if not, the analysis fails.
     r"|out of range for",
     re.IGNORECASE,
 )
 # What users call things is no message: names of nodes and devices within subcircuits, and listings of voltages.
-INNER_NAME = re.compile(r"(?<![^\s.:])[^\s.:]++(\.[^\s.]+)+")
-LISTING = re.compile(r"\s*node\s+(last )?voltage", re.IGNORECASE)
+_INNER_NAME = re.compile(r"(?<![^\s.:])[^\s.:]++(\.[^\s.]+)+")
+_LISTING = re.compile(r"\s*node\s+(last )?voltage", re.IGNORECASE)
 LISTED = re.compile(r"\s*(\S+(\s+[-+]?[\d.]+(e[-+]?\d+)?)+(\s*\*)?|-+(\s+-+)*)?\s*", re.IGNORECASE)
-ON_LINE = re.compile(r"error on line", re.IGNORECASE)
-NO_MEMORY = re.compile(
+_ON_LINE = re.compile(r"error on line", re.IGNORECASE)
+_NO_MEMORY = re.compile(
     r"can't (re)?allocate|out of memory|memory exhausted|failed to allocate", re.IGNORECASE
 )
-DONE = re.compile(r"(?:tran|ac)\S*\s+([0-9.]+)\s*%")
-LONGEST_REASON = 300  # characters
-BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-BEYOND_SENSE = 1e12  # V or A: ngspice gives 1e32 for a division by zero
+_DONE = re.compile(r"(?:tran|ac)\S*\s+([0-9.]+)\s*%")
+_LONGEST_REASON = 300  # characters
+_BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_BEYOND_SENSE = 1e12  # V or A: ngspice gives 1e32 for a division by zero
 TIMEOUT = 600.0  # s for one run unless the caller says otherwise
 _Surroundings = tuple[int, dict[str, str], tuple[str, ...]]
 # The largest deck that is accepted keeps 0.8 GB of vectors, and they are copied twice on their way to us.
 MEMORY = 8.0  # GB for a process of ngspice, or all that the machine has
-MEMORY_VARIABLE = "LMU_ANALOG_NGSPICE_GB"
+_MEMORY_VARIABLE = "LMU_ANALOG_NGSPICE_GB"
 
 
 def library_path() -> str | None:
@@ -77,9 +77,9 @@ def require() -> None:
     """Raise ``SimulatorMissing``, which says how to install ngspice, if its library is not found."""
     path = library_path()
     if path is None:
-        raise SimulatorMissing(INSTALL)
+        raise SimulatorMissing(_INSTALL)
     if os.environ.get("NGSPICE_LIBRARY_PATH") and not _is_binary(Path(path)):
-        raise SimulatorMissing(f"NGSPICE_LIBRARY_PATH={path} is no shared library; {INSTALL}")
+        raise SimulatorMissing(f"NGSPICE_LIBRARY_PATH={path} is no shared library; {_INSTALL}")
 
 
 def _is_binary(path: Path) -> bool:
@@ -88,7 +88,7 @@ def _is_binary(path: Path) -> bool:
         return True
     try:
         with path.open("rb") as file:
-            return file.read(4) in BINARIES
+            return file.read(4) in _BINARIES
     except OSError:
         return False
 
@@ -101,7 +101,7 @@ def memory_limit() -> int:
     SimulationError
         If the variable is no positive number.
     """
-    given = os.environ.get(MEMORY_VARIABLE)
+    given = os.environ.get(_MEMORY_VARIABLE)
     if given is None:
         there_is = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return min(int(MEMORY * 1e9), there_is)
@@ -110,7 +110,7 @@ def memory_limit() -> int:
     except ValueError:
         size = math.nan
     if not 0.0 < size < 1e6:
-        raise SimulationError(f"{MEMORY_VARIABLE}={given:.40} must be a number of gigabytes, for example 8")
+        raise SimulationError(f"{_MEMORY_VARIABLE}={given:.40} must be a number of gigabytes, for example 8")
     return int(size * 1e9)
 
 
@@ -132,7 +132,7 @@ def _limit_memory(most: int, process: int | None = None) -> None:
 def _beyond_memory(deck: str, log: str = "") -> SimulationError:
     return SimulationError(
         f"ngspice needs more than {memory_limit() / 1e9:g} GB of memory; give the circuit or its model fewer "
-        f"elements or the signal fewer periods, or raise {MEMORY_VARIABLE} (gigabytes)",
+        f"elements or the signal fewer periods, or raise {_MEMORY_VARIABLE} (gigabytes)",
         deck=deck,
         log=log,
     )
@@ -217,7 +217,7 @@ def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dic
     """Run one deck with the program ``ngspice -b``, as a user would by hand; raises as ``run`` does."""
     program = shutil.which("ngspice")
     if program is None:
-        raise SimulatorMissing(INSTALL)
+        raise SimulatorMissing(_INSTALL)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "deck.cir").write_text(inspect(deck), "utf-8")
         command = [program, "-b", "-r", "out.raw", "deck.cir"]
@@ -231,7 +231,7 @@ def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dic
                 process.kill()
                 raise SimulationError(f"ngspice gave no answer within {timeout:g} s", deck=deck) from None
         log = out + err
-        if NO_MEMORY.search(log):
+        if _NO_MEMORY.search(log):
             raise _beyond_memory(deck, log)
         complaint = fatal_line(log.splitlines())
         if process.returncode or complaint:
@@ -264,7 +264,7 @@ def _run(deck: str, analysis: Analysis, recording: np.ndarray | None) -> dict[st
     simulator.attempt(lambda: simulator.load_circuit(deck))
     simulator.attempt(lambda: simulator.exec_command("run"))
     log = "\n".join(simulator.lines)
-    if NO_MEMORY.search(log):
+    if _NO_MEMORY.search(log):
         raise _beyond_memory(deck, log)
     fresh = [name for name in simulator.plot_names if name not in before]
     if complaint := fatal_line(simulator.lines):
@@ -301,7 +301,7 @@ def fatal_line(lines: list[str]) -> str | None:
     # An undefined parameter ends ngspice's library, which then says only that it cannot recover.
     undefined = [k for k, line in enumerate(said) if "undefined parameter" in line.lower()]
     first = min(bad[0], *undefined) if undefined else bad[0]
-    return ": ".join(part.rstrip(":") for part in _explained(said, first))[:LONGEST_REASON]
+    return ": ".join(part.rstrip(":") for part in _explained(said, first))[:_LONGEST_REASON]
 
 
 def _explained(said: list[str], first: int) -> Iterator[str]:
@@ -310,12 +310,12 @@ def _explained(said: list[str], first: int) -> Iterator[str]:
     if "unrecognized parameter" in words and first:
         yield said[first - 1]  # the card
     yield said[first]
-    if ON_LINE.search(words):
+    if _ON_LINE.search(words):
         yield from said[first + 1 : first + 3]
         return
     if "parsing stopped" in words:
         yield from said[first + 1 : first + 2]
-    below = next((k for k in range(first + 1, min(first + 4, len(said))) if ON_LINE.search(said[k])), None)
+    below = next((k for k in range(first + 1, min(first + 4, len(said))) if _ON_LINE.search(said[k])), None)
     if below is not None:
         yield from said[below + 1 : below + 2]
     if "timestep too small" in words:
@@ -324,8 +324,8 @@ def _explained(said: list[str], first: int) -> Iterator[str]:
 
 
 def _is_fatal(line: str) -> bool:
-    plain = INNER_NAME.sub("...", line)
-    return bool(FATAL.search(plain)) and not HARMLESS.search(plain)
+    plain = _INNER_NAME.sub("...", line)
+    return bool(_FATAL.search(plain)) and not _HARMLESS.search(plain)
 
 
 def _messages(lines: list[str]) -> list[str]:
@@ -333,7 +333,7 @@ def _messages(lines: list[str]) -> list[str]:
     kept: list[str] = []
     listing = False
     for line in lines:
-        listing = bool(LISTING.match(line)) or (listing and bool(LISTED.fullmatch(line)))
+        listing = bool(_LISTING.match(line)) or (listing and bool(LISTED.fullmatch(line)))
         if not listing and line.strip() and not line.lower().startswith("netlist line no"):
             kept.append(" ".join(line.split()))
     return kept
@@ -359,7 +359,7 @@ def checked(
     axis = "time" if isinstance(analysis, Transient) else "frequency"
     if missing := [name for name in (axis, *wanted) if name not in vectors]:
         raise SimulationError(f"ngspice gave no vector {missing[0]}", deck=deck, log=log)
-    if bad := [name for name in wanted if not (np.abs(vectors[name]) < BEYOND_SENSE).all()]:
+    if bad := [name for name in wanted if not (np.abs(vectors[name]) < _BEYOND_SENSE).all()]:
         raise SimulationError(f"ngspice gave values of {bad[0]} that are not finite", deck=deck, log=log)
     end = float(np.real(vectors[axis][-1]))
     if isinstance(analysis, Sweep) and analysis.spacing == "lin" and len(vectors[axis]) != analysis.points:
@@ -375,7 +375,7 @@ def _simulator() -> Any:
     """Load the library once a process; PySpice is imported here and nowhere earlier."""
     path = library_path()
     if path is None:
-        raise SimulatorMissing(INSTALL)
+        raise SimulatorMissing(_INSTALL)
     os.environ["NGSPICE_LIBRARY_PATH"] = path
     from PySpice.Spice.NgSpice import SimulationType
 
@@ -386,7 +386,7 @@ def _simulator() -> Any:
     try:
         return _shared_class()()
     except (OSError, AttributeError) as error:
-        raise SimulatorMissing(f"{path} is no library of ngspice ({error}); {INSTALL}") from None
+        raise SimulatorMissing(f"{path} is no library of ngspice ({error}); {_INSTALL}") from None
 
 
 def _shared_class() -> type:
@@ -405,7 +405,7 @@ def _shared_class() -> type:
             return 0
 
         def send_stat(self, message: Any, ngspice_id: Any) -> Any:
-            if found := DONE.search(str(message)):
+            if found := _DONE.search(str(message)):
                 tell(float(found[1]) / 100.0)
             return 0
 

@@ -17,7 +17,7 @@ from lmu_analog.errors import SimulationError
 # lose 1e-10.
 APART = 1e-6
 INPUT = re.compile(r"\* input = v\((\S+)\)")
-SOURCE = re.compile(r"(V\S*) (\S+) (\S+) (.*)", re.IGNORECASE)
+_SOURCE = re.compile(r"(V\S*) (\S+) (\S+) (.*)", re.IGNORECASE)
 WAVE = re.compile(r"(SIN|PWL)\(([^)]*)\)", re.IGNORECASE)
 
 
@@ -76,7 +76,7 @@ def _sources(deck: str) -> Iterator[_Source]:
     within = 0
     for line in deck.replace("\n+", " ").splitlines()[1:]:
         within += {".subckt": 1, ".ends": -1}.get(line[:8].split(" ", 1)[0].lower(), 0)
-        found = SOURCE.fullmatch(line) if not within and line[:1] in "vV" else None
+        found = _SOURCE.fullmatch(line) if not within and line[:1] in "vV" else None
         if not found:
             continue
         rest = found[4]

@@ -58,7 +58,7 @@ def _card(card: Card, names: dict[str, str]) -> Iterator[str]:
             yield from (f"    {line}" for inner in card.cards for line in _card(inner, names))
             yield f"ends {card.name}"
         case Directive():
-            yield DIRECTIVES[card.word](card.rest, names)
+            yield _DIRECTIVES[card.word](card.rest, names)
         case _:
             assert_never(card)
 
@@ -119,7 +119,7 @@ def _nodeset(rest: str, names: dict[str, str]) -> str:
     return f"nodeset {names[vector.lower()][2:-1]}={volts}"
 
 
-DIRECTIVES: dict[str, Callable[[str, dict[str, str]], str]] = {
+_DIRECTIVES: dict[str, Callable[[str, dict[str, str]], str]] = {
     "options": _options,
     "tran": _tran,
     "save": _save,

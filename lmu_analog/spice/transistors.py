@@ -20,11 +20,11 @@ def place_mosfet(written: PySpiceCircuit, c: Mosfet, known: dict[tuple[EkvModel,
     key = (c.model, c.value)
     if key not in known:
         known[key] = f"{c.model.kind}mos_{len(known)}"
-        written.subcircuit(mosfet_subcircuit(c.model, c.value, known[key]))
+        written.subcircuit(_mosfet_subcircuit(c.model, c.value, known[key]))
     written.X(c.name[1:], known[key], c.drain, c.gate, c.source, c.bulk)
 
 
-def mosfet_subcircuit(model: EkvModel, ratio: float, name: str) -> SubCircuit:
+def _mosfet_subcircuit(model: EkvModel, ratio: float, name: str) -> SubCircuit:
     """Write one transistor with W/L = ``ratio``: pins drain, gate, source, bulk; no parameters.
 
     The source needs no minimum conductance beside it: both squares have a slope everywhere, and ngspice's

@@ -20,14 +20,14 @@ from typing import Any
 
 from lmu_analog.errors import LmuAnalogError, SimulationError
 
-START_TIMEOUT = (
+_START_TIMEOUT = (
     300.0  # s until a call begins; importing takes seconds on a cold disk, and on a busy machine many
 )
 LARGEST_FILE = 2_000_000_000  # bytes a child may write to one file
-WATCH_SECONDS = 1.0
-TELL_SECONDS = 0.2  # least time between two reports of progress
-LOG_TAIL = 4000  # bytes of a dead child's output that are kept
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
+_WATCH_SECONDS = 1.0
+_TELL_SECONDS = 0.2  # least time between two reports of progress
+_LOG_TAIL = 4000  # bytes of a dead child's output that are kept
+_ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
 
 
 class Worker:
@@ -47,7 +47,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": paths},
         )
         child.close()
 
@@ -98,7 +98,7 @@ class Worker:
         """
         try:
             self._connection.send((function, arguments, progress is not None))
-            self._await(START_TIMEOUT)
+            self._await(_START_TIMEOUT)
             self._connection.recv()  # that the function begins
             end = time.monotonic() + timeout
             self._await(timeout)
@@ -135,7 +135,7 @@ class Worker:
                 self._connection.close()
             if not self._log.closed:
                 self._log.seek(0)
-                self._tail = self._log.read()[-LOG_TAIL:].decode(errors="replace")
+                self._tail = self._log.read()[-_LOG_TAIL:].decode(errors="replace")
                 self._log.close()
 
 
@@ -151,7 +151,7 @@ class _Teller:
         self.told = 0.0
 
     def __call__(self, share: float) -> None:
-        if self.connection is not None and time.monotonic() - self.told > TELL_SECONDS:
+        if self.connection is not None and time.monotonic() - self.told > _TELL_SECONDS:
             self.told = time.monotonic()
             self.connection.send(("progress", share))
 
@@ -162,7 +162,7 @@ tell = _Teller()  # of this process; a function that a worker runs calls it with
 def _watch(parent: int) -> None:
     """End this process, whatever it is doing, soon after its parent was killed."""
     while os.getppid() == parent:
-        time.sleep(WATCH_SECONDS)
+        time.sleep(_WATCH_SECONDS)
     os._exit(1)
 
 

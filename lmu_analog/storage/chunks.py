@@ -16,15 +16,15 @@ from lmu_analog.storage.layout import FILE, RESULTS, STATUS, array_of
 from lmu_analog.storage.metadata import damaged
 from lmu_analog.storage.reasons import CODES
 
-LEFTOVERS = "*.partial"  # zarr writes a file under such a name, then renames it
-CHECKSUM = 4  # bytes at the end of a file
+_LEFTOVERS = "*.partial"  # zarr writes a file under such a name, then renames it
+_CHECKSUM = 4  # bytes at the end of a file
 AT_ONCE = 64  # files: what is read together
 _SAME_POINT = 1e-12  # of the window: its points are computed, and may end in another digit elsewhere
 
 
 def sweep_leftovers(path: Path) -> None:
     """Remove the unfinished files of a writer that was killed."""
-    for left in path.rglob(LEFTOVERS):
+    for left in path.rglob(_LEFTOVERS):
         left.unlink(missing_ok=True)
 
 
@@ -68,10 +68,10 @@ def read_results(path: Path, group: zarr.Group, numbers: np.ndarray) -> dict[str
         ]
         read[name] = np.concatenate(parts) if parts else np.empty((0, *array_of(group, name).shape[1:]))
     _check_values(path, numbers, read)
-    return {**read, "delay": read_delay(path, group)}
+    return {**read, "delay": _read_delay(path, group)}
 
 
-def read_delay(path: Path, group: zarr.Group) -> np.ndarray:
+def _read_delay(path: Path, group: zarr.Group) -> np.ndarray:
     """Read the points of the window that the profile is at, fractions of theta."""
     ((_, delay),) = _read(path, group, "delay", np.zeros(1, int))
     if not np.allclose(delay, QUADRATURE.r, rtol=0.0, atol=_SAME_POINT):
@@ -163,7 +163,7 @@ def _stretch(
 def _check_length(path: Path, name: str, array: "zarr.Array[Any]", chunk: int) -> None:
     """Refuse a file that is none or of another length: a pipe has no end, and a giant is not what we wrote."""
     file = path / _file(name, array, chunk)
-    wanted = int(np.prod(array.chunks)) * array.dtype.itemsize + CHECKSUM
+    wanted = int(np.prod(array.chunks)) * array.dtype.itemsize + _CHECKSUM
     if not file.is_file():
         raise _broken(path, name, array, chunk, "is missing", gone=not file.exists())
     if (found := file.stat().st_size) != wanted:

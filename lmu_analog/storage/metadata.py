@@ -17,7 +17,7 @@ from lmu_analog.errors import DesignError, StoreError, shown
 from lmu_analog.files_in import read_bytes
 from lmu_analog.storage.layout import ARRAYS, FORMAT, LAYOUT, MOST_SAMPLES, make_arrays
 
-FILE_NAME = "zarr.json"
+_FILE_NAME = "zarr.json"
 LARGEST_FILE = 1_000_000  # bytes
 _SAMPLES = 7  # of the store in memory that shows how this Zarr writes the layout
 # What every run says of itself, and what it may say.
@@ -57,9 +57,9 @@ def check_metadata(path: Path) -> dict[str, int]:
 
 def _check_group(path: Path) -> None:
     foreign = StoreError(f"{path} is no Monte Carlo run of this program")
-    if not (path / FILE_NAME).is_file():
+    if not (path / _FILE_NAME).is_file():
         raise foreign
-    found = _read(path, FILE_NAME)
+    found = _read(path, _FILE_NAME)
     told = found.get("attributes")
     if found.get("node_type") != "group" or not isinstance(told, dict) or "format" not in told:
         raise foreign
@@ -69,18 +69,18 @@ def _check_group(path: Path) -> None:
             f"version reads layout {FORMAT}, which has checksums: run it again"
         )
     if found.get("zarr_format") != 3 or set(found) - {"attributes", "zarr_format", "node_type"}:
-        raise damaged(path, f"{FILE_NAME}: no group of Zarr format 3 as this program writes it")
+        raise damaged(path, f"{_FILE_NAME}: no group of Zarr format 3 as this program writes it")
     for key, kind in _TOLD.items():
         if not isinstance(told.get(key), kind) or isinstance(told.get(key), bool):
-            raise damaged(path, f"{FILE_NAME}: {key} is {shown(told.get(key))}")
+            raise damaged(path, f"{_FILE_NAME}: {key} is {shown(told.get(key))}")
     for key, known in _MAY_TELL.items():
         if key in told and told[key] not in known:
-            raise damaged(path, f"{FILE_NAME}: {key} is {shown(told[key])}")
+            raise damaged(path, f"{_FILE_NAME}: {key} is {shown(told[key])}")
 
 
 def _check_array(path: Path, name: str) -> int | None:
     """Compare one array; give its length along the samples, None where it has no such axis."""
-    file = f"{name}/{FILE_NAME}"
+    file = f"{name}/{_FILE_NAME}"
     if not (path / file).is_file():
         raise damaged(path, f"{file} is missing")
     found, wanted = _read(path, file), dict(_wanted()[name])
@@ -106,7 +106,7 @@ def _wanted() -> dict[str, dict[str, Any]]:
     """Give the metadata of every array as this Zarr writes it."""
     files: dict[str, Buffer] = {}
     make_arrays(zarr.open_group(MemoryStore(files), mode="w", zarr_format=3), _SAMPLES)
-    return {name: json.loads(files[f"{name}/{FILE_NAME}"].to_bytes()) for name in ARRAYS}
+    return {name: json.loads(files[f"{name}/{_FILE_NAME}"].to_bytes()) for name in ARRAYS}
 
 
 def _read(path: Path, name: str) -> dict[str, Any]:

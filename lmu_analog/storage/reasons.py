@@ -10,7 +10,7 @@ from lmu_analog.storage.completed import completed
 
 
 @dataclass(frozen=True)
-class Reason:
+class _Reason:
     """A reason.
 
     Attributes
@@ -31,24 +31,24 @@ class Reason:
 # The code of a reason is its place here: stores hold it, so new ones go to the end. The first pattern that
 # fits an error counts.
 REASONS = (
-    Reason("none", "none"),
-    Reason("unstable", "unstable: a pole in the right half-plane"),
-    Reason("impossible", "a component value that is not positive"),
-    Reason("unknown", "a failure without a known reason"),
-    Reason("timeout", "no answer in time", r"no answer within"),
-    Reason("crash", "the worker process died", r"worker process died"),
-    Reason("lost", "its cluster worker was lost, also when it ran alone", r"cluster worker was lost"),
-    Reason(
+    _Reason("none", "none"),
+    _Reason("unstable", "unstable: a pole in the right half-plane"),
+    _Reason("impossible", "a component value that is not positive"),
+    _Reason("unknown", "a failure without a known reason"),
+    _Reason("timeout", "no answer in time", r"no answer within"),
+    _Reason("crash", "the worker process died", r"worker process died"),
+    _Reason("lost", "its cluster worker was lost, also when it ran alone", r"cluster worker was lost"),
+    _Reason(
         "no_convergence",
         "ngspice did not converge",
         r"(?i)timestep too small|no convergence|singular|aborted",
     ),
-    Reason(
+    _Reason(
         "incomplete", "ngspice gave an incomplete answer", r"stopped (at|after)|gave no vector|plots instead"
     ),
-    Reason("not_finite", "values that are not finite", r"not finite"),
-    Reason("ngspice", "ngspice refused the deck", r"ngspice:|deck line"),
-    Reason("handed", "beyond the nonlinear engine, so ngspice ran it"),
+    _Reason("not_finite", "values that are not finite", r"not finite"),
+    _Reason("ngspice", "ngspice refused the deck", r"ngspice:|deck line"),
+    _Reason("handed", "beyond the nonlinear engine, so ngspice ran it"),
 )
 CODES = {reason.name: code for code, reason in enumerate(REASONS)}
 

@@ -32,7 +32,7 @@ GOOD, UNSTABLE, FAILED = 0, 1, 2  # places in ``layout.STATUS``
 _IMPLIED = np.array([CODES["none"], CODES["unstable"], CODES["impossible"]], np.int8)  # by status
 _ALONG = ("sample", *RESULTS, "done")  # what has a sample axis
 # Of a run whose attributes do not say.
-UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random", "kernel": "numpy"}
+_UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random", "kernel": "numpy"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +120,10 @@ def manifest(
 ) -> dict[str, str | int | float]:
     """Say what a run is of: two runs with equal manifests have equal samples.
 
-    What is as in ``UNLESS_SAID`` is left out, so that runs from before there was a choice can be continued.
+    What is as in ``_UNLESS_SAID`` is left out, so that runs from before there was a choice can be continued.
     """
     chosen = {"sampling": sampling, "kernel": kernel}
-    told = {key: value for key, value in chosen.items() if value != UNLESS_SAID[key]}
+    told = {key: value for key, value in chosen.items() if value != _UNLESS_SAID[key]}
     return {"format": FORMAT, "engine": engine, "seed": seed, **told, **design.provenance}
 
 
@@ -187,7 +187,7 @@ def resume(path: Path, described: dict[str, str | int | float], samples: int) ->
         named.
     """
     group = _group(path, mode="r+")
-    found, wanted = UNLESS_SAID | group.attrs.asdict(), UNLESS_SAID | described
+    found, wanted = _UNLESS_SAID | group.attrs.asdict(), _UNLESS_SAID | described
     for key in [*wanted, *found]:
         if found.get(key) != wanted.get(key):
             ours, theirs = shown(wanted.get(key), 80), shown(found.get(key), 80)

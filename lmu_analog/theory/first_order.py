@@ -21,7 +21,7 @@ from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.theory.recorded import recorded_error
 
 STEP = 1e-4  # of a standard normal: the quotient is then right to about 1e-9
-COLUMNS_AT_ONCE = 256  # bounds the memory
+_COLUMNS_AT_ONCE = 256  # bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +136,8 @@ def _by_draws(circuit: Circuit, law: Mismatch, slopes: np.ndarray) -> np.ndarray
     """Carry derivatives by parameters (e, m) over to draws (e, z), by small steps of the law alone."""
     count = len(columns(circuit, law))
     parts = [np.zeros((len(slopes), 0))]
-    for start in range(0, count, COLUMNS_AT_ONCE):
-        step = STEP * np.eye(count)[start : start + COLUMNS_AT_ONCE]
+    for start in range(0, count, _COLUMNS_AT_ONCE):
+        step = STEP * np.eye(count)[start : start + _COLUMNS_AT_ONCE]
         moved = (sample(circuit, law, step) - sample(circuit, law, -step)) / (2.0 * STEP)
         parts.append(slopes @ moved.T)
     return np.concatenate(parts, axis=1)

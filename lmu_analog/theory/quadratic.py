@@ -19,8 +19,8 @@ from lmu_analog.theory.first_order import FirstOrder
 STEP = 0.1  # of the width of the saddle: the trapezoidal rule is then right to rounding
 STRETCH = 300  # steps taken at once
 LEFT = 1e-13  # of the sum so far: where the path may end
-LEAST_BEND = 0.1  # keeps the path away from the real axis, where few terms decay slowly
-CLIMB = 1.0  # of the exponent above its saddle: a steeper path than that is none of descent
+_LEAST_BEND = 0.1  # keeps the path away from the real axis, where few terms decay slowly
+_CLIMB = 1.0  # of the exponent above its saddle: a steeper path than that is none of descent
 NEGLIGIBLE = 1e-12  # of the variance: what many small terms may leave out together, but for their mean
 
 
@@ -150,7 +150,7 @@ def _tail(form: QuadraticForm, q: float) -> float:
     _, second, third = form.slopes(saddle)
     second, third = second + saddle**-2, third - 2.0 * saddle**-3
     width = second**-0.5
-    bend = max(third / (6.0 * second), LEAST_BEND / width)
+    bend = max(third / (6.0 * second), _LEAST_BEND / width)
     peak = float(form.cumulants(np.array([saddle + 0j]))[0].real) - saddle * q
     while (integral := _along(form, q, (saddle, width, bend, peak))) is None:
         bend *= 0.5
@@ -165,7 +165,7 @@ def _along(form: QuadraticForm, q: float, path: tuple[float, float, float, float
         y = width * STEP * (np.arange(start, start + STRETCH) + 0.5)
         s = saddle + 1j * y + bend * y**2
         exponent = form.cumulants(s) - s * q - peak
-        if exponent.real.max() > CLIMB:
+        if exponent.real.max() > _CLIMB:
             return None
         term = np.real(np.exp(exponent) / s * (1.0 - 2j * bend * y))
         total += float(term.sum())

@@ -26,7 +26,7 @@ from lmu_analog.simulation import Grid, grid
 from lmu_analog.stimulus import Recording
 
 AT_ONCE = 4096  # moments: bounds the memory
-PARAMETERS = 256  # at once, for the same reason
+_PARAMETERS = 256  # at once, for the same reason
 VALUES = 4_000_000  # moments and samples, times outputs, of a sampled system: bounds the memory too
 NEGLIGIBLE = 1e-14  # of the largest direction of the signals: rounding
 
@@ -77,8 +77,8 @@ def recorded_error(design: Design, parameters: Int[np.ndarray, " m"]) -> Recorde
     signals, error = _principal(triangle, 4 * nominal.order + 3)
     whole = np.zeros((len(error), len(parameters) + 1))
     whole[:, -1] = error
-    for k in range(0, len(parameters), PARAMETERS):
-        some = cut(by_parameter, slice(k, k + PARAMETERS))
+    for k in range(0, len(parameters), _PARAMETERS):
+        some = cut(by_parameter, slice(k, k + _PARAMETERS))
         moved = np.tensordot(signals, place.readout @ _coefficients(nominal, some, chosen), (1, 2))
         whole[:-1, k : k + len(some.A)] = np.moveaxis(moved, 1, 2).reshape(-1, len(some.A))
     whole = np.asarray(np.linalg.qr(whole, mode="r"))

@@ -8,7 +8,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.theory.first_order import FirstOrder, first_order
 
-TIGHTENED = 3  # elements whose exactness is looked at
+_TIGHTENED = 3  # elements whose exactness is looked at
 
 
 def elements(design: Design, theory: FirstOrder | None = None) -> xr.Dataset:
@@ -67,7 +67,7 @@ def tighten(found: xr.Dataset) -> xr.Dataset:
         exact. Fractions of rms(u).
     """
     total = float(found.attrs["predicted_rms"]) ** 2
-    first = found.share.values[:TIGHTENED]
+    first = found.share.values[:_TIGHTENED]
     kinds = [str(k) for k in found.kind.values]
     shares = {k: float(found.share.values[np.array(kinds) == k].sum()) for k in dict.fromkeys(kinds)}
     ranked = sorted(shares, key=lambda k: -shares[k])
@@ -79,7 +79,7 @@ def tighten(found: xr.Dataset) -> xr.Dataset:
             "class_rms": ("kind", np.sqrt(total * np.clip(1.0 - share, 0.0, None)), {"units": "1"}),
         },
         coords={
-            "element": found.element.values[:TIGHTENED],
+            "element": found.element.values[:_TIGHTENED],
             "kind": np.array(ranked, dtype=object),
         },
     )

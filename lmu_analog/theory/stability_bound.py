@@ -19,15 +19,15 @@ from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, Resisto
 from lmu_analog.circuits.nodal.modes import Pencil, Reduced
 from lmu_analog.theory.strays import Box
 
-GIVEN_AWAY = 0.03  # of the bound at the worst frequency of a grid, for bands that are wide
+_GIVEN_AWAY = 0.03  # of the bound at the worst frequency of a grid, for bands that are wide
 GRID = 40  # frequencies that the first guess is from
-MOST_BANDS = 200
-BALANCINGS = 25  # of the scaling S: more win less than .1 %
+_MOST_BANDS = 200
+_BALANCINGS = 25  # of the scaling S: more win less than .1 %
 NEGLIGIBLE = 1e-4  # of the largest entry of the balanced G: what counts as that much
-LEAP = 1e4  # largest ratio of a column to its row that one balancing sees
-MOST_SPREAD = 1e6  # of the norm at infinity over the level: its square is in the Hamiltonian
+_LEAP = 1e4  # largest ratio of a column to its row that one balancing sees
+_MOST_SPREAD = 1e6  # of the norm at infinity over the level: its square is in the Hamiltonian
 APART = 1e-7  # of a level from the singular values of D: eigenvalues keep half of their digits
-ON_AXIS = 1e-6  # real part beside size of an eigenvalue that counts as imaginary: rounding is 1e-10
+_ON_AXIS = 1e-6  # real part beside size of an eigenvalue that counts as imaginary: rounding is 1e-10
 DENSE, NORM_TOLERANCE = (
     150,
     1e-8,
@@ -150,7 +150,7 @@ def stability_bound(circuit: Circuit, box: Box) -> Bound:
         )
     level = _certified(loop, share[loop.parameter])
     if level is None:
-        return Bound(None, f"no {MOST_BANDS} bands of frequency covered all")
+        return Bound(None, f"no {_MOST_BANDS} bands of frequency covered all")
     return Bound(_size(box, 1.0 / level), "by a structured singular value")
 
 
@@ -187,11 +187,11 @@ def _certified(loop: Feedback, share: np.ndarray) -> float | None:
     sizes = np.abs(np.linalg.eigvals(loop.A))
     grid = np.concatenate([[0.0], np.geomspace(0.1 * sizes.min(), 10.0 * sizes.max(), GRID), [np.inf]])
     norms = [_norm(G, _scaling(G)) for G in map(weighted.at, grid)]
-    level = max(norms) / (1.0 - GIVEN_AWAY)
+    level = max(norms) / (1.0 - _GIVEN_AWAY)
     tried = [float(grid[int(np.argmax(norms))]), 0.0, np.inf]
     bands: list[tuple[float, float]] = []
     scalings: list[tuple[float, np.ndarray]] = []
-    for _ in range(MOST_BANDS):
+    for _ in range(_MOST_BANDS):
         w = tried.pop(0) if tried else _gap(bands)
         if w is None:
             return level
@@ -199,8 +199,8 @@ def _certified(loop: Feedback, share: np.ndarray) -> float | None:
         scaling = _scaling(G)
         norm = _norm(G, scaling)
         scalings.append((w, scaling))
-        if norm >= (1.0 - 0.2 * GIVEN_AWAY) * level:
-            level = norm / (1.0 - GIVEN_AWAY)
+        if norm >= (1.0 - 0.2 * _GIVEN_AWAY) * level:
+            level = norm / (1.0 - _GIVEN_AWAY)
             bands = [b for at, s in scalings if (b := _band(weighted, s, at, level)) is not None]
         elif (band := _band(weighted, scaling, w, level)) is not None:
             bands.append(band)
@@ -231,10 +231,10 @@ def _scaling(G: np.ndarray) -> np.ndarray:
 
 
 def _balance(power: np.ndarray, square: np.ndarray) -> np.ndarray:
-    for _ in range(BALANCINGS):
+    for _ in range(_BALANCINGS):
         columns, rows = (power.T @ square) / square, (power @ (1.0 / square)) * square
         with np.errstate(divide="ignore", invalid="ignore"):
-            square = square * np.clip(np.nan_to_num(columns / rows, nan=1.0), 1.0 / LEAP, LEAP) ** 0.25
+            square = square * np.clip(np.nan_to_num(columns / rows, nan=1.0), 1.0 / _LEAP, _LEAP) ** 0.25
     return square
 
 
@@ -257,14 +257,14 @@ def _band(loop: Feedback, scaling: np.ndarray, w: float, level: float) -> tuple[
     while np.min(np.abs(at_infinity / level - 1.0), initial=1.0) < APART:
         level *= 1.0 - 2.0 * APART
     # A scaling for a frequency where elements do nothing may blow them up at infinity, beyond all digits.
-    if here >= level or np.max(at_infinity, initial=0.0) > MOST_SPREAD * level:
+    if here >= level or np.max(at_infinity, initial=0.0) > _MOST_SPREAD * level:
         return None
     R = level**2 * np.eye(len(D)) - D.T @ D
     closed = loop.A + B @ np.linalg.solve(R, D.T @ C)
     up = B @ np.linalg.solve(R, B.T)
     down = -C.T @ (C + D @ np.linalg.solve(R, D.T @ C))
     eigenvalues = np.linalg.eigvals(np.block([[closed, up], [down, -closed.T]]))
-    on_axis = np.abs(eigenvalues.real) <= ON_AXIS * np.abs(eigenvalues)
+    on_axis = np.abs(eigenvalues.real) <= _ON_AXIS * np.abs(eigenvalues)
     crossings = np.abs(eigenvalues.imag[on_axis])
     return (
         float(crossings[crossings <= w].max(initial=0.0)),

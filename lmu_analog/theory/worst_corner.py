@@ -16,20 +16,20 @@ from lmu_analog.circuits.nodal.modes import Pencil, growths, pole_slopes
 from lmu_analog.theory.strays import Box, common_box
 
 LEVELS = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the largest size: where signs are turned
-BELOW = (0.5, 0.65, 0.8, 0.95)  # of the least size found: where the next round looks
+_BELOW = (0.5, 0.65, 0.8, 0.95)  # of the least size found: where the next round looks
 ROUNDS = 4
 MOST_POLES, MOST_RANDOM, LEAST = 6, 6, 4  # starts of a round
 SMALL = 18  # states up to which every start is taken; the time grows with their cube
-REDRAWN = 0.3  # of the best signs, in half of the random starts
-HARDLY = 1e-6  # size at which slopes are those of the nominal circuit
+_REDRAWN = 0.3  # of the best signs, in half of the random starts
+_HARDLY = 1e-6  # size at which slopes are those of the nominal circuit
 TURNS = 10  # of signs at one size; most settle within four
 FOLLOWED = 4  # corners whose size is brought down
-DESCENTS = 60
+_DESCENTS = 60
 SHARES = (1.0, 0.5, 0.25, 0.1)  # of the signs that a slope calls wrong: all at once may overshoot
 COARSE, FINE = 12, 26  # halvings of a size
-GAINED = 1e-6  # of a size: below it a descent has ended
-FLIPPED = 1500  # errors times states up to which every sign is turned alone, too
-MOST_ALONE = 4000  # elements times states that are tried alone: seconds
+_GAINED = 1e-6  # of a size: below it a descent has ended
+_FLIPPED = 1500  # errors times states up to which every sign is turned alone, too
+_MOST_ALONE = 4000  # elements times states that are tried alone: seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ def worst_corner(circuit: Circuit, box: Box, *, seed: int = 0) -> Corner | None:
     for _ in range(ROUNDS):
         drawn = random.choice([-1.0, 1.0], (strayed.share(MOST_RANDOM), box.count))
         if best is not None:
-            signs = np.where(random.random(drawn.shape) < REDRAWN, drawn, best.signs)
+            signs = np.where(random.random(drawn.shape) < _REDRAWN, drawn, best.signs)
             drawn = np.concatenate([drawn, signs])
         corners = _turned_at(strayed, np.concatenate([starts, drawn]), levels)
         if not corners:
@@ -115,7 +115,7 @@ def worst_corner(circuit: Circuit, box: Box, *, seed: int = 0) -> Corner | None:
         ranked = sorted(zip(sizes, corners, strict=True), key=lambda one: one[0])[:FOLLOWED]
         found = [_descended(strayed, Corner(float(size), one.signs), halvings=COARSE) for size, one in ranked]
         best = min(found, key=lambda one: one.size)
-        levels = best.size * np.array(BELOW)
+        levels = best.size * np.array(_BELOW)
     if best is None:
         return None
     best = Corner(float(_brink(strayed, [best], halvings=FINE)[0]), best.signs)
@@ -136,10 +136,10 @@ def single_error(circuit: Circuit) -> float | None:
     if not box.count:
         return None
     strayed = _Strayed(circuit, box)
-    nominal = np.full(1, HARDLY), np.zeros((1, box.count))
+    nominal = np.full(1, _HARDLY), np.zeros((1, box.count))
     poles, slopes = strayed.slopes(*nominal, count=strayed.states)
     speed = (np.abs(slopes[0]) / -np.real(poles[0])[:, None]).max(axis=0)
-    tried = np.argsort(-speed, kind="stable")[: MOST_ALONE // strayed.states]
+    tried = np.argsort(-speed, kind="stable")[: _MOST_ALONE // strayed.states]
     alone = np.concatenate([np.eye(box.count)[tried], -np.eye(box.count)[tried]])
     for level in box.most * np.array(LEVELS):
         found = alone[strayed.unstable(np.full(len(alone), level), alone)]
@@ -151,7 +151,7 @@ def single_error(circuit: Circuit) -> float | None:
 
 def _nominal_signs(strayed: _Strayed) -> np.ndarray:
     """Give the signs of the slopes of the nominal circuit's poles, the slowest first."""
-    nominal = np.full(1, HARDLY), np.zeros((1, strayed.box.count))
+    nominal = np.full(1, _HARDLY), np.zeros((1, strayed.box.count))
     poles, slopes = strayed.slopes(*nominal, count=strayed.states)
     upper = np.flatnonzero(np.imag(poles[0]) >= 0.0)
     upper = upper[np.argsort(np.abs(poles[0, upper]), kind="stable")][: strayed.share(MOST_POLES)]
@@ -213,14 +213,14 @@ def _brink(strayed: _Strayed, corners: list[Corner], *, halvings: int) -> np.nda
 
 def _descended(strayed: _Strayed, corner: Corner, *, halvings: int) -> Corner:
     """Turn signs at the brink of instability and go to the new brink, until none helps."""
-    for _ in range(DESCENTS):
+    for _ in range(_DESCENTS):
         better = _better(strayed, corner)
         if not len(better):
             break
         corners = [Corner(corner.size, z) for z in better]
         sizes = _brink(strayed, corners, halvings=halvings)
         least = int(np.argmin(sizes))
-        if sizes[least] > (1.0 - GAINED) * corner.size:
+        if sizes[least] > (1.0 - _GAINED) * corner.size:
             break
         corner = Corner(float(sizes[least]), better[least])
     return corner
@@ -239,7 +239,7 @@ def _better(strayed: _Strayed, corner: Corner) -> np.ndarray:
         found = tries[strayed.unstable(np.full(len(tries), corner.size), tries)]
         if len(found):
             return found
-    if len(z) * strayed.states > FLIPPED:
+    if len(z) * strayed.states > _FLIPPED:
         return z[:0].reshape(0, len(z))
     alone = np.where(np.eye(len(z), dtype=bool), -z, z)
-    return alone[strayed.unstable(np.full(len(alone), (1.0 - GAINED) * corner.size), alone)]
+    return alone[strayed.unstable(np.full(len(alone), (1.0 - _GAINED) * corner.size), alone)]

@@ -14,8 +14,8 @@ from lmu_analog.circuits.nodal.flow import signal_flow
 from lmu_analog.output.drawings.sheet import Arc, Area, Item, Label, Sheet
 from lmu_analog.output.style import BLUE, VERMILLION
 
-MOST_GAINS = 60  # arcs that carry their gain; of more, their strength alone is shown
-RADIUS = 0.75
+_MOST_GAINS = 60  # arcs that carry their gain; of more, their strength alone is shown
+_RADIUS = 0.75
 DECADES = 2.0  # of gains that the strength of a line tells apart
 
 
@@ -52,7 +52,7 @@ def _items(graph: nx.DiGraph[str], unit: float) -> list[Item]:
     names = layers(graph)
     place = {name: k for k, name in enumerate(names)}
     edges = [(place[a], place[b], unit * data["gain"]) for a, b, data in graph.edges(data=True)]
-    told = len(edges) <= MOST_GAINS
+    told = len(edges) <= _MOST_GAINS
     pitch = 4.4 if told else 2.2
     if told and len(names) > 12:  # a chain: what is told of neighbours needs little room
         pitch = 2.7
@@ -64,7 +64,7 @@ def _items(graph: nx.DiGraph[str], unit: float) -> list[Item]:
         items += _edge((pitch * a, pitch * b), abs(b - a) * step, gain, strength=strength, told=told)
     for k, name in enumerate(names):
         turn = np.linspace(0.0, 2.0 * np.pi, 33)[:-1]
-        ring = tuple((pitch * k + RADIUS * float(np.cos(t)), RADIUS * float(np.sin(t))) for t in turn)
+        ring = tuple((pitch * k + _RADIUS * float(np.cos(t)), _RADIUS * float(np.sin(t))) for t in turn)
         items += [Area(ring, width=1.2), Label((pitch * k, 0.0), name, align="center", size=8.0)]
     return items
 

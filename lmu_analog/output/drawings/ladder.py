@@ -17,7 +17,7 @@ from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, 
 
 SERIES, SHUNT = 4.4, 3.6  # width of a part along the ladder, and of one to ground
 ACROSS = 28.0  # units: longer ladders go on below
-DROP = 7.0  # from one row to the next
+_DROP = 7.0  # from one row to the next
 
 
 def ladder(circuit: Circuit) -> list[Item]:
@@ -40,13 +40,13 @@ def ladder(circuit: Circuit) -> list[Item]:
         for series in ahead:
             if x > ACROSS:
                 items += [Wire(((x - SHUNT, y), (x, y))), Label((x + 0.2, y), series.a, bold=True)]
-                x, y = 0.0, y - DROP
+                x, y = 0.0, y - _DROP
                 items.append(Label((-0.2, y), series.a, align="right", bold=True))
             net = behind.get(series.b, series.b)
             items += _series(series, net, at=(x, y))
             x += SERIES
     items.pop()  # the wire on from the last part
-    return [*items, *_notes(circuit, y - DROP + 1.5)]
+    return [*items, *_notes(circuit, y - _DROP + 1.5)]
 
 
 def _coils(circuit: Circuit) -> list[Inductor]:

@@ -17,7 +17,7 @@ MOST_VALUES = 8  # states of a crossbar with values; larger ones show sizes
 DECADES = 3.0  # of sizes that squares tell apart
 WIDE, TAP, HIGH = 4.4, 0.95, 1.0  # a block's width, the pitch of its inputs, its height beside them
 LANE, FIRST = 0.6, 7.6  # pitch of the vertical wires, and how far the first is from the blocks
-COLOUR = {1: BLUE, -1: VERMILLION}
+_COLOUR = {1: BLUE, -1: VERMILLION}
 MARK = {1: "+", -1: "−"}
 
 
@@ -27,16 +27,16 @@ def network_sheet(circuit: Circuit) -> Sheet:
     about = f"Network of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}: "
     if len(drawn.links) <= SPARSE * len(drawn.blocks):
         about += "integrators and sums as blocks, coefficients as arrows with sign and value."
-        return Sheet("Block diagram", about, tuple(block_diagram(drawn)))
+        return Sheet("Block diagram", about, tuple(_block_diagram(drawn)))
     scale = "" if drawn.physical else " (coefficients times θ)"
     if len(drawn.blocks) <= MOST_VALUES:
         about += "a crossbar of coefficients; columns drive, rows receive."
         return Sheet(f"Crossbar{scale}: columns drive rows", about, tuple(crossbar(drawn)))
     about += "sizes of the coefficients as squares, logarithmic over three decades; hollow where negative."
-    return Sheet(f"Coefficients{scale}: columns drive rows", about, tuple(size_map(drawn)))
+    return Sheet(f"Coefficients{scale}: columns drive rows", about, tuple(_size_map(drawn)))
 
 
-def block_diagram(drawn: Network) -> list[Item]:
+def _block_diagram(drawn: Network) -> list[Item]:
     """Draw blocks in a column; signals run in lanes beside it, allotted from the left (channel routing)."""
     ports: dict[Link, float] = {}
     rails = _collected(drawn)
@@ -164,7 +164,7 @@ def _said(link: Link, y: float) -> list[Item]:
     """Write sign, name and value above the wire of a coefficient."""
     return [
         Label(
-            (0.75, y + 0.36), MARK[link.sign], align="center", size=8.0, bold=True, colour=COLOUR[link.sign]
+            (0.75, y + 0.36), MARK[link.sign], align="center", size=8.0, bold=True, colour=_COLOUR[link.sign]
         ),
         Label((1.15, y + 0.36), f"{link.name}  {link.text}".strip(), size=7.0),
     ]
@@ -193,14 +193,14 @@ def crossbar(drawn: Network) -> list[Item]:
 
 def _crossing(x: float, y: float, link: Link) -> list[Item]:
     """Draw a square on the crossing, hollow where negative, and the value in its upper right corner."""
-    s, colour = 0.22, COLOUR[link.sign]
+    s, colour = 0.22, _COLOUR[link.sign]
     square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))
     said = link.text if link.text[:1] in "+−" else f"{MARK[link.sign]}{link.text}"
     fill = colour if link.sign > 0 else None
     return [Area(square, colour=colour, fill=fill, width=1.2), Label((x + 0.3, y + 0.5), said, size=7.0)]
 
 
-def size_map(drawn: Network) -> list[Item]:
+def _size_map(drawn: Network) -> list[Item]:
     """Draw a square for every coefficient: its side is the logarithm of its size, hollow where negative."""
     names = [drawn.source, *(b.name for b in drawn.blocks)]
     row = {b.name: i for i, b in enumerate(drawn.blocks)}
@@ -215,7 +215,7 @@ def size_map(drawn: Network) -> list[Item]:
         s = float(0.45 * max(0.12, size))
         x, y = names.index(link.source), -row[link.target]
         square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))
-        colour = COLOUR[link.sign]
+        colour = _COLOUR[link.sign]
         fill = colour if link.sign > 0 else None
         items.append(Area(square, colour=colour, fill=fill, width=0.7))
     return [*items, *_key(-len(row) - 0.8)]
@@ -225,7 +225,7 @@ def _key(y: float) -> list[Item]:
     items: list[Item] = []
     for x, sign, word in ((0.0, 1, "positive"), (5.0, -1, "negative")):
         corners = ((x, y - 0.22), (x + 0.44, y - 0.22), (x + 0.44, y + 0.22), (x, y + 0.22))
-        fill = COLOUR[sign] if sign > 0 else None
-        items.append(Area(corners, colour=COLOUR[sign], fill=fill, width=1.2))
+        fill = _COLOUR[sign] if sign > 0 else None
+        items.append(Area(corners, colour=_COLOUR[sign], fill=fill, width=1.2))
         items.append(Label((x + 0.8, y), word, size=7.5))
     return items

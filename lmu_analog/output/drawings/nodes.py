@@ -11,18 +11,18 @@ from lmu_analog.output.drawings.sheet import Area, Item, Label, Symbol, Wire, gr
 from lmu_analog.output.drawings.stages import MOST_ROWS
 
 PITCH = 2.0
-TIP = 1.9  # length of a transconductor's triangle
+_TIP = 1.9  # length of a transconductor's triangle
 
 
 def transconductor(part: Transconductor, *, y: float) -> list[Item]:
     """Draw a transconductor whose output lies at (0, y)."""
-    back = -TIP - 0.8
+    back = -_TIP - 0.8
     items: list[Item] = [
-        Area(((back, y + 0.8), (back, y - 0.8), (back + TIP, y))),
+        Area(((back, y + 0.8), (back, y - 0.8), (back + _TIP, y))),
         Label((back + 0.12, y + 0.36), "+", size=7.0),
         Label((back + 0.12, y - 0.36), "−", size=7.0),
         Label((back + 0.95, y), "gm", align="center", size=6.5),
-        Wire(((back + TIP, y), (0.0, y))),
+        Wire(((back + _TIP, y), (0.0, y))),
         Label((back - 2.6, y), caption(part), align="right", size=7.5),
     ]
     for net, level in ((part.plus, y + 0.36), (part.minus, y - 0.36)):

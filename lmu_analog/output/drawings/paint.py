@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MARGIN = 0.6  # units around a sheet
 TITLE = 1.6  # units above it
 LEAST = 9.2 / INCH  # units: narrower sheets are centred on paper as wide as the report
-LINE = 0.9  # points
+_LINE = 0.9  # points
 HEAD = 0.36  # units: length of an arrowhead
 
 
@@ -86,7 +86,7 @@ def _symbols(ax: Axes, symbols: Sequence[Symbol]) -> None:
     if not symbols:
         return
     drawing = schemdraw.Drawing(canvas=ax, show=False)
-    drawing.config(lw=LINE, color=INK, unit=2.0)
+    drawing.config(lw=_LINE, color=INK, unit=2.0)
     for s in symbols:
         if s.kind in two:
             drawing.add(two[s.kind]().endpoints(s.start, s.end))

@@ -17,8 +17,8 @@ Kind = Literal[
 ]  # fmt: skip
 
 INCH = 0.24  # of a unit
-POINT = 1.0 / 72.0 / INCH  # of type, in units
-LETTER = 0.62  # mean width of a letter over the size of the type
+_POINT = 1.0 / 72.0 / INCH  # of type, in units
+_LETTER = 0.62  # mean width of a letter over the size of the type
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def points(item: Item) -> tuple[Point, ...]:
             nx, ny = -(b[1] - a[1]) / length, (b[0] - a[0]) / length
             return a, b, (middle[0] + item.height * nx, middle[1] + item.height * ny)
         case Label(at=(x, y)):
-            wide, high = LETTER * item.size * POINT * len(item.text), 0.6 * item.size * POINT
+            wide, high = _LETTER * item.size * _POINT * len(item.text), 0.6 * item.size * _POINT
             left = x - wide * {"left": 0.0, "center": 0.5, "right": 1.0}[item.align]
             return (left, y - high), (left + wide, y + high)
         case Symbol():

@@ -7,18 +7,18 @@ from lmu_analog.circuits.components import Component, Mosfet
 from lmu_analog.output.drawings.parts import caption
 from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground
 
-TALL = 1.5  # of a transistor
+_TALL = 1.5  # of a transistor
 GATE = 1.367  # how far its gate reaches
 
 
-def fet(part: Mosfet, at: tuple[float, float], *, gate: str) -> list[Item]:
+def _fet(part: Mosfet, at: tuple[float, float], *, gate: str) -> list[Item]:
     """Draw a transistor with its upper end at a point, its gate to one side, its name to the other."""
     x, y = at
     side = 1.0 if gate == "right" else -1.0
     align = "right" if gate == "right" else "left"
     kind = "nmos" if part.model.kind == "n" else "pmos"
     return [
-        Symbol(kind, at, (x + side * GATE, y - TALL)),
+        Symbol(kind, at, (x + side * GATE, y - _TALL)),
         Label((x - side * 0.15, y - 0.5), part.name, align=align, size=7.0),
         Label((x - side * 0.15, y - 1.0), f"W/L {float(f'{part.value:.3g}'):g}", align=align, size=6.5),
     ]
@@ -30,16 +30,16 @@ def ota(circuit: Circuit, name: str) -> list[Item]:
     tail, plus, minus, diode, mirror = (parts[f"{name}{s}"] for s in ("", "_p", "_n", "_d", "_m"))
     left, right, middle = 0.0, 5.6, 2.8
     items: list[Item] = [
-        *fet(diode, (left, 6.0), gate="right"),
-        *fet(mirror, (right, 6.0), gate="left"),
+        *_fet(diode, (left, 6.0), gate="right"),
+        *_fet(mirror, (right, 6.0), gate="left"),
         Wire(((left, 6.0), (left, 6.4), (right, 6.4), (right, 6.0))),
         Label((middle, 6.8), diode.source, align="center", bold=True),
         Wire(((left + GATE, 5.25), (right - GATE, 5.25))),
         Wire(((left + GATE, 5.25), (left + GATE, 4.1), (left, 4.1))),
         Symbol("dot", (left, 4.1), (left, 4.1)),
         Symbol("dot", (left + GATE, 5.25), (left + GATE, 5.25)),
-        *fet(plus, (left, 3.2), gate="left"),
-        *fet(minus, (right, 3.2), gate="right"),
+        *_fet(plus, (left, 3.2), gate="left"),
+        *_fet(minus, (right, 3.2), gate="right"),
         Wire(((left, 4.5), (left, 3.2))),
         Wire(((right, 4.5), (right, 3.2))),
         Symbol("dot", (right, 3.85), (right, 3.85)),
@@ -50,7 +50,7 @@ def ota(circuit: Circuit, name: str) -> list[Item]:
         Wire(((left, 1.7), (left, 1.2), (right, 1.2), (right, 1.7))),
         Symbol("dot", (middle, 1.2), (middle, 1.2)),
         Wire(((middle, 1.2), (middle, 0.6))),
-        *fet(tail, (middle, 0.6), gate="left"),
+        *_fet(tail, (middle, 0.6), gate="left"),
         Label((middle - GATE - 0.2, -0.15), tail.gate, align="right", bold=True),
         Wire(((middle, -0.9), (middle, -1.2))),
         Label((middle, -1.6), tail.source, align="center", bold=True),
@@ -64,7 +64,7 @@ def dpi(circuit: Circuit, i: int) -> list[Item]:
     devices = {c.name: c for c in circuit.only(Mosfet)}
 
     def transistor(name: str, at: tuple[float, float], gate: str) -> list[Item]:
-        return fet(devices[f"M{name}_{i}"], at, gate=gate)
+        return _fet(devices[f"M{name}_{i}"], at, gate=gate)
 
     top, one, two, out = 8.0, 5.5, 11.5, 18.0
     return [
@@ -95,7 +95,7 @@ def dpi(circuit: Circuit, i: int) -> list[Item]:
 def _input(part: Mosfet) -> list[Item]:
     """Draw the diode that takes the sum of the currents in."""
     return [
-        *fet(part, (0.0, 1.5), gate="right"),
+        *_fet(part, (0.0, 1.5), gate="right"),
         ground((0.0, 0.0)),
         Wire(((0.0, 1.5), (0.0, 3.0))),
         Label((0.0, 3.4), part.drain, align="center", bold=True),

@@ -13,14 +13,14 @@ from lmu_analog.output.export.board import Placed
 from lmu_analog.output.export.sheet import SHAPES, Item, Label, Part, Point, Wire, junctions, sheet, size
 
 STEP = 1.27  # mm, KiCad's grid of 50 mil
-PIN = 2  # steps from a pin's end to the body
-FONT = "(effects (font (size 1.27 1.27)){})"
-NAMESPACE = uuid.UUID("6c6d7561-6e61-6c6f-6700-6b6963616400")  # ids follow from the design: equal files
-GROUND_NET = "GND"
+_PIN = 2  # steps from a pin's end to the body
+_FONT = "(effects (font (size 1.27 1.27)){})"
+_NAMESPACE = uuid.UUID("6c6d7561-6e61-6c6f-6700-6b6963616400")  # ids follow from the design: equal files
+_GROUND_NET = "GND"
 
 # What is drawn of a body, in steps to the right and up: lines through points, and circles (centre, radius).
-Stroke = tuple[Point, ...]
-BODIES: dict[str, tuple[Stroke, ...]] = {
+_Stroke = tuple[Point, ...]
+_BODIES: dict[str, tuple[_Stroke, ...]] = {
     "resistor": (((-2, -1), (2, -1), (2, 1), (-2, 1), (-2, -1)),),
     "capacitor": (((-2, 0), (0, 0)), ((0, 2), (0, -2)), ((1, 2), (1, -2)), ((1, 0), (2, 0))),
     "inductor": (((-2, 0), (-2, 1), (-1, 1), (-1, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 0)),),
@@ -31,9 +31,9 @@ BODIES: dict[str, tuple[Stroke, ...]] = {
     "transistor": (((-2, 0), (-1, 0)), ((-1, 2), (-1, -2)), ((0, 2), (0, -2)), ((0, 2), (2, 2)), ((0, -2), (2, -2)),
                    ((0, 0), (4, 0))),
 }  # fmt: skip
-TRIANGLE: tuple[Stroke, ...] = (((-4, 4), (4, 0), (-4, -4), (-4, 4)),)
-PINS = {known.label: known.pins for known in KINDS.values()}
-TITLES = {"transconductor": "gm", "ideal amplifier": "E"}
+_TRIANGLE: tuple[_Stroke, ...] = (((-4, 4), (4, 0), (-4, -4), (-4, 4)),)
+_PINS = {known.label: known.pins for known in KINDS.values()}
+_TITLES = {"transconductor": "gm", "ideal amplifier": "E"}
 
 
 def kicad(design: Design, circuit: Circuit) -> str:
@@ -47,7 +47,7 @@ def kicad(design: Design, circuit: Circuit) -> str:
 
 def _lines(design: Design, circuit: Circuit) -> Iterator[str]:
     items = sheet(circuit)
-    root = uuid.uuid5(NAMESPACE, f"{design.digest} {circuit.values.tolist()}")
+    root = uuid.uuid5(_NAMESPACE, f"{design.digest} {circuit.values.tolist()}")
     wide, high = size(items)
     kinds = dict.fromkeys(item.placed.kind for item in items if isinstance(item, Part))
     yield "(kicad_sch (version 20230121) (generator lmu_analog)"
@@ -79,7 +79,7 @@ def _item(item: Item, root: uuid.UUID, number: int) -> Iterator[str]:
             )
         case Label():
             angle, side = (180, "right") if item.leftward else (0, "left")
-            style = FONT.format(f" (justify {side} bottom)")
+            style = _FONT.format(f" (justify {side} bottom)")
             yield f"  (label {_quoted(item.net)} (at {_at(item.at)} {angle}) {style} (uuid {own}))"
         case Part():
             yield from _part(item, root, own)
@@ -149,15 +149,15 @@ def _library(kind: str) -> Iterator[str]:
     yield _property("Value", kind, (0, 4))
     yield from (_property(name, "", (0, 0), hidden=True) for name in ("Footprint", "Datasheet"))
     yield f"      (symbol {_quoted(f'{_bare(kind)}_0_1')}"
-    for stroke in BODIES.get(kind, TRIANGLE):
+    for stroke in _BODIES.get(kind, _TRIANGLE):
         points = " ".join(f"(xy {_at(point)})" for point in stroke)
         yield f"        (polyline (pts {points}) (stroke (width 0.2) (type default)) (fill (type none)))"
     for name, (x, y) in pins.items():
         if name in ("plus", "minus"):
             sign = "+" if name == "plus" else "-"
-            yield f'        (text "{sign}" (at {_at((x + 3, -y))} 0) {FONT.format("")})'
-    if kind in TITLES:
-        yield f'        (text "{TITLES[kind]}" (at 0 0 0) {FONT.format("")})'
+            yield f'        (text "{sign}" (at {_at((x + 3, -y))} 0) {_FONT.format("")})'
+    if kind in _TITLES:
+        yield f'        (text "{_TITLES[kind]}" (at 0 0 0) {_FONT.format("")})'
     yield f"      )\n      (symbol {_quoted(f'{_bare(kind)}_1_1')}"
     for name, (x, y) in pins.items():
         yield from _pin(_number(kind, name), name, (x, -y))
@@ -166,33 +166,33 @@ def _library(kind: str) -> Iterator[str]:
 
 def _number(kind: str, name: str) -> int:
     """Count pins in the order in which a component names them."""
-    return (*PINS[kind], "clock").index(name) + 1
+    return (*_PINS[kind], "clock").index(name) + 1
 
 
 def _pin(number: int, name: str, at: Point) -> Iterator[str]:
     x, y = at
     sideways = abs(x) >= abs(y)
     angle = (0 if x < 0 else 180) if sideways else (90 if y < 0 else 270)
-    yield f"        (pin passive line (at {_at(at)} {angle}) (length {_mm(PIN)})"
-    yield f'          (name "{name}" {FONT.format("")}) (number "{number}" {FONT.format("")}))'
+    yield f"        (pin passive line (at {_at(at)} {angle}) (length {_mm(_PIN)})"
+    yield f'          (name "{name}" {_FONT.format("")}) (number "{number}" {_FONT.format("")}))'
 
 
 def _ground_symbol() -> Iterator[str]:
     yield f"    (symbol {_quoted(_name('GND'))} (power) (pin_names hide) (in_bom yes) (on_board yes)"
     yield _property("Reference", "#PWR", (0, -5), hidden=True)
-    yield _property("Value", GROUND_NET, (0, -3))
+    yield _property("Value", _GROUND_NET, (0, -3))
     yield from (_property(name, "", (0, 0), hidden=True) for name in ("Footprint", "Datasheet"))
     points = " ".join(f"(xy {_at(p)})" for p in ((0, 0), (0, -1), (1, -1), (0, -2), (-1, -1), (0, -1)))
     yield '      (symbol "GND_0_1"'
     yield f"        (polyline (pts {points}) (stroke (width 0.2) (type default)) (fill (type none)))"
     yield '      )\n      (symbol "GND_1_1"'
-    yield f'        (pin power_in line (at 0 0 270) (length 0) hide (name "{GROUND_NET}" {FONT.format("")})'
-    yield f'          (number "1" {FONT.format("")}))'
+    yield f'        (pin power_in line (at 0 0 270) (length 0) hide (name "{_GROUND_NET}" {_FONT.format("")})'
+    yield f'          (number "1" {_FONT.format("")}))'
     yield "      )\n    )"
 
 
 def _property(name: str, text: str, at: Point, *, hidden: bool = False) -> str:
-    return f"    (property {_quoted(name)} {_quoted(text)} (at {_at(at)} 0) {FONT.format(' hide' * hidden)})"
+    return f"    (property {_quoted(name)} {_quoted(text)} (at {_at(at)} 0) {_FONT.format(' hide' * hidden)})"
 
 
 def _bare(kind: str) -> str:

@@ -20,28 +20,28 @@ from lmu_analog.circuits.components import GROUND, Capacitor, Inductor, OpAmp, R
 from lmu_analog.output.export.board import Placed, board
 
 Point = tuple[int, int]
-ROW = 8  # from one part to the next below
-STUB = 2  # of wire between a pin and its label
+_ROW = 8  # from one part to the next below
+_STUB = 2  # of wire between a pin and its label
 INPUT_X, BUS_X, AMPLIFIER_X, OUT_X, WIDTH = 22, 32, 46, 58, 76  # columns of an amplifier's cell
-PLUS_BUS_X = 36
+_PLUS_BUS_X = 36
 LOOSE = (32, 16)  # cell of a part that stands alone
 ACROSS = 304  # width of the sheet, four amplifiers
 MARGIN, TITLE = 24, 40  # steps around it all, and for the title block below
 
 # Where the pins are, to the right and down, and which way they point.
-TWO_ENDS = {"a": (-4, 0), "b": (4, 0)}
-AMPLIFIER = {"minus": (-6, -2), "plus": (-6, 2), "out": (6, 0)}
+_TWO_ENDS = {"a": (-4, 0), "b": (4, 0)}
+_AMPLIFIER = {"minus": (-6, -2), "plus": (-6, 2), "out": (6, 0)}
 SHAPES: dict[str, dict[str, Point]] = {
-    "resistor": TWO_ENDS,
-    "capacitor": TWO_ENDS,
-    "inductor": TWO_ENDS,
-    "voltage source": TWO_ENDS,
-    "current source": TWO_ENDS,
-    "ammeter": TWO_ENDS,
-    "switch": {**TWO_ENDS, "clock": (0, 4)},
-    "op-amp": AMPLIFIER,
-    "ideal amplifier": AMPLIFIER,
-    "transconductor": AMPLIFIER,
+    "resistor": _TWO_ENDS,
+    "capacitor": _TWO_ENDS,
+    "inductor": _TWO_ENDS,
+    "voltage source": _TWO_ENDS,
+    "current source": _TWO_ENDS,
+    "ammeter": _TWO_ENDS,
+    "switch": {**_TWO_ENDS, "clock": (0, 4)},
+    "op-amp": _AMPLIFIER,
+    "ideal amplifier": _AMPLIFIER,
+    "transconductor": _AMPLIFIER,
     "differential op-amp": {"minus": (-6, -2), "plus": (-6, 2), "out_plus": (6, -2), "out_minus": (6, 2)},
     "transistor": {"drain": (2, -4), "gate": (-4, 0), "source": (2, 4), "bulk": (6, 0)},
 }
@@ -138,15 +138,15 @@ def _joined(parts: list[Placed], net: str) -> list[Placed]:
 
 def _cell(amplifier: Placed, near: _Near) -> Iterator[Item]:
     """Draw an op-amp: feedback above, inputs to its left, those of the plus input below."""
-    nets, first = dict(amplifier.pins), ROW * (len(near.feedback) + 1)
+    nets, first = dict(amplifier.pins), _ROW * (len(near.feedback) + 1)
     drawn = Part(amplifier, (AMPLIFIER_X, first + 2))
     ends, out = drawn.ends, (OUT_X, first + 2)
     yield drawn
-    yield from (Wire(ends["out"], out), Wire(out, (OUT_X + STUB, out[1])))
-    yield Label(nets["out"], (OUT_X + STUB, out[1]))
-    rows = [first + ROW * k for k in range(max(1, len(near.minus)))]
-    above = [ROW * (k + 1) for k in range(len(near.feedback))]
-    below = [rows[-1] + ROW * (k + 1) for k in range(len(near.plus))]
+    yield from (Wire(ends["out"], out), Wire(out, (OUT_X + _STUB, out[1])))
+    yield Label(nets["out"], (OUT_X + _STUB, out[1]))
+    rows = [first + _ROW * k for k in range(max(1, len(near.minus)))]
+    above = [_ROW * (k + 1) for k in range(len(near.feedback))]
+    below = [rows[-1] + _ROW * (k + 1) for k in range(len(near.plus))]
     for placed, y in zip(near.feedback, above, strict=True):
         part = _facing(placed, (AMPLIFIER_X, y), nets["out"])
         left, right = sorted(part.ends.values())
@@ -154,15 +154,15 @@ def _cell(amplifier: Placed, near: _Near) -> Iterator[Item]:
     yield from _chain([*((OUT_X, y) for y in above), out])
     for bus, net, parts, ys in (
         (BUS_X, nets["minus"], near.minus, rows),
-        (PLUS_BUS_X, nets["plus"], near.plus, below),
+        (_PLUS_BUS_X, nets["plus"], near.plus, below),
     ):
         for placed, y in zip(parts, ys, strict=False):  # without inputs there is a row all the same
             yield from _input(_facing(placed, (INPUT_X, y), net), net, bus)
     yield from _chain([(BUS_X, y) for y in [*above, *rows]])
     yield from (Wire((BUS_X, first), ends["minus"]), Label(nets["minus"], (BUS_X, first)))
-    plus = (PLUS_BUS_X, ends["plus"][1])
+    plus = (_PLUS_BUS_X, ends["plus"][1])
     yield from (Wire(plus, ends["plus"]), Label(nets["plus"], plus))
-    yield from _chain([plus, *((PLUS_BUS_X, y) for y in below)])
+    yield from _chain([plus, *((_PLUS_BUS_X, y) for y in below)])
 
 
 def _facing(placed: Placed, at: Point, net: str) -> Part:
@@ -173,8 +173,8 @@ def _facing(placed: Placed, at: Point, net: str) -> Part:
 def _input(part: Part, net: str, bus: int) -> Iterator[Item]:
     left, right = sorted(part.ends.values())
     far = next((n for _, n in part.placed.pins if n != net), net)
-    yield from (part, Wire(right, (bus, right[1])), Wire((left[0] - STUB, left[1]), left))
-    yield Label(far, (left[0] - STUB, left[1]), leftward=True)
+    yield from (part, Wire(right, (bus, right[1])), Wire((left[0] - _STUB, left[1]), left))
+    yield Label(far, (left[0] - _STUB, left[1]), leftward=True)
 
 
 def _chain(points: Iterable[Point]) -> Iterator[Wire]:
@@ -191,7 +191,7 @@ def _alone(placed: Placed) -> Iterator[Item]:
         x, y = part.ends[name]
         dx, dy = SHAPES[placed.kind][name]
         sideways = abs(dx) >= abs(dy)
-        step = STUB if (dx if sideways else dy) > 0 else -STUB
+        step = _STUB if (dx if sideways else dy) > 0 else -_STUB
         end = (x + step, y) if sideways else (x, y + step)
         yield from (Wire((x, y), end), Label(net, end, leftward=sideways and step < 0))
 
@@ -205,7 +205,7 @@ def _arranged(blocks: list[tuple[Item, ...]]) -> Iterator[Item]:
             if any(isinstance(p, Part) and isinstance(p.placed.component, OpAmp) for p in block)
             else LOOSE[0]
         )
-        high = max(LOOSE[1], size(block)[1] - TITLE + ROW)
+        high = max(LOOSE[1], size(block)[1] - TITLE + _ROW)
         if x + wide > MARGIN + ACROSS:
             x, y, tallest = MARGIN, y + tallest, 0
         yield from (_moved(item, (x, y)) for item in block)

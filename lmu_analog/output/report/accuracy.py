@@ -5,14 +5,14 @@ from __future__ import annotations
 from lmu_analog.output import facts, figures, summary
 from lmu_analog.output.report.subject import Section, Subject
 
-NOT_SIMULATED = Section(absent="The nominal circuit was not simulated.")
+_NOT_SIMULATED = Section(absent="The nominal circuit was not simulated.")
 
 
 def accuracy(subject: Subject) -> Section:
     """Show the errors of every engine."""
     said = tuple(f"{engine}: {reason}" for engine, reason in subject.failures.items())
     if not subject.results:
-        return Section(absent="; ".join(said), failed=True) if said else NOT_SIMULATED
+        return Section(absent="; ".join(said), failed=True) if said else _NOT_SIMULATED
     found = {name: summary.simulation(result) for name, result in subject.results.items()}
     return Section(tables=(facts.accuracy(subject.results),), notes=said, content=found)
 
@@ -21,7 +21,7 @@ def window(subject: Subject) -> Section:
     """Show the window at one instant, and delayed inputs over time; by ngspice where it ran."""
     results = subject.results
     if not results:
-        return NOT_SIMULATED
+        return _NOT_SIMULATED
     shown = results.get("ngspice", next(iter(results.values())))
     return Section(
         f"From the {shown.attrs['engine']} engine.",
@@ -32,7 +32,7 @@ def window(subject: Subject) -> Section:
 def profile(subject: Subject) -> Section:
     """Show the error over the window."""
     if not subject.results and subject.run is None:
-        return NOT_SIMULATED
+        return _NOT_SIMULATED
     content = {name: r.profile.values.tolist() for name, r in subject.results.items()}
     first = subject.run if subject.run is not None else next(iter(subject.results.values()))
     return Section(

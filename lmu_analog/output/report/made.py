@@ -13,9 +13,9 @@ from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.schematic import drawing_figure
 
 # Columns of the bill of materials that a page has room for; the file has all.
-ORDERED = ("quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent", "tolerance_law")
-HEADINGS = ("references", "number", "kind", "value", "order as", "off (%)", "tolerance (%)", "its law")
-MOST_REFERENCES = 8  # in a cell of the page
+_ORDERED = ("quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent", "tolerance_law")
+_HEADINGS = ("references", "number", "kind", "value", "order as", "off (%)", "tolerance (%)", "its law")
+_MOST_REFERENCES = 8  # in a cell of the page
 
 
 def drawings(subject: Subject) -> Section:
@@ -37,19 +37,19 @@ def parts(subject: Subject) -> Section:
         return Section(absent=f"{subject.circuit.family} circuits are made on a chip: no parts to order.")
     found = [dict(zip(COLUMNS, row, strict=True)) for row in bom_rows(subject.design, subject.circuit)]
     rows = tuple(
-        (_shortened(str(part["references"])), *(_readable(str(part[key])) for key in ORDERED))
+        (_shortened(str(part["references"])), *(_readable(str(part[key])) for key in _ORDERED))
         for part in found
     )
     total = sum(int(str(part["quantity"])) for part in found)
     lead = f"{total} parts in {len(found)} lines. The command export --to bom writes the list as CSV."
-    return Section(lead, tables=(Table("Bill of materials", HEADINGS, rows),), content={"lines": found})
+    return Section(lead, tables=(Table("Bill of materials", _HEADINGS, rows),), content={"lines": found})
 
 
 def _shortened(references: str) -> str:
     names = references.split()
-    if len(names) <= MOST_REFERENCES:
+    if len(names) <= _MOST_REFERENCES:
         return " ".join(names)
-    return f"{' '.join(names[: MOST_REFERENCES - 1])} … {names[-1]}"
+    return f"{' '.join(names[: _MOST_REFERENCES - 1])} … {names[-1]}"
 
 
 def _readable(text: str) -> str:

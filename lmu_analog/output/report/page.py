@@ -15,7 +15,7 @@ from lmu_analog.output.report.sections import Made, as_json, make
 from lmu_analog.output.report.subject import Subject
 from lmu_analog.output.report.verdict import Verdict, about, headline, title, verdict
 
-FOLDED = 40  # rows of a table above which it is shown when asked for
+_FOLDED = 40  # rows of a table above which it is shown when asked for
 
 
 def report(subject: Subject, progress: Callable[[int], None] | None = None) -> tuple[str, dict[str, Any]]:
@@ -78,7 +78,7 @@ def _html(subject: Subject, made: tuple[Made, ...], said: Verdict) -> str:
         verdict=said,
         tiles=list(headline(subject)),
         sections=made,
-        folded=FOLDED,
+        folded=_FOLDED,
         origin=subject.design.provenance,
     )
 

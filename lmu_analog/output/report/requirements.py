@@ -27,7 +27,7 @@ WORDS: dict[Mark, str] = {
     "fail": "✗ fail",
     "open": "–",
 }
-FRAGILE = "Multiple of all tolerances found to destabilise"
+_FRAGILE = "Multiple of all tolerances found to destabilise"
 LEAST_YIELD = 0.5  # below it a design fails with mismatch, where it does not say itself how many must pass
 
 
@@ -176,7 +176,7 @@ def _stability(subject: Subject, found: Merits) -> Iterator[Requirement]:
     if found.worst_corner_scale_searched is not None:
         least, said = found.worst_corner_scale, _said(figures, "worst_corner_scale")
         mark = _within(least is None or least > 1.0)
-        yield Requirement(FRAGILE, "circuit", least, said, "> 1", mark)
+        yield Requirement(_FRAGILE, "circuit", least, said, "> 1", mark)
 
 
 def _said(figures: dict[str, Any], name: str) -> str:

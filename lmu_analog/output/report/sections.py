@@ -55,7 +55,7 @@ SECTIONS: tuple[Row, ...] = (
     Row("provenance", "Provenance", provenance),
 )
 # What a fault in the program raises: it costs its section, not the page.
-FAULTS = (
+_FAULTS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -117,7 +117,7 @@ def _made(row: Row, subject: Subject) -> Section:
         return row.make(subject)
     except LmuAnalogError as error:
         return Section(absent=readable(str(error)), failed=isinstance(error, SimulationError))
-    except FAULTS as error:
+    except _FAULTS as error:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return Section(absent=readable(f"A fault of the program, please report it: {said}"), failed=True)
 
