@@ -12,6 +12,10 @@ from pathlib import Path
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+# JAX compiles each small network of the tests for seconds and runs it for milliseconds.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 # The tests start hundreds of processes, and without compiled files each of them compiles the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

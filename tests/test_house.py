@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+import lmu_analog
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lmu_analog"
 FLOORS = {
@@ -320,3 +322,7 @@ def test_ruff_finds_nothing():
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         pytest.fail(done.stdout + done.stderr, pytrace=False)
+
+
+def test_every_public_name_of_the_root_loads_from_where_it_lives():
+    assert all(getattr(lmu_analog, name) is not None for name in lmu_analog.__all__)
