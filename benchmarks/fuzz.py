@@ -500,7 +500,8 @@ def prepare(base: Path) -> None:
     from lmu_analog.design import Design
     from lmu_analog.ensembles.exact import exact_chunk
     from lmu_analog.ensembles.montecarlo import monte_carlo
-    from lmu_analog.networks.weights import Weights, to_npz
+    from lmu_analog.networks.network import lmu_layer
+    from lmu_analog.networks.weights import to_npz
     from lmu_analog.storage.store import create, manifest
 
     (base / "d.toml").write_text(document(DESIGNS[0]))
@@ -516,7 +517,7 @@ def prepare(base: Path) -> None:
         "hidden_kernel": (2, 2), "memory_kernel": (2, 2), "bias": (2,),
     }  # fmt: skip
     arrays = {name: 0.3 * random_.standard_normal(shape) for name, shape in shapes.items()}
-    to_npz(base / "w.npz", Weights(**arrays, theta=10.0))
+    to_npz(base / "w.npz", lmu_layer(arrays, theta=10.0))
 
 
 def forked(work: Callable[[], int]) -> tuple[int | None, float]:

@@ -12,17 +12,18 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 from lmu_analog.experiments import frame, hardware_loss  # noqa: E402
-from lmu_analog.networks.loop.stack import from_trained, to_npz  # noqa: E402
+from lmu_analog.networks.network import with_weights  # noqa: E402
+from lmu_analog.networks.weights import network_to_npz  # noqa: E402
 
 
 def main() -> None:
     subject = hardware_loss.digits(hardware_loss.Options())
     subject = replace(subject, counts=replace(subject.counts, seeds=1))
     (trained,) = subject.train(lambda epochs: None)  # noqa: ARG005
-    stack = from_trained(subject.network, trained.weights)
+    network = with_weights(subject.network, trained.weights)
     print(f"validation accuracy {100 * (1 - min(trained.history.error)):.2f} %, epoch {trained.best}")
-    print(f"test accuracy {subject.figures(stack)[0]:.2f} %")
-    to_npz(frame.STORED / "digits-network.npz", stack)
+    print(f"test accuracy {subject.figures(network)[0]:.2f} %")
+    network_to_npz(frame.STORED / "digits-network.npz", network)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@
 # with resistors, capacitors and op-amps that stray; the network stays as it was trained. What is lost, and what helps?
 
 # %%
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -31,7 +33,7 @@ from lmu_analog.networks.loop.calibration import calibrated
 from lmu_analog.networks.loop.forward import outputs
 from lmu_analog.networks.loop.memories import Draws, drawn, places
 from lmu_analog.networks.loop.score import scores
-from lmu_analog.networks.loop.stack import Stack, from_npz
+from lmu_analog.networks.weights import network_from_npz
 from lmu_analog.theory.first_order import first_order
 
 # %% [markdown]
@@ -106,7 +108,7 @@ pd.DataFrame(
 # twenty circuits. Blue: the same circuits, calibrated.
 
 # %%
-network = from_npz(frame.STORED / "digits-network.npz")
+network = network_from_npz(frame.STORED / "digits-network.npz")
 task = digits(0)
 training = task.train.x[:300]
 stray = {"tolerance": "5 %", "distribution": "gauss"}
@@ -122,7 +124,7 @@ design = Design(
 memories = drawn(network, Draws(design, 7, range(20)), places(network, design, training))
 mended = calibrated(network, memories, training)
 
-always, image = Stack(network.layers, "every"), 4
+always, image = replace(network, readout="every"), 4
 pixels, digit = task.test.x[image : image + 1], int(task.test.y[image])
 runs = {"software": None, "as they are": memories, "calibrated": mended}
 evidence = {said: outputs(always, pixels, given)[:, 0] for said, given in runs.items()}

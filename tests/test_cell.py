@@ -1,5 +1,7 @@
 """The LMU in NumPy: memory, cell and layer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,15 +11,26 @@ from scipy import signal
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.memory.legendre import coefficients
 from lmu_analog.networks.cell import LMU, Memory
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.network import LMULayer, lmu_layer
+
+NAMES = (
+    "input_encoders", "hidden_encoders", "memory_encoders", "input_kernel", "hidden_kernel", "memory_kernel"
+)  # fmt: skip
 
 
-def weights(seed: int = 0, *, memories: int = 2, order: int = 4, hidden: int = 3, **about) -> Weights:
+def weights(seed: int = 0, *, memories: int = 2, order: int = 4, hidden: int = 3, **about) -> LMULayer:
     rng = np.random.default_rng(seed)
     shapes = [(2, memories), (hidden, memories), (memories * order, memories)]
     shapes += [(2, hidden), (hidden, hidden), (memories * order, hidden)]
     drawn = [0.3 * rng.standard_normal(shape) for shape in shapes]
-    return Weights(*drawn, **{"theta": 8.0, "bias": 0.1 * rng.standard_normal(hidden), **about})
+    arrays = dict(zip(NAMES, drawn, strict=True)) | {"bias": 0.1 * rng.standard_normal(hidden)}
+    for name in {"A", "B"} & about.keys():
+        arrays[name] = about.pop(name)
+    return lmu_layer(arrays, **{"theta": 8.0, **about})
+
+
+def changed(layer: LMULayer, **arrays) -> LMULayer:
+    return replace(layer, weights={**layer.weights, **arrays})
 
 
 @given(order=st.integers(1, 12), theta=st.floats(5.0, 200.0), seed=st.integers(0, 9))
@@ -60,8 +73,8 @@ def test_many_inputs_are_run_as_one_would_be():
 
 
 def test_a_layer_is_its_cell_step_by_step_and_its_equations():
-    w = weights(3)
-    layer, x = LMU(w), np.random.default_rng(4).standard_normal((7, 2))
+    w = weights(3).arrays
+    layer, x = LMU(weights(3)), np.random.default_rng(4).standard_normal((7, 2))
     whole, state = layer.run(x), layer.rest()
     for k, row in enumerate(x):
         flat, before = state.memory.ravel(), state
@@ -84,12 +97,12 @@ def test_a_layer_is_its_cell_step_by_step_and_its_equations():
 
 def test_a_layer_without_feedback_has_the_memorys_own_states():
     w = weights(5, memories=1)
-    plain = Weights(
-        w.input_encoders, 0 * w.hidden_encoders, 0 * w.memory_encoders, w.input_kernel, w.hidden_kernel,
-        w.memory_kernel, theta=8.0,
-    )  # fmt: skip
+    arrays = w.arrays
+    plain = changed(
+        w, **{name: 0 * getattr(arrays, name) for name in ("hidden_encoders", "memory_encoders", "bias")}
+    )
     x = np.random.default_rng(6).standard_normal((20, 2))
-    states = Memory(4, 8.0).run(x @ w.input_encoders[:, 0])
+    states = Memory(4, 8.0).run(x @ arrays.input_encoders[:, 0])
     np.testing.assert_allclose(LMU(plain).run(x).memory[:, 0], states, atol=1e-14)  # rounding
 
 
@@ -109,11 +122,7 @@ def test_a_memory_that_diverges_says_why():
         SimulationError, match=r"theta = 4 steps at order 6; use method zoh, or theta above 10.6"
     ):
         Memory(6, 0.04, dt=0.01, method="euler").run(np.ones(20_000))
-    w = weights(9)
-    unstable = Weights(
-        w.input_encoders, w.hidden_encoders, 50.0 * np.eye(8, 2), w.input_kernel, w.hidden_kernel,
-        w.memory_kernel, theta=8.0,
-    )  # fmt: skip
+    unstable = changed(weights(9), memory_encoders=50.0 * np.eye(8, 2))
     with pytest.raises(SimulationError, match=r"diverge at step \d+; memory_encoders"):
         LMU(unstable).run(np.ones((2000, 2)))
 

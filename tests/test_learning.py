@@ -1,6 +1,7 @@
 import json
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.memory.reference import discretize
-from lmu_analog.networks.cell import LMU, Memory
-from lmu_analog.networks.learning import exchange, tasks
+from lmu_analog.networks.cell import LMU, Memories, Memory, cut
+from lmu_analog.networks.learning import tasks
 from lmu_analog.networks.learning.data import Data
 from lmu_analog.networks.learning.initial import initial
-from lmu_analog.networks.learning.specification import (
+from lmu_analog.networks.network import (
     CONNECTIONS,
     DenseLayer,
     LMULayer,
@@ -25,17 +26,18 @@ from lmu_analog.networks.learning.specification import (
     count_parameters,
     count_states,
     shapes,
+    with_weights,
 )
+from lmu_analog.networks.weights import from_npz, to_npz
 
 jax = pytest.importorskip("jax")
 pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
-from lmu_analog.networks.learning import forward, strays, training  # noqa: E402
-from lmu_analog.networks.learning.dynamics import Dynamics, dynamics  # noqa: E402
-from lmu_analog.networks.learning.forward import apply  # noqa: E402
+from lmu_analog.networks.learning import checkpoint, forward, mismatch, training  # noqa: E402
+from lmu_analog.networks.learning.forward import apply, dynamics  # noqa: E402
 from lmu_analog.networks.learning.objective import evaluate  # noqa: E402
-from lmu_analog.networks.learning.suspects import suspect  # noqa: E402
+from lmu_analog.networks.learning.training import suspect  # noqa: E402
 
 WITHOUT_BIAS = ("input_kernel", "hidden_encoders", "memory_encoders", "hidden_kernel")
 
@@ -96,7 +98,7 @@ def test_a_layer_in_jax_is_the_numpy_layer(layer: LMULayer):
     # Both sum the same numbers in another order, 40 steps of a stable cell: some hundred roundings.
     np.testing.assert_allclose(
         output(network, [weights], x),
-        LMU(exchange.to_weights(layer, weights)).run(x).hidden,
+        LMU(replace(layer, weights=weights)).run(x).hidden,
         rtol=0.0,
         atol=1e-12,
     )
@@ -111,13 +113,47 @@ def test_a_layer_without_hidden_units_is_the_memory():
     np.testing.assert_allclose(found, Memory(6, 15.0).run(x[..., 0]), rtol=0.0, atol=1e-13)
 
 
-def test_weights_go_to_numpy_unchanged():
+def test_weights_go_to_a_file_and_back_unchanged(tmp_path: Path):
     layer = LMULayer(5, 4, 9.0, 2, learned=("A", "B"), connections=CONNECTIONS)
     (weights,) = random_weights(Network(3, (layer,)))
-    there = exchange.to_weights(layer, weights)
-    assert (there.hidden, there.order, there.memories, there.theta, there.dt) == (5, 4, 2, 9.0, 1.0)
+    back = from_npz(to_npz(tmp_path / "w.npz", replace(layer, weights=weights)))
+    assert back == layer
     for name, value in weights.items():
-        np.testing.assert_array_equal(getattr(there, name), value)
+        np.testing.assert_array_equal(back.weights[name], value)
+
+
+def test_a_learned_window_goes_into_the_layer():
+    layer = LMULayer(3, 4, 10.0, learned=("theta",))
+    network = Network(1, (layer,))
+    (weights,) = initial(network)
+    (found,) = with_weights(network, [{**weights, "rate": np.array([0.8])}]).layers
+    assert found == replace(layer, theta=12.5)
+    assert found.weights["rate"] == 1.0
+    assert found.inputs == 1
+
+
+def test_weights_that_are_no_layers_are_refused():
+    network = Network(2, (LMULayer(3, 4, 9.0), DenseLayer(1)))
+    good = initial(network)
+    for weights, words in (
+        (good[:1], "weights of 1 layers for a network of 2"),
+        (
+            [good[0], {"kernel": good[1]["kernel"]}],
+            "layer 1: 'bias' is missing or not known; wanted are kernel",
+        ),
+        (
+            [{**good[0], "bias": np.ones(4)}, good[1]],
+            "layer 0: bias: axis 0 (hidden) has length 4, not 3 as in",
+        ),
+        (
+            initial(replace(network, inputs=3)),
+            "layer 0: axis inputs has length 3, not 2 as the network takes",
+        ),
+    ):
+        with pytest.raises(DesignError, match=re.escape(words)):
+            with_weights(network, weights)
+    with pytest.raises(DesignError, match="the layer has no weights; train it, or draw some"):
+        LMU(network.layers[0]).run(np.ones((3, 2)))
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -279,6 +315,18 @@ def test_a_checkpoint_is_neither_overwritten_nor_mixed_up(tmp_path: Path):
         fitted(1, checkpoint=tmp_path / "missing" / "x.npz")
 
 
+def test_a_checkpoint_of_version_0_2_is_of_the_same_network():
+    # What 0.2 wrote, whose layers had no dt.
+    layers = (
+        "LMULayer(hidden=3, order=3, theta=6.0, memories=1, method='zoh', learned=(), "
+        "connections=('input_kernel', 'bias')), DenseLayer(units=1, activation='linear')"
+    )
+    written = f"Network(inputs=1, layers=({layers}), readout='every') SCHEDULE series"
+    assert checkpoint.describe(SMALL, "SCHEDULE", "series") == written
+    faster = replace(SMALL, layers=(replace(SMALL.layers[0], dt=0.5), SMALL.layers[1]))
+    assert checkpoint.describe(faster, "SCHEDULE", "series") != written
+
+
 def test_diverging_training_says_where_and_why_and_keeps_what_was_good(tmp_path: Path):
     kept = tmp_path / "kept.npz"
     with pytest.raises(SimulationError) as raised:
@@ -310,9 +358,9 @@ def circuit(**options) -> Design:
 
 @pytest.mark.usefixtures("double")
 def test_the_memory_of_an_exact_circuit_is_the_layers_own():
-    drawn = strays.circuit_memories(circuit(opamp="ideal"), 20.0, seed=0, samples=range(2), memories=3)
+    drawn = mismatch.circuit_memories(circuit(opamp="ideal"), 20.0, seed=0, samples=range(2), memories=3)
     own = dynamics(LMULayer(2, 4, 20.0, 3), {})
-    for name, found, wanted in zip(Dynamics._fields, drawn, own, strict=True):
+    for name, found, wanted in zip(Memories._fields, drawn, own, strict=True):
         # Resistors of three to four digits would show here: the circuit's values are not rounded, and nodal
         # analysis loses five of sixteen digits.
         np.testing.assert_allclose(found[1], wanted, rtol=0.0, atol=1e-9, err_msg=name)
@@ -324,11 +372,11 @@ def test_a_circuit_with_more_states_than_coefficients_runs_in_the_layer():
     layer = LMULayer(3, 4, 20.0)
     network = Network(1, (layer,), readout="every")
     (w,) = random_weights(network)
-    drawn = strays.circuit_memories(design, 20.0, seed=5, samples=range(2), volts=0.01)
+    drawn = mismatch.circuit_memories(design, 20.0, seed=5, samples=range(2), volts=0.01)
     assert drawn.A.shape[-1] > 4
     assert np.abs(drawn.offset).max() > 1e-4  # microvolts of offset beside 10 mV
     x = series(2, 30)
-    found = output(network, [w], x, memories=[strays.pick([drawn], 1)[0]])
+    found = output(network, [w], x, memories=[cut(drawn, 1)])
     from lmu_analog.mismatch.law import sample_circuit
 
     system = extract(sample_circuit(design, seed=5, index=1))
@@ -353,18 +401,18 @@ def test_a_circuit_runs_by_convolution_as_it_does_step_by_step(hidden):
         1, (LMULayer(hidden, 4, 20.0, 2, connections=(*direct, "memory_encoders")),), readout="every"
     )
     design = circuit(opamp="OPA2192", mismatch={"resistor": "1 %", "opamp": "1 %"})
-    drawn = strays.circuit_memories(design, 20.0, seed=5, samples=range(1), memories=2, volts=0.01)
+    drawn = mismatch.circuit_memories(design, 20.0, seed=5, samples=range(1), memories=2, volts=0.01)
     (weights,), x = random_weights(alone), series(2, 30)
-    options = {"memories": [strays.pick([drawn], 0)[0]]}
+    options = {"memories": [cut(drawn, 0)]}
     by_step = output(coupled, [{**weights, "memory_encoders": np.zeros((8, 2))}], x, **options)
     # The transform rounds at some 1e-16 of the largest coefficient, and the hidden units pass that on.
     np.testing.assert_allclose(output(alone, [weights], x, **options), by_step, rtol=0.0, atol=1e-12)
 
 
-def test_training_with_circuits_that_do_not_stray_is_training_without():
+def test_training_with_circuits_of_no_mismatch_is_training_without():
     own = dynamics(SMALL.layers[0], {})
-    same = Dynamics(*(np.broadcast_to(a, (3, *a.shape)) for a in own))
-    aware = fitted(3, strays=strays.Strays((same, None), strays.Plan(circuits=2)))
+    same = Memories(*(np.broadcast_to(a, (3, *a.shape)) for a in own))
+    aware = fitted(3, deviations=mismatch.Deviations((same, None), mismatch.Plan(circuits=2)))
     # Two halves of a batch are averaged in place of the whole, in float32; Adam divides by small moments.
     np.testing.assert_allclose(aware.history.loss, fitted(3).history.loss, rtol=1e-4)
 
@@ -379,9 +427,9 @@ def test_training_with_circuits_that_do_not_stray_is_training_without():
         (Tolerance(0.3, "lognormal"), 0.3, np.inf),
     ],
 )
-def test_weights_stray_by_their_law(law: Tolerance, spread: float, largest: float):
+def test_weights_deviate_by_their_law(law: Tolerance, spread: float, largest: float):
     weights = [{"kernel": np.full((200, 100), 2.0), "rate": np.ones(1)}]
-    (found,) = strays.strayed(weights, jax.random.key(0), law)
+    (found,) = mismatch.deviated(weights, jax.random.key(0), law)
     factors = np.asarray(found["kernel"]) / 2.0
     assert np.abs(factors - 1.0).max() <= largest + 1e-6
     # 20,000 draws: mean and deviation are known to 0.7 % of the spread; five of those.
@@ -392,24 +440,24 @@ def test_weights_stray_by_their_law(law: Tolerance, spread: float, largest: floa
 
 def test_a_lot_is_one_factor_a_layer():
     weights = [{"a": np.ones(4), "b": np.ones(3)}, {"a": np.ones(4)}]
-    first, second = strays.strayed(weights, jax.random.key(1), Tolerance(0.0, lot=0.2))
+    first, second = mismatch.deviated(weights, jax.random.key(1), Tolerance(0.0, lot=0.2))
     assert len({float(v) for name in "ab" for v in first[name]}) == 1
     assert float(first["a"][0]) != float(second["a"][0])
 
 
 def test_training_with_mismatch_meets_other_circuits_every_batch():
     design = Design(order=3, theta=1e-3, bandwidth=500.0, opamp="ideal", mismatch={"resistor": "30 %"})
-    drawn = strays.circuit_memories(design, 6.0, seed=0, samples=range(8))
-    plan = strays.Plan(Tolerance(0.1), circuits=2)
-    aware = fitted(3, strays=strays.Strays((drawn, None), plan))
-    again = fitted(3, strays=strays.Strays((drawn, None), plan))
+    drawn = mismatch.circuit_memories(design, 6.0, seed=0, samples=range(8))
+    plan = mismatch.Plan(Tolerance(0.1), circuits=2)
+    aware = fitted(3, deviations=mismatch.Deviations((drawn, None), plan))
+    again = fitted(3, deviations=mismatch.Deviations((drawn, None), plan))
     assert aware.history == again.history
     assert aware.history.loss != fitted(3).history.loss
 
 
 def test_circuits_that_cannot_stand_for_a_memory_are_refused():
     with pytest.raises(DesignError, match=r"\d+ of 4 circuits are unstable; lower the mismatch"):
-        strays.circuit_memories(
+        mismatch.circuit_memories(
             Design(order=12, theta=1e-3, bandwidth=500.0, opamp="ideal", mismatch={"resistor": "95 %"}),
             64.0,
             seed=0,
@@ -419,14 +467,14 @@ def test_circuits_that_cannot_stand_for_a_memory_are_refused():
         order=3, theta=1e-3, bandwidth=500.0, family="switched-capacitor", realization="legendre"
     )
     with pytest.raises(DesignError, match="family 'switched-capacitor' is not a continuous circuit"):
-        strays.circuit_memories(sampled, 64.0, seed=0, samples=range(1))
+        mismatch.circuit_memories(sampled, 64.0, seed=0, samples=range(1))
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: LMULayer(2, 0, 4.0), "order = 0; a whole number from 1 up is wanted"),
-        (lambda: LMULayer(2, 3, -4.0), "theta = -4 steps; a finite number above 0 is wanted"),
+        (lambda: LMULayer(2, 3, -4.0), "theta must be one positive number, not -4.0"),
         (lambda: LMULayer(0, 3, 4.0), "a layer without hidden units"),
         (lambda: LSTMLayer(-1), "hidden = -1; a whole number from 1 up is wanted"),
         (lambda: training.Schedule(0), "epochs = 0; a whole number from 1 up is wanted"),

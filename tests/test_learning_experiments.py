@@ -7,7 +7,7 @@ import pytest
 
 from lmu_analog.errors import DesignError
 from lmu_analog.experiments import digits, frame, learned_theta, mackey_glass, scale
-from lmu_analog.networks.learning.specification import count_parameters
+from lmu_analog.networks.network import count_parameters
 
 pytest.importorskip("jax")
 pytest.importorskip("optax")

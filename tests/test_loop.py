@@ -16,17 +16,25 @@ from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.run import compare
-from lmu_analog.networks.cell import LMU, Memory
+from lmu_analog.networks.cell import LMU, Memories, Memory
 from lmu_analog.networks.learning.initial import initial
-from lmu_analog.networks.learning.specification import CONNECTIONS, DenseLayer, LMULayer, LSTMLayer, Network
 from lmu_analog.networks.loop import spice
 from lmu_analog.networks.loop.calibration import calibrated
 from lmu_analog.networks.loop.cells import drawn_cells, run_cells
 from lmu_analog.networks.loop.forward import outputs
-from lmu_analog.networks.loop.memories import Draws, Memories, drawn, places, software
+from lmu_analog.networks.loop.memories import Draws, drawn, places, unstable
 from lmu_analog.networks.loop.score import scores, spread
 from lmu_analog.networks.loop.spice import relaxed, spice_outputs
-from lmu_analog.networks.loop.stack import Dense, Stack, from_npz, from_trained, to_npz
+from lmu_analog.networks.network import (
+    CONNECTIONS,
+    DenseLayer,
+    LMULayer,
+    LSTMLayer,
+    Network,
+    lmu_layer,
+    with_weights,
+)
+from lmu_analog.networks.weights import network_from_npz, network_to_npz
 
 ORDER, THETA = 4, 10.0
 rng = np.random.default_rng(3)
@@ -37,7 +45,7 @@ def design(**given) -> Design:
     return Design(**{"order": ORDER, "theta": "1 ms", "bandwidth": "500 Hz", "realization": "ladder"} | given)
 
 
-def network(layers: int = 2, *, readout="every", memories: int = 2) -> Stack:
+def network(layers: int = 2, *, readout="every", memories: int = 2) -> Network:
     """Give a network of LMUs with every connection, and a dense layer."""
     lmu = LMULayer(5, ORDER, THETA, memories, connections=CONNECTIONS)
     spec = Network(2, (*(lmu,) * layers, DenseLayer(3)), readout=readout)
@@ -45,22 +53,23 @@ def network(layers: int = 2, *, readout="every", memories: int = 2) -> Stack:
         {name: 0.4 * np.random.default_rng(1).standard_normal(a.shape) for name, a in layer.items()}
         for layer in initial(spec, 1)
     ]
-    return from_trained(spec, arrays)
+    return with_weights(spec, arrays)
 
 
 def inputs(batch: int = 3, steps: int = 30) -> np.ndarray:
     return np.random.default_rng(7).uniform(-1.0, 1.0, (batch, steps, 2))
 
 
-def circuits(stack: Stack, of: Design, samples: range = range(2), seed: int = 5):
+def circuits(stack: Network, of: Design, samples: range = range(2), seed: int = 5):
     where = places(stack, of, inputs())
     return drawn(stack, Draws(of, seed, samples), where), where
 
 
-def in_numpy(stack: Stack, x: np.ndarray) -> np.ndarray:
+def in_numpy(stack: Network, x: np.ndarray) -> np.ndarray:
     """Run a network by the NumPy layer, which knows nothing of circuits."""
     for layer in stack.layers:
-        x = LMU(layer).run(x).hidden if not isinstance(layer, Dense) else x @ layer.kernel + layer.bias
+        w = layer.weights
+        x = LMU(layer).run(x).hidden if isinstance(layer, LMULayer) else x @ w["kernel"] + w["bias"]
     return x
 
 
@@ -106,12 +115,12 @@ def test_every_memory_of_every_layer_is_a_circuit_of_its_own_from_the_law():
 
 def test_a_circuit_at_rest_shows_its_offset():
     stack = network(1, memories=1)
-    layer = replace(stack.layers[0], bias=None, memory_bias=None, memory_encoders=np.zeros((ORDER, 1)),
-                    hidden_encoders=np.zeros((5, 1)), hidden_kernel=np.zeros((5, 5)))  # fmt: skip
-    bare = Stack((layer,), "every")
+    deaf = ("bias", "memory_bias", "memory_encoders", "hidden_encoders", "hidden_kernel")
+    layer = changed(stack, **{name: 0.0 * stack.layers[0].weights[name] for name in deaf}).layers[0]
+    bare = Network(2, (layer,), "every")
     memories, _ = circuits(bare, design(opamp="TL072", mismatch=STRAY), range(2))
     out = outputs(bare, np.zeros((1, 3, 2)), memories)
-    wanted = np.tanh(memories[0].offset[:, 0] @ layer.memory_kernel)
+    wanted = np.tanh(memories[0].offset[:, 0] @ layer.arrays.memory_kernel)
     assert np.abs(wanted).max() > 1e-4
     np.testing.assert_allclose(out[:, 0], np.repeat(wanted[:, None], 3, axis=1), rtol=1e-12)
 
@@ -164,9 +173,9 @@ def test_calibration_leaves_ideal_circuits_as_they_are():
 
 def test_calibration_undoes_a_mixed_and_shifted_readout():
     stack = network(1)
-    ideal = software(stack.layers[0])
+    ideal = LMU(stack.layers[0]).memories
     turn = np.eye(ORDER) + 0.3 * rng.standard_normal((1, 2, ORDER, ORDER))
-    wrong = replace(ideal, C=turn @ ideal.C, offset=0.2 * np.ones((1, 2, ORDER)))
+    wrong = ideal._replace(C=turn @ ideal.C, offset=0.2 * np.ones((1, 2, ORDER)))
     x, want = inputs(), outputs(stack, inputs())
     before = outputs(stack, x, [wrong, None])
     after = outputs(stack, x, calibrated(stack, [wrong, None], inputs(20, 40)))
@@ -188,8 +197,10 @@ def test_calibration_wins_back_most_of_what_mismatch_cost():
 
 def test_an_unstable_circuit_is_counted_and_never_right():
     stack = replace(network(1), readout="last")
-    m = software(stack.layers[0])
-    wild = Memories(5.0 * m.A, m.B, m.C, m.D, m.offset, np.array([2]))
+    m = LMU(stack.layers[0]).memories
+    wild = Memories(5.0 * m.A, m.B, m.C, m.D, m.offset)
+    assert unstable(m)[0] == 0
+    assert unstable(wild)[0] == 2
     x = inputs(4, 600)
     out = outputs(stack, x, [wild, None])
     assert not np.isfinite(out).any()
@@ -251,25 +262,30 @@ def test_a_spread_is_students_interval_over_networks():
 
 def test_a_network_in_a_file_is_unchanged(tmp_path: Path):
     stack = network()
-    again = from_npz(to_npz(tmp_path / "net.npz", stack))
+    again = network_from_npz(network_to_npz(tmp_path / "net.npz", stack))
     assert again.readout == "every"
     np.testing.assert_array_equal(outputs(again, inputs()), outputs(stack, inputs()))
 
 
 def test_running_a_trained_network_needs_no_jax(tmp_path: Path):
-    path = to_npz(tmp_path / "net.npz", network())
+    path = network_to_npz(tmp_path / "net.npz", network())
     code = (
         "import sys; sys.modules['jax'] = sys.modules['optax'] = None\n"
         "import numpy as np\nfrom pathlib import Path\n"
-        "from lmu_analog.networks.loop import calibration, forward, memories, score, spice, stack\n"
-        f"print(forward.outputs(stack.from_npz(Path({str(path)!r})), np.ones((1, 3, 2))).shape)"
+        "from lmu_analog.networks import weights\n"
+        "from lmu_analog.networks.loop import calibration, forward, memories, score, spice\n"
+        f"print(forward.outputs(weights.network_from_npz(Path({str(path)!r})), np.ones((1, 3, 2))).shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "(1, 1, 3, 3)\n", done.stderr
 
 
-def changed(stack: Stack, **given) -> Stack:
-    return replace(stack, layers=(replace(stack.layers[0], **given), *stack.layers[1:]))
+def changed(stack: Network, **given) -> Network:
+    """Give the network with other arrays, theta, dt or method in its first layer."""
+    layer = stack.layers[0]
+    arrays = {**layer.weights, **given}
+    about = {name: arrays.pop(name, getattr(layer, name)) for name in ("theta", "dt", "method")}
+    return replace(stack, layers=(lmu_layer(arrays, **about), *stack.layers[1:]))
 
 
 EYE = np.eye(ORDER)
@@ -323,26 +339,30 @@ def test_what_does_not_fit_is_refused_with_its_axis():
         scores(np.ones((1, 3, 2)), np.array([0, 1]), "classes")
 
 
+def dense(kernel: np.ndarray, bias: np.ndarray) -> DenseLayer:
+    return DenseLayer(3, weights={"kernel": kernel, "bias": bias})
+
+
 def test_layers_that_do_not_fit_are_refused():
     stack = network()
     with pytest.raises(DesignError, match="layer 1: axis inputs has length 5, not 3 as layer 0 gives out"):
-        Stack((Dense(np.ones((2, 3)), np.ones(3)), stack.layers[1]))
+        Network(2, (dense(np.ones((2, 3)), np.ones(3)), stack.layers[1]))
     with pytest.raises(DesignError, match="kernel holds 6 values that are not finite"):
-        Dense(np.full((2, 3), np.nan), np.ones(3))
-    with pytest.raises(DesignError, match=r"bias: axis 0 \(units\) has length 4, not 3 as in kernel"):
-        Dense(np.ones((2, 3)), np.ones(4))
+        dense(np.full((2, 3), np.nan), np.ones(3))
+    with pytest.raises(DesignError, match=r"bias: axis 0 \(units\) has length 4, not 3 as in the layer"):
+        dense(np.ones((2, 3)), np.ones(4))
     with pytest.raises(DesignError, match="the network has no LMU layer"):
-        Stack((Dense(np.ones((2, 3)), np.ones(3)),))
+        outputs(Network(2, (dense(np.ones((2, 3)), np.ones(3)),)), np.ones((1, 2, 2)))
     lstm = Network(1, (LSTMLayer(2),))
     with pytest.raises(DesignError, match="layer 0 is an LSTM; circuits take the place of memories of LMUs"):
-        from_trained(lstm, initial(lstm))
+        outputs(with_weights(lstm, initial(lstm)), np.ones((1, 2, 1)))
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path):
     path = tmp_path / "odd.npz"
     np.savez(path, kernel=np.ones((2, 2)))
     with pytest.raises(DesignError, match="array 'kernel' is of no layer; names such as 0/memory_kernel"):
-        from_npz(path)
+        network_from_npz(path)
     np.savez(path, **{"0/kernel": np.ones((2, 2)), "0/bias": np.ones(2)})
     with pytest.raises(DesignError, match="layer 0: array 'activation' is missing or unknown"):
-        from_npz(path)
+        network_from_npz(path)

@@ -107,7 +107,9 @@ def test_a_path_may_be_text(tmp_path):
     kept = small()
     where = weights.to_npz(str(tmp_path / "w.npz"), kept)
     assert where == tmp_path / "w.npz"
-    np.testing.assert_array_equal(weights.from_npz(str(where)).memory_kernel, kept.memory_kernel)
+    np.testing.assert_array_equal(
+        weights.from_npz(str(where)).arrays.memory_kernel, kept.arrays.memory_kernel
+    )
 
 
 def small():

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from lmu_analog.errors import DesignError
 from lmu_analog.networks import weights
 from lmu_analog.networks.cell import LMU
 from lmu_analog.networks.keras_layout import Connections, from_keras_lmu, to_keras_lmu
-from lmu_analog.networks.weights import AXES, Weights, from_npz, to_npz
+from lmu_analog.networks.network import AXES, LMULayer, lmu_layer
+from lmu_analog.networks.weights import from_npz, to_npz
 
 # Written by benchmarks/keras_reference.py with the versions that it names.
 KERAS = json.loads((Path(__file__).parent / "data" / "keras_lmu.json").read_text("utf-8"))["cases"]
@@ -31,9 +31,9 @@ def settings_of(case: dict) -> tuple[Connections, dict]:
     return Connections(**given), about
 
 
-def same(one: Weights, other: Weights) -> bool:
-    pairs = ((getattr(one, f.name), getattr(other, f.name)) for f in fields(Weights))
-    return all((a is None and b is None) or np.array_equal(a, b) for a, b in pairs)
+def same(one: LMULayer, other: LMULayer) -> bool:
+    assert one.weights.keys() == other.weights.keys()
+    return one == other and all(np.array_equal(a, other.weights[name]) for name, a in one.weights.items())
 
 
 @pytest.mark.parametrize("case", KERAS, ids=range(len(KERAS)))
@@ -55,13 +55,13 @@ def test_weights_go_back_to_keras_lmu_as_they_came(case: dict):
 
 
 def test_a_connection_that_the_layer_lacks_is_named():
-    weights = Weights(**{**arrays(), "A": None, "B": None}, theta=8.0)
+    weights = lmu_layer({**arrays(), "A": None, "B": None}, theta=8.0)
     with pytest.raises(
         DesignError, match=r"^these weights need a keras-lmu layer with memory_to_memory=True$"
     ):
         to_keras_lmu(weights, Connections(hidden_to_memory=True))
     with pytest.raises(DesignError, match="keeps A and B of the Legendre memory"):
-        to_keras_lmu(Weights(**arrays(), theta=8.0), Connections())
+        to_keras_lmu(lmu_layer(arrays(), theta=8.0), Connections())
 
 
 def test_arrays_of_keras_lmu_that_do_not_fit_name_the_axis():
@@ -77,8 +77,8 @@ def test_arrays_of_keras_lmu_that_do_not_fit_name_the_axis():
 
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path):
-    full = Weights(**arrays(), theta=0.25, dt=1e-3, method="euler")
-    least = Weights(**{k: v for k, v in arrays().items() if "kernel" in k or "encoders" in k}, theta=8)
+    full = lmu_layer(arrays(), theta=0.25, dt=1e-3, method="euler")
+    least = lmu_layer({k: v for k, v in arrays().items() if "kernel" in k or "encoders" in k}, theta=8)
     assert same(from_npz(to_npz(tmp_path / "a.npz", full)), full)
     assert same(from_npz(to_npz(tmp_path / "b", least)), least)
     assert (least.inputs, least.memories, least.hidden, least.order) == (2, 2, 3, 4)
@@ -90,20 +90,20 @@ def test_a_wrong_shape_names_the_axis(name: str):
     for axis in range(given[name].ndim):
         wrong = np.repeat(given[name], 3, axis=axis)
         with pytest.raises(DesignError, match=r"^\w+: axis \d \([a-z*]+\) has length \d+, n"):
-            Weights(**{**given, name: wrong}, theta=8.0)
+            lmu_layer({**given, name: wrong}, theta=8.0)
     with pytest.raises(DesignError, match=rf"^{name} has shape \(.*\); axes \(.*\) are wanted$"):
-        Weights(**{**given, name: given[name][None]}, theta=8.0)
+        lmu_layer({**given, name: given[name][None]}, theta=8.0)
 
 
 def test_values_that_are_no_numbers_are_refused():
     given = arrays()
     given["bias"][1] = np.nan
     with pytest.raises(DesignError, match="^bias holds 1 values that are not finite, of 3; train it anew$"):
-        Weights(**given, theta=8.0)
+        lmu_layer(given, theta=8.0)
     with pytest.raises(DesignError, match="^theta must be one positive number, not -1.0$"):
-        Weights(**arrays(), theta=-1.0)
+        lmu_layer(arrays(), theta=-1.0)
     with pytest.raises(DesignError, match="A and B go together"):
-        Weights(**{**arrays(), "B": None}, theta=8.0)
+        lmu_layer({**arrays(), "B": None}, theta=8.0)
 
 
 @pytest.mark.parametrize(

@@ -155,14 +155,14 @@ def _lstm(T: int, options: Options, advance: Any) -> dict[str, Any]:
     """Train an LSTM of 100 units on the same task, and measure it on the signals that the memory meets."""
     from lmu_analog.networks.learning.data import Data
     from lmu_analog.networks.learning.objective import evaluate
-    from lmu_analog.networks.learning.specification import (
+    from lmu_analog.networks.learning.training import Schedule, fit
+    from lmu_analog.networks.network import (
         DenseLayer,
         LSTMLayer,
         Network,
         count_parameters,
         count_states,
     )
-    from lmu_analog.networks.learning.training import Schedule, fit
 
     network = Network(1, (LSTMLayer(LSTM_UNITS), DenseLayer(len(DELAYS))), readout="every")
 

@@ -11,9 +11,9 @@ from lmu_analog.errors import SimulationError
 from lmu_analog.networks.learning.data import Data, Objective
 from lmu_analog.networks.learning.initial import initial
 from lmu_analog.networks.learning.objective import evaluate
-from lmu_analog.networks.learning.specification import Network, count_parameters, count_states
 from lmu_analog.networks.learning.tasks import Task
 from lmu_analog.networks.learning.training import Schedule, Trained, fit
+from lmu_analog.networks.network import Network, count_parameters, count_states
 
 TIMED_STEPS = 4000  # so many that starting the program does not count
 TIMED = 5  # runs; the least time counts, for other work on the machine only adds

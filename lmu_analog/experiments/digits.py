@@ -37,7 +37,7 @@ class Options:
 
 def networks() -> dict[str, Any]:
     """Give the three networks, equal in size."""
-    from lmu_analog.networks.learning.specification import DenseLayer, LMULayer, LSTMLayer, Network
+    from lmu_analog.networks.network import DenseLayer, LMULayer, LSTMLayer, Network
 
     last = DenseLayer(CLASSES)
     return {

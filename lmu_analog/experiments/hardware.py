@@ -14,21 +14,19 @@ from lmu_analog.errors import DesignError
 from lmu_analog.experiments.comparing import cost
 from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.run import compare
+from lmu_analog.networks.cell import Memories
 from lmu_analog.networks.learning.data import Data, Objective
-from lmu_analog.networks.learning.dynamics import Dynamics
 from lmu_analog.networks.learning.initial import initial
-from lmu_analog.networks.learning.specification import Network
-from lmu_analog.networks.learning.strays import Plan, Strays
+from lmu_analog.networks.learning.mismatch import Deviations, Plan
 from lmu_analog.networks.learning.tasks import Task
 from lmu_analog.networks.learning.training import Schedule, Trained, fit
 from lmu_analog.networks.loop.calibration import calibrated
 from lmu_analog.networks.loop.cells import drawn_cells, run_cells
 from lmu_analog.networks.loop.forward import dense, outputs
-from lmu_analog.networks.loop.memories import Draws, Memories, Place, drawn, places
+from lmu_analog.networks.loop.memories import Draws, Place, drawn, places, unstable
 from lmu_analog.networks.loop.score import Spread, scores, spread
 from lmu_analog.networks.loop.spice import spice_outputs
-from lmu_analog.networks.loop.stack import Dense, Stack, from_trained
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.network import LMULayer, Network, with_weights
 
 STEP = 1e-4  # s
 RATE, AWARE_RATE = 0.01, 0.003  # of Adam; the first is what validation data chose for both tasks
@@ -124,34 +122,33 @@ class Subject:
             return d
         return Data(d.x[:SERIES, :LENGTH], d.y[:SERIES, :LENGTH], d.first)
 
-    def figures(self, stack: Stack, memories: Sequence[Memories | None] | None = None) -> np.ndarray:
+    def figures(self, network: Network, memories: Sequence[Memories | None] | None = None) -> np.ndarray:
         """Give percent of right classes or NRMSE, a figure a circuit."""
         d = self.test()
-        found = scores(outputs(stack, d.x, memories), d.y, self.objective, first=d.first)
+        found = scores(outputs(network, d.x, memories), d.y, self.objective, first=d.first)
         return 100.0 * found if self.objective == "classes" else found
 
-    def cells(self, stack: Stack, draws: Draws, x: np.ndarray) -> np.ndarray:
-        """Give the figures of whole cells, single-ended: memories, resistors of weights and loads of pairs stray."""
-        weights, d = stack.layers[0], self.test()
-        if not isinstance(weights, Weights):
+    def cells(self, network: Network, draws: Draws, x: np.ndarray) -> np.ndarray:
+        """Give the figures of whole cells, single-ended: memories, resistors of weights and loads of pairs deviate."""
+        layer, d = network.layers[0], self.test()
+        if not isinstance(layer, LMULayer):
             raise DesignError("the first layer is no LMU; nothing to make a cell of")
         single = draws._replace(design=draws.design.replace(family="active-rc"))
-        out = run_cells(weights, drawn_cells(weights, single, CellOptions(), x=x), d.x)[:, :, -1]
-        for layer in stack.layers[1:]:
-            out = dense(layer, out) if isinstance(layer, Dense) else out
+        out = run_cells(layer, drawn_cells(layer, single, CellOptions(), x=x), d.x)[:, :, -1]
+        for above in network.layers[1:]:
+            out = out if isinstance(above, LMULayer) else dense(above, out)
         return 100.0 * scores(out, d.y, self.objective)
 
 
-def aware_stacks(
+def aware_networks(
     subject: Subject, learned: Sequence[Trained], sigma: float, *, advance: Callable[[int], None]
-) -> tuple[list[Stack], float]:
+) -> tuple[list[Network], float]:
     """Train networks on with circuits of the law in every batch, and give them with the time of an epoch, s."""
-    c, design, stacks, seconds = subject.counts, subject.hardware.design(sigma), [], []
+    c, design, networks, seconds = subject.counts, subject.hardware.design(sigma), [], []
     for seed, trained in enumerate(learned):
-        stack = from_trained(subject.network, trained.weights)
-        where = places(stack, design, subject.task.train.x[: subject.fitted])
+        network = with_weights(subject.network, trained.weights)
+        where = places(network, design, subject.task.train.x[: subject.fitted])
         draws = Draws(design, subject.seed + TRAINING, range(LEARNED_WITH if sigma else 1))
-        met = [m and Dynamics(m.A, m.B, m.C, m.D, m.offset) for m in drawn(stack, draws, where)]
         more = fit(
             subject.network,
             subject.task.train,
@@ -159,43 +156,44 @@ def aware_stacks(
             valid=subject.task.valid,
             objective=subject.objective,
             start=trained.weights,
-            strays=Strays(tuple(met), Plan(circuits=c.together)),
+            deviations=Deviations(tuple(drawn(network, draws, where)), Plan(circuits=c.together)),
             advance=advance,
         )
         # The last epoch: validation data are met in software, which is not what this training is for.
-        stacks.append(from_trained(subject.network, more.last))
+        networks.append(with_weights(subject.network, more.last))
         seconds.append(more.seconds)
-    return stacks, float(np.median(seconds))
+    return networks, float(np.median(seconds))
 
 
 def measured(
-    subject: Subject, learned: Sequence[Trained], aware: Sequence[Stack], *, sigma: float
+    subject: Subject, learned: Sequence[Trained], aware: Sequence[Network], *, sigma: float
 ) -> dict[str, Any]:
     """Test all networks at one mismatch, each on circuits of its own."""
     c, design = subject.counts, subject.hardware.design(sigma)
     count = c.circuits if sigma else 1
     found: dict[str, list[np.ndarray]] = {}
-    unstable = 0
+    diverging = 0
     for k, (trained, other) in enumerate(zip(learned, aware, strict=True)):
         draws = Draws(design, subject.seed + TESTING, range(k * count, (k + 1) * count))
         data = subject.task.train.x[: subject.fitted]
-        first = from_trained(subject.network, trained.weights)
-        for names, stack in (
+        first = with_weights(subject.network, trained.weights)
+        for names, network in (
             (("software", "circuit", "calibrated"), first),
             (("aware_software", "aware", "both"), other),
         ):
-            circuits = drawn(stack, draws, places(stack, design, data))
+            circuits = drawn(network, draws, places(network, design, data))
             figures = (
-                subject.figures(stack),
-                subject.figures(stack, circuits),
-                subject.figures(stack, calibrated(stack, circuits, data)),
+                subject.figures(network),
+                subject.figures(network, circuits),
+                subject.figures(network, calibrated(network, circuits, data)),
             )
             for name, figure in zip(names, figures, strict=True):
                 found.setdefault(name, []).append(figure)
-            if subject.whole_cells and stack is first:
-                found.setdefault("cell", []).append(subject.cells(stack, draws, data))
-            unstable += sum(int((m.unstable > 0).sum()) for m in circuits if m is not None and stack is first)
-    return _summed(found, subject.objective, unstable)
+            if network is first:
+                diverging += sum(int((unstable(m) > 0).sum()) for m in circuits if m is not None)
+                if subject.whole_cells:
+                    found.setdefault("cell", []).append(subject.cells(network, draws, data))
+    return _summed(found, subject.objective, diverging)
 
 
 def _summed(found: dict[str, list[np.ndarray]], objective: Objective, unstable: int) -> dict[str, Any]:
@@ -215,18 +213,22 @@ def _summed(found: dict[str, list[np.ndarray]], objective: Objective, unstable: 
 
 def in_ngspice(subject: Subject, learned: Sequence[Trained], *, sigma: float, images: int) -> dict[str, Any]:
     """Run the first network on the first of its circuits in ngspice, beside the exact engine."""
-    stack, design = from_trained(subject.network, learned[0].weights), subject.hardware.design(sigma)
-    where: list[Place | None] = places(stack, design, subject.task.train.x[: subject.fitted])
+    network, design = with_weights(subject.network, learned[0].weights), subject.hardware.design(sigma)
+    where: list[Place | None] = places(network, design, subject.task.train.x[: subject.fitted])
     draws = Draws(design, subject.seed + TESTING, range(1))
     d = subject.test()
     x, y = d.x[:images], d.y[:images]
-    exact = outputs(stack, x, drawn(stack, draws, where))[0]
+    exact = outputs(network, x, drawn(network, draws, where))[0]
     began = time.perf_counter()
-    relaxed = spice_outputs(stack, draws, x, where=where)
+    relaxed = spice_outputs(network, draws, x, where=where)
     seconds = time.perf_counter() - began
     accuracy = {
         name: float(100.0 * scores(out[None], y, "classes")[0])
-        for name, out in (("software", outputs(stack, x)[0]), ("exact", exact), ("ngspice", relaxed.outputs))
+        for name, out in (
+            ("software", outputs(network, x)[0]),
+            ("exact", exact),
+            ("ngspice", relaxed.outputs),
+        )
     }
     return {
         "sigma": sigma,
@@ -244,19 +246,20 @@ def cells_in_ngspice(
 ) -> dict[str, Any]:
     """Run the whole first cell in ngspice, one circuit: memories, weights as resistors, tanh and hold stages.
 
-    Cells are single-ended; every part strays, and the layer after the cell is software.
+    Cells are single-ended; every part deviates, and the layer after the cell is software.
     """
-    stack = from_trained(subject.network, learned[0].weights)
-    weights, d = stack.layers[0], subject.test()
+    network = with_weights(subject.network, learned[0].weights)
+    layer, d = network.layers[0], subject.test()
     design = subject.hardware.design(sigma).replace(family="active-rc")
-    if not isinstance(weights, Weights):
+    if not isinstance(layer, LMULayer):
         raise DesignError("the first layer is no LMU; nothing to make a cell of")
     found = [
-        compare(weights, design, CellOptions(), x=x, sample=(subject.seed + TESTING, 0)) for x in d.x[:images]
+        compare(layer, design, CellOptions(), x=x, sample=(subject.seed + TESTING, 0)) for x in d.x[:images]
     ]
-    wanted = outputs(stack, d.x[:images])[0].argmax(axis=-1)
+    wanted = outputs(network, d.x[:images])[0].argmax(axis=-1)
     hidden = np.stack([c.states.hidden[-1] for c in found])
-    classes = dense(stack.layers[1], hidden).argmax(axis=-1) if isinstance(stack.layers[1], Dense) else wanted
+    above = network.layers[1]
+    classes = wanted if isinstance(above, LMULayer) else dense(above, hidden).argmax(axis=-1)
     return {
         "sigma": sigma,
         "images": len(found),

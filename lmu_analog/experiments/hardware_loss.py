@@ -90,7 +90,7 @@ def run(options: Options, progress: Progress) -> dict[str, Any]:
             learned, seconds = subject.train(advance), []
             found[name] = {}
             for sigma in options.mismatch:
-                aware, took = hardware.aware_stacks(subject, learned, sigma, advance=advance)
+                aware, took = hardware.aware_networks(subject, learned, sigma, advance=advance)
                 found[name][f"{sigma:g}"] = hardware.measured(subject, learned, aware, sigma=sigma)
                 seconds.append(took)
         found["about"][name] = hardware.said_of(subject, learned, float(np.median(seconds)))
@@ -115,7 +115,7 @@ def digits(options: Options) -> Any:
     """Give the digits with their network and hardware."""
     from lmu_analog.experiments.hardware import Counts, Hardware, Subject
     from lmu_analog.networks.learning import tasks
-    from lmu_analog.networks.learning.specification import DenseLayer, LMULayer, Network
+    from lmu_analog.networks.network import DenseLayer, LMULayer, Network
 
     return Subject(
         Network(1, (LMULayer(HIDDEN, ORDER, float(tasks.PIXELS)), DenseLayer(10))),

@@ -55,8 +55,8 @@ def _learned(options: Options, start: float, advance: Any) -> dict[str, Any]:
     import optax
 
     from lmu_analog.networks.learning.forward import apply
-    from lmu_analog.networks.learning.specification import LMULayer, Network
     from lmu_analog.networks.learning.tasks import delayed_noise
+    from lmu_analog.networks.network import LMULayer, Network
 
     memory = LMULayer(0, ORDER, start, learned=("theta",), connections=())
     network = Network(1, (memory,), readout="every")

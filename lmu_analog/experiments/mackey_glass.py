@@ -56,7 +56,7 @@ class Options:
 
 def networks() -> dict[str, Any]:
     """Give the three networks, equal in size within 5 %."""
-    from lmu_analog.networks.learning.specification import DenseLayer, LMULayer, LSTMLayer, Network
+    from lmu_analog.networks.network import DenseLayer, LMULayer, LSTMLayer, Network
 
     def lmu(hidden: int) -> LMULayer:
         return LMULayer(hidden, ORDER, THETA, connections=("input_kernel", "hidden_kernel", "bias"))

@@ -40,7 +40,7 @@ class Options:
 
 def networks() -> dict[str, Any]:
     """Give both networks, equal in size within 5 %."""
-    from lmu_analog.networks.learning.specification import DenseLayer, LMULayer, LSTMLayer, Network
+    from lmu_analog.networks.network import DenseLayer, LMULayer, LSTMLayer, Network
 
     last = DenseLayer(1)
     layer = LMULayer(HIDDEN, ORDER, THETA, connections=("input_kernel", "bias"))
@@ -87,7 +87,7 @@ def _data(step: float, count: int, seed: int) -> Any:
 
 def _scaled(network: Any, trained: Any, options: Options) -> dict[str, list[float]]:
     from lmu_analog.networks.learning.objective import evaluate
-    from lmu_analog.networks.learning.specification import LMULayer
+    from lmu_analog.networks.network import LMULayer
 
     errors: dict[str, list[float]] = {}
     for name, step in SCALES.items():

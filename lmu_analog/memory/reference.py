@@ -24,7 +24,7 @@ def discretize(system: StateSpace, dt: float, method: Method = "zoh") -> StateSp
     Parameters
     ----------
     system : StateSpace
-        Continuous.
+        Continuous; leading axes are many.
     dt : float, s
         Sampling interval.
     method : {"zoh", "euler"}
@@ -33,10 +33,10 @@ def discretize(system: StateSpace, dt: float, method: Method = "zoh") -> StateSp
     n = system.order
     match method:
         case "zoh":
-            block = np.zeros((n + 1, n + 1))
-            block[:n, :n], block[:n, n:] = system.A * dt, system.B * dt
+            block = np.zeros((*system.A.shape[:-2], n + 1, n + 1))
+            block[..., :n, :n], block[..., :n, n:] = system.A * dt, system.B * dt
             exponential = linalg.expm(block)
-            A, B = exponential[:n, :n], exponential[:n, n:]
+            A, B = exponential[..., :n, :n], exponential[..., :n, n:]
         case "euler":
             A, B = np.eye(n) + system.A * dt, system.B * dt
         case _:

@@ -1,17 +1,12 @@
 """The Legendre Memory Unit in NumPy: the memory, the cell and the layer; forward only.
 
-The memory's update holds u[k] over the step that ends at k, and the hidden units see the new memory:
-
-    u[k] = e_x.x[k] + e_h.h[k-1] + e_m.m[k-1] + b_m
-    m[k] = Ad m[k-1] + Bd u[k]
-    h[k] = tanh(W_x x[k] + W_h h[k-1] + W_m m[k] + b)
-
-(Voelker, Kajić and Eliasmith, NeurIPS 2019, eqs 2, 6 and 7; keras-lmu does the same.)
+The equations are those of ``networks.network``. The memory's update holds u[k] over the step that ends at k, and the
+hidden units see the new memory; keras-lmu does the same.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +16,7 @@ from lmu_analog.memory import reference
 from lmu_analog.memory.legendre import coefficients
 from lmu_analog.memory.reference import Method
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.networks.weights import METHODS, Weights
+from lmu_analog.networks.network import METHODS, LMULayer, Weights
 from lmu_analog.units import is_whole
 
 HIGHEST_ORDER = 1024  # of a software memory; a circuit ends at 64
@@ -32,6 +27,36 @@ class State(NamedTuple):
 
     hidden: np.ndarray
     memory: np.ndarray
+
+
+class Memories(NamedTuple):
+    """Sampled memories of a layer: z[k] = A z[k-1] + B u[k], m[k] = C z[k] + D u[k] + offset.
+
+    They may be ideal, learned or those of circuits. Arrays are NumPy's, or JAX's with gradients: a named tuple,
+    because JAX maps over those by itself. Leading axes, such as one of s circuits, are many.
+
+    Attributes
+    ----------
+    A : (..., k, n, n) array
+        Of each of the k memories.
+    B : (..., k, n) array
+    C : (..., k, d, n) array
+        What gives the Legendre coefficients m.
+    D : (..., k, d) array
+    offset : (..., k, d) array
+        DC offset of m, where op-amps have some, in the unit of u.
+    """
+
+    A: Any
+    B: Any
+    C: Any
+    D: Any
+    offset: Any
+
+
+def cut(memories: Memories, k: Any) -> Memories:
+    """Take some of the circuits, or one of them: those that the index or slice names."""
+    return Memories(*(a[k] for a in memories))
 
 
 @dataclass(frozen=True)
@@ -69,7 +94,7 @@ class Memory:
     @cached_property
     def system(self) -> StateSpace:
         """The update m[k] = A m[k-1] + B u[k]."""
-        return discrete(*coefficients(self.order), memory=self)
+        return _discrete(coefficients(self.order), self)
 
     def run(self, u: Float[np.ndarray, "*b t"]) -> Float[np.ndarray, "*b t {self.order}"]:
         """Run from rest.
@@ -96,21 +121,12 @@ class Memory:
         return states
 
 
-def discrete(
-    A: Float[np.ndarray, "n n"], B: Float[np.ndarray, " n"], *, memory: Memory | Weights
-) -> StateSpace:
-    """Make theta m' = A m + B u discrete as a memory, or weights, say.
-
-    Parameters
-    ----------
-    A : (order, order) array
-    B : (order,) array
-    memory : Memory or Weights
-        Gives theta, dt and the method.
-    """
-    n = len(A)
-    system = StateSpace(A / memory.theta, B[:, None] / memory.theta, np.eye(n), np.zeros((n, 1)))
-    return reference.discretize(system, memory.dt, cast("Method", memory.method))
+def _discrete(matrices: tuple[np.ndarray, np.ndarray], timing: Memory | LMULayer) -> StateSpace:
+    """Make theta m' = A m + B u discrete, with theta, dt and the method of a memory or a layer."""
+    A, B = matrices
+    n, theta = len(A), timing.theta
+    system = StateSpace(A / theta, B[:, None] / theta, np.eye(n), np.zeros((n, 1)))
+    return reference.discretize(system, timing.dt, cast("Method", timing.method))
 
 
 def _diverged(memory: Memory) -> str:
@@ -123,34 +139,49 @@ def _diverged(memory: Memory) -> str:
     )
 
 
+def memory_input(w: Weights, x: np.ndarray, h: np.ndarray, m: np.ndarray) -> np.ndarray:
+    """Give u, (..., memories), of inputs now, and of h and m (..., memories*order) after the step before."""
+    return x @ w.input_encoders + h @ w.hidden_encoders + m @ w.memory_encoders + w.memory_bias
+
+
+def hidden_units(w: Weights, x: np.ndarray, h: np.ndarray, m: np.ndarray) -> np.ndarray:
+    """Give h, (..., hidden), of inputs and m (..., memories*order) now, and of h after the step before."""
+    return np.tanh(x @ w.input_kernel + h @ w.hidden_kernel + m @ w.memory_kernel + w.bias)
+
+
 @dataclass(frozen=True, eq=False)
 class LMU:
-    """An LMU layer with given weights.
+    """An LMU layer that runs.
 
     Attributes
     ----------
-    weights : Weights
+    layer : LMULayer
+        With weights.
     """
 
-    weights: Weights
+    layer: LMULayer
 
     @cached_property
     def memory(self) -> StateSpace:
         """The update of every memory."""
-        w = self.weights
-        A, B = coefficients(w.order) if w.A is None or w.B is None else (w.A, w.B)
-        return discrete(A, B, memory=w)
+        return _discrete(self.layer.matrices, self.layer)
+
+    @property
+    def memories(self) -> Memories:
+        """The layer's memories as those of one circuit: all alike, and without offsets."""
+        A, B, k, d = self.memory.A, self.memory.B[:, 0], self.layer.memories, self.layer.order
+        zeros = np.zeros((1, k, d))
+        alike = [np.broadcast_to(a, (1, k, *a.shape)) for a in (A, B, np.eye(d))]
+        return Memories(alike[0], alike[1], alike[2], zeros, zeros)
 
     def rest(self, batch: tuple[int, ...] = ()) -> State:
         """Give the state of all zeros, with leading axes ``batch``."""
-        w = self.weights
-        return State(np.zeros((*batch, w.hidden)), np.zeros((*batch, w.memories, w.order)))
+        layer = self.layer
+        return State(np.zeros((*batch, layer.hidden)), np.zeros((*batch, layer.memories, layer.order)))
 
     def drive(self, x: Float[np.ndarray, "*b i"], state: State) -> Float[np.ndarray, "*b k"]:
         """Give what goes into the memories, (..., memories): encoders of inputs, hidden units and memories."""
-        w, flat = self.weights, _flat(state.memory)
-        fed = state.hidden @ w.hidden_encoders + flat @ w.memory_encoders
-        return np.asarray(x @ w.input_encoders + fed + w.memory_bias)
+        return memory_input(self.layer.arrays, x, state.hidden, _flat(state.memory))
 
     def step(self, x: Float[np.ndarray, "*b i"], state: State) -> State:
         """Take one step.
@@ -161,10 +192,8 @@ class LMU:
         state : State
             After the step before.
         """
-        w, u = self.weights, self.drive(x, state)
-        memory = state.memory @ self.memory.A.T + u[..., None] * self.memory.B[:, 0]
-        activation = x @ w.input_kernel + state.hidden @ w.hidden_kernel + _flat(memory) @ w.memory_kernel
-        return State(np.tanh(activation + w.bias), memory)
+        memory = state.memory @ self.memory.A.T + self.drive(x, state)[..., None] * self.memory.B[:, 0]
+        return State(hidden_units(self.layer.arrays, x, state.hidden, _flat(memory)), memory)
 
     def run(self, x: np.ndarray, start: State | None = None) -> State:
         """Run a sequence, from rest unless a state is given.
@@ -204,9 +233,9 @@ class LMU:
             raise DesignError(
                 f"x has shape {x.shape}; axes (..., steps, inputs) are wanted, with a step at least"
             )
-        if x.shape[-1] != self.weights.inputs:
+        if x.shape[-1] != self.layer.inputs:
             raise DesignError(
-                f"x: last axis (inputs) has length {x.shape[-1]}, not {self.weights.inputs} as in input_encoders"
+                f"x: last axis (inputs) has length {x.shape[-1]}, not {self.layer.inputs} as in input_encoders"
             )
         if not np.isfinite(x).all():
             raise DesignError(f"x holds {int(np.sum(~np.isfinite(x)))} values that are not finite")

@@ -15,7 +15,7 @@ import numpy as np
 
 from lmu_analog.errors import DesignError
 from lmu_analog.networks.cell import HIGHEST_ORDER
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.network import LMULayer, lmu_layer
 from lmu_analog.units import whole
 
 HIDDEN = ("hidden kernel", "hidden recurrent_kernel", "hidden bias")
@@ -66,7 +66,7 @@ def from_keras_lmu(
     theta: float,
     order: int,
     method: str = "zoh",
-) -> Weights:
+) -> LMULayer:
     """Take the weights of a keras-lmu layer whose hidden cell is a ``SimpleRNNCell`` with tanh, or None.
 
     Parameters
@@ -118,20 +118,19 @@ def from_keras_lmu(
     trained = found.get("theta_inv")
     if trained is not None and trained.size != 1:
         raise DesignError(f"theta_inv has shape {trained.shape}; one number is wanted")
-    return Weights(
-        input_encoders=kernel[:inputs],
-        hidden_encoders=kernel[inputs:]
+    given = {
+        "input_encoders": kernel[:inputs],
+        "hidden_encoders": kernel[inputs:]
         if connections.hidden_to_memory
         else np.zeros((units, kernel.shape[1])),
-        memory_encoders=found.get("memory's recurrent_kernel", np.zeros((features, kernel.shape[1]))),
-        input_kernel=hidden[features:] if connections.input_to_hidden else np.zeros((inputs, units)),
-        hidden_kernel=found["hidden recurrent_kernel"],
-        memory_kernel=hidden[:features],
-        theta=theta if trained is None else 1.0 / trained.item(),
-        bias=found["hidden bias"],
-        memory_bias=found.get("memory's bias"),
-        method=method,
-    )
+        "memory_encoders": found.get("memory's recurrent_kernel", np.zeros((features, kernel.shape[1]))),
+        "input_kernel": hidden[features:] if connections.input_to_hidden else np.zeros((inputs, units)),
+        "hidden_kernel": found["hidden recurrent_kernel"],
+        "memory_kernel": hidden[:features],
+        "bias": found["hidden bias"],
+        "memory_bias": found.get("memory's bias"),
+    }
+    return lmu_layer(given, theta=theta if trained is None else 1.0 / trained.item(), method=method)
 
 
 def _numbers(name: str, given: object) -> np.ndarray:
@@ -168,34 +167,36 @@ def _matrix(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def to_keras_lmu(weights: Weights, connections: Connections) -> list[np.ndarray]:
-    """Give arrays for ``set_weights`` of a keras-lmu layer; its theta is ``weights.theta / weights.dt`` steps.
+def to_keras_lmu(layer: LMULayer, connections: Connections) -> list[np.ndarray]:
+    """Give arrays for ``set_weights`` of a keras-lmu layer; its theta is ``layer.theta / layer.dt`` steps.
 
     Raises
     ------
     DesignError
         If the weights use what the layer cannot hold: a connection that it lacks, or A and B of their own.
     """
-    if weights.A is not None:
+    if layer.own_matrices:
         raise DesignError("keras-lmu keeps A and B of the Legendre memory; these weights have others")
-    w, bias = weights, np.asarray(weights.memory_bias)
+    w = layer.arrays
     held = {
         "hidden_to_memory": w.hidden_encoders,
         "memory_to_memory": w.memory_encoders,
         "input_to_hidden": w.input_kernel,
-        "use_bias": bias,
+        "use_bias": w.memory_bias,
     }
     for option, array in held.items():
         if np.any(array) and not getattr(connections, option):
             raise DesignError(f"these weights need a keras-lmu layer with {option}=True")
     has = connections
-    if w.hidden and not has.hidden_cell:
-        raise DesignError(f"these weights have {w.hidden} hidden units; a layer with a hidden cell is wanted")
+    if layer.hidden and not has.hidden_cell:
+        raise DesignError(
+            f"these weights have {layer.hidden} hidden units; a layer with a hidden cell is wanted"
+        )
     kernel = np.concatenate([w.memory_kernel, w.input_kernel]) if has.input_to_hidden else w.memory_kernel
     return [
-        *([kernel, w.hidden_kernel, np.asarray(w.bias)] if has.hidden_cell else []),
+        *([kernel, w.hidden_kernel, w.bias] if has.hidden_cell else []),
         np.concatenate([w.input_encoders, w.hidden_encoders]) if has.hidden_to_memory else w.input_encoders,
-        *([bias] if has.use_bias else []),
-        *([np.asarray(w.dt / w.theta)] if has.trainable_theta else []),
+        *([w.memory_bias] if has.use_bias else []),
+        *([np.asarray(layer.dt / layer.theta)] if has.trainable_theta else []),
         *([w.memory_encoders] if has.memory_to_memory else []),
     ]

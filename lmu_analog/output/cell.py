@@ -3,19 +3,19 @@
 from typing import Any
 
 from lmu_analog.networks.analog.run import Comparison, Engine, parts, weight_error
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.network import LMULayer
 
 
 def content(
-    found: Comparison, weights: Weights, *, engine: Engine, deck: str | None, sample: int | None
+    found: Comparison, layer: LMULayer, *, engine: Engine, deck: str | None, sample: int | None
 ) -> dict[str, Any]:
     """Give the figures of a cell; ``deck`` is the file that was written, ``sample`` that of the mismatch, if any."""
     cell, options = found.cell, found.cell.options
     return {
-        "inputs": weights.inputs,
-        "hidden_units": weights.hidden,
-        "memories": weights.memories,
-        "order": weights.order,
+        "inputs": layer.inputs,
+        "hidden_units": layer.hidden,
+        "memories": layer.memories,
+        "order": layer.order,
         "theta": cell.circuit.theta,
         "step": cell.step,
         "hidden": options.hidden,
@@ -24,14 +24,14 @@ def content(
         "series": options.series,
         "bits": options.bits,
         "parts": parts(cell),
-        "weight_error": weight_error(weights, cell.weights),
+        "weight_error": weight_error(layer, cell.layer),
         "engine": engine,
         "sample": sample,
         "steps": len(found.states.hidden),
         "nrmse": found.nrmse,
         "memory_nrmse": found.memory_nrmse,
         "layer_nrmse": found.layer_nrmse,
-        "twin_nrmse": found.twin_nrmse,
+        "twin_nrmse": found.model_nrmse,
         "seconds": found.seconds,
         "deck": deck,
     }

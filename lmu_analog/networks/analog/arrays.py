@@ -12,7 +12,7 @@ r"""Weighted sums of voltages: resistors into a difference amplifier, or transco
 Both inputs of the amplifier see the same conductance, so that each weight is R over its own resistor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,7 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Sum:
-    """A weighted sum as components, and the weights that their values make."""
+    """A weighted sum as components, and the weights, V/V, that their values make."""
 
     components: tuple[Component, ...]
     weights: tuple[float, ...]
@@ -76,12 +76,54 @@ def weighted_sum(
     kept = [k for k in range(len(inputs)) if abs(wanted[k]) > LEAST * np.abs(wanted).max(initial=0.0)]
     chosen = [Weighted(inputs[k].net, float(wanted[k]), inputs[k].label) for k in kept]
     if options.arrays == "resistor":
-        made = _resistors(out, chosen, options, opamp)
+        parts = _resistors(out, chosen, options, opamp)
     else:
-        made = _transconductors(out, chosen, options, opamp if tail else None)
-    weights = np.zeros(len(inputs))
-    weights[kept] = made.weights
-    return Sum(made.components, tuple(float(w) for w in weights))
+        parts = _transconductors(out, chosen, options, opamp if tail else None)
+    made = gains(parts, out)
+    return Sum(parts, tuple(float(made.get(i.net, 0.0)) for i in inputs))
+
+
+def gains(
+    parts: Sequence[Component], out: str, value: Callable[[Component], np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Give what every net does to a sum's output, V/V, with ideal amplifiers.
+
+    For a sum with conductances g into its amplifier, feedback R and balance:
+
+        out = sum over plus of v g R (1/R + g_minus) / g_plus - sum over minus of v g R
+
+    where g_plus and g_minus are all conductances into either input.
+
+    Parameters
+    ----------
+    parts : sequence of Component
+        Of ``weighted_sum``.
+    out : str
+        Net that carries the sum.
+    value : callable, optional
+        Gives values of a component in SI units, of many circuits at once; its own value unless given.
+    """
+    value = value or (lambda component: np.asarray(component.value))  # type: ignore[union-attr]
+    minus: dict[str, np.ndarray] = {}
+    plus: dict[str, np.ndarray] = {}
+    into = {f"{out}_minus": minus, f"{out}_plus": plus}
+    for c in parts:
+        match c:
+            case Resistor():
+                input_net, other = (c.a, c.b) if c.a in into else (c.b, c.a)
+                into[input_net][other] = 1.0 / value(c)
+            case Transconductor() if c.name != f"G{out}_load":
+                side, net = (minus, c.minus) if c.plus == GROUND else (plus, c.plus)
+                side[net] = value(c)
+            case _:
+                pass
+    if load := [c for c in parts if c.name == f"G{out}_load"]:
+        unit = ratio = value(load[0])
+    else:
+        unit = minus.pop(out)
+        ratio = unit * sum(plus.values()) / (unit + sum(minus.values())) if plus else unit
+    found = {net: -g / unit for net, g in minus.items()} | {net: g / ratio for net, g in plus.items()}
+    return {net: np.asarray(gain) for net, gain in found.items() if net != GROUND}
 
 
 def quantised(weights: np.ndarray, bits: int | None) -> np.ndarray:
@@ -93,7 +135,9 @@ def quantised(weights: np.ndarray, bits: int | None) -> np.ndarray:
     return np.round(weights / full * levels) * full / levels
 
 
-def _resistors(out: str, inputs: list[Weighted], options: CellOptions, opamp: OpAmpModel) -> Sum:
+def _resistors(
+    out: str, inputs: list[Weighted], options: CellOptions, opamp: OpAmpModel
+) -> tuple[Component, ...]:
     def value(resistance: float) -> float:
         return resistance if options.series is None else float(nearest(resistance, options.series))
 
@@ -116,14 +160,12 @@ def _resistors(out: str, inputs: list[Weighted], options: CellOptions, opamp: Op
     if there and abs(spare) * feedback > EVEN:
         balance, into = value(1.0 / abs(spare)), plus if spare > 0.0 else minus
         parts.append(Resistor(f"R{out}_bal", into, GROUND, balance, f"sum {out}, balance"))
-        above, below = above + (spare > 0.0) / balance, below + (spare < 0.0) / balance
-    gain = below * feedback / above if above else 0.0
-    return Sum(tuple(parts), tuple(np.where(signs > 0, g * gain, -g * feedback).tolist()))
+    return tuple(parts)
 
 
 def _transconductors(
     out: str, inputs: list[Weighted], options: CellOptions, follower: OpAmpModel | None
-) -> Sum:
+) -> tuple[Component, ...]:
     unit, node = 1.0 / options.resistance, out if follower is None else f"{out}_sum"
     parts: list[Component] = [Transconductor(f"G{out}_load", node, GROUND, node, unit, f"sum {out}, load")]
     for i in inputs:
@@ -133,4 +175,4 @@ def _transconductors(
         )
     if follower is not None:
         parts.append(OpAmp(f"U{out}", node, out, out, follower, f"sum {out}, follower"))
-    return Sum(tuple(parts), tuple(i.weight for i in inputs))
+    return tuple(parts)

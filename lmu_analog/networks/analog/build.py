@@ -4,8 +4,10 @@ Nets: ``in0``, ... the inputs; ``m0_u``, ... what drives each memory; ``p0``, ..
 its values; ``h0``, ... the hidden units; ``e0``, ... what a memory is fed back; ``one`` the reference of biases, 1 V.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,23 +19,24 @@ from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rules import check
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
-from lmu_analog.networks.analog.arrays import Weighted, weighted_sum
+from lmu_analog.networks.analog.arrays import Weighted, gains, weighted_sum
 from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.sheet import NETS, Cell, Levels, Volts, renamed
 from lmu_analog.networks.analog.units import Pair, follower, held, lag, pair, supplies
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.network import LMULayer, Weights
 
 ONE = "one"  # net of 1 V
 
 
-def build_cell(weights: Weights, design: Design, options: CellOptions, *, levels: Levels) -> Cell:
-    """Make the circuit of a cell from trained weights.
+def build_cell(layer: LMULayer, design: Design, options: CellOptions, *, levels: Levels) -> Cell:
+    """Make the circuit of a cell from a trained layer.
 
     Parameters
     ----------
-    weights : Weights
+    layer : LMULayer
+        With weights.
     design : Design
-        Of the memories; its theta, s, is the weights' theta, which sets the time of a step, and its op-amp
+        Of the memories; its theta, s, is the layer's theta, which sets the time of a step, and its op-amp
         serves the whole cell.
     options : CellOptions
     levels : Levels
@@ -42,33 +45,92 @@ def build_cell(weights: Weights, design: Design, options: CellOptions, *, levels
     Raises
     ------
     DesignError
-        If design and weights do not go together: the order, a family that no cell is made of, trained A and B.
+        If design and layer do not go together: the order, a family that no cell is made of, trained A and B.
     """
-    _check(weights, design, options)
-    board = _Board(weights, design.replace(scaling="l1"), options, levels)
-    circuit = board.circuit()
-    labels = [f"h{k}" for k in range(weights.hidden)]
-    labels += [f"m{j}_{i}" for j in range(weights.memories) for i in range(weights.order)]
-    extracted = extract(board.memory)
-    offset = None if extracted.offset is None else extracted.offset / board.volts.memory
-    return Cell(
-        circuit=circuit,
+    _check(layer, design, options)
+    builder = _Builder(layer, design.replace(scaling="l1"), options, levels)
+    labels = [f"h{k}" for k in range(layer.hidden)]
+    labels += [f"m{j}_{i}" for j in range(layer.memories) for i in range(layer.order)]
+    extracted, volts = extract(builder.memory), builder.volts
+    cell = Cell(
+        circuit=builder.circuit(),
         labels=tuple(labels),
-        weights=board.realised(),
-        memory=replace(extracted, offset=offset),
-        step=board.step,
-        volts=board.volts,
+        layer=layer,
+        memory=replace(
+            extracted, offset=None if extracted.offset is None else extracted.offset / volts.memory
+        ),
+        memory_circuit=builder.memory,
+        sums=builder.sums,
+        step=builder.step,
+        volts=volts,
         options=options,
     )
+    made = made_weights(cell)
+    given = {
+        name: array.reshape(np.shape(getattr(layer.arrays, name))) for name, array in made._asdict().items()
+    }
+    own = layer.weights or {}
+    return replace(cell, layer=replace(layer, weights={name: given.get(name, own[name]) for name in own}))
 
 
-def _check(weights: Weights, design: Design, options: CellOptions) -> None:
-    if design.order != weights.order:
-        raise DesignError(
-            f"the design has order {design.order}, the weights {weights.order}; they must agree"
-        )
-    if weights.A is not None:
+def made_weights(cell: Cell, value: Callable[[Component], np.ndarray] | None = None) -> Weights:
+    """Give the weights that values of a cell's parts make, of many circuits at once: (s, ...), biases (s, 1, ...).
+
+    Parameters
+    ----------
+    cell : Cell
+    value : callable, optional
+        Gives values (s,) of a component in SI units; its own value, without the axis of circuits, unless given.
+    """
+    w, volts = cell.layer, cell.volts
+    found = {out: gains(parts, out, value) for out, parts in cell.sums.items()}
+    states, readout = read_nets(cell.memory_circuit)
+    back = np.linalg.pinv(readout)
+    nothing = np.zeros_like(next(gain for sums in found.values() for gain in sums.values()))
+
+    def row(out: str, unit: float) -> list[np.ndarray]:
+        """Give one sum's weights of inputs, hidden units, memories and bias, without unit, (..., n) each."""
+
+        def of(nets: list[str], scale: float) -> np.ndarray:
+            gain = [found[out].get(net, nothing) for net in nets] or [nothing[..., :0]]
+            return np.stack(gain, axis=-1) * scale / unit
+
+        memories = [of([f"m{j}_{net}" for net in states], volts.memory) @ back for j in range(w.memories)]
+        return [
+            of([f"in{i}" for i in range(w.inputs)], volts.x),
+            of([f"h{k}" for k in range(w.hidden)], volts.hidden),
+            np.concatenate(memories, axis=-1),
+            of([ONE], 1.0),
+        ]
+
+    drives = [row(f"m{j}_u", volts.memory) for j in range(w.memories)]
+    for j, drive in enumerate(drives):
+        if f"f{j}" in cell.sums:
+            # What is held passes through the sum that it goes into, with a gain of about 1.
+            passed = found[f"m{j}_u"][f"e{j}"]
+            drive[2] = row(f"f{j}", volts.memory)[2] * passed[..., None]
+    arguments = [row(f"p{k}", volts.argument) for k in range(w.hidden)]
+    of_u, of_p = ([np.stack(c, axis=-1) for c in zip(*rows, strict=True)] for rows in (drives, arguments))
+    return Weights(*of_u[:3], *of_p[:3], bias=of_p[3], memory_bias=of_u[3])
+
+
+def read_nets(memory: Circuit) -> tuple[tuple[str, ...], np.ndarray]:
+    """Give the nets that a memory's probes read, and the Legendre states for one volt of each, (order, nets)."""
+    states = tuple(dict.fromkeys(term.of for probe in memory.probes for term in probe))
+    readout = np.zeros((len(memory.probes), len(states)))
+    for i, probe in enumerate(memory.probes):
+        for term in probe:
+            readout[i, states.index(term.of)] += term.factor
+    return states, readout
+
+
+def _check(layer: LMULayer, design: Design, options: CellOptions) -> None:
+    if design.order != layer.order:
+        raise DesignError(f"the design has order {design.order}, the weights {layer.order}; they must agree")
+    if layer.own_matrices:
         raise DesignError("the weights have A and B of their own; circuits are of the Legendre memory alone")
+    if not layer.hidden:
+        raise DesignError("the weights have no hidden units; the memory alone is a circuit of the design")
     if FAMILIES[design.family].cell == "none":
         known = ", ".join(name for name, row in FAMILIES.items() if row.cell != "none")
         raise DesignError(f"no cell is made of {design.family}; known are {known}")
@@ -78,15 +140,15 @@ def _check(weights: Weights, design: Design, options: CellOptions) -> None:
         )
     if design.level == "transistor":
         raise DesignError("[circuit] level: memories of a cell are behavioural; leave it out")
-    if not np.any(weights.input_encoders) and not np.any(weights.input_kernel):
+    if not np.any(layer.arrays.input_encoders) and not np.any(layer.arrays.input_kernel):
         raise DesignError("input_encoders and input_kernel are all zero; the cell has no input")
 
 
 @dataclass(frozen=True, eq=False)
-class _Board:
+class _Builder:
     """Writes the components of a cell."""
 
-    weights: Weights
+    layer: LMULayer
     design: Design
     options: CellOptions
     levels: Levels
@@ -98,7 +160,7 @@ class _Board:
 
     @cached_property
     def step(self) -> float:
-        return self.design.theta * self.weights.dt / self.weights.theta
+        return self.design.theta * self.layer.dt / self.layer.theta
 
     @cached_property
     def pair(self) -> Pair:
@@ -115,73 +177,67 @@ class _Board:
         )
 
     @cached_property
-    def states(self) -> tuple[str, ...]:
-        """Nets that a memory's probes read."""
-        return tuple(dict.fromkeys(term.of for probe in self.memory.probes for term in probe))
-
-    @cached_property
-    def readout(self) -> np.ndarray:
-        """Legendre state for one volt of each of these nets, (order, nets)."""
-        rows = np.zeros((len(self.memory.probes), len(self.states)))
-        for i, probe in enumerate(self.memory.probes):
-            for term in probe:
-                rows[i, self.states.index(term.of)] += term.factor
-        return rows
-
-    @cached_property
-    def sums(self) -> "dict[str, _Sum]":
+    def sums(self) -> dict[str, tuple[Component, ...]]:
         """All sums of the cell by the net that carries them."""
-        w, volts = self.weights, self.volts
-        fed, sampled = bool(np.any(w.memory_encoders)), self.options.hidden == "sampled"
-        made: dict[str, _Sum] = {}
-        for j in range(w.memories):
-            feedback = w.memory_encoders[:, j]
-            own = np.zeros_like(feedback) if sampled else feedback
-            rows = (w.input_encoders[:, j], w.hidden_encoders[:, j], own, np.asarray(w.memory_bias)[j])
-            made[f"m{j}_u"] = self._sum(f"m{j}_u", rows, volts.memory, [f"e{j}"] if fed and sampled else [])
-            if fed and sampled:
-                nothing = (np.zeros(w.inputs), np.zeros(w.hidden), feedback, 0.0)
-                made[f"f{j}"] = self._sum(f"f{j}", nothing, volts.memory, [])
-        for k in range(w.hidden):
-            rows = (w.input_kernel[:, k], w.hidden_kernel[:, k], w.memory_kernel[:, k], np.asarray(w.bias)[k])
-            made[f"p{k}"] = self._sum(f"p{k}", rows, volts.argument, [])
+        w, fed = self.layer.arrays, bool(np.any(self.layer.arrays.memory_encoders))
+        sampled = self.options.hidden == "sampled"
+        made: dict[str, tuple[Component, ...]] = {}
+        for j in range(self.layer.memories):
+            rows = _Rows(
+                w.input_encoders[:, j], w.hidden_encoders[:, j], w.memory_encoders[:, j], w.memory_bias[j]
+            )
+            if sampled and fed:
+                # The feedback is that of the step before: it has a sum of its own, which is held.
+                nothing = _Rows(*(0.0 * row for row in rows))
+                own = rows._replace(memories=nothing.memories)
+                made[f"m{j}_u"] = self._sum(f"m{j}_u", own, self.volts.memory, held_back=[f"e{j}"])
+                made[f"f{j}"] = self._sum(
+                    f"f{j}", nothing._replace(memories=rows.memories), self.volts.memory
+                )
+            else:
+                made[f"m{j}_u"] = self._sum(f"m{j}_u", rows, self.volts.memory)
+        for k in range(self.layer.hidden):
+            rows = _Rows(w.input_kernel[:, k], w.hidden_kernel[:, k], w.memory_kernel[:, k], w.bias[k])
+            made[f"p{k}"] = self._sum(f"p{k}", rows, self.volts.argument)
         return made
 
-    def _sum(self, out: str, rows: "_Rows", unit: float, held_back: list[str]) -> "_Sum":
-        """Add inputs, hidden units, memories and bias, and nets that carry the same unit with weight 1."""
-        w, volts = self.weights, self.volts
-        of_x, of_h, of_m, bias = rows
-        blocks = of_m.reshape(w.memories, w.order) @ self.readout
-        inputs = [Weighted(f"in{i}", v * unit / volts.x, f"{out}_in{i}") for i, v in enumerate(of_x)]
-        inputs += [Weighted(f"h{k}", v * unit / volts.hidden, f"{out}_h{k}") for k, v in enumerate(of_h)]
+    def _sum(
+        self, out: str, rows: "_Rows", unit: float, held_back: list[str] | None = None
+    ) -> tuple[Component, ...]:
+        """Add inputs, hidden units, memories and bias, and nets that have the same unit with weight 1."""
+        volts, (states, readout) = self.volts, read_nets(self.memory)
+        blocks = rows.memories.reshape(self.layer.memories, self.layer.order) @ readout
+        inputs = [Weighted(f"in{i}", v * unit / volts.x, f"{out}_in{i}") for i, v in enumerate(rows.inputs)]
+        inputs += [
+            Weighted(f"h{k}", v * unit / volts.hidden, f"{out}_h{k}") for k, v in enumerate(rows.hidden)
+        ]
         inputs += [
             Weighted(f"m{j}_{net}", v * unit / volts.memory, f"{out}_m{j}_{net}")
             for j, block in enumerate(blocks)
-            for net, v in zip(self.states, block, strict=True)
+            for net, v in zip(states, block, strict=True)
         ]
-        inputs.append(Weighted(ONE, float(bias) * unit, f"{out}_one"))
-        inputs += [Weighted(net, 1.0, f"{out}_{net}") for net in held_back]
+        inputs.append(Weighted(ONE, float(rows.bias) * unit, f"{out}_one"))
+        inputs += [Weighted(net, 1.0, f"{out}_{net}") for net in held_back or ()]
         tail = out.endswith("_u") and FAMILIES[self.design.family].cell == "stiff"
-        made = weighted_sum(out, inputs, self.options, opamp=self.design.opamp_model, tail=tail)
-        return _Sum(made.components, np.array(made.weights), unit)
+        return weighted_sum(out, inputs, self.options, opamp=self.design.opamp_model, tail=tail).components
 
     def circuit(self) -> Circuit:
         """Put all parts on one sheet."""
-        w, opamp, sampled = self.weights, self.design.opamp_model, self.options.hidden == "sampled"
-        parts: list[Component] = [c for made in self.sums.values() for c in made.components]
+        w, opamp, sampled = self.layer, self.design.opamp_model, self.options.hidden == "sampled"
+        parts: list[Component] = [c for made in self.sums.values() for c in made]
         for j in range(w.memories):
             parts += [renamed(c, f"m{j}_") for c in self.memory.components]
             if f"f{j}" in self.sums:
                 parts += held(f"e{j}", (f"f{j}", f"e{j}"), opamp, step=self.step)
         for k in range(w.hidden):
             buffered = sampled or self.options.arrays == "resistor"
-            bent = f"t{k}" if buffered else f"h{k}"
-            parts += self.pair.components(f"t{k}", f"p{k}", bent)
+            driven = f"t{k}" if buffered else f"h{k}"
+            parts += self.pair.components(f"t{k}", f"p{k}", driven)
             if sampled:
-                parts += held(f"h{k}", (bent, f"h{k}"), opamp, step=self.step)
+                parts += held(f"h{k}", (driven, f"h{k}"), opamp, step=self.step)
             else:
-                parts.append(lag(f"t{k}", bent, load=self.pair.load, step=self.step))
-                parts += [follower(f"h{k}", (bent, f"h{k}"), opamp)] if buffered else []
+                parts.append(lag(f"t{k}", driven, load=self.pair.load, step=self.step))
+                parts += [follower(f"h{k}", (driven, f"h{k}"), opamp)] if buffered else []
         parts += supplies(self.options.activation, self.design.supply)
         source, sources = self._sources(parts)
         named = f"memories {self.design.realization}, hidden units {self.options.hidden}"
@@ -195,7 +251,7 @@ class _Board:
     def _sources(self, parts: list[Component]) -> tuple[str, list[Component]]:
         """Give the net of the first input, and sources for the others and the reference, as far as used."""
         used = {getattr(c, name, "") for c in parts for name in NETS}
-        inputs = [f"in{i}" for i in range(self.weights.inputs) if f"in{i}" in used]
+        inputs = [f"in{i}" for i in range(self.layer.inputs) if f"in{i}" in used]
         if not inputs:
             raise DesignError(
                 "the cell has no input: weights of input_encoders and input_kernel vanish beside the others; "
@@ -207,54 +263,20 @@ class _Board:
         return inputs[0], found
 
     def _hidden_probes(self) -> list[tuple[Term, ...]]:
-        return [(Term("v", f"h{k}", 1.0 / self.volts.hidden),) for k in range(self.weights.hidden)]
+        return [(Term("v", f"h{k}", 1.0 / self.volts.hidden),) for k in range(self.layer.hidden)]
 
     def _memory_probes(self) -> list[tuple[Term, ...]]:
         return [
             tuple(Term("v", f"m{j}_{t.of}", t.factor / self.volts.memory) for t in probe)
-            for j in range(self.weights.memories)
+            for j in range(self.layer.memories)
             for probe in self.memory.probes
         ]
 
-    def realised(self) -> Weights:
-        """Read the weights back from the sums."""
-        w, volts, back = self.weights, self.volts, np.linalg.pinv(self.readout)
-        sizes = np.cumsum([w.inputs, w.hidden, w.memories * len(self.states), 1])
 
-        def parts(name: str) -> list[np.ndarray]:
-            made = self.sums[name]
-            of_x, of_h, of_m, bias, _ = np.split(made.weights / made.unit, sizes)
-            states = of_m.reshape(w.memories, -1) @ back
-            return [of_x * volts.x, of_h * volts.hidden, states.ravel() * volts.memory, bias]
+class _Rows(NamedTuple):
+    """Weights of one sum: of inputs, hidden units and memories, and the bias."""
 
-        drives = [parts(f"m{j}_u") for j in range(w.memories)]
-        for j, drive in enumerate(drives):
-            if f"f{j}" in self.sums:
-                # What is held passes the weight 1 of the sum that it goes into, as its values make it.
-                passed = float(self.sums[f"m{j}_u"].weights[-1])
-                drive[2] = parts(f"f{j}")[2] * passed
-        arguments = [parts(f"p{k}") for k in range(w.hidden)]
-        of_drive, of_argument = ([np.stack(c, -1) for c in zip(*s, strict=True)] for s in (drives, arguments))
-        return replace(
-            w,
-            input_encoders=of_drive[0],
-            hidden_encoders=of_drive[1],
-            memory_encoders=of_drive[2],
-            memory_bias=of_drive[3][0],
-            input_kernel=of_argument[0],
-            hidden_kernel=of_argument[1],
-            memory_kernel=of_argument[2],
-            bias=of_argument[3][0],
-        )
-
-
-_Rows = tuple[np.ndarray, np.ndarray, np.ndarray, float]  # inputs, hidden units, memories, bias
-
-
-@dataclass(frozen=True, eq=False)
-class _Sum:
-    """A sum: its parts, its weights in V/V, and the volts that stand for 1 at its output."""
-
-    components: tuple[Component, ...]
-    weights: np.ndarray
-    unit: float
+    inputs: np.ndarray
+    hidden: np.ndarray
+    memories: np.ndarray
+    bias: np.ndarray

@@ -23,11 +23,11 @@ from lmu_analog.memory.legendre import legendre
 from lmu_analog.mismatch.law import Mismatch, check_index, check_seed, draw
 from lmu_analog.mismatch.law import sample as drawn_values
 from lmu_analog.networks.analog.build import ONE, build_cell
+from lmu_analog.networks.analog.model import CellModel
 from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.sheet import Cell, Levels
-from lmu_analog.networks.analog.twin import Twin
 from lmu_analog.networks.cell import LMU, State
-from lmu_analog.networks.weights import AXES, Weights
+from lmu_analog.networks.network import LMULayer
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Transient
 from lmu_analog.spice.driven import driven_deck
@@ -35,7 +35,7 @@ from lmu_analog.spice.driven import driven_deck
 Engine = Literal["exact", "ngspice"]
 EDGE = 2e-3  # of a step: how long an input takes to its next value
 POINTS = 50.0  # of ngspice in a step: hold stages have settled, and the memory moves little
-LOOKED_AT = 0.75  # of the next step: when a hidden unit that is held is read
+READ_AT = 0.75  # of the next step: when a hidden unit that is held is read
 MOST_STEPS = 1_000_000
 TONES = 8  # of a test signal
 KINDS = {
@@ -64,7 +64,7 @@ class Comparison:
         The same of the memories.
     layer_nrmse : float
         Hidden units against the layer.
-    twin_nrmse : float
+    model_nrmse : float
         Hidden units against the cell with the weights and memories that the parts make.
     seconds : float
         Of the engine.
@@ -75,12 +75,12 @@ class Comparison:
     nrmse: float
     memory_nrmse: float
     layer_nrmse: float
-    twin_nrmse: float
+    model_nrmse: float
     seconds: float
 
 
 def compare(
-    weights: Weights,
+    layer: LMULayer,
     design: Design,
     options: CellOptions,
     *,
@@ -88,11 +88,12 @@ def compare(
     engine: Engine = "ngspice",
     sample: tuple[int, int] | None = None,
 ) -> Comparison:
-    """Build a cell, run it, and say how far it is from its network.
+    """Build a cell, run it, and say how far it is from its layer.
 
     Parameters
     ----------
-    weights : Weights
+    layer : LMULayer
+        With weights.
     design : Design
         Of the memories.
     options : CellOptions
@@ -108,7 +109,7 @@ def compare(
     Raises
     ------
     DesignError
-        If design, weights and inputs do not go together.
+        If design, layer and inputs do not go together.
     SimulationError
         If the network diverges, or ngspice fails.
     """
@@ -116,29 +117,28 @@ def compare(
         raise DesignError(
             "a mismatch sample of a cell runs in ngspice alone; leave out the sample or the engine"
         )
-    layer = LMU(weights)
-    ideal = layer.run(x)
-    cell = build_cell(weights, design, options, levels=levels(layer, x, ideal))
-    lagged, system = options.hidden == "continuous", legendre(weights.order, design.theta)
-    wanted = Twin(weights, system, cell.step, continuous=True).run(x) if lagged else ideal
-    twin = Twin(cell.weights, cell.memory, cell.step, continuous=lagged).run(x)
+    ideal = LMU(layer).run(x)
+    cell = build_cell(layer, design, options, levels=levels(LMU(layer), x, ideal))
+    lagged, system = options.hidden == "continuous", legendre(layer.order, design.theta)
+    wanted = CellModel(layer, system, cell.step, continuous=True).run(x) if lagged else ideal
+    model = CellModel(cell.layer, cell.memory, cell.step, continuous=lagged).run(x)
     if sample is not None:
         cell = mismatched(cell, design, sample)
     began = time.perf_counter()
-    found = twin if engine == "exact" else simulate_cell(cell, x)
+    found = model if engine == "exact" else simulate_cell(cell, x)
     return Comparison(
         cell,
         found,
         nrmse=nrmse(found.hidden, wanted.hidden),
         memory_nrmse=nrmse(found.memory, wanted.memory),
         layer_nrmse=nrmse(found.hidden, ideal.hidden),
-        twin_nrmse=nrmse(found.hidden, twin.hidden),
+        model_nrmse=nrmse(found.hidden, model.hidden),
         seconds=time.perf_counter() - began,
     )
 
 
 def mismatched(cell: Cell, design: Design, sample: tuple[int, int]) -> Cell:
-    """Give all parts of a cell the values of a mismatch sample, (seed, number); its ``weights`` stay nominal."""
+    """Give all parts of a cell the values of a mismatch sample, (seed, number); its ``layer`` stays nominal."""
     law, (seed, index) = Mismatch.of(design), sample
     z = draw(cell.circuit, law, seed=seed, samples=range(check_index(index), index + 1))
     return replace(cell, circuit=with_values(cell.circuit, drawn_values(cell.circuit, law, z)[0]))
@@ -158,13 +158,13 @@ def levels(layer: LMU, x: np.ndarray, states: State) -> Levels:
     return Levels(float(np.abs(x).max()), float(np.abs(layer.drive(x, State(hidden, memory))).max()))
 
 
-def signal(weights: Weights, steps: int, *, seed: int) -> np.ndarray:
+def signal(layer: LMULayer, steps: int, *, seed: int) -> np.ndarray:
     """Draw inputs within +-1, (steps, inputs): eight tones each, up to two cycles in a window, random phases."""
     if not 2 <= steps <= MOST_STEPS:
         raise DesignError(f"{shown(steps)} steps; 2 to {MOST_STEPS} are accepted")
     rng = np.random.default_rng(check_seed(seed))
-    cycles = np.arange(1, TONES + 1) * 2.0 / TONES * weights.dt / weights.theta
-    phase = rng.uniform(0.0, 2.0 * np.pi, (weights.inputs, TONES))
+    cycles = np.arange(1, TONES + 1) * 2.0 / TONES * layer.dt / layer.theta
+    phase = rng.uniform(0.0, 2.0 * np.pi, (layer.inputs, TONES))
     angle = 2.0 * np.pi * cycles * np.arange(steps)[:, None, None] + phase
     x = np.cos(angle).sum(axis=-1)
     return x / np.abs(x).max()
@@ -215,18 +215,17 @@ def simulate_cell(cell: Cell, x: np.ndarray) -> State:
     vectors = ngspice.run(deck, analysis)
     spare, steps = 0 if cell.options.hidden == "continuous" else 1, len(x)
     ends = cell.step * np.arange(1, steps + 1)
-    late = ends + LOOKED_AT * cell.step * spare
-    weights = cell.weights
-    probes = cell.circuit.probes
+    late = ends + READ_AT * cell.step * spare
+    layer, probes = cell.layer, cell.circuit.probes
     values = [
         sum(t.factor * np.interp(times, vectors["time"], vectors[f"v({t.of.lower()})"]) for t in probe)
         for probe, times in zip(
-            probes, [late] * weights.hidden + [ends] * (len(probes) - weights.hidden), strict=True
+            probes, [late] * layer.hidden + [ends] * (len(probes) - layer.hidden), strict=True
         )
     ]
     stacked = np.stack(values, axis=-1)
-    hidden, memory = np.split(stacked, [weights.hidden], axis=-1)
-    return State(hidden, memory.reshape(steps, weights.memories, weights.order))
+    hidden, memory = np.split(stacked, [layer.hidden], axis=-1)
+    return State(hidden, memory.reshape(steps, layer.memories, layer.order))
 
 
 def parts(cell: Cell) -> dict[str, int]:
@@ -234,8 +233,7 @@ def parts(cell: Cell) -> dict[str, int]:
     return {name: sum(isinstance(c, kind) for c in cell.circuit.components) for name, kind in KINDS.items()}
 
 
-def weight_error(given: Weights, made: Weights) -> float:
+def weight_error(given: LMULayer, made: LMULayer) -> float:
     """Give the rms difference of all weights over their rms."""
-    names = [name for name in AXES if name not in ("A", "B")]
-    wanted, found = (np.concatenate([np.ravel(getattr(w, n)) for n in names]) for w in (given, made))
+    wanted, found = (np.concatenate([np.ravel(array) for array in layer.arrays]) for layer in (given, made))
     return nrmse(found, wanted)

@@ -6,7 +6,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Component
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.networks.analog.options import CellOptions
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.network import LMULayer
 
 NETS = {"a", "b", "out", "plus", "minus", "drain", "gate", "source", "bulk"}  # fields that name a net
 
@@ -47,10 +47,14 @@ class Cell:
         Its probes give the hidden units, then the Legendre states of every memory, without unit.
     labels : tuple of str
         Names of the probes: h0, ..., m0_0, ...
-    weights : Weights
-        What the values of the parts make of the weights.
+    layer : LMULayer
+        With the weights that the values of the parts make.
     memory : StateSpace
         Of one memory's circuit, from u to the Legendre states, in s.
+    memory_circuit : Circuit
+        Of one memory.
+    sums : dict of tuple of Component
+        The weighted sums, by the net that has the sum.
     step : float, s
     volts : Volts
     options : CellOptions
@@ -58,8 +62,10 @@ class Cell:
 
     circuit: Circuit
     labels: tuple[str, ...]
-    weights: Weights
+    layer: LMULayer
     memory: StateSpace
+    memory_circuit: Circuit
+    sums: dict[str, tuple[Component, ...]]
     step: float
     volts: Volts
     options: CellOptions

@@ -1,4 +1,4 @@
 """Learning with JAX and optax, the optional extra ``learn``: networks around a memory, and baselines.
 
-``specification`` and ``initial`` need NumPy alone; the other files need the extra.
+``data``, ``initial`` and ``tasks`` need NumPy alone; the other files need the extra.
 """

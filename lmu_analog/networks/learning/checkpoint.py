@@ -12,7 +12,7 @@ import numpy as np
 
 from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.files_out import write_bytes
-from lmu_analog.networks.learning.specification import Network
+from lmu_analog.networks.network import Network
 from lmu_analog.networks.weights import read_archive
 
 
@@ -64,7 +64,8 @@ class State:
 
 def describe(network: Network, schedule: str, objective: str) -> str:
     """Say what a checkpoint is of: it is continued by the same training only."""
-    return f"{network!r} {schedule} {objective}"
+    # Layers had no dt before version 0.3, and checkpoints of then go on.
+    return f"{network!r} {schedule} {objective}".replace(", dt=1.0", "")
 
 
 def begin(path: Path | None, state: State, about: str, *, resumed: bool) -> State:

@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.networks.learning.specification import Network, outputs
+from lmu_analog.networks.network import Network, outputs
 
 Objective = Literal["classes", "series"]
 

@@ -1,26 +1,24 @@
 """Networks run forward in JAX: whole batches, with gradients by whatever transforms JAX has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import block_diag
+import numpy as np
+from jax.scipy.linalg import block_diag, expm
 from jaxtyping import Float
 
 from lmu_analog.errors import DesignError
-from lmu_analog.networks.learning.dynamics import Array, Dynamics, Parameters, dynamics
-from lmu_analog.networks.learning.specification import (
-    DenseLayer,
-    Layer,
-    LMULayer,
-    LSTMLayer,
-    Network,
-    all_shapes,
-)
+from lmu_analog.memory.legendre import coefficients
+from lmu_analog.networks.cell import Memories, Memory
+from lmu_analog.networks.network import DenseLayer, Layer, LMULayer, LSTMLayer, Network, all_shapes
 
+Array = jax.Array | np.ndarray
+Parameters = Mapping[str, Array]  # of one layer, by name
 _Arrays = dict[str, jax.Array]
 UNROLL = 4  # steps of a scan per loop iteration: fewer iterations, twice the time to compile
+LARGEST_SQUARINGS = 32  # of the matrix exponential: norms up to 2^32
 
 
 def check(network: Network, weights: Sequence[Parameters], x: Array) -> None:
@@ -64,7 +62,7 @@ def apply(
     weights: Sequence[Parameters],
     x: Array,
     *,
-    memories: Sequence[Dynamics | None] | None = None,
+    memories: Sequence[Memories | None] | None = None,
 ) -> Float[jax.Array, "b *t o"]:
     """Run a network from rest.
 
@@ -75,7 +73,7 @@ def apply(
         As ``initial`` gives them.
     x : (b, t, i) array
         Batch, step, component.
-    memories : sequence of Dynamics, optional
+    memories : sequence of Memories, optional
         What takes the place of the memories of each layer, such as a circuit's; None keeps a layer's own.
 
     Returns
@@ -96,7 +94,46 @@ def apply(
     return y[-1] if network.readout == "last" else jnp.swapaxes(y, 0, 1)
 
 
-def _run(layer: Layer, weights: _Arrays, x: jax.Array, memory: Dynamics | None) -> jax.Array:
+def dynamics(layer: LMULayer, weights: Parameters) -> Memories:
+    """Discretise the memory of a layer; through what is learned of it gradients flow.
+
+    Parameters
+    ----------
+    layer : LMULayer
+    weights : dict
+        The layer's; ``rate`` is theta of the layer over the learned theta, (1,), ``A`` and ``B`` those of
+        theta = 1.
+    """
+    order = layer.order
+    if not layer.learned:
+        ideal = Memory(order, layer.theta, layer.dt, layer.method).system
+        return _identical(ideal.A, ideal.B[:, 0], layer.memories)
+    step = (weights["rate"][0] if "rate" in weights else 1.0) * layer.dt / layer.theta
+    ideal = dict(zip("AB", coefficients(order), strict=True))
+    A, B = (jnp.asarray(weights.get(name, ideal[name])) * step for name in "AB")
+    match layer.method:
+        case "euler":
+            return _identical(jnp.eye(order) + A, B, layer.memories)
+        case "zoh":
+            block = jnp.zeros((order + 1, order + 1), A.dtype)
+            block = block.at[:order].set(jnp.concatenate([A, B[:, None]], axis=1))
+            held = expm(block, max_squarings=LARGEST_SQUARINGS)
+            return _identical(held[:order, :order], held[:order, order], layer.memories)
+
+
+def _identical(A: Float[Array, "n n"], B: Float[Array, " n"], memories: int) -> Memories:
+    """Give every memory of a layer the same A and B; their states are m."""
+    n = len(B)
+    return Memories(
+        jnp.broadcast_to(A, (memories, n, n)),
+        jnp.broadcast_to(B, (memories, n)),
+        jnp.broadcast_to(jnp.eye(n), (memories, n, n)),
+        jnp.zeros((memories, n)),
+        jnp.zeros((memories, n)),
+    )
+
+
+def _run(layer: Layer, weights: _Arrays, x: jax.Array, memory: Memories | None) -> jax.Array:
     match layer:
         case LMULayer():
             held = dynamics(layer, weights) if memory is None else memory
@@ -111,7 +148,7 @@ def _run(layer: Layer, weights: _Arrays, x: jax.Array, memory: Dynamics | None) 
             assert_never(layer)
 
 
-def _coupled(layer: LMULayer, weights: _Arrays, x: jax.Array, memory: Dynamics) -> jax.Array:
+def _coupled(layer: LMULayer, weights: _Arrays, x: jax.Array, memory: Memories) -> jax.Array:
     """Run memory and hidden units step by step, all linear parts as one matrix.
 
     With s = (h, x_m, u) the step is: (p, x_m, u) = s K + drive, h = tanh(p). That is one product a step instead of
@@ -165,7 +202,7 @@ def _scan(K: jax.Array, drive: jax.Array, hidden: int) -> jax.Array:
     return jax.lax.scan(step, jnp.zeros_like(drive[0]), drive, unroll=UNROLL)[1]
 
 
-def _in_turn(layer: LMULayer, weights: _Arrays, x: jax.Array, memory: Dynamics) -> jax.Array:
+def _in_turn(layer: LMULayer, weights: _Arrays, x: jax.Array, memory: Memories) -> jax.Array:
     """Run memories that nothing is fed back to: a convolution, then the hidden units."""
     steps, batch = x.shape[:2]
     impulse = _impulse_responses(memory, steps)  # (t, k, d)
@@ -180,7 +217,7 @@ def _in_turn(layer: LMULayer, weights: _Arrays, x: jax.Array, memory: Dynamics) 
     return _scan(weights["hidden_kernel"], p, layer.hidden) if "hidden_kernel" in weights else jnp.tanh(p)
 
 
-def _impulse_responses(memory: Dynamics, steps: int) -> jax.Array:
+def _impulse_responses(memory: Memories, steps: int) -> jax.Array:
     """Give C A^j B, and D besides at j = 0, for j below ``steps``: (t, k, d), in log2(t) products."""
     A, B, C, D, _ = (jnp.asarray(a) for a in memory)
     power, states = A, B[None]

@@ -6,20 +6,12 @@ import numpy as np
 
 from lmu_analog.memory.legendre import coefficients
 from lmu_analog.mismatch.law import check_seed
-from lmu_analog.networks.learning.specification import (
-    DenseLayer,
-    Layer,
-    LMULayer,
-    LSTMLayer,
-    Network,
-    all_shapes,
-)
+from lmu_analog.networks.network import Arrays, DenseLayer, Layer, LMULayer, LSTMLayer, Network, all_shapes
 
-Parameters = dict[str, np.ndarray]
 FED_BACK = ("hidden_encoders", "hidden_kernel")
 
 
-def initial(network: Network, seed: int = 0, *, recurrence: float = 1.0) -> list[Parameters]:
+def initial(network: Network, seed: int = 0, *, recurrence: float = 1.0) -> list[Arrays]:
     """Draw the weights that training starts from.
 
     Encoders are LeCun-uniform and kernels Glorot-normal, memory encoders zero (Voelker, Kajić and Eliasmith 2019,
@@ -36,7 +28,7 @@ def initial(network: Network, seed: int = 0, *, recurrence: float = 1.0) -> list
     Returns
     -------
     list of dict
-        Arrays of every layer, see ``specification.shapes``.
+        Arrays of every layer, see ``network.shapes``.
     """
     sequence = np.random.SeedSequence([check_seed(seed)])
     generators = [np.random.default_rng(s) for s in sequence.spawn(len(network.layers))]
@@ -49,7 +41,7 @@ def initial(network: Network, seed: int = 0, *, recurrence: float = 1.0) -> list
     ]
 
 
-def _layer(layer: Layer, shapes: dict[str, tuple[int, ...]], rng: np.random.Generator) -> Parameters:
+def _layer(layer: Layer, shapes: dict[str, tuple[int, ...]], rng: np.random.Generator) -> Arrays:
     match layer:
         case LMULayer():
             return {name: _lmu_array(layer, name, shape, rng) for name, shape in shapes.items()}

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from lmu_analog.networks.cell import Memories
 from lmu_analog.networks.learning.data import Data, Objective
-from lmu_analog.networks.learning.dynamics import Dynamics, Parameters
-from lmu_analog.networks.learning.forward import apply, check
-from lmu_analog.networks.learning.specification import Network, outputs
+from lmu_analog.networks.learning.forward import Parameters, apply, check
+from lmu_analog.networks.network import Network, outputs
 
 AT_ONCE = 2_000_000  # numbers of the input that are evaluated at once
 
@@ -46,7 +46,7 @@ def evaluate(
     data: Data,
     *,
     objective: Objective,
-    memories: Sequence[Dynamics | None] | None = None,
+    memories: Sequence[Memories | None] | None = None,
 ) -> float:
     """Measure a network on data.
 

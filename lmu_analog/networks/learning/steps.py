@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lmu_analog.networks.cell import cut
 from lmu_analog.networks.learning.checkpoint import History, State
 from lmu_analog.networks.learning.data import Objective
-from lmu_analog.networks.learning.dynamics import Parameters
-from lmu_analog.networks.learning.forward import apply
+from lmu_analog.networks.learning.forward import Parameters, apply
+from lmu_analog.networks.learning.mismatch import Plan, deviated
 from lmu_analog.networks.learning.objective import loss_of
-from lmu_analog.networks.learning.specification import Network
-from lmu_analog.networks.learning.strays import Plan, pick, strayed
+from lmu_analog.networks.network import Network
 
 LARGEST_GRADIENT = 1.0  # norm of all gradients together; a longer one is shortened to it
 
@@ -81,8 +81,9 @@ def _mean_over_circuits(network: Network, aim: tuple[Objective, int], plan: Plan
     keys = jax.random.split(jax.random.fold_in(key, 1), count)
 
     def one(x: jax.Array, y: jax.Array, index: jax.Array, key: jax.Array) -> jax.Array:
-        moved = strayed(weights, key, plan.weights)
-        return loss_of(aim, apply(network, moved, x, memories=pick(drawn, index)), y)
+        moved = deviated(weights, key, plan.weights)
+        met = [None if m is None else cut(m, index) for m in drawn]
+        return loss_of(aim, apply(network, moved, x, memories=met), y)
 
     parts = [a[: count * size].reshape(count, size, *a.shape[1:]) for a in (x, y)]
     return jax.vmap(one)(parts[0], parts[1], index, keys).mean()

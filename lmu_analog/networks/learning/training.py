@@ -1,7 +1,7 @@
 """Training: Adam over seeded batches, and the weights that are best on validation data."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,16 +15,17 @@ from lmu_analog.mismatch.law import check_seed
 from lmu_analog.networks.learning import checkpoint as files
 from lmu_analog.networks.learning.checkpoint import History, State
 from lmu_analog.networks.learning.data import Data, Objective, check_data
-from lmu_analog.networks.learning.initial import Parameters, initial
+from lmu_analog.networks.learning.forward import Parameters, dynamics
+from lmu_analog.networks.learning.initial import initial
+from lmu_analog.networks.learning.mismatch import Deviations
 from lmu_analog.networks.learning.objective import evaluate, loss_of_nothing
-from lmu_analog.networks.learning.specification import Network
 from lmu_analog.networks.learning.steps import epoch_function, fresh
-from lmu_analog.networks.learning.strays import Strays
-from lmu_analog.networks.learning.suspects import suspect
+from lmu_analog.networks.network import Arrays, LMULayer, Network
 
 Decay = Literal["constant", "cosine"]
 LIMIT = 1e3  # times the loss of an output of zeros: beyond it training has diverged
 SAVE_SECONDS = 2.0  # between checkpoints
+STABLE = 1.0 + 1e-4  # rounding of float32 in A leaves a stable memory's spectral radius below
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class Trained:
         Time of an epoch, the median, validation included; zero where all epochs came from a checkpoint.
     """
 
-    weights: list[Parameters]
-    last: list[Parameters]
+    weights: list[Arrays]
+    last: list[Arrays]
     history: History
     seconds: float
 
@@ -93,8 +94,8 @@ def fit(
     *,
     valid: Data,
     objective: Objective,
-    start: list[Parameters] | None = None,
-    strays: Strays | None = None,
+    start: list[Arrays] | None = None,
+    deviations: Deviations | None = None,
     checkpoint: Path | None = None,
     resumed: bool = False,
     advance: Callable[[int], None] | None = None,
@@ -109,8 +110,9 @@ def fit(
     schedule : Schedule
     objective : {"classes", "series"}
     start : list of dict, optional
-        Weights to start from; ``initial(network, schedule.seed)`` unless given.
-    strays : Strays, optional
+        Weights to start from; the network's own unless given, and ``initial(network, schedule.seed)`` where it has
+        none.
+    deviations : Deviations, optional
         Circuits to train with: every batch meets others.
     checkpoint : path, optional
         Where to keep the state, about every two seconds and at the end.
@@ -130,10 +132,12 @@ def fit(
     """
     check_data(network, train, objective)
     check_data(network, valid, objective)
-    start = initial(network, schedule.seed) if start is None else start
+    if start is None:
+        own = [layer.weights for layer in network.layers if layer.weights is not None]
+        start = own if len(own) == len(network.layers) else initial(network, schedule.seed)
     about = files.describe(network, schedule_text(schedule), objective)
     state = files.begin(checkpoint, fresh(start), about, resumed=resumed)
-    run = _Run(network, train, valid, schedule, objective, strays)
+    run = _Run(network, train, valid, schedule, objective, deviations)
     seconds: list[float] = []
     saved = time.monotonic()
     for epoch in range(len(state.history.loss), schedule.epochs):
@@ -160,7 +164,7 @@ def schedule_text(schedule: Schedule) -> str:
     return repr(replace(schedule, epochs=1) if schedule.decay == "constant" else schedule)
 
 
-def numbers(weights: list[dict[str, jax.Array]]) -> list[Parameters]:
+def numbers(weights: list[dict[str, jax.Array]]) -> list[Arrays]:
     """Give weights as NumPy arrays, float64."""
     return [{name: np.asarray(v, float) for name, v in layer.items()} for layer in weights]
 
@@ -174,18 +178,18 @@ class _Run:
     valid: Data
     schedule: Schedule
     objective: Objective
-    strays: Strays | None
+    deviations: Deviations | None
 
 
 def _epoch(run: _Run, state: State, epoch: int, checkpoint: Path | None) -> State:
     schedule, train = run.schedule, run.train
     batch = min(schedule.batch, len(train.x))
-    plan = None if run.strays is None else run.strays.plan
+    plan = None if run.deviations is None else run.deviations.plan
     function = epoch_function(run.network, (run.objective, train.first), batch=batch, plan=plan)
     key = jax.random.fold_in(jax.random.key(schedule.seed), epoch)
     steps = len(train.x) // batch
     rates = _rates(schedule, epoch, steps)
-    drawn = None if run.strays is None else run.strays.memories
+    drawn = None if run.deviations is None else run.deviations.memories
     limit = LIMIT * loss_of_nothing(run.network, train, run.objective)
     weights, moments, losses, good = function(
         state.weights, state.moments, (jnp.asarray(train.x), jnp.asarray(train.y), drawn), key, rates, limit
@@ -224,3 +228,19 @@ def _diverged(
     return SimulationError(
         f"training diverged at step {step}: {cause}; lower the learning rate, now {run.schedule.rate:g} ({kept})"
     )
+
+
+def suspect(network: Network, weights: Sequence[Parameters]) -> str:
+    """Name a memory that learning has made unstable, or nothing."""
+    for k, (layer, arrays) in enumerate(zip(network.layers, weights, strict=True)):
+        if not isinstance(layer, LMULayer):
+            continue
+        theta = layer.theta / float(arrays["rate"][0]) if "rate" in arrays else layer.theta
+        if theta <= 0.0:
+            return f"theta of layer {k} became {theta:.3g} steps"
+        radius = np.abs(np.linalg.eigvals(np.asarray(dynamics(layer, arrays).A[0], float))).max()
+        if radius > STABLE:
+            return (
+                f"the memory of layer {k} is unstable, spectral radius {radius:.4g} (theta {theta:.3g} steps)"
+            )
+    return ""

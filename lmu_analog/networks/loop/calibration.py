@@ -6,24 +6,22 @@ square of a coefficient. In the network that is the same as other memory kernels
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from lmu_analog.networks.loop.forward import chosen, dense, steps
-from lmu_analog.networks.loop.memories import Memories, software
-from lmu_analog.networks.loop.stack import Dense, Stack, check_inputs
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.cell import Memories
+from lmu_analog.networks.loop.forward import check_inputs, chosen, dense, steps
+from lmu_analog.networks.network import LMULayer, Network
 
 RIDGE = 1e-6  # of trace(G)/d; keeps weights small where the coefficients of a circuit hardly differ
 
 
-def calibrated(stack: Stack, memories: Sequence[Memories | None], x: np.ndarray) -> list[Memories | None]:
+def calibrated(network: Network, memories: Sequence[Memories | None], x: np.ndarray) -> list[Memories | None]:
     """Fit the readout of every circuit of every layer.
 
     Parameters
     ----------
-    stack : Stack
+    network : Network
     memories : sequence of Memories or None
         As for ``forward.outputs``.
     x : (b, t, i) array
@@ -34,26 +32,26 @@ def calibrated(stack: Stack, memories: Sequence[Memories | None], x: np.ndarray)
     list of Memories or None
         The same circuits, read out in a way of their own.
     """
-    below = check_inputs(stack, x)[None]
+    below = check_inputs(network, x)[None]
     found: list[Memories | None] = []
-    for layer, memory, given in zip(stack.layers, chosen(stack, memories), memories, strict=True):
-        if isinstance(layer, Dense) or memory is None:
+    for layer, memory, given in zip(network.layers, chosen(network, memories), memories, strict=True):
+        if not isinstance(layer, LMULayer) or memory is None:
             found.append(None)
-            below = dense(layer, below) if isinstance(layer, Dense) else below
+            below = below if isinstance(layer, LMULayer) else dense(layer, below)
             continue
         mended, below = _layer(layer, memory, below)
         found.append(None if given is None else mended)
     return found
 
 
-def _layer(weights: Weights, memory: Memories, x: np.ndarray) -> tuple[Memories, np.ndarray]:
+def _layer(layer: LMULayer, memory: Memories, x: np.ndarray) -> tuple[Memories, np.ndarray]:
     """Fit one layer's circuits, and give what the software's layer hands on."""
     circuits, k, d = memory.C.shape[:3]
     gram, wanted = np.zeros((circuits, k, d + 1, d + 1)), np.zeros((circuits, k, d + 1, d))
     z = np.zeros((circuits, k, x.shape[1], memory.A.shape[-1]))
-    hidden: list[np.ndarray] = []
+    given: list[np.ndarray] = []
     with np.errstate(over="ignore", invalid="ignore"):  # where a circuit is unstable
-        for step in steps(weights, software(weights), x):
+        for step in steps(layer, None, x):
             u = np.moveaxis(step.drive[0], -1, 0)[None, ..., None]
             z = z @ np.swapaxes(memory.A, -1, -2) + u * memory.B[:, :, None]
             shown = z @ np.swapaxes(memory.C, -1, -2) + u * memory.D[:, :, None]
@@ -61,15 +59,13 @@ def _layer(weights: Weights, memory: Memories, x: np.ndarray) -> tuple[Memories,
             true = np.moveaxis(step.memory[0].reshape(x.shape[1], k, d), 1, 0)
             gram += np.swapaxes(shown, -1, -2) @ shown
             wanted += np.swapaxes(shown, -1, -2) @ true
-            hidden.append(step.hidden)
+            given.append(step.output)
     finite = np.isfinite(gram).all(axis=(-1, -2)) & np.isfinite(wanted).all(axis=(-1, -2))
     gram[~finite], wanted[~finite] = np.eye(d + 1), np.eye(d + 1, d)  # beyond all numbers: left as it is
     mean = np.trace(gram[..., :d, :d], axis1=-2, axis2=-1) / d
     gram[..., range(d), range(d)] += RIDGE * mean[..., None]
     fit = np.linalg.solve(gram, wanted)
     turn, constant = np.swapaxes(fit[..., :d, :], -1, -2), fit[..., d, :]
-    # The fit is of what moves; what the circuit shows at rest goes with the rest of the constant.
-    return (
-        replace(memory, C=turn @ memory.C, D=(turn @ memory.D[..., None])[..., 0], offset=constant),
-        np.stack(hidden, axis=2),
-    )
+    # The fit is of the circuit's response to u alone; its own DC offset is part of the constant.
+    D = (turn @ memory.D[..., None])[..., 0]
+    return memory._replace(C=turn @ memory.C, D=D, offset=constant), np.stack(given, axis=2)

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.errors import DesignError
-from lmu_analog.networks.loop.memories import Arrays, Memories, cut, software
-from lmu_analog.networks.loop.stack import Dense, Stack, check_inputs
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.cell import LMU, Memories, cut, hidden_units, memory_input
+from lmu_analog.networks.network import DenseLayer, LMULayer, LSTMLayer, Network, Weights
+from lmu_analog.networks.network import outputs as width
 
 NUMBERS = 2_000_000  # of what one layer hands to the next, for the circuits that are run together
 
@@ -21,15 +21,21 @@ class Step(NamedTuple):
     memory: np.ndarray
     hidden: np.ndarray
 
+    @property
+    def output(self) -> np.ndarray:
+        """What the next layer gets, (s, b, o): hidden units, or the memories where there are none."""
+        return self.hidden if self.hidden.shape[-1] else self.memory
+
 
 def outputs(
-    stack: Stack, x: np.ndarray, memories: Sequence[Memories | None] | None = None
+    network: Network, x: np.ndarray, memories: Sequence[Memories | None] | None = None
 ) -> Float[np.ndarray, "s b *o"]:
     """Run a network from rest on circuits.
 
     Parameters
     ----------
-    stack : Stack
+    network : Network
+        Of LMU and dense layers, with weights.
     x : (b, t, i) array
         Batch, step, component.
     memories : sequence of Memories or None, optional
@@ -47,14 +53,14 @@ def outputs(
     DesignError
         If x does not fit the network, or the circuits do not; the axis is named.
     """
-    x = check_inputs(stack, x)
-    given = chosen(stack, memories)
+    x = check_inputs(network, x)
+    given = chosen(network, memories)
     circuits = max(len(m.A) for m in given if m is not None)
-    widest = max(layer.hidden for layer in stack.layers if isinstance(layer, Weights))
-    together = max(1, NUMBERS // (x.shape[0] * widest * (1 if stack.readout == "last" else x.shape[1])))
+    widest = max(width(layer) for layer in network.layers if isinstance(layer, LMULayer))
+    together = max(1, NUMBERS // (x.shape[0] * widest * (1 if network.readout == "last" else x.shape[1])))
     parts = [
         _run(
-            stack,
+            network,
             x[None],
             [m if m is None or len(m.A) == 1 else cut(m, slice(k, k + together)) for m in given],
         )
@@ -63,17 +69,44 @@ def outputs(
     return np.concatenate(parts)
 
 
-def chosen(stack: Stack, memories: Sequence[Memories | None] | None) -> list[Memories | None]:
+def check_inputs(network: Network, x: np.ndarray) -> Float[np.ndarray, "b t i"]:
+    """Give inputs of a network as floats.
+
+    Raises
+    ------
+    DesignError
+        If an axis is wrong, which is named, a value is not finite, or circuits have no place in the network.
+    """
+    for k, layer in enumerate(network.layers):
+        if isinstance(layer, LSTMLayer):
+            raise DesignError(f"layer {k} is an LSTM; circuits take the place of memories of LMUs alone")
+    if not any(isinstance(layer, LMULayer) for layer in network.layers):
+        raise DesignError("the network has no LMU layer, so no memory that a circuit could be")
+    x = np.asarray(x, float)
+    if x.ndim != 3 or 0 in x.shape:
+        raise DesignError(
+            f"x has shape {x.shape}; axes (batch, step, component) are wanted, none of them empty"
+        )
+    if x.shape[2] != network.inputs:
+        raise DesignError(
+            f"x: axis 2 (component) has length {x.shape[2]}, not {network.inputs} as the network takes"
+        )
+    if not np.isfinite(x).all():
+        raise DesignError(f"x holds {int(np.sum(~np.isfinite(x)))} values that are not finite")
+    return x
+
+
+def chosen(network: Network, memories: Sequence[Memories | None] | None) -> list[Memories | None]:
     """Give the memories of every layer: the circuits', or its own; None for dense layers."""
-    given = [None] * len(stack.layers) if memories is None else list(memories)
-    if len(given) != len(stack.layers):
-        raise DesignError(f"memories of {len(given)} layers for a network of {len(stack.layers)}")
+    given = [None] * len(network.layers) if memories is None else list(memories)
+    if len(given) != len(network.layers):
+        raise DesignError(f"memories of {len(given)} layers for a network of {len(network.layers)}")
     found: list[Memories | None] = []
-    for k, (layer, memory) in enumerate(zip(stack.layers, given, strict=True)):
-        if isinstance(layer, Dense):
+    for k, (layer, memory) in enumerate(zip(network.layers, given, strict=True)):
+        if not isinstance(layer, LMULayer):
             found.append(None)
             continue
-        taken = software(layer) if memory is None else memory
+        taken = LMU(layer).memories if memory is None else memory
         for axis, length, wanted in (
             ("order", taken.C.shape[2], layer.order),
             ("memories", taken.A.shape[1], layer.memories),
@@ -88,69 +121,69 @@ def chosen(stack: Stack, memories: Sequence[Memories | None] | None) -> list[Mem
     return found
 
 
-def _run(stack: Stack, x: np.ndarray, memories: Sequence[Memories | None]) -> np.ndarray:
+def _run(network: Network, x: np.ndarray, memories: Sequence[Memories | None]) -> np.ndarray:
     """Run layer by layer; x is (1, b, t, i). Of the last LMU only the last step is kept where that is enough."""
-    final = max(k for k, layer in enumerate(stack.layers) if isinstance(layer, Weights))
-    for k, (layer, memory) in enumerate(zip(stack.layers, memories, strict=True)):
-        if isinstance(layer, Weights) and memory is not None:
-            every = k < final or stack.readout == "every"
-            hidden: list[np.ndarray] = []
-            for step in steps(layer, memory, x):
-                if not every:
-                    hidden.clear()
-                hidden.append(step.hidden)
-            x = np.stack(hidden, axis=2)
-        elif isinstance(layer, Dense):
+    final = max(k for k, layer in enumerate(network.layers) if isinstance(layer, LMULayer))
+    for k, (layer, memory) in enumerate(zip(network.layers, memories, strict=True)):
+        if not isinstance(layer, LMULayer):
             x = dense(layer, x)
-    return x if stack.readout == "every" else x[:, :, -1]
+            continue
+        every = k < final or network.readout == "every"
+        kept: list[np.ndarray] = []
+        for step in steps(layer, memory, x):
+            if not every:
+                kept.clear()
+            kept.append(step.output)
+        x = np.stack(kept, axis=2)
+    return x if network.readout == "every" else x[:, :, -1]
 
 
-def dense(layer: Dense, x: np.ndarray) -> np.ndarray:
-    """Run a dense layer."""
-    y = x @ layer.kernel + layer.bias
+def dense(layer: DenseLayer | LSTMLayer, x: Float[np.ndarray, "*b i"]) -> Float[np.ndarray, "*b o"]:
+    """Run a dense layer; an LSTM has no place beside circuits."""
+    if not isinstance(layer, DenseLayer) or layer.weights is None:
+        raise DesignError("a dense layer with weights is wanted")
+    y = x @ layer.weights["kernel"] + layer.weights["bias"]
     return np.tanh(y) if layer.activation == "tanh" else y
 
 
 def steps(
-    weights: Weights, memories: Memories, x: Float[np.ndarray, "#s b t i"], *, arrays: Arrays | None = None
+    layer: LMULayer,
+    memories: Memories | None,
+    x: Float[np.ndarray, "#s b t i"],
+    *,
+    weights: Weights | None = None,
 ) -> Iterator[Step]:
     """Run an LMU layer on circuits, step by step, from rest; every memory then shows its offset.
 
     Parameters
     ----------
-    weights : Weights
-    memories : Memories
-        Of one circuit, or of as many as x has.
+    layer : LMULayer
+    memories : Memories or None
+        Of one circuit, or of as many as x has; None for the layer's own.
     x : (s, b, t, i) array
         s is 1 where all circuits meet the same.
-    arrays : Arrays, optional
-        What takes the place of the weights in every circuit.
+    weights : Weights, optional
+        What takes the place of the layer's weights in every circuit, (s, ...) each, and biases (s, 1, ...).
     """
-    w, each = arrays or _arrays(weights), memories
+    w = weights or layer.arrays
+    each = memories or LMU(layer).memories
     circuits, batch = max(len(each.A), len(x)), x.shape[1]
-    turned, seen = np.swapaxes(each.A, -1, -2), np.swapaxes(each.C, -1, -2)
-    z = np.zeros((circuits, weights.memories, batch, each.A.shape[-1]))
-    m = flat(np.broadcast_to(each.offset[:, :, None], (circuits, weights.memories, batch, weights.order)))
-    h = np.zeros((circuits, batch, weights.hidden))
+    A, C = np.swapaxes(each.A, -1, -2), np.swapaxes(each.C, -1, -2)
+    z = np.zeros((circuits, layer.memories, batch, each.A.shape[-1]))
+    m = _flat(np.broadcast_to(each.offset[:, :, None], (circuits, layer.memories, batch, layer.order)))
+    h = np.zeros((circuits, batch, layer.hidden))
     with np.errstate(over="ignore", invalid="ignore"):  # where a circuit is unstable
         for k in range(x.shape[2]):
             now = x[:, :, k]
-            u = now @ w.input_encoders + h @ w.hidden_encoders + m @ w.memory_encoders + w.memory_bias
+            u = memory_input(w, now, h, m)
             into = np.swapaxes(u, 1, 2)[..., None]
-            z = z @ turned + into * each.B[:, :, None]
-            m = flat(z @ seen + into * each.D[:, :, None] + each.offset[:, :, None])
-            h = np.tanh(now @ w.input_kernel + h @ w.hidden_kernel + m @ w.memory_kernel + w.bias)
+            z = z @ A + into * each.B[:, :, None]
+            m = _flat(z @ C + into * each.D[:, :, None] + each.offset[:, :, None])
+            h = hidden_units(w, now, h, m)
             yield Step(u, m, h)
 
 
-def _arrays(weights: Weights) -> Arrays:
-    w = weights
-    kernels = (w.input_kernel, w.hidden_kernel, w.memory_kernel)
-    encoders = (w.input_encoders, w.hidden_encoders, w.memory_encoders)
-    return Arrays(*encoders, *kernels, bias=np.asarray(w.bias), memory_bias=np.asarray(w.memory_bias))
-
-
-def flat(memory: np.ndarray) -> np.ndarray:
+def _flat(memory: np.ndarray) -> np.ndarray:
     """Lay the coefficients of all memories side by side: (s, k, b, d) to (s, b, k*d)."""
     side = np.swapaxes(memory, 1, 2)
     return side.reshape(*side.shape[:2], -1)

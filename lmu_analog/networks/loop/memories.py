@@ -1,70 +1,25 @@
 """Memories of a layer as circuits have them: drawn from a design's mismatch, sampled at the network's step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import linalg
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
-from lmu_analog.memory.stability import is_stable
+from lmu_analog.memory.reference import discretize
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
-from lmu_analog.networks.cell import LMU
-from lmu_analog.networks.loop.stack import Stack, check_inputs
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.cell import Memories
+from lmu_analog.networks.loop.forward import check_inputs, dense, steps
+from lmu_analog.networks.network import LMULayer, Network
 from lmu_analog.reduction.reduced import planned, state_spaces
 
 SAME = 1e-6  # relative: theta of a design and of weights in seconds
-
-
-@dataclass(frozen=True, eq=False)
-class Memories:
-    """z[k] = A z[k-1] + B u[k], m[k] = C z[k] + D u[k] + offset: of one layer, of s circuits.
-
-    Attributes
-    ----------
-    A : (s, k, n, n) array
-        Of each of the k memories.
-    B : (s, k, n) array
-    C : (s, k, d, n) array
-    D : (s, k, d) array
-    offset : (s, k, d) array
-        What the memory shows at rest, for a u of 1 as unit.
-    unstable : (s,) array
-        How many memories of each circuit are unstable in continuous time.
-    """
-
-    A: Float[np.ndarray, "s k n n"]
-    B: Float[np.ndarray, "s k n"]
-    C: Float[np.ndarray, "s k d n"]
-    D: Float[np.ndarray, "s k d"]
-    offset: Float[np.ndarray, "s k d"]
-    unstable: Int[np.ndarray, " s"]
-
-
-def cut(memories: Memories, k: slice) -> Memories:
-    """Take some of the circuits."""
-    m = memories
-    return Memories(m.A[k], m.B[k], m.C[k], m.D[k], m.offset[k], m.unstable[k])
-
-
-class Arrays(NamedTuple):
-    """Weights of a layer in many circuits: as in ``Weights``, (s, ...) each, and biases (s, 1, ...)."""
-
-    input_encoders: np.ndarray
-    hidden_encoders: np.ndarray
-    memory_encoders: np.ndarray
-    input_kernel: np.ndarray
-    hidden_kernel: np.ndarray
-    memory_kernel: np.ndarray
-    bias: np.ndarray
-    memory_bias: np.ndarray
 
 
 class Draws(NamedTuple):
@@ -93,55 +48,32 @@ class Place:
 
     first: int = 0
     count: int = 1
-    volts: float = field(default=1.0)
+    volts: float = 1.0
 
 
-def software(weights: Weights) -> Memories:
-    """Give the memories that a layer has in NumPy, as of one circuit."""
-    system, k, d = LMU(weights).memory, weights.memories, weights.order
-    return Memories(
-        np.broadcast_to(system.A, (1, k, d, d)),
-        np.broadcast_to(system.B[:, 0], (1, k, d)),
-        np.broadcast_to(np.eye(d), (1, k, d, d)),
-        np.zeros((1, k, d)),
-        np.zeros((1, k, d)),
-        np.zeros(1, int),
-    )
-
-
-def places(stack: Stack, design: Design, x: np.ndarray) -> list[Place | None]:
+def places(network: Network, design: Design, x: np.ndarray) -> list[Place | None]:
     """Place the layers of a network; the design's amplitude is for the largest u that a layer meets on x.
 
     None stands for layers without memories.
     """
-    from_below = check_inputs(stack, x)
-    count = sum(layer.memories for layer in stack.layers if isinstance(layer, Weights))
+    below = check_inputs(network, x)[None]
+    count = sum(layer.memories for layer in network.layers if isinstance(layer, LMULayer))
     found: list[Place | None] = []
     first = 0
-    for layer in stack.layers:
-        if isinstance(layer, Weights):
-            from_below, largest = _followed(layer, from_below)
+    for layer in network.layers:
+        if isinstance(layer, LMULayer):
+            run = list(steps(layer, None, below))
+            largest = max(float(np.abs(step.drive).max()) for step in run)
+            below = np.stack([step.output for step in run], axis=2)
             found.append(Place(first, count, design.amplitude / largest if largest else design.amplitude))
             first += layer.memories
         else:
-            from_below = from_below @ layer.kernel + layer.bias
-            from_below = np.tanh(from_below) if layer.activation == "tanh" else from_below
+            below = dense(layer, below)
             found.append(None)
     return found
 
 
-def _followed(weights: Weights, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """Give a layer's hidden units, (b, t, h), and the largest u that its memories meet."""
-    layer, hidden, largest = LMU(weights), [], 0.0
-    state = layer.rest(x.shape[:-2])
-    for k in range(x.shape[-2]):
-        largest = max(largest, float(np.abs(layer.drive(x[..., k, :], state)).max()))
-        state = layer.step(x[..., k, :], state)
-        hidden.append(state.hidden)
-    return np.stack(hidden, axis=-2), largest
-
-
-def drawn(stack: Stack, draws: Draws, where: Sequence[Place | None]) -> list[Memories | None]:
+def drawn(network: Network, draws: Draws, where: Sequence[Place | None]) -> list[Memories | None]:
     """Draw the memories of every layer of a network; None stands for layers without.
 
     Raises
@@ -149,46 +81,51 @@ def drawn(stack: Stack, draws: Draws, where: Sequence[Place | None]) -> list[Mem
     DesignError
         If the network's order, window, step or method is not that of circuits of the design.
     """
-    if len(where) != len(stack.layers):
-        raise DesignError(f"places of {len(where)} layers for a network of {len(stack.layers)}")
-    return [
-        _of_layer(layer, draws, place, k) if isinstance(layer, Weights) and place is not None else None
-        for k, (layer, place) in enumerate(zip(stack.layers, where, strict=True))
-    ]
+    if len(where) != len(network.layers):
+        raise DesignError(f"places of {len(where)} layers for a network of {len(network.layers)}")
+    found: list[Memories | None] = []
+    for k, (layer, place) in enumerate(zip(network.layers, where, strict=True)):
+        if not isinstance(layer, LMULayer) or place is None:
+            found.append(None)
+            continue
+        step = check_design(layer, draws.design, k)
+        circuit, values = layer_circuits(layer.memories, draws, place)
+        found.append(held_memories(circuit, values, step=step, volts=place.volts))
+    return found
 
 
-def check_design(weights: Weights, design: Design, layer: int = 0) -> float:
-    """Give the time of a step, s: the design's theta in seconds stands for the weights' theta.
+def check_design(layer: LMULayer, design: Design, number: int = 0) -> float:
+    """Give the time of a step, s: the design's theta in seconds stands for the layer's theta.
 
     Raises
     ------
     DesignError
         If circuits of the design cannot be these memories.
     """
-    if design.order != weights.order:
+    if design.order != layer.order:
         raise DesignError(
-            f"layer {layer} has memories of order {weights.order}, the design has order {design.order}; "
+            f"layer {number} has memories of order {layer.order}, the design has order {design.order}; "
             "they must agree"
         )
-    if weights.A is not None:
+    if layer.own_matrices:
         raise DesignError(
-            f"layer {layer} has A and B of its own; circuits are of the Legendre memory alone, train without"
+            f"layer {number} has A and B of its own; circuits are of the Legendre memory alone, train without"
         )
-    if weights.method != "zoh":
+    if layer.method != "zoh":
         raise DesignError(
-            f"layer {layer} was trained with method {weights.method}; a circuit holds its input, train with zoh"
+            f"layer {number} was trained with method {layer.method}; a circuit holds its input, train with zoh"
         )
-    if weights.dt == 1.0:
-        return design.theta / weights.theta
-    if abs(design.theta / weights.theta - 1.0) > SAME:
+    if layer.dt == 1.0:
+        return design.theta / layer.theta
+    if abs(design.theta / layer.theta - 1.0) > SAME:
         raise DesignError(
-            f"layer {layer} has theta = {weights.theta:g} s in steps of {weights.dt:g} s, the design "
+            f"layer {number} has theta = {layer.theta:g} s in steps of {layer.dt:g} s, the design "
             f"{design.theta:g} s; they must agree, or give theta in steps (dt = 1)"
         )
-    return weights.dt
+    return layer.dt
 
 
-def layer_circuits(weights: Weights, draws: Draws, place: Place) -> tuple[Circuit, np.ndarray]:
+def layer_circuits(memories: int, draws: Draws, place: Place) -> tuple[Circuit, np.ndarray]:
     """Give the nominal circuit of a layer's memories, and values (s, k, m) of its parameters in every sample."""
     circuit, law = build(draws.design), Mismatch.of(draws.design)
     check_seed(draws.seed)
@@ -196,13 +133,7 @@ def layer_circuits(weights: Weights, draws: Draws, place: Place) -> tuple[Circui
     every = range(numbers.start * place.count, numbers.stop * place.count)
     values = sample(circuit, law, draw(circuit, law, seed=draws.seed, samples=every))
     each = values.reshape(len(numbers), place.count, -1)
-    return circuit, each[:, place.first : place.first + weights.memories]
-
-
-def _of_layer(weights: Weights, draws: Draws, place: Place, layer: int) -> Memories:
-    step = check_design(weights, draws.design, layer)
-    circuit, values = layer_circuits(weights, draws, place)
-    return held_memories(circuit, values, step=step, volts=place.volts)
+    return circuit, each[:, place.first : place.first + memories]
 
 
 def held_memories(
@@ -228,7 +159,7 @@ def held_memories(
         raise DesignError(
             f"family {circuit.family!r} is sampled by a clock of its own; take one in continuous time"
         )
-    lead, flat = values.shape[:2], values.reshape(-1, values.shape[-1])
+    flat = values.reshape(-1, values.shape[-1])
     if bad := int(np.sum(~is_sound(circuit, flat))):
         raise DesignError(
             f"{bad} of {len(flat)} circuits have an element that is not positive; lower the mismatch, "
@@ -236,17 +167,28 @@ def held_memories(
         )
     # What fast modes add has settled to D u at the end of a step; what they add to derivatives of u is nothing there.
     system = state_spaces(circuit, planned(circuit, band=0.5 / step), flat)
-    A, B = _held(system, step)
+    return sampled(system, values.shape[:2], step=step, volts=volts)
+
+
+def sampled(system: StateSpace, lead: tuple[int, ...], *, step: float, volts: float) -> Memories:
+    """Give memories, with leading axes (s, k), of as many continuous systems whose inputs are held over a step.
+
+    Parameters
+    ----------
+    system : StateSpace
+    lead : tuple of int
+        Circuits, and memories of each.
+    step : float, s
+    volts : float, V
+        For a u of 1: so large are op-amps' offsets beside the signal.
+    """
+    held = discretize(system, step)
     offset = np.zeros(system.D.shape[:-1]) if system.offset is None else system.offset / volts
-    stable = is_stable(system).reshape(lead)
-    arrays = [a.reshape(*lead, *a.shape[1:]) for a in (A, B, system.C, system.D[..., 0], offset)]
-    return Memories(*arrays, unstable=(~stable).sum(axis=1))
+    return Memories(
+        *(a.reshape(*lead, *a.shape[1:]) for a in (held.A, held.B[..., 0], held.C, held.D[..., 0], offset))
+    )
 
 
-def _held(system: StateSpace, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give A (s, n, n) and B (s, n) of the response to an input that is held over a step, exactly."""
-    n = system.order
-    block = np.zeros((len(system.A), n + 1, n + 1))
-    block[:, :n, :n], block[:, :n, n:] = system.A * step, system.B * step
-    held = np.asarray(linalg.expm(block))
-    return held[:, :n, :n], held[:, :n, n]
+def unstable(memories: Memories) -> Int[np.ndarray, " s"]:
+    """Count the memories of each circuit that are unstable."""
+    return (np.abs(np.linalg.eigvals(memories.A)).max(axis=-1) >= 1.0).sum(axis=-1)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from lmu_analog.errors import DesignError
-from lmu_analog.networks.loop.stack import Objective
+from lmu_analog.networks.learning.data import Objective
 
 CONFIDENCE = 0.95
 

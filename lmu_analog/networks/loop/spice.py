@@ -18,10 +18,10 @@ from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import Inductor
 from lmu_analog.errors import SimulationError
 from lmu_analog.networks.analog.run import held_points
-from lmu_analog.networks.loop.forward import chosen, dense, steps
+from lmu_analog.networks.cell import hidden_units, memory_input
+from lmu_analog.networks.loop.forward import check_inputs, chosen, dense, steps
 from lmu_analog.networks.loop.memories import Draws, Place, check_design, drawn, layer_circuits
-from lmu_analog.networks.loop.stack import Dense, Stack, check_inputs
-from lmu_analog.networks.weights import Weights
+from lmu_analog.networks.network import LMULayer, Network
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Transient, vector
 from lmu_analog.spice.driven import driven_deck
@@ -32,6 +32,7 @@ EDGE = 1e-4  # of a step: how long u takes to its next value; held means none
 COILS_EDGE = 2e-3  # with inductors: in shorter ones ngspice's steps get too small
 SETTLED = 1e-3  # of the largest u: what ngspice itself is wrong by
 ROUNDS = 10
+_Run = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +50,12 @@ class Relaxed:
     runs: int
 
 
-def spice_outputs(stack: Stack, draws: Draws, x: np.ndarray, *, where: Sequence[Place | None]) -> Relaxed:
+def spice_outputs(network: Network, draws: Draws, x: np.ndarray, *, where: Sequence[Place | None]) -> Relaxed:
     """Run a network on the first of some circuits, in ngspice, rails and slew rate included.
 
     Parameters
     ----------
-    stack : Stack
+    network : Network
     draws : Draws
         Of its samples only the first is run.
     x : (b, t, i) array
@@ -69,33 +70,33 @@ def spice_outputs(stack: Stack, draws: Draws, x: np.ndarray, *, where: Sequence[
         If ngspice is missing or fails, or u does not settle.
     """
     ngspice.require()
-    x = check_inputs(stack, x)
+    x = check_inputs(network, x)
     one = draws._replace(samples=draws.samples[:1])
-    exact = chosen(stack, drawn(stack, one, where))
+    exact = chosen(network, drawn(network, one, where))
     found, runs = [], 0
     with Worker() as worker:
         for series in x:
             below = series[None, None]
-            for layer, place, memory in zip(stack.layers, where, exact, strict=True):
-                if isinstance(layer, Dense) or memory is None:
-                    below = dense(cast("Dense", layer), below)
+            for layer, place, memory in zip(network.layers, where, exact, strict=True):
+                if not isinstance(layer, LMULayer):
+                    below = dense(layer, below)
                     continue
-                bench = _Bench.of(layer, one, cast("Place", place), worker)
+                run = _simulated(layer, one, cast("Place", place), worker)
                 guess = np.stack([s.drive[0, 0] for s in steps(layer, memory, below)])
-                hidden, rounds = relaxed(layer, below[0, 0], guess, run=bench.memories)
+                hidden, rounds = relaxed(layer, below[0, 0], guess, run=run)
                 below, runs = hidden[None, None], runs + rounds * layer.memories
-            found.append(below[0, 0] if stack.readout == "every" else below[0, 0, -1])
+            found.append(below[0, 0] if network.readout == "every" else below[0, 0, -1])
     return Relaxed(np.stack(found), runs)
 
 
 def relaxed(
-    weights: Weights, x: Float[np.ndarray, "t i"], u: Float[np.ndarray, "t k"], *, run: "_Run"
+    layer: LMULayer, x: Float[np.ndarray, "t i"], u: Float[np.ndarray, "t k"], *, run: _Run
 ) -> tuple[Float[np.ndarray, "t h"], int]:
     """Find the hidden units of a layer whose memories somebody else computes.
 
     Parameters
     ----------
-    weights : Weights
+    layer : LMULayer
     x : (t, i) array
     u : (t, k) array
         What drives the memories, as a guess.
@@ -114,7 +115,7 @@ def relaxed(
         If u does not settle.
     """
     for done in range(1, ROUNDS + 1):
-        again, hidden = _followed(weights, x, run(u))
+        again, hidden = _followed(layer, x, run(u))
         if np.abs(again - u).max() <= SETTLED * np.abs(again).max():
             return hidden, done
         u = again
@@ -123,52 +124,37 @@ def relaxed(
     )
 
 
-def _followed(w: Weights, x: np.ndarray, memories: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _followed(layer: LMULayer, x: np.ndarray, memories: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give u (t, k) and hidden units (t, h) that follow from memories (t, k*d)."""
-    h, past = np.zeros(w.hidden), np.zeros(memories.shape[1])
+    h, before = np.zeros(layer.hidden), np.zeros(memories.shape[1])
     u: list[np.ndarray] = []
     hidden: list[np.ndarray] = []
-    for now, seen in zip(x, memories, strict=True):
-        fed = h @ w.hidden_encoders + past @ w.memory_encoders + np.asarray(w.memory_bias)
-        u.append(now @ w.input_encoders + fed)
-        own = now @ w.input_kernel + h @ w.hidden_kernel + np.asarray(w.bias)
-        h, past = np.tanh(own + seen @ w.memory_kernel), seen
+    for now, m in zip(x, memories, strict=True):
+        u.append(memory_input(layer.arrays, now, h, before))
+        h, before = hidden_units(layer.arrays, now, h, m), m
         hidden.append(h)
     return np.stack(u), np.stack(hidden)
 
 
-_Run = Callable[[np.ndarray], np.ndarray]
+def _simulated(layer: LMULayer, draws: Draws, place: Place, worker: Worker) -> _Run:
+    """Make the first circuits of a layer ready for ngspice: a function from u (t, k) to memories (t, k*d)."""
+    step, volts = check_design(layer, draws.design), place.volts
+    nominal, values = layer_circuits(layer.memories, draws, place)
+    coils = any(isinstance(c, Inductor) for c in nominal.components)
+    labels = [f"m{i}" for i in range(nominal.order)]
 
-
-@dataclass(frozen=True, eq=False)
-class _Bench:
-    """The circuits of one layer in ngspice."""
-
-    circuits: tuple[Circuit, ...]
-    step: float
-    volts: float
-    worker: Worker
-
-    @classmethod
-    def of(cls, weights: Weights, draws: Draws, place: Place, worker: Worker) -> "_Bench":
-        step = check_design(weights, draws.design)
-        nominal, values = layer_circuits(weights, draws, place)
-        return cls(tuple(with_values(nominal, v) for v in values[0]), step, place.volts, worker)
-
-    def memories(self, u: np.ndarray) -> np.ndarray:
-        """Give the memories at the ends of all steps, (t, k*d), for u (t, k)."""
-        return np.concatenate([self._one(c, u[:, j]) for j, c in enumerate(self.circuits)], axis=1)
-
-    def _one(self, circuit: Circuit, u: np.ndarray) -> np.ndarray:
-        analysis = Transient(len(u) * self.step, self.step / POINTS)
-        labels = [f"m{i}" for i in range(circuit.order)]
-        coils = any(isinstance(c, Inductor) for c in circuit.components)
-        points = held_points(u * self.volts, self.step, edge=COILS_EDGE if coils else EDGE)
+    def one(circuit: Circuit, u: np.ndarray) -> np.ndarray:
+        """Give the memory at the ends of all steps, (t, d)."""
+        analysis = Transient(len(u) * step, step / POINTS)
+        points = held_points(u * volts, step, edge=COILS_EDGE if coils else EDGE)
         deck = driven_deck(circuit, analysis, {circuit.source: points}, labels=labels)
-        vectors = self.worker.call(ngspice.run_here, (deck, analysis), timeout=ngspice.TIMEOUT)
-        ends = self.step * np.arange(1, len(u) + 1)
+        vectors = worker.call(ngspice.run_here, (deck, analysis), timeout=ngspice.TIMEOUT)
+        ends = step * np.arange(1, len(u) + 1)
         states = [
             sum(t.factor * np.interp(ends, vectors["time"], vectors[vector(t).lower()]) for t in probe)
             for probe in circuit.probes
         ]
-        return np.stack(states, axis=-1) / self.volts
+        return np.stack(states, axis=-1) / volts
+
+    circuits = [with_values(nominal, v) for v in values[0]]
+    return lambda u: np.concatenate([one(c, u[:, j]) for j, c in enumerate(circuits)], axis=1)

@@ -1,4 +1,4 @@
-"""Training that meets mismatch: memories of drawn circuits, and weights that stray, in every batch others."""
+"""Training that meets mismatch: in every batch other memories of drawn circuits, and deviated weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,24 +6,22 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import linalg
 
-from lmu_analog.building import build
 from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.stability import is_stable
-from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.mismatch.law import Mismatch, draw, sample
-from lmu_analog.networks.learning.dynamics import Dynamics, Parameters
+from lmu_analog.networks.cell import Memories
+from lmu_analog.networks.learning.forward import Parameters
+from lmu_analog.networks.loop.memories import Draws, Place, layer_circuits, sampled
 
 TRUNCATION = 3.0  # sigma, of gauss3 as in mismatch/law.py
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What of the strays is known before any batch.
+    """What of the deviations does not depend on the batch, so that an epoch is compiled for it.
 
     Attributes
     ----------
@@ -38,28 +36,28 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Strays:
+class Deviations:
     """Circuits to train with.
 
     Attributes
     ----------
-    memories : tuple of Dynamics or None
+    memories : tuple of Memories or None
         Of every layer of the network: memories of many drawn circuits along the first axis, the same number for
         all; None keeps the layer's own.
     plan : Plan
     """
 
-    memories: tuple[Dynamics | None, ...]
+    memories: tuple[Memories | None, ...]
     plan: Plan = Plan()
 
 
 def circuit_memories(
     design: Design, steps: float, *, seed: int, samples: range, memories: int = 1, volts: float = 1.0
-) -> Dynamics:
+) -> Memories:
     """Draw circuits of a design and give their memories, sampled as those of the network are.
 
     Every memory of a layer is a circuit of its own: memory j of sample s is sample s ``memories`` + j of the
-    design.
+    design. All states of the circuits are kept, fast ones too.
 
     Parameters
     ----------
@@ -77,7 +75,7 @@ def circuit_memories(
 
     Returns
     -------
-    Dynamics
+    Memories
         NumPy arrays, (samples, memories, ...); zero-order hold.
 
     Raises
@@ -85,42 +83,29 @@ def circuit_memories(
     DesignError
         If a circuit is unstable, has no state space of its own, or its output depends on derivatives of the input.
     """
-    circuit, law = build(design), Mismatch.of(design)
-    drawn = range(samples.start * memories, samples.stop * memories)
-    system = extract(circuit, sample(circuit, law, draw(circuit, law, seed=seed, samples=drawn)))
+    circuit, values = layer_circuits(memories, Draws(design, seed, samples), Place(count=memories))
+    system = extract(circuit, values.reshape(-1, values.shape[-1]))
     if system.dt is not None or system.slope is not None:
         raise DesignError(
             f"family {design.family!r} is not a continuous circuit with states alone; train with another"
         )
     if bad := int(np.sum(~is_stable(system))):
-        raise DesignError(f"{bad} of {len(drawn)} circuits are unstable; lower the mismatch to train with it")
-    found = _held(system, design.theta / steps, volts)
-    return Dynamics(*(a.reshape(len(samples), memories, *a.shape[1:]) for a in found))
+        raise DesignError(
+            f"{bad} of {len(system.A)} circuits are unstable; lower the mismatch to train with it"
+        )
+    found = sampled(system, values.shape[:2], step=design.theta / steps, volts=volts)
+    A, B, C, D, offset = found
+    if C.shape[-2] != C.shape[-1] or D.any():
+        return found
+    # Where the states are as many as m they are made to be m, as those of a layer in software are.
+    states = np.broadcast_to(np.eye(len(A[0, 0])), C.shape)
+    return Memories(C @ A @ np.linalg.inv(C), (C @ B[..., None])[..., 0], states, D, offset)
 
 
-def _held(system: StateSpace, dt: float, volts: float) -> Dynamics:
-    """Discretise by a zero-order hold; where the states are as many as m, they are made to be m."""
-    n = system.order
-    block = np.zeros((len(system.A), n + 1, n + 1))
-    block[:, :n, :n], block[:, :n, n:] = system.A * dt, system.B * dt
-    held = np.asarray(linalg.expm(block))
-    A, B, C, D = held[:, :n, :n], held[:, :n, n:], system.C, system.D
-    if C.shape[-2] == n and not D.any():
-        inverse = np.linalg.inv(C)
-        A, B, C = C @ A @ inverse, C @ B, np.broadcast_to(np.eye(n), C.shape)
-    offset = np.zeros(D.shape[:-1]) if system.offset is None else system.offset / volts
-    return Dynamics(A, B[..., 0], C, D[..., 0], offset)
+def deviated(weights: Sequence[Parameters], key: jax.Array, law: Tolerance) -> list[Parameters]:
+    """Multiply every weight by a random factor of its own, and all of a layer by one of the lot.
 
-
-def pick(memories: Sequence[Dynamics | None], index: int | jax.Array) -> list[Dynamics | None]:
-    """Take circuit ``index`` of every layer's."""
-    return [None if m is None else Dynamics(*(jnp.asarray(a)[index] for a in m)) for m in memories]
-
-
-def strayed(weights: Sequence[Parameters], key: jax.Array, law: Tolerance) -> list[Parameters]:
-    """Let every weight stray by a factor of its own, and all of a layer by one of the lot.
-
-    The law is that of ``mismatch.law.factor``; what is left of zero stays zero. Learned theta is no element.
+    The law is that of ``mismatch.law.factor``; weights of zero stay zero. Learned theta is no element.
     """
     if not law.tolerance and not law.lot:
         return list(weights)

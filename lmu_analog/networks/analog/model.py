@@ -1,0 +1,77 @@
+"""What a cell computes, without its circuit: the layer with any memory, sampled or in continuous time.
+
+Sampled, it is the layer's step with the memory's exact response to an input that is held over a step. In
+continuous time, with inputs held over a step dt, it is
+
+    m from the memory driven by u = e_x.x + e_h.h + e_m.m + b_m
+    dt h' = -h + tanh(W_x x + W_h h + W_m m + b)
+
+whose Euler step of dt is the layer's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmu_analog.memory.statespace import StateSpace, first_order_hold
+from lmu_analog.networks.cell import State, hidden_units, memory_input
+from lmu_analog.networks.network import LMULayer
+
+SUBSTEPS = 100  # of a step, in continuous time: the error of the second-order rule is some 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class CellModel:
+    """A cell without its circuit.
+
+    Attributes
+    ----------
+    layer : LMULayer
+    memory : StateSpace
+        Continuous, in s; from u to the Legendre states, the same for all memories.
+    step : float, s
+    continuous : bool
+        Whether the hidden units are first-order lags in place of sampled.
+    """
+
+    layer: LMULayer
+    memory: StateSpace
+    step: float
+    continuous: bool = False
+
+    def run(self, x: np.ndarray) -> State:
+        """Run inputs (steps, inputs), held over a step each, from rest; the states after every step.
+
+        Returns
+        -------
+        State
+            hidden (steps, hidden) and memory (steps, memories, order).
+        """
+        w, fading = self.layer.arrays, np.exp(-1.0 / SUBSTEPS)
+        phi, gamma0, gamma1 = first_order_hold(self.memory, self.step / (SUBSTEPS if self.continuous else 1))
+        offset = 0.0 if self.memory.offset is None else self.memory.offset
+
+        def ramp(z: np.ndarray, u: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            """Drive the memories over one interval by inputs that go straight from u to ``end``; exact."""
+            z = z @ phi.T + u[:, None] * gamma0[:, 0] + end[:, None] * gamma1[:, 0]
+            return z, z @ self.memory.C.T + end[:, None] * self.memory.D[:, 0] + offset
+
+        h = np.zeros(self.layer.hidden)
+        z = np.zeros((self.layer.memories, self.memory.order))
+        m = np.zeros((self.layer.memories, self.layer.order))
+        hidden, memory = [], []
+        for row in np.asarray(x, float):
+            # In continuous time by Heun's rule with exact linear parts.
+            for _ in range(SUBSTEPS if self.continuous else 0):
+                u, goal = memory_input(w, row, h, m.ravel()), hidden_units(w, row, h, m.ravel())
+                _, m1 = ramp(z, u, u)
+                h1 = fading * h + (1.0 - fading) * goal
+                z, m = ramp(z, u, memory_input(w, row, h1, m1.ravel()))
+                h = fading * h + (1.0 - fading) * 0.5 * (goal + hidden_units(w, row, h1, m.ravel()))
+            if not self.continuous:
+                u = memory_input(w, row, h, m.ravel())
+                z, m = ramp(z, u, u)
+                h = hidden_units(w, row, h, m.ravel())
+            hidden.append(h)
+            memory.append(m)
+        return State(np.stack(hidden), np.stack(memory))
