@@ -34,6 +34,9 @@ def checked(thing: Any = None, *, typechecker: Callable[[Any], Any]) -> Any:
 
 
 def _checked_function(plain: Callable[..., Any], typechecker: Callable[[Any], Any]) -> Callable[..., Any]:
+    if inspect.isgeneratorfunction(plain):
+        # Beartype would check it at its first value, by when the memo is that of the caller with its axes.
+        return plain
     written = plain.__annotations__
     hints = {name: _evaluated(hint, plain.__globals__) for name, hint in written.items()}
     # Beartype reads what stands at the function; documentation and signatures keep the hints as written.
