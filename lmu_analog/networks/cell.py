@@ -139,12 +139,12 @@ def _diverged(memory: Memory) -> str:
     )
 
 
-def memory_input(w: Weights, x: np.ndarray, h: np.ndarray, m: np.ndarray) -> np.ndarray:
+def memory_input(w: Weights, x: np.ndarray, *, h: np.ndarray, m: np.ndarray) -> np.ndarray:
     """Give u, (..., memories), of inputs now, and of h and m (..., memories*order) after the step before."""
     return x @ w.input_encoders + h @ w.hidden_encoders + m @ w.memory_encoders + w.memory_bias
 
 
-def hidden_units(w: Weights, x: np.ndarray, h: np.ndarray, m: np.ndarray) -> np.ndarray:
+def hidden_units(w: Weights, x: np.ndarray, *, h: np.ndarray, m: np.ndarray) -> np.ndarray:
     """Give h, (..., hidden), of inputs and m (..., memories*order) now, and of h after the step before."""
     return np.tanh(x @ w.input_kernel + h @ w.hidden_kernel + m @ w.memory_kernel + w.bias)
 
@@ -181,7 +181,7 @@ class LMU:
 
     def drive(self, x: Float[np.ndarray, "*b i"], state: State) -> Float[np.ndarray, "*b k"]:
         """Give what goes into the memories, (..., memories): encoders of inputs, hidden units and memories."""
-        return memory_input(self.layer.arrays, x, state.hidden, _flat(state.memory))
+        return memory_input(self.layer.arrays, x, h=state.hidden, m=_flat(state.memory))
 
     def step(self, x: Float[np.ndarray, "*b i"], state: State) -> State:
         """Take one step.
@@ -193,7 +193,7 @@ class LMU:
             After the step before.
         """
         memory = state.memory @ self.memory.A.T + self.drive(x, state)[..., None] * self.memory.B[:, 0]
-        return State(hidden_units(self.layer.arrays, x, state.hidden, _flat(memory)), memory)
+        return State(hidden_units(self.layer.arrays, x, h=state.hidden, m=_flat(memory)), memory)
 
     def run(self, x: np.ndarray, start: State | None = None) -> State:
         """Run a sequence, from rest unless a state is given.

@@ -63,15 +63,15 @@ class CellModel:
         for row in np.asarray(x, float):
             # In continuous time by Heun's rule with exact linear parts.
             for _ in range(SUBSTEPS if self.continuous else 0):
-                u, goal = memory_input(w, row, h, m.ravel()), hidden_units(w, row, h, m.ravel())
+                u, goal = memory_input(w, row, h=h, m=m.ravel()), hidden_units(w, row, h=h, m=m.ravel())
                 _, m1 = ramp(z, u, u)
                 h1 = fading * h + (1.0 - fading) * goal
-                z, m = ramp(z, u, memory_input(w, row, h1, m1.ravel()))
-                h = fading * h + (1.0 - fading) * 0.5 * (goal + hidden_units(w, row, h1, m.ravel()))
+                z, m = ramp(z, u, memory_input(w, row, h=h1, m=m1.ravel()))
+                h = fading * h + (1.0 - fading) * 0.5 * (goal + hidden_units(w, row, h=h1, m=m.ravel()))
             if not self.continuous:
-                u = memory_input(w, row, h, m.ravel())
+                u = memory_input(w, row, h=h, m=m.ravel())
                 z, m = ramp(z, u, u)
-                h = hidden_units(w, row, h, m.ravel())
+                h = hidden_units(w, row, h=h, m=m.ravel())
             hidden.append(h)
             memory.append(m)
         return State(np.stack(hidden), np.stack(memory))

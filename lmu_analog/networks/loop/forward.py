@@ -175,11 +175,11 @@ def steps(
     with np.errstate(over="ignore", invalid="ignore"):  # where a circuit is unstable
         for k in range(x.shape[2]):
             now = x[:, :, k]
-            u = memory_input(w, now, h, m)
+            u = memory_input(w, now, h=h, m=m)
             into = np.swapaxes(u, 1, 2)[..., None]
             z = z @ A + into * each.B[:, :, None]
             m = _flat(z @ C + into * each.D[:, :, None] + each.offset[:, :, None])
-            h = hidden_units(w, now, h, m)
+            h = hidden_units(w, now, h=h, m=m)
             yield Step(u, m, h)
 
 

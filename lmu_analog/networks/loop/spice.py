@@ -130,8 +130,8 @@ def _followed(layer: LMULayer, x: np.ndarray, memories: np.ndarray) -> tuple[np.
     u: list[np.ndarray] = []
     hidden: list[np.ndarray] = []
     for now, m in zip(x, memories, strict=True):
-        u.append(memory_input(layer.arrays, now, h, before))
-        h, before = hidden_units(layer.arrays, now, h, m), m
+        u.append(memory_input(layer.arrays, now, h=h, m=before))
+        h, before = hidden_units(layer.arrays, now, h=h, m=m), m
         hidden.append(h)
     return np.stack(u), np.stack(hidden)
 
