@@ -20,7 +20,8 @@ from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.output.decks import deck_text, write_deck, write_decks
 from lmu_analog.spice import ngspice
-from lmu_analog.spice.deck import Transient
+from lmu_analog.spice.cards import Source, read_deck
+from lmu_analog.spice.deck import Transient, described, written
 
 LETTERS = {Resistor: "R", Capacitor: "C", Inductor: "L"}
 DESIGN = Design(order=3, theta="1 ms", opamp="OPA2192")
@@ -39,6 +40,28 @@ def test_every_family_is_written_and_says_that_it_was_not_run(family, dialect):
     assert f"dialect = {dialect}" in head[1]
     assert "syntax not run" in head[2]
     assert len(re.findall(r"^(?:\*|//) probe m\d", text, re.MULTILINE)) == 3
+
+
+@pytest.mark.parametrize("opamp", ["ideal", "OPA2192"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_read_from_a_deck_is_what_it_was_written_from(family, opamp):
+    design = DESIGN.replace(family=family, opamp=opamp)
+    given = described(build(design), Transient(1e-3, 1e-6), design.stimulus, notes=("seed = 0",))
+    assert read_deck(written(given)) == given
+
+
+@pytest.mark.parametrize(("points", "wave"), [(100, "PWL"), (3000, "FILE")])
+def test_a_recording_and_a_users_model_are_read_as_they_were_written(points, wave, tmp_path):
+    (tmp_path / "u.csv").write_text("\n".join(f"{1e-5 * k},{np.cos(0.01 * k)}" for k in range(points)))
+    cards = ".subckt MYAMP inp inn vcc vee out\nE1 out 0 inp inn 1e5\nR1 vcc vee 1e9\n.ends\n"
+    (tmp_path / "amp.lib").write_text(cards)
+    opamp = {"gain": 1e5, "gbw": "1 MHz", "model": str(tmp_path / "amp.lib"), "subcircuit": "MYAMP"}
+    design = Design(order=2, theta="1 ms", file=tmp_path / "u.csv", opamp=opamp)
+    given = described(build(design), Transient(1e-3, 1e-6), design.stimulus)
+    assert given.cards[0].wave == wave
+    assert ("vcc", "0") in [card.nodes for card in given.cards if isinstance(card, Source)]
+    assert given.library.startswith(".subckt MYAMP")
+    assert read_deck(written(given), given.library) == given
 
 
 @pytest.mark.parametrize("family", ["active-rc", "passive-rlc", "gm-c", "rc-synapse"])

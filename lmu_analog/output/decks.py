@@ -14,8 +14,9 @@ from lmu_analog.files_out import whole_folder, write_text
 from lmu_analog.mismatch.law import check_index, check_seed
 from lmu_analog.mismatch.selection import Selection
 from lmu_analog.simulation import settling
-from lmu_analog.spice.deck import deck, transient
-from lmu_analog.spice.dialects import Dialect, translate
+from lmu_analog.spice.cards import Deck
+from lmu_analog.spice.deck import described, transient
+from lmu_analog.spice.dialects import Dialect, in_dialect
 from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
 
 _MOST_DECKS = 100_000
@@ -41,10 +42,10 @@ def deck_text(
     check_seed(seed)
     if sample is None:
         circuit = build(design)
-        return translate(_deck(design, circuit, _notes(design, None, seed)), dialect, circuit)
+        return in_dialect(_deck(design, circuit, _notes(design, None, seed)), dialect)
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     plan = () if sampling == "random" else (f"sampling = {sampling}",)
-    return translate(_deck(design, circuit, _notes(design, sample, seed) + plan), dialect, circuit)
+    return in_dialect(_deck(design, circuit, _notes(design, sample, seed) + plan), dialect)
 
 
 def _notes(design: Design, sample: int | None, seed: int) -> tuple[str, ...]:
@@ -56,9 +57,11 @@ def _notes(design: Design, sample: int | None, seed: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> str:
+def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> Deck:
     settle = settling(extract(circuit), design.theta)
-    return deck(circuit, transient(circuit, design.stimulus, settle=settle), design.stimulus, notes=notes)
+    return described(
+        circuit, transient(circuit, design.stimulus, settle=settle), design.stimulus, notes=notes
+    )
 
 
 def write_deck(

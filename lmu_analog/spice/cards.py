@@ -1,6 +1,7 @@
-"""The cards of our own decks, read back: what writers of other dialects start from.
+"""The cards that a deck is made of, and a reader of our own decks.
 
-The grammar is that of ``deck``: plain numbers, one element a line, no parameters.
+Components become cards, and every dialect is written from those. The grammar is that of ``deck``: plain numbers, one
+element a line, no parameters.
 """
 
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from lmu_analog.errors import CircuitError
 
 NODES = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "B": 2, "E": 4, "G": 4, "S": 4}
-_FILE_NET = "file"  # what the source that reads a recording drives, in place of ground
+FILE_NET = "file"  # what the source that reads a recording drives, in place of ground
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Source:
     nodes : tuple of str
         Plus, minus.
     dc : str
-        V or A.
+        V or A; empty where the waveform says it all.
     ac : str
         Magnitude; empty without.
     wave : str
@@ -52,10 +53,15 @@ class Source:
 
     name: str
     nodes: tuple[str, ...]
-    dc: str = "0"
+    dc: str = ""
     ac: str = ""
     wave: str = ""
     numbers: tuple[str, ...] = ()
+
+    @property
+    def constant(self) -> str:
+        """Its value for direct current: zero where none is given."""
+        return self.dc or "0"
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,17 @@ class Deck:
     comments: tuple[str, ...]
     cards: tuple[Card, ...]
     library: str = field(default="")
+
+
+def number(value: float) -> str:
+    """Write a number with all its digits, and without SPICE's prefixes."""
+    return repr(float(value))
+
+
+def directive(line: str) -> Directive:
+    """Take a line that begins with a dot apart."""
+    word, _, rest = line[1:].partition(" ")
+    return Directive(word, rest)
 
 
 def read_deck(text: str, library: str = "") -> Deck:
@@ -161,7 +178,7 @@ def _source(name: str, rest: list[str]) -> Source:
     text = " ".join(rest[2:])
     found = re.search(r"(SIN|PULSE|PWL)\((.*)\)$", text)
     ac, dc = re.search(r"AC (\S+)", text), re.search(r"DC (\S+)", text)
-    constant = dc[1] if dc else rest[2] if len(rest) == 3 else "0"
+    constant = dc[1] if dc else rest[2] if len(rest) == 3 else ""
     wave, numbers = (found[1], tuple(found[2].split())) if found else ("", ())
     return Source(name, tuple(rest[:2]), constant, ac[1] if ac else "", wave, numbers)
 
@@ -175,7 +192,7 @@ def _with_file(cards: tuple[Card, ...]) -> tuple[Card, ...]:
     kept = (c for c in cards if c not in models and not (isinstance(c, Directive) and c.word == "filesource"))
     return tuple(
         Source(c.name, (c.nodes[0], "0"), c.dc, c.ac, "FILE", (file,))
-        if isinstance(c, Source) and c.nodes[1] == _FILE_NET
+        if isinstance(c, Source) and c.nodes[1] == FILE_NET
         else c
         for c in kept
     )

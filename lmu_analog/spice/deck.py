@@ -8,7 +8,9 @@ import numpy as np
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Bias, Inductor, Mosfet
 from lmu_analog.errors import DesignError
-from lmu_analog.spice.netlist import lead, netlist
+from lmu_analog.spice.cards import Deck, Directive, directive
+from lmu_analog.spice.elements import library
+from lmu_analog.spice.netlist import circuit_cards, lead, pyspice
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 
 # Largest step of the trapezoidal rule, in thousandths of theta, for an error of 1e-4 of full scale over
@@ -146,29 +148,49 @@ def deck(
         Line 1 the title, then comments with a ``* probe`` line for every state, elements, analysis, saved
         vectors, ``.end``.
     """
-    body = [
-        line
-        for line in str(netlist(circuit, stimulus, rippling=rippling)).splitlines()
-        if line and not line.startswith(".title")
-    ]
+    return written(described(circuit, analysis, stimulus, notes=notes, rippling=rippling))
+
+
+def described(
+    circuit: Circuit,
+    analysis: Analysis,
+    stimulus: Stimulus | None = None,
+    *,
+    notes: tuple[str, ...] = (),
+    rippling: str | None = None,
+) -> Deck:
+    """Give what a deck says, for any dialect; the arguments are those of ``deck``."""
+    comments = (
+        f"family = {circuit.family}",
+        f"realization = {circuit.realization}",
+        f"order = {circuit.order}",
+        f"theta = {circuit.theta!r}",
+        *([] if circuit.clock is None else [f"clock = {circuit.clock!r}, states are valid at its multiples"]),
+        *(_one_line(note) for note in notes),
+        f"input = v({circuit.source})",
+        *(f"probe m{i} = {expression(probe)}" for i, probe in enumerate(circuit.probes)),
+    )
+    from_rest = " uic" if circuit.clock is not None and isinstance(analysis, Transient) else ""
+    cards = (
+        *circuit_cards(circuit, stimulus, rippling=rippling),
+        directive(_options(circuit) + _long_steps(circuit, analysis)),
+        directive(_card(analysis) + from_rest),
+        Directive("save", " ".join(saved(circuit))),
+    )
+    title = f"Legendre memory, {circuit.family} {circuit.realization}, order {circuit.order}"
+    return Deck(title, comments, cards, library(circuit.components))
+
+
+def written(of: Deck) -> str:
+    """Write a deck for ngspice; PySpice writes its elements."""
+    last = [c for c in of.cards if isinstance(c, Directive) and c.word != "nodeset"]
+    first = of.cards[: len(of.cards) - len(last)]
+    elements = str(pyspice(of.title, first, of.library))
     lines = [
-        f"Legendre memory, {circuit.family} {circuit.realization}, order {circuit.order}",
-        f"* family = {circuit.family}",
-        f"* realization = {circuit.realization}",
-        f"* order = {circuit.order}",
-        f"* theta = {circuit.theta!r}",
-        *(
-            []
-            if circuit.clock is None
-            else [f"* clock = {circuit.clock!r}, states are valid at its multiples"]
-        ),
-        *(f"* {_one_line(note)}" for note in notes),
-        f"* input = v({circuit.source})",
-        *(f"* probe m{i} = {expression(probe)}" for i, probe in enumerate(circuit.probes)),
-        *body,
-        _options(circuit) + _long_steps(circuit, analysis),
-        _card(analysis) + (" uic" if circuit.clock is not None and isinstance(analysis, Transient) else ""),
-        ".save " + " ".join(saved(circuit)),
+        of.title,
+        *(f"* {comment}" for comment in of.comments),
+        *(line for line in elements.splitlines() if line and not line.startswith(".title")),
+        *(f".{c.word} {c.rest}" for c in last),
         ".end",
     ]
     return "\n".join(lines) + "\n"

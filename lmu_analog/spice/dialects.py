@@ -1,4 +1,4 @@
-"""Our decks in the dialects of other simulators, which we cannot run: all of them say so in the header.
+"""Decks in the dialects of other simulators, which we cannot run: all of them say so in the header.
 
 LTspice and Xyce read SPICE; what differs is in sources, switches, options and what is saved. Expressions are
 in words that all share: ``tanh``, ``ln``, ``exp``, ``min``, ``max`` and ``**``.
@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Literal, assert_never
 
-from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.expressions import added_card
 from lmu_analog.errors import DesignError
-from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source, Subcircuit, read_deck
+from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source, Subcircuit
+from lmu_analog.spice.deck import written
 from lmu_analog.spice.spectre import spectre
 
 Dialect = Literal["ngspice", "ltspice", "xyce", "spectre"]
@@ -23,23 +23,12 @@ _THEIRS = frozenset(added_card(name) for name in ("limit", "if", "pwr", "pwrs", 
 AROUND = 1e-3  # V beside a switch's threshold, where Xyce wants two
 
 
-def translate(text: str, dialect: Dialect, circuit: Circuit) -> str:
-    """Write one of our decks in another dialect.
-
-    Parameters
-    ----------
-    text : str
-        From ``deck``.
-    dialect : {"ngspice", "ltspice", "xyce", "spectre"}
-    circuit : Circuit
-        Of the deck; it knows which part of the text is a user's model, which is left as it stands.
-    """
+def in_dialect(deck: Deck, dialect: Dialect) -> str:
+    """Write a deck for a simulator: for ngspice as we run it, for others with a note that it was not run."""
     if dialect == "ngspice":
-        return text
-    amplifiers = [c.model for c in circuit.amplifiers]
-    library = next((m.library.text for m in amplifiers if m.library is not None), "")
+        return written(deck)
     name, write = _WRITERS[dialect]
-    return write(read_deck(text, library), (f"dialect = {dialect}", _NOT_RUN.format(name)))
+    return write(deck, (f"dialect = {dialect}", _NOT_RUN.format(name)))
 
 
 def ltspice(deck: Deck, notes: tuple[str, ...]) -> str:
@@ -79,7 +68,7 @@ def _ltspice_card(card: Card) -> Iterator[str]:
         case Source(wave="FILE"):
             yield f"{card.name} {' '.join(card.nodes)} PWL file={card.numbers[0]}{_ac(card)}"
         case Source():
-            wave = _wave(card).replace("SIN(", "SINE(") if card.wave else card.dc
+            wave = _wave(card).replace("SIN(", "SINE(") if card.wave else card.constant
             yield f"{card.name} {' '.join(card.nodes)} {wave}{_ac(card)}"
         case Directive(word="options"):
             yield _LTSPICE_OPTIONS
@@ -99,7 +88,7 @@ def _xyce_card(card: Card) -> Iterator[str]:
             yield f'{card.name} {" ".join(card.nodes)} DC 0{_ac(card)} PWL FILE "{card.numbers[0]}"'
         case Source():
             wave = f" {_wave(card)}" if card.wave else ""
-            yield f"{card.name} {' '.join(card.nodes)} DC {card.dc}{_ac(card)}{wave}"
+            yield f"{card.name} {' '.join(card.nodes)} DC {card.constant}{_ac(card)}{wave}"
         case Model(kind="SW"):
             f, volts = card.figures, float(card.figures["vt"])
             on, off = volts + AROUND, volts - AROUND

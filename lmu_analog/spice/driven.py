@@ -4,8 +4,6 @@ All inputs are 0 V at the start, so that the operating point is rest; ``uic`` wo
 do not find their way from there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,10 +11,11 @@ import numpy as np
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Inductor, Mosfet, Supply
 from lmu_analog.errors import DesignError
-from lmu_analog.spice.clock import EDGE, place_clock
-from lmu_analog.spice.deck import CLOCKED_OPTIONS, FLUX, OPTIONS, Transient, expression, vector
-from lmu_analog.spice.elements import place
-from lmu_analog.spice.netlist import MOST_PWL_POINTS, POINTS_A_LINE
+from lmu_analog.spice.cards import Deck, Directive, Source, directive
+from lmu_analog.spice.clock import EDGE, clock_cards
+from lmu_analog.spice.deck import CLOCKED_OPTIONS, FLUX, OPTIONS, Transient, expression, vector, written
+from lmu_analog.spice.elements import element_cards, library
+from lmu_analog.spice.netlist import MOST_PWL_POINTS, ordered, points_text
 
 _TRANSISTOR_OPTIONS = OPTIONS.replace("abstol=1e-14", "abstol=1e-12")  # a tighter one never ends
 
@@ -51,43 +50,35 @@ def driven_deck(
     """
     probes = list(zip(labels, circuit.probes, strict=True))
     wanted = [f"v({net})" for net in inputs] + [vector(term) for _, probe in probes for term in probe]
-    lines = [
-        f"{circuit.family}, {circuit.realization}",
-        f"* theta = {circuit.theta!r}",
-        *(f"* {note}" for note in notes),
-        *(f"* input = v({net})" for net in inputs),
-        *(f"* probe {label} = {expression(probe)}" for label, probe in probes),
-        *_body(circuit, inputs),
-        *(f".ic v({net})={volts!r}" for net, volts in circuit.rest),
-        _options(circuit),
-        f".tran {analysis.step!r} {analysis.stop!r} 0 {analysis.step!r}",
-        ".save " + " ".join(dict.fromkeys(wanted)),
-        ".end",
+    parts = [c for c in circuit.components if not (isinstance(c, Supply) and c.a in inputs)]
+    elements = [
+        *(_source(net, points, ac="1" if net == circuit.source else "") for net, points in inputs.items()),
+        *element_cards(parts),
+        *(() if circuit.clock is None else clock_cards(circuit.clock, start=0.0, gap=EDGE)),
     ]
-    return "\n".join(lines) + "\n"
+    comments = (
+        f"theta = {circuit.theta!r}",
+        *notes,
+        *(f"input = v({net})" for net in inputs),
+        *(f"probe {label} = {expression(probe)}" for label, probe in probes),
+    )
+    cards = (
+        *ordered(elements),
+        *(Directive("ic", f"v({net})={volts!r}") for net, volts in circuit.rest),
+        directive(_options(circuit)),
+        Directive("tran", f"{analysis.step!r} {analysis.stop!r} 0 {analysis.step!r}"),
+        Directive("save", " ".join(dict.fromkeys(wanted))),
+    )
+    return written(Deck(f"{circuit.family}, {circuit.realization}", comments, cards, library(parts)))
 
 
-def _body(circuit: Circuit, inputs: Mapping[str, np.ndarray]) -> list[str]:
-    from PySpice.Spice.Netlist import Circuit as PySpiceCircuit
-
-    written = PySpiceCircuit(circuit.family)
-    for net, points in inputs.items():
-        written.V(net, net, GROUND, f"DC 0{' AC 1' if net == circuit.source else ''} {_pwl(net, points)}")
-    place(written, [c for c in circuit.components if not (isinstance(c, Supply) and c.a in inputs)])
-    if circuit.clock is not None:
-        place_clock(written, circuit.clock, start=0.0, gap=EDGE)
-    return [line for line in str(written).splitlines() if line and not line.startswith(".title")]
-
-
-def _pwl(net: str, points: np.ndarray) -> str:
+def _source(net: str, points: np.ndarray, *, ac: str) -> Source:
     if len(points) > MOST_PWL_POINTS:
         raise DesignError(
             f"input {net} has {len(points)} points, and ngspice takes {MOST_PWL_POINTS} in reasonable time; "
             "give fewer steps, or use the exact engine"
         )
-    pairs = [f"{t!r} {v!r}" for t, v in np.asarray(points, float).tolist()]
-    lines = [" ".join(pairs[k : k + POINTS_A_LINE]) for k in range(0, len(pairs), POINTS_A_LINE)]
-    return "PWL(" + "\n+ ".join(lines) + ")"
+    return Source(f"V{net}", (net, GROUND), "0", ac, "PWL", points_text(points))
 
 
 def _options(circuit: Circuit) -> str:

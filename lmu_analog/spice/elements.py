@@ -1,10 +1,7 @@
-"""Every component as PySpice elements; amplifiers as subcircuits without parameters."""
-
-from __future__ import annotations
+"""Every component as cards; amplifiers as subcircuits without parameters."""
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from lmu_analog.circuits.components import (
     GROUND,
@@ -22,49 +19,56 @@ from lmu_analog.circuits.components import (
     Supply,
     Switch,
     Transconductor,
+    kind_of,
 )
 from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, Library, OpAmpModel
 from lmu_analog.circuits.nodal.saturation import turning
 from lmu_analog.errors import CircuitError, DesignError
-from lmu_analog.spice.clock import place_switch
-from lmu_analog.spice.transistors import place_mosfet
-
-if TYPE_CHECKING:
-    from PySpice.Spice.Netlist import Circuit as PySpiceCircuit
-    from PySpice.Spice.Netlist import SubCircuit
+from lmu_analog.spice.cards import Card, Element, Source, Subcircuit, number
+from lmu_analog.spice.clock import switch_cards
+from lmu_analog.spice.transistors import mosfet_subcircuit
 
 MOST_ELEMENTS = 1_000_000  # of users' models in one deck: some gigabytes in ngspice
 _IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
 _HELD = 3.0  # widths of the turn beyond a limit, where an overloaded pole is held: tanh(4) is within 1e-3 of its end
 
 
-def place(written: PySpiceCircuit, components: Iterable[Component], *, rippling: str | None = None) -> None:
-    """Write components into a PySpice circuit, each under its own name; AC 1 is on the supply named, if any."""
+def element_cards(components: Iterable[Component], *, rippling: str | None = None) -> Iterator[Card]:
+    """Give the cards of components, each under its own name, and of each subcircuit and model before its first use.
+
+    AC 1 is on the supply that ``rippling`` names, if any.
+    """
     amplifiers: dict[tuple[type, OpAmpModel], str] = {}
+    supplied: set[str] = set()
     transistors: dict[tuple[EkvModel, float], str] = {}
     switches: dict[float, str] = {}
     components = tuple(components)
     _check_size(components)
     for c in components:
-        name = c.name[1:]
         match c:
             case Resistor() | Capacitor() | Inductor():
-                passive = {Resistor: written.R, Capacitor: written.C, Inductor: written.L}
-                passive[type(c)](name, c.a, c.b, c.value)
+                yield Element(c.name, (c.a, c.b), number(c.value))
             case Transconductor():
-                _place_transconductor(written, c)
+                yield from _transconductor(c)
             case OpAmp() | DifferentialOpAmp():
-                _place_amplifier(written, c, amplifiers)
+                yield from _amplifier(c, amplifiers, supplied)
             case Follower():
-                written.VCVS(name, c.out, GROUND, c.plus, c.minus, c.gain)
+                yield Element(c.name, (c.out, GROUND, c.plus, c.minus), number(c.gain))
             case Mosfet():
-                place_mosfet(written, c, transistors)
-            case Supply() if c.name == rippling:
-                written.V(name, c.a, c.b, f"DC {c.value!r} AC 1")
-            case Ammeter() | Supply() | Bias():
-                _place_constant(written, c)
+                yield from _mosfet(c, transistors)
+            case Ammeter():
+                yield Source(c.name, (c.a, c.b), "0")
+            case Supply() | Bias():
+                yield Source(c.name, (c.a, c.b), number(c.value), ac="1" if c.name == rippling else "")
             case Switch():
-                place_switch(written, c, switches)
+                yield from switch_cards(c, switches)
+
+
+def library(components: Iterable[Component]) -> str:
+    """Give the text of the users' own models of op-amps, each once; empty without."""
+    amplifiers = (c for c in components if isinstance(c, Amplifier))
+    found = (c.model.library.text.rstrip() for c in amplifiers if c.model.library is not None)
+    return "\n".join(dict.fromkeys(found))
 
 
 def _check_size(components: Iterable[Component]) -> None:
@@ -76,126 +80,118 @@ def _check_size(components: Iterable[Component]) -> None:
         )
 
 
-def _place_constant(written: PySpiceCircuit, c: Ammeter | Supply | Bias) -> None:
-    place_source = written.I if isinstance(c, Bias) else written.V
-    place_source(c.name[1:], c.a, c.b, "DC 0" if isinstance(c, Ammeter) else f"DC {c.value!r}")
+def _call(c: Component, subcircuit: str) -> Element:
+    """Stand a subcircuit in for a component; its pins are in the order that the table of kinds gives."""
+    return Element(f"X{c.name[1:]}", tuple(getattr(c, pin) for pin in kind_of(c).pins), subcircuit)
 
 
-def _place_transconductor(written: PySpiceCircuit, c: Transconductor) -> None:
+def _transconductor(c: Transconductor) -> Iterator[Card]:
     if c.model == IDEAL_OTA:
         # SPICE's current leaves the first node, so ground comes first.
-        written.VCCS(c.name[1:], GROUND, c.out, c.plus, c.minus, c.value)
-        return
-    model = f"ota_{c.name[1:]}"
-    written.subcircuit(_ota_subcircuit(c, model))
-    written.X(c.name[1:], model, c.plus, c.minus, c.out)
+        yield Element(c.name, (GROUND, c.out, c.plus, c.minus), number(c.value))
+    else:
+        model = f"ota_{c.name[1:]}"
+        yield from (_ota_subcircuit(c, model), _call(c, model))
 
 
-def _place_amplifier(
-    written: PySpiceCircuit, c: Amplifier, known: dict[tuple[type, OpAmpModel], str]
-) -> None:
-    if c.model.library is not None:
-        _place_library(written, c, c.model.library)
-        return
+def _mosfet(c: Mosfet, known: dict[tuple[EkvModel, float], str]) -> Iterator[Card]:
+    """Give a transistor; devices of one model and one W/L share a subcircuit."""
+    key = (c.model, c.value)
+    if key not in known:
+        known[key] = f"{c.model.kind}mos_{len(known)}"
+        yield mosfet_subcircuit(c.model, c.value, known[key])
+    yield _call(c, known[key])
+
+
+def _amplifier(c: Amplifier, known: dict[tuple[type, OpAmpModel], str], supplied: set[str]) -> Iterator[Card]:
     name, key = c.name[1:], (type(c), c.model)
-    if not c.model.ideal and key not in known:
-        known[key] = _model_name(c.model.name, len(known))
-        subcircuit = opamp_subcircuit if isinstance(c, OpAmp) else _differential_subcircuit
-        written.subcircuit(subcircuit(c.model, known[key]))
-    match c:
-        case OpAmp() if c.model.ideal:
-            written.VCVS(name, c.out, GROUND, c.plus, c.minus, _IDEAL_GAIN)
-        case OpAmp():
-            written.X(name, known[key], c.plus, c.minus, c.out)
-        case DifferentialOpAmp() if c.model.ideal:
-            for net, suffix, half in ((c.out_plus, "p", 0.5), (c.out_minus, "n", -0.5)):
-                written.VCVS(f"{name}_{suffix}", net, GROUND, c.plus, c.minus, half * _IDEAL_GAIN)
-        case DifferentialOpAmp():
-            written.X(name, known[key], c.plus, c.minus, c.out_plus, c.out_minus)
+    if c.model.library is not None:
+        yield from _by_library(c, c.model.library, supplied)
+    elif not c.model.ideal:
+        if key not in known:
+            known[key] = _model_name(c.model.name, len(known))
+            subcircuit = opamp_subcircuit if isinstance(c, OpAmp) else _differential_subcircuit
+            yield subcircuit(c.model, known[key])
+        yield _call(c, known[key])
+    elif isinstance(c, OpAmp):
+        yield Element(f"E{name}", (c.out, GROUND, c.plus, c.minus), number(_IDEAL_GAIN))
+    else:
+        for net, suffix, half in ((c.out_plus, "p", 0.5), (c.out_minus, "n", -0.5)):
+            yield Element(f"E{name}_{suffix}", (net, GROUND, c.plus, c.minus), number(half * _IDEAL_GAIN))
 
 
-def _place_library(written: PySpiceCircuit, c: Amplifier, library: Library) -> None:
-    """Write an op-amp by the user's own model, whose text and supplies stand in the deck once."""
+def _by_library(c: Amplifier, model: Library, supplied: set[str]) -> Iterator[Card]:
+    """Give an op-amp by the user's own model, and its supplies before the first."""
     if isinstance(c, DifferentialOpAmp):
         raise CircuitError(
             f"{c.name}: a model file describes a single-ended op-amp; use the family active-rc"
         )
-    if library.text not in written.raw_spice:
-        written.raw_spice += library.text.rstrip() + "\n"
-        for pin, volts in (("vcc", library.supply), ("vee", -library.supply)):
-            if pin in library.pins:
-                written.V(pin, pin, GROUND, f"DC {volts!r}")
+    if model.text not in supplied:
+        supplied.add(model.text)
+        for pin, volts in (("vcc", model.supply), ("vee", -model.supply)):
+            if pin in model.pins:
+                yield Source(f"V{pin}", (pin, GROUND), number(volts))
     nets = {"plus": c.plus, "minus": c.minus, "out": c.out, "vcc": "vcc", "vee": "vee", "ground": GROUND}
-    written.X(c.name[1:], library.subcircuit, *(nets[pin] for pin in library.pins))
+    yield Element(f"X{c.name[1:]}", tuple(nets[pin] for pin in model.pins), model.subcircuit)
 
 
-def opamp_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
-    """Write a one-pole op-amp: input stage, pole, clamp outside the rails, limited output.
+def opamp_subcircuit(model: OpAmpModel, name: str) -> Subcircuit:
+    """Give a one-pole op-amp: input stage, pole, clamp outside the rails, limited output.
 
     The pole is 1 S into C = 1/w_t beside R = A0. The slew limit saturates the input stage's current, the rails
     the output, by the law of ``circuits.saturation``. The clamp holds the pole's node near the rails, so that
     the op-amp recovers from overload. An output resistance comes last.
     """
-    from PySpice.Spice.Netlist import SubCircuit
-
-    written = SubCircuit(name, "p", "n", "out")
-    _input_stage(written, model, ends=(model.floor, model.rail))
-    _output(written, ("out", 1.0), model, ends=(model.floor, model.rail))
-    return written
+    ends = (model.floor, model.rail)
+    cards = (*_input_stage(model, ends=ends), *_output(("out", 1.0), model, ends=ends))
+    return Subcircuit(name, ("p", "n", "out"), cards)
 
 
-def _differential_subcircuit(model: OpAmpModel, name: str) -> SubCircuit:
-    """Write a fully differential one-pole op-amp; each output is half the difference, the mean is ground."""
-    from PySpice.Spice.Netlist import SubCircuit
-
-    written = SubCircuit(name, "p", "n", "outp", "outn")
-    _input_stage(written, model, ends=(-2.0 * model.swing, 2.0 * model.swing))
-    for pin in (("outp", 0.5), ("outn", -0.5)):
-        _output(written, pin, model, ends=(-model.swing, model.swing))
-    return written
+def _differential_subcircuit(model: OpAmpModel, name: str) -> Subcircuit:
+    """Give a fully differential one-pole op-amp; each output is half the difference, the mean is ground."""
+    halves = (("outp", 0.5), ("outn", -0.5))
+    outputs = [card for pin in halves for card in _output(pin, model, ends=(-model.swing, model.swing))]
+    inputs = _input_stage(model, ends=(-2.0 * model.swing, 2.0 * model.swing))
+    return Subcircuit(name, ("p", "n", "outp", "outn"), (*inputs, *outputs))
 
 
-def _input_stage(written: SubCircuit, model: OpAmpModel, *, ends: tuple[float, float]) -> None:
+def _input_stage(model: OpAmpModel, *, ends: tuple[float, float]) -> Iterator[Card]:
     crossover = 2.0 * math.pi * model.gbw
     for pin in ("p", "n"):
         if model.bias:
-            written.I(f"b{pin}", pin, GROUND, model.bias)
+            yield Source(f"Ib{pin}", (pin, GROUND), number(model.bias))
         if model.input_capacitance:
-            written.C(f"i{pin}", pin, GROUND, model.input_capacitance)
+            yield Element(f"Ci{pin}", (pin, GROUND), number(model.input_capacitance))
     plus = "p"
     if model.offset:
-        written.V("os", "q", "p", model.offset)
+        yield Source("Vos", ("q", "p"), number(model.offset))
         plus = "q"
     if math.isfinite(model.slew):
         limit = model.slew / crossover
-        current = _saturated(f"v({plus},n)", -limit, limit)
-        written.BehavioralSource("in", GROUND, "x", current_expression=current)
+        yield Element("Bin", (GROUND, "x"), "i=" + _saturated(f"v({plus},n)", -limit, limit))
     else:
-        written.VCCS("in", GROUND, "x", plus, "n", 1.0)
-    written.C("pole", "x", GROUND, 1.0 / crossover)
+        yield Element("Gin", (GROUND, "x", plus, "n"), number(1.0))
+    yield Element("Cpole", ("x", GROUND), number(1.0 / crossover))
     if math.isfinite(model.gain):
-        written.R("pole", "x", GROUND, model.gain)
+        yield Element("Rpole", ("x", GROUND), number(model.gain))
     if math.isfinite(model.swing):
         beyond = _HELD * turning(*ends)
         low, high = ends[0] - beyond, ends[1] + beyond
         current = f"1e3*(max(v(x)-{high!r},0)+min(v(x)+{-low!r},0))"
-        written.BehavioralSource("clamp", "x", GROUND, current_expression=current)
+        yield Element("Bclamp", ("x", GROUND), f"i={current}")
 
 
-def _output(
-    written: SubCircuit, pin: tuple[str, float], model: OpAmpModel, *, ends: tuple[float, float]
-) -> None:
+def _output(pin: tuple[str, float], model: OpAmpModel, *, ends: tuple[float, float]) -> Iterator[Card]:
     net, gain = pin
-    name, inner = net, net
+    inner = net
     if model.output_resistance:
         inner = f"{net}_inner"
-        written.R(name, inner, net, model.output_resistance)
+        yield Element(f"R{net}", (inner, net), number(model.output_resistance))
     if math.isfinite(model.swing):
         signal = "v(x)" if gain == 1.0 else f"{gain!r}*v(x)"
-        voltage = _saturated(signal, *ends)
-        written.BehavioralSource(name, inner, GROUND, voltage_expression=voltage)
+        yield Element(f"B{net}", (inner, GROUND), "v=" + _saturated(signal, *ends))
     else:
-        written.VCVS(name, inner, GROUND, "x", GROUND, gain)
+        yield Element(f"E{net}", (inner, GROUND, "x", GROUND), number(gain))
 
 
 def _saturated(signal: str, low: float, high: float) -> str:
@@ -205,29 +201,30 @@ def _saturated(signal: str, low: float, high: float) -> str:
     return f"{linear}+{width!r}*tanh(({signal}-{linear})/{width!r})"
 
 
-def _ota_subcircuit(c: Transconductor, name: str) -> SubCircuit:
-    """Write a transconductor with output conductance, parasitic capacitance, second pole and tanh limit."""
-    from PySpice.Spice.Netlist import SubCircuit
+def _ota_subcircuit(c: Transconductor, name: str) -> Subcircuit:
+    """Give a transconductor with output conductance, parasitic capacitance, second pole and tanh limit."""
+    return Subcircuit(name, ("p", "n", "out"), tuple(_ota(c)))
 
-    written, model = SubCircuit(name, "p", "n", "out"), c.model
+
+def _ota(c: Transconductor) -> Iterator[Element]:
+    model = c.model
     current = (
-        f"{c.value * model.limit!r}*tanh(v(p,n)/{model.limit!r})"
+        f"i={c.value * model.limit!r}*tanh(v(p,n)/{model.limit!r})"
         if math.isfinite(model.limit)
-        else f"{c.value!r}*v(p,n)"
+        else f"i={c.value!r}*v(p,n)"
     )
     if math.isfinite(model.pole):
         # The current as a voltage behind 1 Ohm and C = 1/w_p.
-        written.BehavioralSource("in", GROUND, "x", current_expression=current)
-        written.R("pole", "x", GROUND, 1.0)
-        written.C("pole", "x", GROUND, 1.0 / (2.0 * math.pi * model.pole))
-        written.VCCS("out", GROUND, "out", "x", GROUND, 1.0)
+        yield Element("Bin", (GROUND, "x"), current)
+        yield Element("Rpole", ("x", GROUND), number(1.0))
+        yield Element("Cpole", ("x", GROUND), number(1.0 / (2.0 * math.pi * model.pole)))
+        yield Element("Gout", (GROUND, "out", "x", GROUND), number(1.0))
     else:
-        written.BehavioralSource("out", GROUND, "out", current_expression=current)
+        yield Element("Bout", (GROUND, "out"), current)
     if math.isfinite(model.gain):
-        written.R("out", "out", GROUND, model.gain / c.value)
+        yield Element("Rout", ("out", GROUND), number(model.gain / c.value))
     if model.parasitic:
-        written.C("out", "out", GROUND, model.parasitic)
-    return written
+        yield Element("Cout", ("out", GROUND), number(model.parasitic))
 
 
 def _model_name(part: str, number: int) -> str:

@@ -77,15 +77,15 @@ def _drive(card: Source) -> str:
     ac = f" mag={card.ac}" if card.ac else ""
     match card.wave:
         case "SIN":
-            return f"type=sine dc={card.dc}{ac} {_figures(SINE, card.numbers)}"
+            return f"type=sine dc={card.constant}{ac} {_figures(SINE, card.numbers)}"
         case "PULSE":
             return f"type=pulse {_figures(PULSE, card.numbers)}"
         case "PWL":
-            return f"type=pwl dc={card.dc}{ac} wave=[ {' '.join(card.numbers)} ]"
+            return f"type=pwl dc={card.constant}{ac} wave=[ {' '.join(card.numbers)} ]"
         case "FILE":
-            return f'type=pwl dc={card.dc}{ac} file="{card.numbers[0]}"'
+            return f'type=pwl dc={card.constant}{ac} file="{card.numbers[0]}"'
         case "":
-            return f"dc={card.dc}{ac}"
+            return f"dc={card.constant}{ac}"
         case _:
             raise DesignError(f"{card.name}: a {card.wave} source has no form in Spectre's language")
 
