@@ -183,6 +183,11 @@ class EkvModel:
     transconductance: float = 200e-6
     thermal: float = 0.025852
 
+    @property
+    def name(self) -> str:
+        """What parts lists call such a transistor."""
+        return f"{self.kind}-channel"
+
 
 @dataclass(frozen=True)
 class CellModel:

@@ -40,13 +40,8 @@ class Placed:
     @property
     def part(self) -> str:
         """Name of the op-amp, transconductor or transistor; empty for what is known by its value."""
-        match self.component:
-            case OpAmp() | DifferentialOpAmp() | Transconductor():
-                return self.component.model.name
-            case Mosfet():
-                return f"{self.component.model.kind}-channel"
-            case _:
-                return ""
+        model = getattr(self.component, "model", None)
+        return "" if model is None else model.name
 
     @property
     def value(self) -> float | None:
