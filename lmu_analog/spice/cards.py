@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from lmu_analog.errors import CircuitError
 
 NODES = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "B": 2, "E": 4, "G": 4, "S": 4}
+FILE_SOURCE = "source"  # the model of the code model that reads a recording
 FILE_NET = "file"  # what the source that reads a recording drives, in place of ground
 
 

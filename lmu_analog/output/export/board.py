@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     Component,
-    DifferentialOpAmp,
-    Mosfet,
-    OpAmp,
     Switch,
-    Transconductor,
     kind_of,
 )
 from lmu_analog.units import write
