@@ -283,9 +283,10 @@ def across(component: Component) -> tuple[str, str]:
 
 def parameters(component: Component) -> tuple[str, ...]:
     """Name the numbers of a component that mismatch may change: none of an ideal amplifier."""
-    if isinstance(component, Amplifier) and component.model.ideal:
+    known = KINDS[type(component)]
+    if not known.value and isinstance(component, Amplifier) and component.model.ideal:
         return ()
-    return KINDS[type(component)].parameters
+    return known.parameters
 
 
 def identifier(text: str) -> str:
