@@ -25,14 +25,14 @@ from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.simulation import Grid, exact_states, settling
 from lmu_analog.stimulus import MOST_POINTS, ROUNDING, Recording, Tones
 
-POINTS_A_WINDOW = 50  # at least, in one theta: what lies between is a cubic
-SCALES = np.geomspace(0.5, 2.0, 57)  # of theta; 2.5 % apart, so a tone of 6 turns in theta is not missed
-NARROWEST = 1e-9  # of theta: where the search for it stops
+_POINTS_A_WINDOW = 50  # at least, in one theta: what lies between is a cubic
+_SCALES = np.geomspace(0.5, 2.0, 57)  # of theta; 2.5 % apart, so a tone of 6 turns in theta is not missed
+_NARROWEST = 1e-9  # of theta: where the search for it stops
 _AT_EDGE = "theta that fits best is an end of the range from half to twice the design's: it says nothing"
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class _Fit:
     """What a build does to all channels alike.
 
     Attributes
@@ -142,7 +142,7 @@ def analyze(
     return _dataset(design, run, profiles, simulated=simulated, found=found, difference=difference)
 
 
-def _fit(run: _Run, order: int, theta: float) -> Fit:
+def _fit(run: _Run, order: int, theta: float) -> _Fit:
     """Fit theta, gain and offsets in least squares: errors of the window (Parseval), or of taps."""
     weights = np.ones(run.values.shape[1])
     if run.kind == "states":
@@ -158,14 +158,14 @@ def _fit(run: _Run, order: int, theta: float) -> Fit:
         gain = float(np.mean(ideal * measured, axis=0) @ weights) / power
         return float(np.mean((measured - gain * ideal) ** 2, axis=0) @ weights), gain, mean
 
-    best = int(np.argmin([parts(scale)[0] for scale in SCALES]))
-    low, high = SCALES[max(best - 1, 0)], SCALES[min(best + 1, len(SCALES) - 1)]
-    options = {"xatol": NARROWEST}
+    best = int(np.argmin([parts(scale)[0] for scale in _SCALES]))
+    low, high = _SCALES[max(best - 1, 0)], _SCALES[min(best + 1, len(_SCALES) - 1)]
+    options = {"xatol": _NARROWEST}
     search = minimize_scalar(lambda s: parts(s)[0], bounds=(low, high), method="bounded", options=options)
     _, gain, mean = parts(search.x)
     if gain == 0.0:
         raise DesignError("the measured channels do not follow the measured input: a gain of 0 fits best")
-    return Fit(search.x * theta, gain, offset - gain * mean, best in (0, len(SCALES) - 1))
+    return _Fit(search.x * theta, gain, offset - gain * mean, best in (0, len(_SCALES) - 1))
 
 
 def _run(design: Design, measurement: Measurement, circuit: Circuit, skip: float | None) -> _Run:
@@ -176,7 +176,7 @@ def _run(design: Design, measurement: Measurement, circuit: Circuit, skip: float
             f"the recording lasts {span:.3g} s, of which {start:.3g} s are left out at the start; "
             "record longer, or give skip="
         )
-    finest = max(len(time) - 1, int(np.ceil(POINTS_A_WINDOW * span / design.theta - ROUNDING)))
+    finest = max(len(time) - 1, int(np.ceil(_POINTS_A_WINDOW * span / design.theta - ROUNDING)))
     count = min(finest, MOST_POINTS - 1)
     even = np.linspace(0.0, span, count + 1)
     drive = CubicSpline(time, measurement.input)(even)
@@ -232,7 +232,7 @@ def _dataset(
     profiles: dict[str, np.ndarray],
     *,
     simulated: np.ndarray,
-    found: Fit,
+    found: _Fit,
     difference: float,
 ) -> xr.Dataset:
     share, volts = {"units": "1"}, {"units": "V"}

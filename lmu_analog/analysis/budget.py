@@ -22,8 +22,8 @@ from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Tones, multitone
 
 CAUSES = ("truncation", "values", "gain", "speed", "offset", "mismatch", "noise", "distortion")
-PLACES = (0.0, 0.5, 1.0)
-SAMPLES = 100  # circuits of the ensemble: its rms is then right to about 5 %
+_PLACES = (0.0, 0.5, 1.0)
+_SAMPLES = 100  # circuits of the ensemble: its rms is then right to about 5 %
 Engine = Literal["nonlinear", "ngspice", "linear"]
 
 
@@ -43,7 +43,7 @@ def _nothing(subject: "_Subject") -> _Part:
 class _Subject:
     """What is looked at: a design with a sum of tones as its input, its circuit, its linear steady state.
 
-    ``r`` has the places of the rule that integrates over the window, then ``PLACES``.
+    ``r`` has the places of the rule that integrates over the window, then ``_PLACES``.
     """
 
     design: Design
@@ -67,7 +67,7 @@ class _Subject:
     @property
     def r(self) -> np.ndarray:
         """Where the error is taken, (q,)."""
-        return np.concatenate([self.rule.r, PLACES])
+        return np.concatenate([self.rule.r, _PLACES])
 
     def error(self, found: Periodic) -> np.ndarray:
         """Mean square error of every sample that is sure, (s, q)."""
@@ -78,7 +78,7 @@ class _Subject:
         return sample(self.circuit, Mismatch.of(self.design), z)
 
 
-def budget(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> xr.Dataset:
+def budget(design: Design, *, samples: int = _SAMPLES, seed: int = 0) -> xr.Dataset:
     """Split the window error by its causes.
 
     The input is the design's sum of tones, or the default ten tones in place of a recording. ``power`` of a
@@ -231,7 +231,7 @@ def _dataset(
         coords={
             "cause": np.array(CAUSES, dtype=object),
             "delay": ("delay", rule.r[shown], {"units": "theta"}),
-            "place": ("place", np.array(PLACES), {"units": "theta"}),
+            "place": ("place", np.array(_PLACES), {"units": "theta"}),
         },
         attrs={
             "measured_nrmse": math.sqrt(mean),
@@ -249,8 +249,8 @@ def _converter_figures(
 
     Bits are those of a full-scale sine (IEEE Std 1241): the test signal has less power.
     """
-    unwanted = (parts["noise"].alone + parts["distortion"].alone)[-len(PLACES) :]
+    unwanted = (parts["noise"].alone + parts["distortion"].alone)[-len(_PLACES) :]
     with np.errstate(divide="ignore"):
-        window, sinad = (-10.0 * np.log10(p) for p in (measured[-len(PLACES) :], unwanted))
+        window, sinad = (-10.0 * np.log10(p) for p in (measured[-len(_PLACES) :], unwanted))
     full = 20.0 * math.log10(subject.design.full_scale / (math.sqrt(2.0) * subject.tones.rms))
     return window, sinad, (sinad + full - 1.76) / 6.02

@@ -28,9 +28,9 @@ from lmu_analog.simulation import grid
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
 from lmu_analog.units import whole
 
-MOST_SAMPLES = 10_000
-MOST_BITS = 16
-MOST_ELEMENTS = 1000  # trimmed one after another
+_MOST_SAMPLES = 10_000
+_MOST_BITS = 16
+_MOST_ELEMENTS = 1000  # trimmed one after another
 
 
 def calibrate(
@@ -91,12 +91,12 @@ def calibrate(
 def _check(design: Design, samples: int, settings: Settings) -> None:
     if not design.mismatch:
         raise DesignError("no mismatch, so nothing to calibrate: give [mismatch]")
-    whole(samples, "samples", low=1, high=MOST_SAMPLES)
+    whole(samples, "samples", low=1, high=_MOST_SAMPLES)
     for bits in (settings.bits, settings.trim_bits):
-        if bits is not None and not 1 <= bits <= MOST_BITS:
-            raise DesignError(f"{shown(bits)} bits; 1 to {MOST_BITS} are accepted")
-    if settings.elements is not None and not 1 <= settings.elements <= MOST_ELEMENTS:
-        raise DesignError(f"{shown(settings.elements)} elements; 1 to {MOST_ELEMENTS} are accepted")
+        if bits is not None and not 1 <= bits <= _MOST_BITS:
+            raise DesignError(f"{shown(bits)} bits; 1 to {_MOST_BITS} are accepted")
+    if settings.elements is not None and not 1 <= settings.elements <= _MOST_ELEMENTS:
+        raise DesignError(f"{shown(settings.elements)} elements; 1 to {_MOST_ELEMENTS} are accepted")
 
 
 def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:

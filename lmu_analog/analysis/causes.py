@@ -12,11 +12,11 @@ from lmu_analog.circuits.devices.models import IDEAL, IDEAL_OTA, OpAmpModel, Ota
 from lmu_analog.design import Design
 
 Cause = Literal["values", "gain", "speed"]
-FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, which then does nothing else
+_FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, which then does nothing else
 
 _OPAMP: dict[Cause, Callable[[OpAmpModel], OpAmpModel]] = {
     "values": lambda m: IDEAL,
-    "gain": lambda m: OpAmpModel(m.name, gain=m.gain, gbw=FAST * m.gbw),
+    "gain": lambda m: OpAmpModel(m.name, gain=m.gain, gbw=_FAST * m.gbw),
     "speed": lambda m: OpAmpModel(
         m.name, gbw=m.gbw, output_resistance=m.output_resistance, input_capacitance=m.input_capacitance
     ),

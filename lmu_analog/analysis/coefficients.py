@@ -14,8 +14,8 @@ from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
 from lmu_analog.analysis.trims import Knobs, importance, quantised, trimmed
 from lmu_analog.memory.realizations import Realization
 
-OTHERS = 100  # circuits that one readout for all is fitted to
-BITS = 4
+_OTHERS = 100  # circuits that one readout for all is fitted to
+_BITS = 4
 
 
 def calibrated_errors(
@@ -43,7 +43,7 @@ def calibrated_errors(
     given = excitation(plant.order, bandwidth, theta=plant.theta)
     random = np.random.default_rng(seed)
     spread = np.where(plant.rates, 0.0, sigma)
-    z = random.standard_normal((samples + OTHERS, len(spread)))
+    z = random.standard_normal((samples + _OTHERS, len(spread)))
     strayed = plant.nominal * (1.0 + spread * z)
     values, others = strayed[:samples], strayed[samples:]
     rows = ideal_rows(plant.order, given)
@@ -78,5 +78,5 @@ def _by_knobs(
         "theta": left(theta.turn(values, trimmed(plant, values, theta, given=given))),
         "exact-k": left(exact),
         "trim": left(few.turn(values, trimmed(plant, values, few, given=given))),
-        "dac": left(plant.nominal * (1.0 + strayed - quantised(strayed, spread, BITS))),
+        "dac": left(plant.nominal * (1.0 + strayed - quantised(strayed, spread, _BITS))),
     }

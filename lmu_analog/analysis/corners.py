@@ -23,11 +23,11 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.simulation import grid
 
 LEVELS = ("slow", "typical", "fast")
-TEMPERATURES = (233.15, NOMINAL, 358.15)  # K: -40 to 85 C, the industrial range
-SUPPLIES = (0.9, 1.0, 1.1)  # of the nominal supply
+_TEMPERATURES = (233.15, NOMINAL, 358.15)  # K: -40 to 85 C, the industrial range
+_SUPPLIES = (0.9, 1.0, 1.1)  # of the nominal supply
 MOST_SAMPLES, MOST_CORNERS = 1000, 5000
 
-UNITS = {
+_UNITS = {
     "window_nrmse": "1",
     "effective_theta": "s",
     "offset": "V",
@@ -53,8 +53,8 @@ class Axes:
         Mismatched circuits at every corner, the same ones everywhere; none for 0.
     """
 
-    temperatures: tuple[float, ...] = TEMPERATURES
-    supplies: tuple[float, ...] = SUPPLIES
+    temperatures: tuple[float, ...] = _TEMPERATURES
+    supplies: tuple[float, ...] = _SUPPLIES
     samples: int = 50
 
 
@@ -102,7 +102,7 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     result = xr.Dataset(
         {
             name: ((*lots, "temperature"), np.reshape([of[name] for of in found], shape), {"units": unit})
-            for name, unit in UNITS.items()
+            for name, unit in _UNITS.items()
         },
         coords={
             **{k: list(LEVELS) for k in lots},

@@ -10,12 +10,12 @@ from lmu_analog.circuits.nodal.noise import NoiseSystem
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import gauss_legendre
 
-POINTS = 10  # a panel of frequencies, whose ends are poles: more move no result by 1e-6
+_POINTS = 10  # a panel of frequencies, whose ends are poles: more move no result by 1e-6
 _WIDEST = math.e  # ratio of the ends of a panel of 1/f noise
-FAR = 30.0  # times the fastest pole: beyond it lies 1e-3 of what 1/f noise there is at that pole
+_FAR = 30.0  # times the fastest pole: beyond it lies 1e-3 of what 1/f noise there is at that pole
 
 
-def observability(A: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "q n"]) -> Float[np.ndarray, "q n n"]:
+def _observability(A: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "q n"]) -> Float[np.ndarray, "q n n"]:
     """Solve A^T X + X A + c^T c = 0 for every row c; unit white noise that enters by b has the power b^T X b.
 
     One Schur form serves all rows (Bartels and Stewart, Communications of the ACM 15, 1972).
@@ -56,7 +56,7 @@ def white_power(system: NoiseSystem, rows: Float[np.ndarray, "q p"]) -> Float[np
         raise SimulationError(
             f"the circuit is unstable: a pole has the real part {rate:.3g} 1/s, and its noise no finite power"
         )
-    X = observability(system.A, rows @ system.C)
+    X = _observability(system.A, rows @ system.C)
     # Half of a one-sided density is the intensity of the process.
     power = 0.5 * system.density * np.einsum("nk,qnm,mk->qk", system.B, X, system.B, optimize=True)
     return np.where(rows @ system.D == 0.0, power, np.where(system.density == 0.0, 0.0, math.inf))
@@ -84,7 +84,7 @@ def flicker_power(
     if not len(chosen):
         return total
     poles = np.abs(np.linalg.eigvals(system.A)) / (2.0 * np.pi)
-    high = high if math.isfinite(high) else FAR * max(low, float(poles.max(initial=low)))
+    high = high if math.isfinite(high) else _FAR * max(low, float(poles.max(initial=low)))
     frequency, weight = _panels(
         np.log(poles[poles > 0.0]), (math.log(low), math.log(high)), math.log(_WIDEST)
     )
@@ -109,7 +109,7 @@ def _panels(poles: np.ndarray, ends: tuple[float, float], widest: float) -> tupl
     count = max(1, math.ceil((high - low) / widest))
     inside = poles[(poles > low) & (poles < high)]
     edges = np.unique(np.concatenate([np.linspace(low, high, count + 1), inside]))
-    rule, width = gauss_legendre(POINTS), np.diff(edges)[:, None]
+    rule, width = gauss_legendre(_POINTS), np.diff(edges)[:, None]
     return (edges[:-1, None] + width * rule.r).ravel(), (width * rule.weight).ravel()
 
 

@@ -25,10 +25,10 @@ from lmu_analog.theory.stability_bound import stability_bound
 from lmu_analog.theory.strays import Box, common_box, tolerance_box
 from lmu_analog.theory.worst_corner import single_error, worst_corner
 
-GRID = 200  # frequencies over the band: the peaks are broad, a finer grid moves none by 1e-3
-SETTLED = 1e-3  # of the step
-STEPS = 200  # of the step response in one theta
-LONGEST = 50.0  # theta: a step that has not settled by then does not count as settling
+_GRID = 200  # frequencies over the band: the peaks are broad, a finer grid moves none by 1e-3
+_SETTLED = 1e-3  # of the step
+_STEPS = 200  # of the step response in one theta
+_LONGEST = 50.0  # theta: a step that has not settled by then does not count as settling
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def merits(design: Design) -> Merits:
     rate = float(growth(system))
     if rate >= 0.0:
         raise SimulationError(f"the circuit is unstable: a pole has the real part {rate:.3g} 1/s")
-    frequency = np.linspace(1.0, GRID, GRID) / GRID * design.bandwidth
+    frequency = np.linspace(1.0, _GRID, _GRID) / _GRID * design.bandwidth
     states = steady_response(system, frequency)
     sines = worst(sine_demands(circuit, frequency, design.full_scale))
     asked = demands(circuit, design.stimulus)
@@ -206,12 +206,12 @@ def _distortion(design: Design, circuit: Circuit) -> float | None:
 
 
 def _settling(system: StateSpace, theta: float) -> float | None:
-    count = int(LONGEST * STEPS)
-    dt = theta / STEPS
+    count = int(_LONGEST * _STEPS)
+    dt = theta / _STEPS
     states = respond(replace(system, offset=None), np.ones(count), dt)
     # Finite gain leaves a lasting error; settling is towards the circuit's own end.
     error = np.sqrt(_mean_square(states - states[-1]))
-    late = np.flatnonzero(error > SETTLED)
+    late = np.flatnonzero(error > _SETTLED)
     return None if len(late) and late[-1] > 0.9 * count else float(dt * (late[-1] + 1 if len(late) else 0))
 
 

@@ -16,7 +16,7 @@ from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
 from lmu_analog.memory.window import Quadrature, gauss_legendre, quadrature_for, readout
 
-SLOWEST = 1e-3  # of the bandwidth: 1/f noise below it is drift, and counts as an offset
+_SLOWEST = 1e-3  # of the bandwidth: 1/f noise below it is drift, and counts as an offset
 _BAND_POINTS = 32  # frequencies of a sampled circuit's band; its response turns once or twice in it
 
 
@@ -83,7 +83,7 @@ def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -
     if circuit.clock is not None:
         return _sampled(circuit, rows, band, temperature)
     system = noise_system(circuit, temperature=temperature)
-    low = SLOWEST * band
+    low = _SLOWEST * band
     return Powers(
         tuple(s.name for s in system.sources),
         tuple(s.kind for s in system.sources),
@@ -134,7 +134,7 @@ def _dataset(design: Design, powers: Powers, rule: Quadrature) -> xr.Dataset:
             "band_v2": band,
             "snr_db": _decibels(design, total),
             "band_snr_db": _decibels(design, band),
-            "lowest_hz": SLOWEST * design.bandwidth,
+            "lowest_hz": _SLOWEST * design.bandwidth,
             **design.provenance,
         },
     )

@@ -21,7 +21,7 @@ from lmu_analog.simulation import Grid, exact_states, ideal_window
 from lmu_analog.stimulus import Stimulus, Tones
 
 FEWEST_NODES, NODES_A_STATE = 24, 4  # 48 frequencies at order 12, 96 at order 24
-BATCH = 2048  # circuits at once: bounds the memory
+_BATCH = 2048  # circuits at once: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,8 @@ def responses(
 ) -> Complex[np.ndarray, "s f d"]:
     """Measure the Legendre states for unit input at every frequency, (s, f, d)."""
     parts = [
-        steady_response(plant.system(values[k : k + BATCH]), frequency) for k in range(0, len(values), BATCH)
+        steady_response(plant.system(values[k : k + _BATCH]), frequency)
+        for k in range(0, len(values), _BATCH)
     ]
     return np.concatenate(parts)
 

@@ -6,7 +6,7 @@ from jaxtyping import Complex, Float
 from lmu_analog.analysis.plant import Excitation
 from lmu_analog.memory import window
 
-RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
+_RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
 
 
 def ideal_rows(order: int, given: Excitation) -> Float[np.ndarray, "q d"]:
@@ -50,5 +50,5 @@ def _moments(states: np.ndarray, given: Excitation, theta: float) -> tuple[np.nd
 
 def _solved(gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     order = gram.shape[-1]
-    ridge = RIDGE * np.trace(gram, axis1=-2, axis2=-1)[..., None, None] / order * np.eye(order)
+    ridge = _RIDGE * np.trace(gram, axis1=-2, axis2=-1)[..., None, None] / order * np.eye(order)
     return np.swapaxes(np.linalg.solve(gram + ridge, wanted), -1, -2)

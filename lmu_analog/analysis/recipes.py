@@ -18,9 +18,9 @@ from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 
 Method = Literal["nominal", "readout", "ensemble", "theta", "trim", "exact-k", "dac", "tau"]
 METHODS: tuple[Method, ...] = get_args(Method)
-OTHERS = 100  # circuits that one readout for all is fitted to; they follow those that are judged
+_OTHERS = 100  # circuits that one readout for all is fitted to; they follow those that are judged
 _SPREAD_DRAWS = 1000  # tell sigma of an element to 2 %
-BITS = 4
+_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Settings:
     """
 
     elements: int | None = None
-    bits: int = BITS
+    bits: int = _BITS
     trim_bits: int | None = None
 
 
@@ -87,7 +87,7 @@ def prepared(
     """
     circuit = build(design.replace(temperature=None))
     law = replace(Mismatch.of(design), is_uniform=is_uniform)
-    drawn = draw(circuit, law, seed=check_seed(seed), samples=range(samples + OTHERS))
+    drawn = draw(circuit, law, seed=check_seed(seed), samples=range(samples + _OTHERS))
     values = sample(circuit, law, drawn)
     wide = sample(circuit, law, draw(circuit, law, seed=0, samples=range(_SPREAD_DRAWS)))
     passive = np.array([not set(p.classes) <= {"opamp"} for p in circuit.parameters], bool)

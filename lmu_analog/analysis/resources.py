@@ -31,8 +31,8 @@ from lmu_analog.errors import DesignError
 from lmu_analog.limits import demands
 from lmu_analog.units import parse
 
-WIDTH = 1e-6  # m: of a resistor whose area the mismatch does not say
-NARROWEST = 0.15e-6  # m: poly is not drawn narrower in the technologies known here
+_WIDTH = 1e-6  # m: of a resistor whose area the mismatch does not say
+_NARROWEST = 0.15e-6  # m: poly is not drawn narrower in the technologies known here
 _LARGEST_CURRENT = 10.0  # A an amplifier
 
 
@@ -257,10 +257,10 @@ def _area(design: Design, kind: str, device: Device | None, values: np.ndarray) 
     if device is not None and device.sheet is not None:
         note = f"{device.sheet:g} Ohm a square; {device.confidence}"
         if by_matching is None or given is None:
-            return row(float(values.sum()) / device.sheet * WIDTH**2, f"{note}; {1e6 * WIDTH:g} um wide")
+            return row(float(values.sum()) / device.sheet * _WIDTH**2, f"{note}; {1e6 * _WIDTH:g} um wide")
         # All devices have the same area, or the same area a unit: the longest, or any, is the narrowest.
         width = math.sqrt(given * device.sheet / (unit if scales else float(values.max())))
-        narrow = "; too narrow to draw: take more area" if width < NARROWEST else ""
+        narrow = "; too narrow to draw: take more area" if width < _NARROWEST else ""
         return row(by_matching, f"{note}; at least {1e6 * width:.3g} um wide{narrow}")
     if by_matching is not None:
         return row(by_matching, "the area that mismatch is given for")

@@ -9,8 +9,8 @@ from lmu_analog.analysis.plant import Excitation, Plant, responses
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.stability import is_stable
 
-STEP = 1e-6  # relative, of a knob: the quotient is then right to about 1e-6
-ROUNDS = 6  # of Gauss and Newton; at 5 % mismatch the fourth changes the third digit
+_STEP = 1e-6  # relative, of a knob: the quotient is then right to about 1e-6
+_ROUNDS = 6  # of Gauss and Newton; at 5 % mismatch the fourth changes the third digit
 _DAMPING = 1e-7  # of the largest curvature: knobs that do the same share the work
 _NEW = 0.03  # of an element's effect that others do not have, at least, for a knob of its own
 RETREAT, RETREATS = 0.3, 3  # of a step that made things worse, and how often
@@ -97,7 +97,7 @@ def trimmed(
     settings = np.zeros((len(values), len(knobs.turns)))
     nominal = responses(plant, plant.nominal[None], given.frequency)
     error, size = _tried(plant, values, given, nominal)
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         slopes = _slopes(plant, knobs.turn(values, settings), knobs, given) / (1.0 + settings)[:, None, :]
         curvature = np.swapaxes(slopes, -1, -2) @ slopes
         top = np.max(np.diagonal(curvature, axis1=-2, axis2=-1), axis=-1)
@@ -154,7 +154,7 @@ def _real(states: Complex[np.ndarray, "s f d"], given: Excitation) -> np.ndarray
 
 def _slopes(plant: Plant, values: np.ndarray, knobs: Knobs, given: Excitation) -> np.ndarray:
     """Differentiate the residual by the knobs, relative; (s, e, k)."""
-    moved = values * (1.0 + STEP * np.concatenate([np.zeros_like(knobs.turns[:1]), knobs.turns])[:, None])
+    moved = values * (1.0 + _STEP * np.concatenate([np.zeros_like(knobs.turns[:1]), knobs.turns])[:, None])
     found = responses(plant, moved.reshape(-1, values.shape[-1]), given.frequency)
     real = _real(found, given).reshape(*moved.shape[:2], -1)
-    return np.moveaxis((real[1:] - real[0]) / STEP, 0, -1)
+    return np.moveaxis((real[1:] - real[0]) / _STEP, 0, -1)

@@ -25,7 +25,7 @@ from lmu_analog.units import write
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DRAWN = 3  # channels that the plot shows
+_DRAWN = 3  # channels that the plot shows
 _SCORES = ("nrmse", "simulated_nrmse", "truncation_nrmse", "difference_nrmse", "corrected_nrmse")
 
 
@@ -78,7 +78,7 @@ def bench(
     found = {"file": str(measured), **figures(result)}
     if ensemble is None:
         return {**found, "ensemble": None}
-    place = {"run": str(run), **standing(result, ensemble)}
+    place = {"run": str(run), **_standing(result, ensemble)}
     return {**found, "warnings": [*found["warnings"], *warnings(ensemble)], "ensemble": place}
 
 
@@ -112,7 +112,7 @@ def figures(result: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def standing(result: xr.Dataset, run: xr.Dataset) -> dict[str, Any]:
+def _standing(result: xr.Dataset, run: xr.Dataset) -> dict[str, Any]:
     """Give a recording its place in an ensemble: the percentage of circuits that are better.
 
     Taps are looked up on the ensemble's profiles, on straight lines between the points of the window. A
@@ -163,7 +163,7 @@ def _plot_measured(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw the first channels, measured over simulated."""
     ax = style.axes(ax)
     scale, unit = style.scale(float(result.time.max()), "s")
-    for k, name in enumerate(result.channel.values[:DRAWN]):
+    for k, name in enumerate(result.channel.values[:_DRAWN]):
         here, colour = result.sel(channel=name), (style.BLUE, style.ORANGE, style.GREEN)[k]
         label = "simulated" if k == 0 else None
         ax.plot(result.time / scale, here.simulated, **style.PALE, label=label)

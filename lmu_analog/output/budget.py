@@ -30,7 +30,7 @@ COLOURS = (
     style.BLUE, style.SKY, style.PURPLE, style.GREEN,
     style.YELLOW, style.ORANGE, style.GREY, style.VERMILLION,
 )  # fmt: skip
-NEGLIGIBLE = 1e-9  # share of the power; differences of mean squares leave rounding below it
+_NEGLIGIBLE = 1e-9  # share of the power; differences of mean squares leave rounding below it
 NAMES = {
     "truncation": "truncation of the order",
     "values": "element values",
@@ -120,7 +120,7 @@ def text(content: dict[str, Any]) -> str:
 
 def _share(value: float) -> str:
     """Write a share of the power; rounding is none."""
-    return percent(0.0 if abs(value) < NEGLIGIBLE else value)
+    return percent(0.0 if abs(value) < _NEGLIGIBLE else value)
 
 
 def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:

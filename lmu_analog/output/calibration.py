@@ -29,7 +29,7 @@ WORDS = {
     "dac": "a converter on every element",
     "tau": "weights computed anew from measured taus",
 }
-PLACES = {"fitted_nrmse": "fitted", "window_nrmse": "nrmse", "drifted_nrmse": "drifted"}
+_PLACES = {"fitted_nrmse": "fitted", "window_nrmse": "nrmse", "drifted_nrmse": "drifted"}
 
 
 def content(
@@ -63,7 +63,7 @@ def content(
 def _method(run: xr.Dataset, limit: float | None) -> dict[str, Any]:
     """Give medians with their 95 % intervals, and the yield, of one method."""
     figures: dict[str, Any] = {}
-    for name, key in PLACES.items():
+    for name, key in _PLACES.items():
         spread = percentiles(run.assign(window_nrmse=run[name]))
         picked = ("median", "median_low", "median_high", "p95")
         figures[key] = {k: spread[k] for k in picked} if run[name].notnull().any() else None

@@ -16,7 +16,7 @@ from lmu_analog.output.layout import lined_up, percent_along
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLUMNS = ("corner", "nominal", "median", "95 %", "theta", "offset", "headroom")
+_COLUMNS = ("corner", "nominal", "median", "95 %", "theta", "offset", "headroom")
 
 
 def content(found: xr.Dataset) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def table(given: dict[str, Any]) -> Table:
     crossed = f"worst: {given['worst']['corner']}"
     rows = [*given["one_at_a_time"], {**given["worst"], "corner": crossed}]
     caption = f"corners, {len(given['corners'])} in all, {given['samples']} mismatched circuits in each"
-    return Table(caption, COLUMNS, tuple(_row(row) for row in rows))
+    return Table(caption, _COLUMNS, tuple(_row(row) for row in rows))
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

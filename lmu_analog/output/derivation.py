@@ -12,10 +12,10 @@ from sympy import ImmutableMatrix, latex
 
 from lmu_analog.memory.symbolic import Derivation, monic
 
-Term = tuple[Fraction, str]  # coefficient and symbol; the symbol of a constant is empty
+_Term = tuple[Fraction, str]  # coefficient and symbol; the symbol of a constant is empty
 
 WIDTH = 96  # columns of a line in the terminal
-TERMS = 8  # of a sum, on a line of LaTeX
+_TERMS = 8  # of a sum, on a line of LaTeX
 _VERDICT = {True: "proved", False: "FAILED"}
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
 
@@ -140,13 +140,13 @@ def _steps(derivation: Derivation) -> list[str]:
     ]
 
 
-def _rate(derivation: Derivation, i: int, name: str) -> list[Term]:
+def _rate(derivation: Derivation, i: int, name: str) -> list[_Term]:
     """Give the terms of theta m_i'."""
     coefficients = [*_numbers(derivation.A.row(i)), *_numbers(derivation.B.row(i))]
     return list(zip(coefficients, [*_names(name, derivation.order), "u"], strict=True))
 
 
-def _powers(coefficients: Iterable[Fraction], name: str) -> list[Term]:
+def _powers(coefficients: Iterable[Fraction], name: str) -> list[_Term]:
     symbols = {0: "", 1: "s"}
     return [(c, symbols.get(n, name.format(n))) for n, c in enumerate(coefficients)]
 
@@ -155,7 +155,7 @@ def _names(name: str, count: int) -> list[str]:
     return [name.format(i) for i in range(count)]
 
 
-def _signed(terms: Iterable[Term], number: Callable[[Fraction], str]) -> Iterator[str]:
+def _signed(terms: Iterable[_Term], number: Callable[[Fraction], str]) -> Iterator[str]:
     """Write every term that is not zero with its sign, the first one without a plus."""
     lead = {True: "-", False: ""}
     for c, symbol in terms:
@@ -165,15 +165,15 @@ def _signed(terms: Iterable[Term], number: Callable[[Fraction], str]) -> Iterato
             lead = {True: "- ", False: "+ "}
 
 
-def _plain(terms: Iterable[Term]) -> str:
+def _plain(terms: Iterable[_Term]) -> str:
     return " ".join(term.replace(" ", _HARD_SPACE) for term in _signed(terms, str))
 
 
-def _aligned(sums: dict[str, Iterable[Term]]) -> str:
+def _aligned(sums: dict[str, Iterable[_Term]]) -> str:
     lines: list[str] = []
     for name, terms in sums.items():
         written = list(_signed(terms, _fraction))
-        pieces = [" ".join(written[k : k + TERMS]) for k in range(0, len(written), TERMS)]
+        pieces = [" ".join(written[k : k + _TERMS]) for k in range(0, len(written), _TERMS)]
         lines.append(f"{name} &= " + " \\\\\n&\\quad ".join(pieces))
     return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 

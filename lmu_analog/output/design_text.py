@@ -30,7 +30,7 @@ _QUANTITIES = (
     ("temperature", "K", "of all parts"),
     ("leakage", "s", "insulation resistance of capacitors times their capacitance"),
 )
-UM2 = 1e-12
+_UM2 = 1e-12
 
 
 def commented(design: Design, names: Mapping[str, str] | None = None) -> str:
@@ -172,7 +172,7 @@ def _tolerance(tolerance: Tolerance) -> str:
 
 
 def _area(value: float) -> str | float:
-    text = f"{value / UM2:.10g} um2"
+    text = f"{value / _UM2:.10g} um2"
     return text if area(text) == value else value
 
 

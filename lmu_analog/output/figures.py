@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _TAPS = np.array([0.0, 0.5, 1.0])  # theta
 _POINTS_A_DECADE = 60
-MOST_ROWS = 64  # of a table below a figure; a longer one is thinned evenly
+_MOST_ROWS = 64  # of a table below a figure; a longer one is thinned evenly
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def elements_figure(sensitivity: xr.Dataset, *, values: Mapping[str, str]) -> Fi
     count = min(12, sensitivity.sizes["element"])
     height = 1.0 + 0.25 * (count + 1)
     drawn = draw(lambda canvas: plots.plot_elements(sensitivity, canvas.subplots(), count), height=height)
-    top = sensitivity.isel(element=slice(MOST_ROWS))
+    top = sensitivity.isel(element=slice(_MOST_ROWS))
     rows = zip(
         (str(name) for name in top.element.values),
         (values.get(str(name), "–") for name in top.element.values),
@@ -228,7 +228,7 @@ def _figure(key: str, title: str, caption: str, drawn: Canvas, table: Table) -> 
 def _columns(caption: str, columns: Mapping[str, Iterable[Any]]) -> Table:
     """Make a table of columns of equal length, thinned where it is long."""
     lists = [list(c.values if isinstance(c, xr.DataArray) else c) for c in columns.values()]
-    kept = _thin(len(lists[0]), MOST_ROWS)
+    kept = _thin(len(lists[0]), _MOST_ROWS)
     if len(kept) < len(lists[0]):
         caption = f"{caption} ({len(kept)} of {len(lists[0])} rows)"
     cells = [[v if isinstance(v, str) else f"{v:.5g}" for v in (column[k] for k in kept)] for column in lists]

@@ -21,8 +21,8 @@ from lmu_analog.memory.statespace import StateSpace
 if TYPE_CHECKING:
     import control
 
-Matrices = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-SINGULAR = 1e-12  # reciprocal condition of A, below which a state cannot be taken back by a sample
+_Matrices = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+_SINGULAR = 1e-12  # reciprocal condition of A, below which a state cannot be taken back by a sample
 
 
 @runtime_checkable
@@ -97,7 +97,7 @@ def from_ss(system: Foreign) -> StateSpace:
         raise DesignError("from_ss: dt = True says sampled, but not how often; give dt in seconds")
     if not system.dt:
         return StateSpace(A, B, C, D)
-    if not np.linalg.cond(A) < 1.0 / SINGULAR:
+    if not np.linalg.cond(A) < 1.0 / _SINGULAR:
         raise DesignError(
             "from_ss: A is singular, so no x[k] = A x[k-1] + B u[k] has these outputs; leave out its delays"
         )
@@ -136,7 +136,7 @@ def to_xarray(system: StateSpace) -> xr.Dataset:
     return xr.Dataset(variables, attrs={} if system.dt is None else {"dt": system.dt})
 
 
-def _matrices(system: StateSpace) -> Matrices:
+def _matrices(system: StateSpace) -> _Matrices:
     """Give A, B, C, D as everybody else writes them."""
     if system.A.ndim > 2:
         raise DesignError(

@@ -32,21 +32,21 @@ from lmu_analog.spice.netlist import RECORDING_FILE
 from lmu_analog.storage.store import open_run
 
 MARK = "lmu-analog.json"  # says whose folder it is, so that a second run may go on in it
-MODELS = Path("model")  # folder of a model with its includes
+_MODELS = Path("model")  # folder of a model with its includes
 # Names that no file of the user's can have in the folder.
-OURS = (
+_OURS = (
     "design.toml", "derivation.txt", "circuit.cir", RECORDING_FILE, "run.zarr", "run.zarr.lock", "result.json",
-    "report.html", MARK, str(MODELS),
+    "report.html", MARK, str(_MODELS),
 )  # fmt: skip
 _LARGEST_MARK = 10_000  # bytes
-STEP = 20  # what one of the other steps counts on the progress bar, in samples
+_STEP = 20  # what one of the other steps counts on the progress bar, in samples
 _SECTION = 5  # what a section of the report counts
-SLOW = ("calibration",)  # sections that the report of the main job leaves out at large orders
+_SLOW = ("calibration",)  # sections that the report of the main job leaves out at large orders
 
 
 def steps(samples: int) -> int:
     """Length of the progress bar: the samples, four other steps, and the sections of the report."""
-    return samples + 4 * STEP + len(SECTIONS) * _SECTION
+    return samples + 4 * _STEP + len(SECTIONS) * _SECTION
 
 
 def run(
@@ -95,13 +95,13 @@ def run(
     circuit = _checked(design)
     _claim(folder, {"design": design.digest, "seed": check_seed(seed)})
     files = write_design(design, folder)
-    advance(STEP)
+    advance(_STEP)
     files += [write_text(folder / "derivation.txt", derivation.as_text(derive(design.order)))]
     files += write_deck(design, folder / "circuit.cir")
-    advance(STEP)
+    advance(_STEP)
     results = {}
     for engine in ENGINES:
-        moved = shares(advance, STEP)
+        moved = shares(advance, _STEP)
         results[engine] = simulate(design, engine=engine, progress=moved)
         moved(1.0)
     store = folder / "run.zarr"
@@ -123,7 +123,7 @@ def run(
         "montecarlo": ensemble,
         "warnings": list(warned),
     }
-    settings = Settings(skipped=SLOW if design.order > LARGE else (), seed=seed)
+    settings = Settings(skipped=_SLOW if design.order > LARGE else (), seed=seed)
     kept = open_run(store)
     page, _ = report(
         Subject(
@@ -191,7 +191,7 @@ def _inputs(design: Design) -> dict[str, tuple[Path, str]]:
     They keep their names where nothing else has them. A model that includes files, which it names from its own
     folder, gets a folder with all of them.
     """
-    taken = {name.lower() for name in OURS}
+    taken = {name.lower() for name in _OURS}
     found: dict[str, tuple[Path, str]] = {}
     for key, path, other in (("file", design.file, "recording"), ("parts", design.parts, "parts")):
         if path is not None:
@@ -205,7 +205,7 @@ def _inputs(design: Design) -> dict[str, tuple[Path, str]]:
         alone = len(files) == 1 and model.name.lower() not in taken
         for k, file in enumerate(files):
             inside = real(file).relative_to(real(model).parent) if k else Path(model.name)
-            found["model" if k == 0 else f"include {k}"] = (file, str(inside if alone else MODELS / inside))
+            found["model" if k == 0 else f"include {k}"] = (file, str(inside if alone else _MODELS / inside))
     return found
 
 

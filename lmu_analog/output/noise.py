@@ -17,8 +17,8 @@ from lmu_analog.output.svg import draw, picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LISTED = 12  # contributions in the terminal
-DRAWN = 6  # contributions with a colour of their own
+_LISTED = 12  # contributions in the terminal
+_DRAWN = 6  # contributions with a colour of their own
 
 
 def as_json(found: xr.Dataset, design: Design) -> dict[str, Any]:
@@ -57,9 +57,9 @@ def text(content: dict[str, Any]) -> str:
     if least["power_w"] is not None:
         lines.append(f"  least power       {quantity(least['power_w'], 'W'):>12}  8 k T f SNR a pole")
     lines += ["", f"{'source':<24}{'kind':<12}{'share':>9}"]
-    for row in content["contributions"][:LISTED]:
+    for row in content["contributions"][:_LISTED]:
         lines.append(f"{row['name']:<24}{row['kind']:<12}{percent(row['share']):>9}")
-    if (rest := len(content["contributions"]) - LISTED) > 0:
+    if (rest := len(content["contributions"]) - _LISTED) > 0:
         lines.append(f"and {rest} more")
     lines += [f"not counted: {line}" for line in content["left_out"]]
     return "\n".join(lines)
@@ -90,7 +90,7 @@ def plot_noise(found: xr.Dataset, ax: Axes | None = None) -> Axes:
     power = found.total if finite else found.band
     volts, unit = style.scale(float((power.sum("source") ** 0.5).max()) or 1.0, "V")
     ax.plot(found.delay, power.sum("source") ** 0.5 / volts, color=style.INK, linewidth=1.8, label="all")
-    top = power.isel(source=slice(DRAWN))
+    top = power.isel(source=slice(_DRAWN))
     for colour, one in zip(style.ramp(top.sizes["source"]), top, strict=True):
         ax.plot(found.delay, one**0.5 / volts, color=colour, linewidth=1.2, label=str(one.source.values))
     what = "all frequencies" if finite else "signal band"
@@ -101,7 +101,7 @@ def plot_noise(found: xr.Dataset, ax: Axes | None = None) -> Axes:
 def _noise_table(content: dict[str, Any]) -> Table:
     """Make the table of the report from the object of ``as_json``."""
     rows = [
-        (row["name"], row["kind"], percent(row["share"])) for row in content["contributions"][: 2 * LISTED]
+        (row["name"], row["kind"], percent(row["share"])) for row in content["contributions"][: 2 * _LISTED]
     ]
     return Table("Sources of noise by share", ("source", "kind", "share"), tuple(rows))
 

@@ -27,7 +27,7 @@ What = Literal["cell", "network", "flow"]
 _SHEETS = {"cell": cell_sheet, "network": network_sheet, "flow": flow_sheet}
 _ENDINGS = (".svg", ".png", ".pdf")
 _DOTS = 150  # an inch, of PNG
-PLAIN = {"blue": BLUE, "green": GREEN, "orange": ORANGE, "vermillion": VERMILLION, "purple": PURPLE}
+_PLAIN = {"blue": BLUE, "green": GREEN, "orange": ORANGE, "vermillion": VERMILLION, "purple": PURPLE}
 # Alone in a browser or an <img> a drawing has no page to take its ink from.
 _INK_ALONE = (
     "<style>svg{color-scheme:light dark;color:#000}text{fill:currentColor;font-family:'DejaVu Sans',Verdana,"
@@ -60,7 +60,7 @@ def as_svg(circuit: Circuit, what: What | Literal["all"] = "all") -> str:
     title = f"{circuit.family}, {circuit.realization}, order {circuit.order}"
     about = " ".join(sheet.about for sheet in drawn)
     element = str(svg(canvas, key=f"{what}-of", title=title, about=about))
-    for name, colour in PLAIN.items():  # few programs but browsers know variables
+    for name, colour in _PLAIN.items():  # few programs but browsers know variables
         element = element.replace(f"var(--{name})", colour)
     width, height = canvas.get_size_inches()
     size = f'width="{width:.4g}in" height="{height:.4g}in"'

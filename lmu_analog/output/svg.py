@@ -17,9 +17,9 @@ from lmu_analog.output.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-WIDTH = 9.2  # inch: the page's 60 rem at 96 dots an inch
-LARGEST = 250_000  # characters of an SVG element; a larger one becomes pixels if these take less
-PIXELS = 1840  # across such a figure, two to a dot of the page
+_WIDTH = 9.2  # inch: the page's 60 rem at 96 dots an inch
+_LARGEST = 250_000  # characters of an SVG element; a larger one becomes pixels if these take less
+_PIXELS = 1840  # across such a figure, two to a dot of the page
 _SHADES = 64  # of its colours
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -54,7 +54,7 @@ def draw(plot: Callable[[Canvas], object], *, height: float) -> Canvas:
     from matplotlib.figure import Figure as Canvas
 
     with style.context(["default", STYLE]):
-        canvas = Canvas(figsize=(WIDTH, height), layout="constrained")
+        canvas = Canvas(figsize=(_WIDTH, height), layout="constrained")
         plot(canvas)
         return canvas
 
@@ -94,13 +94,13 @@ def _trimmed(drawing: str) -> str:
 def picture(canvas: Canvas, *, key: str, title: str, about: str) -> Markup:
     """Write a figure for a page: as SVG, or as pixels where it is large and these take less."""
     drawn = svg(canvas, key=key, title=title, about=about)
-    return drawn if len(drawn) <= LARGEST else min(drawn, _pixels(canvas, about), key=len)
+    return drawn if len(drawn) <= _LARGEST else min(drawn, _pixels(canvas, about), key=len)
 
 
 def _pixels(canvas: Canvas, about: str) -> Markup:
     """Write a figure as an image that holds its own data, clear where there is no ink."""
     whole, fewer = io.BytesIO(), io.BytesIO()
-    canvas.savefig(whole, format="png", dpi=PIXELS / canvas.get_size_inches()[0], transparent=True)
+    canvas.savefig(whole, format="png", dpi=_PIXELS / canvas.get_size_inches()[0], transparent=True)
     with Image.open(whole) as image:
         palette = image.convert("RGBA").quantize(_SHADES, method=Image.Quantize.FASTOCTREE)
         palette.save(fewer, format="png", optimize=True)

@@ -23,8 +23,8 @@ from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.sensitivity import elements, tighten
 
 CHECKED = ("limit", "value", "low", "high", "samples")  # figures of a yield that circuits have checked
-DRAWN = 20  # elements in the plot
-LISTED = 12  # elements in the terminal
+_DRAWN = 20  # elements in the plot
+_LISTED = 12  # elements in the terminal
 
 
 def sensitivity(design: Design, *, plot: Path | str | None = None) -> dict[str, Any]:
@@ -105,11 +105,11 @@ def sensitivity_text(content: dict[str, Any]) -> str:
     if not content["elements"]:
         return "\n".join([*lines, "no mismatch: give [mismatch] to see which elements matter"])
     lines += ["", f"{'element':<22}{'role':<18}{'share':>9}{'alone':>10}"]
-    for row in content["elements"][:LISTED]:
+    for row in content["elements"][:_LISTED]:
         lines.append(
             f"{row['name']:<22}{row['role'][:17]:<18}{percent(row['share']):>9}{percent(row['excess']):>10}"
         )
-    if (rest := len(content["elements"]) - LISTED) > 0:
+    if (rest := len(content["elements"]) - _LISTED) > 0:
         lines.append(f"and {rest} more")
     lines += ["", "excess error that is left when exact:"]
     names: list[str] = []
@@ -191,7 +191,7 @@ def high_sigma_text(content: dict[str, Any]) -> str:
 def _save(found: xr.Dataset, path: Path) -> None:
     from matplotlib.figure import Figure
 
-    count = min(DRAWN, found.sizes["element"])
+    count = min(_DRAWN, found.sizes["element"])
     figure = Figure(figsize=(9.0, 1.2 + 0.28 * count), layout="constrained")
     plot_elements(found, figure.subplots(), count)
     write_figure(figure, path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lmu_analog.errors import CircuitError
 
-NODES = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "B": 2, "E": 4, "G": 4, "S": 4}
+_NODES = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "B": 2, "E": 4, "G": 4, "S": 4}
 FILE_SOURCE = "source"  # the model of the code model that reads a recording
 FILE_NET = "file"  # what the source that reads a recording drives, in place of ground
 
@@ -169,7 +169,7 @@ def _element(name: str, rest: list[str], line: str) -> Card:
         return _source(name, rest)
     if letter == "A":
         return Directive("filesource", line)
-    count = len(rest) - 1 if letter == "X" else NODES.get(letter)
+    count = len(rest) - 1 if letter == "X" else _NODES.get(letter)
     if count is None:
         raise CircuitError(f"{line[:60]!r} is no card of our decks: it cannot be written in another dialect")
     return Element(name, tuple(rest[:count]), " ".join(rest[count:]))

@@ -20,7 +20,7 @@ _NOT_RUN = "syntax not run: written after the manual of {}, and read back by a p
 _LTSPICE_OPTIONS = ".options plotwinsize=0 numdgt=15"
 _LTSPICE_COIL = "Rser=0"
 _THEIRS = frozenset(added_card(name) for name in ("limit", "if", "pwr", "pwrs", "uramp", "int"))
-AROUND = 1e-3  # V beside a switch's threshold, where Xyce wants two
+_AROUND = 1e-3  # V beside a switch's threshold, where Xyce wants two
 
 
 def in_dialect(deck: Deck, dialect: Dialect) -> str:
@@ -91,7 +91,7 @@ def _xyce_card(card: Card) -> Iterator[str]:
             yield f"{card.name} {' '.join(card.nodes)} DC {card.constant}{_ac(card)}{wave}"
         case Model(kind="SW"):
             f, volts = card.figures, float(card.figures["vt"])
-            on, off = volts + AROUND, volts - AROUND
+            on, off = volts + _AROUND, volts - _AROUND
             yield f".model {card.name} VSWITCH (RON={f['ron']} ROFF={f['roff']} VON={on!r} VOFF={off!r})"
         case Directive(word="options"):
             yield from _xyce_options(dict(part.split("=") for part in card.rest.split()))

@@ -8,7 +8,7 @@ import math
 
 from lmu_analog.errors import SimulationError
 
-FORBIDDEN = (".control", ".include", ".inc", ".lib", ".shell", ".csparam", ".exec", ".system")
+_FORBIDDEN = (".control", ".include", ".inc", ".lib", ".shell", ".csparam", ".exec", ".system")
 
 
 def inspect(deck: str) -> str:
@@ -26,7 +26,7 @@ def inspect(deck: str) -> str:
         fields = line.split()
         if not fields or line.startswith(("*", "+")):
             continue
-        if fields[0].lower().startswith(FORBIDDEN):
+        if fields[0].lower().startswith(_FORBIDDEN):
             raise SimulationError(f"deck line {number}: {fields[0]} is not allowed in a deck", deck=deck)
         within += {".subckt": 1, ".ends": -1}.get(fields[0].lower(), 0)
         if not within and fields[0][0].lower() in "rcl" and not _is_passive(fields):

@@ -18,7 +18,7 @@ from lmu_analog.spice.deck import OPTIONS, Analysis, Sweep, Transient
 
 _FACTOR = 1.5  # between measured and tabled gain, GBW, slew rate and swing: beyond it a warning
 _OFFSET_APART = 1e-3  # V, likewise for the offset
-DIGITS = 4  # of what is measured: versions of ngspice and processors agree on these
+_DIGITS = 4  # of what is measured: versions of ngspice and processors agree on these
 _OFFSET_DIGITS = 7  # behind the point, V
 _LEAST_BIAS = 1e-14  # A: below it stand ngspice's own tolerance and gmin
 LOWEST, HIGHEST, A_DECADE = 1e-4, 1e10, 10  # Hz; 160 dB at 1 MHz have their corner at .01 Hz
@@ -27,9 +27,9 @@ _LEAST_GAIN = 10.0  # less is no op-amp, or its pins are in another order
 _LEVEL = 0.01  # of the gain, at which GBW is read, at least where it is 40 dB
 RATIO, LOAD = 11.0, 10e3  # of the overloaded amplifier
 _OVERLOAD = 1.5  # of the supply, that its output would have to reach
-STEPS = 400  # of a transient
+_STEPS = 400  # of a transient
 _STRAIGHT = 0.8  # of the slope of a pole alone: what is slower slews
-TIMEOUT = 20.0  # s a run
+_TIMEOUT = 20.0  # s a run
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def measure(library: Library, *, gbw: float, slew: float) -> Measured:
 
 
 def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def _run(library: Library, cards: list[str], analysis: Analysis, *, also: str = "") -> dict[str, np.ndarray]:
@@ -196,7 +196,7 @@ def _run(library: Library, cards: list[str], analysis: Analysis, *, also: str = 
     )
     # Where there is a program it is quicker than a worker with Python and the library.
     run = ngspice.run if shutil.which("ngspice") is None else ngspice.run_batch
-    return run(f"{text}\n", analysis, timeout=TIMEOUT)
+    return run(f"{text}\n", analysis, timeout=_TIMEOUT)
 
 
 def _open_loop(library: Library) -> tuple[float, float]:
@@ -226,7 +226,7 @@ def _step(library: Library, *, gbw: float, slew: float) -> tuple[float, float, f
     rest, edge = 0.1 * lasting, 1e-3 * lasting
     points = f"0 0 {rest!r} 0 {rest + edge!r} {height!r} {lasting!r} {height!r}"
     cards = [f"Vp p 0 DC 0 PWL({points})", "Vloop o m DC 0"]
-    vectors = _run(library, cards, Transient(lasting, lasting / STEPS), also="i(vp) i(vloop)")
+    vectors = _run(library, cards, Transient(lasting, lasting / _STEPS), also="i(vp) i(vloop)")
     time, out = vectors["time"], vectors["v(o)"]
     before = out[time <= rest]
     offset = float(before[-1])
@@ -256,5 +256,5 @@ def _overload(library: Library, *, gbw: float, slew: float) -> tuple[float, floa
         "Rg m 0 10000.0",
         f"Rl o 0 {LOAD!r}",
     ]
-    out = _run(library, cards, Transient(slow, slow / STEPS))["v(o)"]
+    out = _run(library, cards, Transient(slow, slow / _STEPS))["v(o)"]
     return float(np.min(out)), float(np.max(out))

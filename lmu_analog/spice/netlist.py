@@ -35,10 +35,10 @@ MOST_PWL_POINTS = (
     2000  # ngspice searches a PWL list from its start at every step; longer ones come from a file
 )
 RECORDING_FILE = "input.txt"
-NUMBERS_A_LINE = 8  # of a PWL list: four points
-RAMP = 1e-3  # of a sample: how fast a recording that does not begin at zero gets there
+_NUMBERS_A_LINE = 8  # of a PWL list: four points
+_RAMP = 1e-3  # of a sample: how fast a recording that does not begin at zero gets there
 # Cards stand in this order, as PySpice writes them: definitions before their use, models last.
-ORDER: dict[type, int] = {Directive: 0, Subcircuit: 1, Element: 2, Source: 2, Model: 3}
+_ORDER: dict[type, int] = {Directive: 0, Subcircuit: 1, Element: 2, Source: 2, Model: 3}
 
 
 def netlist(
@@ -81,7 +81,7 @@ def circuit_cards(
 
 def ordered(cards: Iterable[Card]) -> tuple[Card, ...]:
     """Sort cards as they stand in a deck; those of one sort keep their order."""
-    return tuple(sorted(cards, key=lambda card: ORDER[type(card)]))
+    return tuple(sorted(cards, key=lambda card: _ORDER[type(card)]))
 
 
 def pyspice(title: str, cards: Iterable[Card], library: str = "") -> PySpiceCircuit:
@@ -156,7 +156,7 @@ def _drive(card: Source) -> str:
     """Write what a source does, in ngspice's words."""
     wave = ""
     if card.wave and card.wave != "FILE":
-        step = NUMBERS_A_LINE if card.wave == "PWL" else len(card.numbers)
+        step = _NUMBERS_A_LINE if card.wave == "PWL" else len(card.numbers)
         starts = range(0, len(card.numbers), step)
         lines = [" ".join(card.numbers[k : k + step]) for k in starts]
         wave = f"{card.wave}(" + "\n+ ".join(lines) + ")"
@@ -176,7 +176,7 @@ def recording_points(stimulus: Recording) -> np.ndarray:
     start = lead(stimulus)
     points = np.column_stack([stimulus.time + start, stimulus.values])
     if start:
-        points = np.vstack([[0.0, 0.0], [start * (1.0 - RAMP), 0.0], points])
+        points = np.vstack([[0.0, 0.0], [start * (1.0 - _RAMP), 0.0], points])
     return points
 
 

@@ -52,7 +52,7 @@ _HARMLESS = re.compile(
 # What users call things is no message: names of nodes and devices within subcircuits, and listings of voltages.
 _INNER_NAME = re.compile(r"(?<![^\s.:])[^\s.:]++(\.[^\s.]+)+")
 _LISTING = re.compile(r"\s*node\s+(last )?voltage", re.IGNORECASE)
-LISTED = re.compile(r"\s*(\S+(\s+[-+]?[\d.]+(e[-+]?\d+)?)+(\s*\*)?|-+(\s+-+)*)?\s*", re.IGNORECASE)
+_LISTED = re.compile(r"\s*(\S+(\s+[-+]?[\d.]+(e[-+]?\d+)?)+(\s*\*)?|-+(\s+-+)*)?\s*", re.IGNORECASE)
 _ON_LINE = re.compile(r"error on line", re.IGNORECASE)
 _NO_MEMORY = re.compile(
     r"can't (re)?allocate|out of memory|memory exhausted|failed to allocate", re.IGNORECASE
@@ -333,7 +333,7 @@ def _messages(lines: list[str]) -> list[str]:
     kept: list[str] = []
     listing = False
     for line in lines:
-        listing = bool(_LISTING.match(line)) or (listing and bool(LISTED.fullmatch(line)))
+        listing = bool(_LISTING.match(line)) or (listing and bool(_LISTED.fullmatch(line)))
         if not listing and line.strip() and not line.lower().startswith("netlist line no"):
             kept.append(" ".join(line.split()))
     return kept

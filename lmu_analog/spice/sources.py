@@ -15,10 +15,10 @@ from lmu_analog.errors import SimulationError
 
 # Of the input's largest value. Measured in ngspice 39: 1e-13 for tones, points and files; phases of a million radians
 # lose 1e-10.
-APART = 1e-6
+_APART = 1e-6
 INPUT = re.compile(r"\* input = v\((\S+)\)")
 _SOURCE = re.compile(r"(V\S*) (\S+) (\S+) (.*)", re.IGNORECASE)
-WAVE = re.compile(r"(SIN|PWL)\(([^)]*)\)", re.IGNORECASE)
+_WAVE = re.compile(r"(SIN|PWL)\(([^)]*)\)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def check_inputs(deck: str, vectors: dict[str, np.ndarray], *, recording: np.nda
             wanted = np.full(len(got), sum(source.ac for source in chain))
         largest = float(np.max(np.abs(wanted)))
         apart = float(np.max(np.abs(got - wanted)))
-        if not apart <= APART * largest + 1e-12:
+        if not apart <= _APART * largest + 1e-12:
             raise SimulationError(
                 f"ngspice's input v({net}) differs from the signal by {apart:.3g} V: something in the deck, a model "
                 "perhaps, changes the source",
@@ -80,7 +80,7 @@ def _sources(deck: str) -> Iterator[_Source]:
         if not found:
             continue
         rest = found[4]
-        wave = WAVE.search(rest)
+        wave = _WAVE.search(rest)
         value = {word: re.search(rf"\b{word} (\S+)", rest) for word in ("DC", "AC")}
         plain = rest if re.fullmatch(r"\S+", rest) else "0"
         yield _Source(

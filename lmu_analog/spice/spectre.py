@@ -9,11 +9,11 @@ from typing import assert_never
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source, Subcircuit
 
-AROUND = 1e-3  # V beside a switch's threshold, where Spectre wants two
-METHODS = {"gear": "gear2only", "trap": "traponly"}
-FIGURES = {"R": "resistor r", "C": "capacitor c", "L": "inductor l", "E": "vcvs gain", "G": "vccs gm"}
+_AROUND = 1e-3  # V beside a switch's threshold, where Spectre wants two
+_METHODS = {"gear": "gear2only", "trap": "traponly"}
+_FIGURES = {"R": "resistor r", "C": "capacitor c", "L": "inductor l", "E": "vcvs gain", "G": "vccs gm"}
 SINE = ("sinedc", "ampl", "freq", "delay", "damp", "sinephase")
-PULSE = ("val0", "val1", "delay", "rise", "fall", "width", "period")
+_PULSE = ("val0", "val1", "delay", "rise", "fall", "width", "period")
 
 
 def spectre(deck: Deck, notes: tuple[str, ...]) -> str:
@@ -51,7 +51,7 @@ def _card(card: Card, names: dict[str, str]) -> Iterator[str]:
             f, volts = card.figures, float(card.figures["vt"])
             yield (
                 f"model {card.name} relay rclosed={f['ron']} ropen={f['roff']} "
-                f"vt1={volts - AROUND!r} vt2={volts + AROUND!r}"
+                f"vt1={volts - _AROUND!r} vt2={volts + _AROUND!r}"
             )
         case Subcircuit():
             yield f"subckt {card.name} ({' '.join(card.pins)})"
@@ -65,8 +65,8 @@ def _card(card: Card, names: dict[str, str]) -> Iterator[str]:
 
 def _device(card: Element) -> str:
     letter = card.name[0]
-    if letter in FIGURES:
-        return f"{FIGURES[letter]}={card.value}"
+    if letter in _FIGURES:
+        return f"{_FIGURES[letter]}={card.value}"
     if letter == "B":
         # ln, not log: where log is the decimal one, ln is unknown or right, never wrong.
         return f"bsource {card.value}"
@@ -79,7 +79,7 @@ def _drive(card: Source) -> str:
         case "SIN":
             return f"type=sine dc={card.constant}{ac} {_figures(SINE, card.numbers)}"
         case "PULSE":
-            return f"type=pulse {_figures(PULSE, card.numbers)}"
+            return f"type=pulse {_figures(_PULSE, card.numbers)}"
         case "PWL":
             return f"type=pwl dc={card.constant}{ac} wave=[ {' '.join(card.numbers)} ]"
         case "FILE":
@@ -104,8 +104,8 @@ def _options(rest: str, _: dict[str, str]) -> str:
 def _tran(rest: str, _: dict[str, str]) -> str:
     step, stop, _start, largest, *uic = rest.split()
     if uic:  # a clocked circuit starts from rest, and its trapezoidal rule would ring
-        return f"tran tran step={step} stop={stop} maxstep={largest} skipdc=yes method={METHODS['gear']}"
-    return f"tran tran step={step} stop={stop} maxstep={largest} method={METHODS['trap']}"
+        return f"tran tran step={step} stop={stop} maxstep={largest} skipdc=yes method={_METHODS['gear']}"
+    return f"tran tran step={step} stop={stop} maxstep={largest} method={_METHODS['trap']}"
 
 
 def _save(rest: str, names: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from lmu_analog.circuits.devices.ekv import specific_current
 from lmu_analog.circuits.devices.models import EkvModel
 from lmu_analog.spice.cards import Element, Subcircuit
 
-HIGHEST = 300.0  # of x, about 21 V over the threshold: e^300 is far from overflow, and no circuit gets there
+_HIGHEST = 300.0  # of x, about 21 V over the threshold: e^300 is far from overflow, and no circuit gets there
 
 
 def mosfet_subcircuit(model: EkvModel, ratio: float, name: str) -> Subcircuit:
@@ -23,4 +23,4 @@ def _square(model: EkvModel, pin: str) -> str:
     """Write ln^2(1 + e^x), x = (V_GB - V_T - n V_pinB)/(2 n U_T), so that no exponential overflows."""
     gate, end = ("v(g,b)", f"v({pin},b)") if model.kind == "n" else ("v(b,g)", f"v(b,{pin})")
     x = f"({gate}-{model.threshold!r}-{model.slope!r}*{end})/{2.0 * model.slope * model.thermal!r}"
-    return f"ln(1+exp(min({x},{HIGHEST!r})))**2"
+    return f"ln(1+exp(min({x},{_HIGHEST!r})))**2"

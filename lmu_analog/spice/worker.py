@@ -23,7 +23,7 @@ from lmu_analog.errors import LmuAnalogError, SimulationError
 _START_TIMEOUT = (
     300.0  # s until a call begins; importing takes seconds on a cold disk, and on a busy machine many
 )
-LARGEST_FILE = 2_000_000_000  # bytes a child may write to one file
+_LARGEST_FILE = 2_000_000_000  # bytes a child may write to one file
 _WATCH_SECONDS = 1.0
 _TELL_SECONDS = 0.2  # least time between two reports of progress
 _LOG_TAIL = 4000  # bytes of a dead child's output that are kept
@@ -171,7 +171,7 @@ def main(descriptor: int) -> None:
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = LARGEST_FILE if hard == resource.RLIM_INFINITY else min(LARGEST_FILE, hard)
+    limit = _LARGEST_FILE if hard == resource.RLIM_INFINITY else min(_LARGEST_FILE, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     connection = Connection(descriptor)
     while True:

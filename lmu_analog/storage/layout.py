@@ -44,12 +44,12 @@ _KEEP_EMPTY = {"array.write_empty_chunks": True}  # a file that is missing is th
 def make_arrays(group: zarr.Group, samples: int) -> None:
     """Make all arrays of a run, empty, and their coordinates."""
     for name in ARRAYS:
-        make_array(group, name, samples)
+        _make_array(group, name, samples)
     array_of(group, "sample")[:] = np.arange(samples)
     array_of(group, "delay")[:] = QUADRATURE.r
 
 
-def make_array(group: zarr.Group, name: str, samples: int) -> None:
+def _make_array(group: zarr.Group, name: str, samples: int) -> None:
     """Make one array."""
     points = len(QUADRATURE.r)
     names: tuple[str, ...]

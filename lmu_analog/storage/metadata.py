@@ -18,7 +18,7 @@ from lmu_analog.files_in import read_bytes
 from lmu_analog.storage.layout import ARRAYS, FORMAT, LAYOUT, MOST_SAMPLES, make_arrays
 
 _FILE_NAME = "zarr.json"
-LARGEST_FILE = 1_000_000  # bytes
+_LARGEST_FILE = 1_000_000  # bytes
 _SAMPLES = 7  # of the store in memory that shows how this Zarr writes the layout
 # What every run says of itself, and what it may say.
 _TOLD: dict[str, type | tuple[type, ...]] = {
@@ -111,7 +111,7 @@ def _wanted() -> dict[str, dict[str, Any]]:
 
 def _read(path: Path, name: str) -> dict[str, Any]:
     try:
-        content = json.loads(read_bytes(path / name, most=LARGEST_FILE, wanted="the metadata of a run"))
+        content = json.loads(read_bytes(path / name, most=_LARGEST_FILE, wanted="the metadata of a run"))
     except DesignError as error:
         raise StoreError(str(error)) from None
     except (

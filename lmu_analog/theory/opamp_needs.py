@@ -18,7 +18,7 @@ from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import matrices, scaled
 from lmu_analog.memory.window import gauss_legendre
 
-NODES = 80  # frequencies over the band
+_NODES = 80  # frequencies over the band
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def excess_with_opamps(realization: Realization, need: Need, *, bandwidth: float
     float
         rms over the band and the window; the op-amps' part alone.
     """
-    rule = gauss_legendre(NODES)
+    rule = gauss_legendre(_NODES)
     frequency = bandwidth * rule.r
     real, ideal = (_states(realization, frequency, n, bandwidth=bandwidth) for n in (need, Need()))
     weight = 1.0 / (2.0 * np.arange(real.shape[-1]) + 1.0)

@@ -16,9 +16,9 @@ from scipy.optimize import root_scalar
 
 from lmu_analog.theory.first_order import FirstOrder
 
-STEP = 0.1  # of the width of the saddle: the trapezoidal rule is then right to rounding
+_STEP = 0.1  # of the width of the saddle: the trapezoidal rule is then right to rounding
 STRETCH = 300  # steps taken at once
-LEFT = 1e-13  # of the sum so far: where the path may end
+_LEFT = 1e-13  # of the sum so far: where the path may end
 _LEAST_BEND = 0.1  # keeps the path away from the real axis, where few terms decay slowly
 _CLIMB = 1.0  # of the exponent above its saddle: a steeper path than that is none of descent
 NEGLIGIBLE = 1e-12  # of the variance: what many small terms may leave out together, but for their mean
@@ -162,7 +162,7 @@ def _along(form: QuadraticForm, q: float, path: tuple[float, float, float, float
     saddle, width, bend, peak = path
     total, start = 0.0, 0
     while True:
-        y = width * STEP * (np.arange(start, start + STRETCH) + 0.5)
+        y = width * _STEP * (np.arange(start, start + STRETCH) + 0.5)
         s = saddle + 1j * y + bend * y**2
         exponent = form.cumulants(s) - s * q - peak
         if exponent.real.max() > _CLIMB:
@@ -170,8 +170,8 @@ def _along(form: QuadraticForm, q: float, path: tuple[float, float, float, float
         term = np.real(np.exp(exponent) / s * (1.0 - 2j * bend * y))
         total += float(term.sum())
         start += STRETCH
-        if np.abs(term[-1]) <= LEFT * abs(total):
-            return total * width * STEP
+        if np.abs(term[-1]) <= _LEFT * abs(total):
+            return total * width * _STEP
 
 
 def _saddle(form: QuadraticForm, q: float) -> float:

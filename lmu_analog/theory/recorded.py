@@ -27,8 +27,8 @@ from lmu_analog.stimulus import Recording
 
 AT_ONCE = 4096  # moments: bounds the memory
 _PARAMETERS = 256  # at once, for the same reason
-VALUES = 4_000_000  # moments and samples, times outputs, of a sampled system: bounds the memory too
-NEGLIGIBLE = 1e-14  # of the largest direction of the signals: rounding
+_VALUES = 4_000_000  # moments and samples, times outputs, of a sampled system: bounds the memory too
+_NEGLIGIBLE = 1e-14  # of the largest direction of the signals: rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +173,7 @@ def _stretches(
 
 def _sampled(system: StateSpace, looked_at: Grid, dt: float) -> np.ndarray:
     """Run a sampled system over all moments, some outputs at a time; (t, p)."""
-    rows = max(1, int(VALUES / (len(looked_at.time) + float(looked_at.time[-1]) / dt)))
+    rows = max(1, int(_VALUES / (len(looked_at.time) + float(looked_at.time[-1]) / dt)))
     found = np.empty((len(looked_at.time), len(system.C)))
     for k in range(0, len(system.C), rows):
         some = replace(system, C=system.C[k : k + rows], D=system.D[k : k + rows])
@@ -197,7 +197,7 @@ def _principal(triangle: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray
     size = np.linalg.norm(signals, axis=0)
     size = np.where(size > 0.0, size, 1.0)
     left, scale, right = np.linalg.svd(signals / size, full_matrices=False)
-    kept = scale > NEGLIGIBLE * scale[0]
+    kept = scale > _NEGLIGIBLE * scale[0]
     along = left[:, kept].T @ error
     beside = np.linalg.norm(error - left[:, kept] @ along)
     return (scale[:, None] * right * size)[kept], np.append(along.ravel(), beside)

@@ -23,18 +23,18 @@ _GIVEN_AWAY = 0.03  # of the bound at the worst frequency of a grid, for bands t
 GRID = 40  # frequencies that the first guess is from
 _MOST_BANDS = 200
 _BALANCINGS = 25  # of the scaling S: more win less than .1 %
-NEGLIGIBLE = 1e-4  # of the largest entry of the balanced G: what counts as that much
+_NEGLIGIBLE = 1e-4  # of the largest entry of the balanced G: what counts as that much
 _LEAP = 1e4  # largest ratio of a column to its row that one balancing sees
 _MOST_SPREAD = 1e6  # of the norm at infinity over the level: its square is in the Hamiltonian
-APART = 1e-7  # of a level from the singular values of D: eigenvalues keep half of their digits
+_APART = 1e-7  # of a level from the singular values of D: eigenvalues keep half of their digits
 _ON_AXIS = 1e-6  # real part beside size of an eigenvalue that counts as imaginary: rounding is 1e-10
 DENSE, NORM_TOLERANCE = (
     150,
     1e-8,
 )  # errors from which on norms are iterated, far closer than what is given away
-RANK = 1e-9  # of the largest singular value of an element's matrix
+_RANK = 1e-9  # of the largest singular value of an element's matrix
 MOST_STATES, MOST_ERRORS = 80, 800  # minutes beyond
-PASSIVE = Resistor | Inductor | Capacitor | Ammeter | Supply
+_PASSIVE = Resistor | Inductor | Capacitor | Ammeter | Supply
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def feedback(circuit: Circuit, moved: np.ndarray) -> Feedback:
             matrix = np.zeros((len(rows), len(columns)))
             np.add.at(matrix, (row, column), amount)
             left, size, right = linalg.svd(matrix, full_matrices=False)
-            for r in np.flatnonzero(size > RANK * size.max(initial=0.0)):
+            for r in np.flatnonzero(size > _RANK * size.max(initial=0.0)):
                 parameter.append(k)
                 stores.append(storing)
                 into.append(np.zeros(len(pencil.F)))
@@ -137,7 +137,7 @@ def stability_bound(circuit: Circuit, box: Box) -> Bound:
         return Bound(None, "not computed of sampled circuits")
     if not box.count:
         return Bound(None, "nothing in the circuit strays")
-    if all(isinstance(c, PASSIVE) for c in circuit.components):
+    if all(isinstance(c, _PASSIVE) for c in circuit.components):
         return Bound(
             box.most, "resistors, inductors and capacitors alone: no positive values make it unstable"
         )
@@ -226,7 +226,7 @@ def _scaling(G: np.ndarray) -> np.ndarray:
     power = np.abs(G) ** 2
     rough = _balance(power, np.ones(len(G)))
     # What is zero would let a row and its column drift apart without end.
-    least = NEGLIGIBLE**2 * (rough[:, None] * power / rough).max() * rough / rough[:, None]
+    least = _NEGLIGIBLE**2 * (rough[:, None] * power / rough).max() * rough / rough[:, None]
     return np.sqrt(_balance(power + least, rough))
 
 
@@ -254,8 +254,8 @@ def _band(loop: Feedback, scaling: np.ndarray, w: float, level: float) -> tuple[
     here, at_infinity = _norm(loop.at(w), scaling), np.linalg.svd(D, compute_uv=False)
     # Where the norm reaches a singular value of D, the Hamiltonian has a pole: a lower level's band is narrower, and so
     # holds as well.
-    while np.min(np.abs(at_infinity / level - 1.0), initial=1.0) < APART:
-        level *= 1.0 - 2.0 * APART
+    while np.min(np.abs(at_infinity / level - 1.0), initial=1.0) < _APART:
+        level *= 1.0 - 2.0 * _APART
     # A scaling for a frequency where elements do nothing may blow them up at infinity, beyond all digits.
     if here >= level or np.max(at_infinity, initial=0.0) > _MOST_SPREAD * level:
         return None

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, strays
 
-LARGEST = 0.99  # of a value: no linear error takes more, so that values stay positive
+_LARGEST = 0.99  # of a value: no linear error takes more, so that values stay positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Box:
 
     @property
     def _largest(self) -> np.ndarray:
-        return np.where(self.exponential, -math.log(1.0 - LARGEST), LARGEST)
+        return np.where(self.exponential, -math.log(1.0 - _LARGEST), _LARGEST)
 
     def _reach(self, size: np.ndarray) -> np.ndarray:
         return np.minimum(size[:, None] * self.amount, self._largest)

@@ -15,17 +15,17 @@ from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.nodal.modes import Pencil, growths, pole_slopes
 from lmu_analog.theory.strays import Box, common_box
 
-LEVELS = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the largest size: where signs are turned
+_LEVELS = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the largest size: where signs are turned
 _BELOW = (0.5, 0.65, 0.8, 0.95)  # of the least size found: where the next round looks
-ROUNDS = 4
+_ROUNDS = 4
 MOST_POLES, MOST_RANDOM, LEAST = 6, 6, 4  # starts of a round
-SMALL = 18  # states up to which every start is taken; the time grows with their cube
+_SMALL = 18  # states up to which every start is taken; the time grows with their cube
 _REDRAWN = 0.3  # of the best signs, in half of the random starts
 _HARDLY = 1e-6  # size at which slopes are those of the nominal circuit
-TURNS = 10  # of signs at one size; most settle within four
-FOLLOWED = 4  # corners whose size is brought down
+_TURNS = 10  # of signs at one size; most settle within four
+_FOLLOWED = 4  # corners whose size is brought down
 _DESCENTS = 60
-SHARES = (1.0, 0.5, 0.25, 0.1)  # of the signs that a slope calls wrong: all at once may overshoot
+_SHARES = (1.0, 0.5, 0.25, 0.1)  # of the signs that a slope calls wrong: all at once may overshoot
 COARSE, FINE = 12, 26  # halvings of a size
 _GAINED = 1e-6  # of a size: below it a descent has ended
 _FLIPPED = 1500  # errors times states up to which every sign is turned alone, too
@@ -65,7 +65,7 @@ class _Strayed:
 
     def share(self, most: int) -> int:
         """Give how many starts a circuit gets: fewer for large ones."""
-        return max(LEAST, int(most * min(1.0, (SMALL / self.states) ** 2)))
+        return max(LEAST, int(most * min(1.0, (_SMALL / self.states) ** 2)))
 
     def values(self, size: np.ndarray, z: np.ndarray) -> np.ndarray:
         found = self.box.values(self.circuit.values, size, z)
@@ -102,8 +102,8 @@ def worst_corner(circuit: Circuit, box: Box, *, seed: int = 0) -> Corner | None:
     if not box.count:
         return None
     strayed, random = _Strayed(circuit, box), np.random.default_rng(seed)
-    starts, levels, best = _nominal_signs(strayed), box.most * np.array(LEVELS), None
-    for _ in range(ROUNDS):
+    starts, levels, best = _nominal_signs(strayed), box.most * np.array(_LEVELS), None
+    for _ in range(_ROUNDS):
         drawn = random.choice([-1.0, 1.0], (strayed.share(MOST_RANDOM), box.count))
         if best is not None:
             signs = np.where(random.random(drawn.shape) < _REDRAWN, drawn, best.signs)
@@ -112,7 +112,7 @@ def worst_corner(circuit: Circuit, box: Box, *, seed: int = 0) -> Corner | None:
         if not corners:
             break
         sizes = _brink(strayed, corners, halvings=COARSE)
-        ranked = sorted(zip(sizes, corners, strict=True), key=lambda one: one[0])[:FOLLOWED]
+        ranked = sorted(zip(sizes, corners, strict=True), key=lambda one: one[0])[:_FOLLOWED]
         found = [_descended(strayed, Corner(float(size), one.signs), halvings=COARSE) for size, one in ranked]
         best = min(found, key=lambda one: one.size)
         levels = best.size * np.array(_BELOW)
@@ -141,7 +141,7 @@ def single_error(circuit: Circuit) -> float | None:
     speed = (np.abs(slopes[0]) / -np.real(poles[0])[:, None]).max(axis=0)
     tried = np.argsort(-speed, kind="stable")[: _MOST_ALONE // strayed.states]
     alone = np.concatenate([np.eye(box.count)[tried], -np.eye(box.count)[tried]])
-    for level in box.most * np.array(LEVELS):
+    for level in box.most * np.array(_LEVELS):
         found = alone[strayed.unstable(np.full(len(alone), level), alone)]
         if len(found):
             corners = [Corner(float(level), z) for z in found]
@@ -163,7 +163,7 @@ def _turned_at(strayed: _Strayed, starts: np.ndarray, levels: np.ndarray) -> lis
     z, at = np.repeat(starts, len(levels), axis=0), np.tile(np.arange(len(levels)), len(starts))
     lowest, seen = len(levels), set[tuple[int, bytes]]()
     found: dict[bytes, Corner] = {}
-    for _ in range(TURNS):
+    for _ in range(_TURNS):
         fresh = _fresh(at, z, seen, most=len(starts))
         if not fresh:
             break
@@ -233,8 +233,8 @@ def _better(strayed: _Strayed, corner: Corner) -> np.ndarray:
     pull = slopes[0, 0] * z
     wrong = np.argsort(pull, kind="stable")[: int((pull < 0.0).sum())]
     if len(wrong):
-        tries = np.repeat(z[None], len(SHARES), axis=0)
-        for one, share in zip(tries, SHARES, strict=True):
+        tries = np.repeat(z[None], len(_SHARES), axis=0)
+        for one, share in zip(tries, _SHARES, strict=True):
             one[wrong[: max(1, int(share * len(wrong)))]] *= -1.0
         found = tries[strayed.unstable(np.full(len(tries), corner.size), tries)]
         if len(found):

@@ -22,7 +22,7 @@ from lmu_analog.output.drawings.sheet import Item, Label, Sheet, Wire, extent, s
 from lmu_analog.output.drawings.stages import fan, plate, rows, stage
 from lmu_analog.output.drawings.transistors import dpi, ota
 
-MOST_LINES = 12  # of parts that a plain drawing lists
+_MOST_LINES = 12  # of parts that a plain drawing lists
 
 
 def cell_sheet(circuit: Circuit) -> Sheet:
@@ -116,8 +116,8 @@ def _plain(circuit: Circuit) -> list[list[Item]]:
         f"{caption(c).strip()}  ({kind_of(c).name}: {', '.join(dict.fromkeys(terminals(c)))})" for c in others
     ]
     shown = [
-        *lines[:MOST_LINES],
-        *([f"⋮  {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []),
+        *lines[:_MOST_LINES],
+        *([f"⋮  {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []),
     ]
     notes: list[Item] = [Label((0.6, -0.9 * (k + 1)), line, size=7.5) for k, line in enumerate(shown)]
     rail: list[Item] = [Wire(((0.0, 0.0), (0.6, 0.0))), Label((0.8, 0.0), net, bold=True)]

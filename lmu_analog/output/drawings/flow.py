@@ -16,7 +16,7 @@ from lmu_analog.output.style import BLUE, VERMILLION
 
 _MOST_GAINS = 60  # arcs that carry their gain; of more, their strength alone is shown
 _RADIUS = 0.75
-DECADES = 2.0  # of gains that the strength of a line tells apart
+_DECADES = 2.0  # of gains that the strength of a line tells apart
 
 
 def flow_sheet(circuit: Circuit) -> Sheet:
@@ -60,7 +60,7 @@ def _items(graph: nx.DiGraph[str], unit: float) -> list[Item]:
     largest = max(abs(gain) for *_, gain in edges)
     items: list[Item] = []
     for a, b, gain in edges:
-        strength = float(np.clip(1.0 + np.log10(abs(gain) / largest) / DECADES, 0.12, 1.0))
+        strength = float(np.clip(1.0 + np.log10(abs(gain) / largest) / _DECADES, 0.12, 1.0))
         items += _edge((pitch * a, pitch * b), abs(b - a) * step, gain, strength=strength, told=told)
     for k, name in enumerate(names):
         turn = np.linspace(0.0, 2.0 * np.pi, 33)[:-1]

@@ -16,7 +16,7 @@ from lmu_analog.output.drawings.parts import SYMBOLS, caption
 from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, moved
 
 SERIES, SHUNT = 4.4, 3.6  # width of a part along the ladder, and of one to ground
-ACROSS = 28.0  # units: longer ladders go on below
+_ACROSS = 28.0  # units: longer ladders go on below
 _DROP = 7.0  # from one row to the next
 
 
@@ -38,7 +38,7 @@ def ladder(circuit: Circuit) -> list[Item]:
         ahead = [p for p in parts if GROUND not in (p.a, p.b) and p.a == net]
         net = None
         for series in ahead:
-            if x > ACROSS:
+            if x > _ACROSS:
                 items += [Wire(((x - SHUNT, y), (x, y))), Label((x + 0.2, y), series.a, bold=True)]
                 x, y = 0.0, y - _DROP
                 items.append(Label((-0.2, y), series.a, align="right", bold=True))

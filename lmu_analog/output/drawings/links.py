@@ -24,8 +24,8 @@ from lmu_analog.circuits.families.registry import drawing_of
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.output.drawings.parts import beside, between, in_series, short, value
 
-Signal = tuple[str, int]  # block or input, and whether a net carries it as it is or inverted
-NEGLIGIBLE = 1e-9  # of the largest gain into a state: rounding of the extraction
+_Signal = tuple[str, int]  # block or input, and whether a net carries it as it is or inverted
+_NEGLIGIBLE = 1e-9  # of the largest gain into a state: rounding of the extraction
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,11 @@ def network(circuit: Circuit) -> Network:
 def _amplifiers(circuit: Circuit) -> Network:
     """Blocks are op-amps; an inverter is the sign of what it inverts."""
     blocks: list[Block] = []
-    signals: dict[str, Signal] = {
+    signals: dict[str, _Signal] = {
         circuit.source: (circuit.source, 1),
         f"{circuit.source}n": (circuit.source, -1),
     }
-    into: dict[str, Signal] = {}
+    into: dict[str, _Signal] = {}
     for c in circuit.components:
         match c:
             case OpAmp() if not c.role.startswith("inverter"):
@@ -147,8 +147,8 @@ def _own(part: Component) -> bool:
 
 
 def _through_switches(
-    circuit: Circuit, signals: dict[str, Signal], into: dict[str, Signal]
-) -> tuple[dict[str, Signal], dict[str, Signal]]:
+    circuit: Circuit, signals: dict[str, _Signal], into: dict[str, _Signal]
+) -> tuple[dict[str, _Signal], dict[str, _Signal]]:
     """Take a source's plate for what it holds in phase 1, an integrator's for where it leads in phase 2.
 
     A charge that passes through both plates arrives uninverted.
@@ -162,7 +162,7 @@ def _through_switches(
     return signals, into
 
 
-def _links(circuit: Circuit, signals: dict[str, Signal], into: dict[str, Signal]) -> Iterator[Link]:
+def _links(circuit: Circuit, signals: dict[str, _Signal], into: dict[str, _Signal]) -> Iterator[Link]:
     for c in circuit.only(Resistor, Capacitor):
         if _own(c):
             continue
@@ -220,7 +220,7 @@ def _states(circuit: Circuit) -> Network:
     system = extract(circuit)
     names = [*(f"z{k}" for k in range(system.order)), circuit.source]
     gains = circuit.theta * np.concatenate([system.A, system.B], axis=1)
-    floor = NEGLIGIBLE * np.abs(gains).max(axis=1, keepdims=True)
+    floor = _NEGLIGIBLE * np.abs(gains).max(axis=1, keepdims=True)
     links = [
         Link(names[j], names[i], "", _signed(gains[i, j]), int(np.sign(gains[i, j])), float(abs(gains[i, j])))
         for i, j in np.argwhere(np.abs(gains) > floor).tolist()

@@ -11,25 +11,25 @@ from lmu_analog.output.drawings.links import Block, Link, Network, network
 from lmu_analog.output.drawings.sheet import Area, Item, Label, Sheet, Symbol, Wire, box
 from lmu_analog.output.style import BLUE, VERMILLION
 
-SPARSE = 5.0  # links a block: up to here arrows can be followed
-SHARED = 4  # links of one block on the same side, above which they share a rail
-MOST_VALUES = 8  # states of a crossbar with values; larger ones show sizes
-DECADES = 3.0  # of sizes that squares tell apart
+_SPARSE = 5.0  # links a block: up to here arrows can be followed
+_SHARED = 4  # links of one block on the same side, above which they share a rail
+_MOST_VALUES = 8  # states of a crossbar with values; larger ones show sizes
+_DECADES = 3.0  # of sizes that squares tell apart
 WIDE, TAP, HIGH = 4.4, 0.95, 1.0  # a block's width, the pitch of its inputs, its height beside them
 LANE, FIRST = 0.6, 7.6  # pitch of the vertical wires, and how far the first is from the blocks
 _COLOUR = {1: BLUE, -1: VERMILLION}
-MARK = {1: "+", -1: "−"}
+_MARK = {1: "+", -1: "−"}
 
 
 def network_sheet(circuit: Circuit) -> Sheet:
     """Draw what drives what: a block diagram, a crossbar with values, or a map of sizes and signs."""
     drawn = network(circuit)
     about = f"Network of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}: "
-    if len(drawn.links) <= SPARSE * len(drawn.blocks):
+    if len(drawn.links) <= _SPARSE * len(drawn.blocks):
         about += "integrators and sums as blocks, coefficients as arrows with sign and value."
         return Sheet("Block diagram", about, tuple(_block_diagram(drawn)))
     scale = "" if drawn.physical else " (coefficients times θ)"
-    if len(drawn.blocks) <= MOST_VALUES:
+    if len(drawn.blocks) <= _MOST_VALUES:
         about += "a crossbar of coefficients; columns drive, rows receive."
         return Sheet(f"Crossbar{scale}: columns drive rows", about, tuple(crossbar(drawn)))
     about += "sizes of the coefficients as squares, logarithmic over three decades; hollow where negative."
@@ -61,7 +61,7 @@ def _collected(drawn: Network) -> set[str]:
     feeding: set[str] = set()
     for name, n in count.most_common():
         sources = {link.source for link in drawn.links if link.target == name}
-        if n > SHARED and not sources & feeding:
+        if n > _SHARED and not sources & feeding:
             chosen.add(name)
             feeding |= sources
     return chosen
@@ -164,7 +164,7 @@ def _said(link: Link, y: float) -> list[Item]:
     """Write sign, name and value above the wire of a coefficient."""
     return [
         Label(
-            (0.75, y + 0.36), MARK[link.sign], align="center", size=8.0, bold=True, colour=_COLOUR[link.sign]
+            (0.75, y + 0.36), _MARK[link.sign], align="center", size=8.0, bold=True, colour=_COLOUR[link.sign]
         ),
         Label((1.15, y + 0.36), f"{link.name}  {link.text}".strip(), size=7.0),
     ]
@@ -195,7 +195,7 @@ def _crossing(x: float, y: float, link: Link) -> list[Item]:
     """Draw a square on the crossing, hollow where negative, and the value in its upper right corner."""
     s, colour = 0.22, _COLOUR[link.sign]
     square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))
-    said = link.text if link.text[:1] in "+−" else f"{MARK[link.sign]}{link.text}"
+    said = link.text if link.text[:1] in "+−" else f"{_MARK[link.sign]}{link.text}"
     fill = colour if link.sign > 0 else None
     return [Area(square, colour=colour, fill=fill, width=1.2), Label((x + 0.3, y + 0.5), said, size=7.0)]
 
@@ -211,7 +211,7 @@ def _size_map(drawn: Network) -> list[Item]:
     items += [Label((-1.0, -i), n, align="right", size=6.0) for n, i in row.items() if i % every == 0]
     largest = max(link.weight for link in drawn.links)
     for link in drawn.links:
-        size = 1.0 + np.log10(link.weight / largest) / DECADES
+        size = 1.0 + np.log10(link.weight / largest) / _DECADES
         s = float(0.45 * max(0.12, size))
         x, y = names.index(link.source), -row[link.target]
         square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))

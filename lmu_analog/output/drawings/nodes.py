@@ -10,7 +10,7 @@ from lmu_analog.output.drawings.parts import SYMBOLS, beside, caption
 from lmu_analog.output.drawings.sheet import Area, Item, Label, Symbol, Wire, ground
 from lmu_analog.output.drawings.stages import MOST_ROWS
 
-PITCH = 2.0
+_PITCH = 2.0
 _TIP = 1.9  # length of a transconductor's triangle
 
 
@@ -41,14 +41,14 @@ def node(circuit: Circuit, net: str) -> list[Item]:
     items: list[Item] = []
     for k, part in enumerate(shown):
         if part is None:
-            items.append(Label((-6.0, -PITCH * k), f"⋮  {len(sources) - len(shown) + 1} more"))
+            items.append(Label((-6.0, -_PITCH * k), f"⋮  {len(sources) - len(shown) + 1} more"))
         else:
-            items += transconductor(part, y=-PITCH * k)
-    bottom = -PITCH * (len(shown) - 1)
+            items += transconductor(part, y=-_PITCH * k)
+    bottom = -_PITCH * (len(shown) - 1)
     if len(shown) > 1:
         items.append(Wire(((0.0, 0.0), (0.0, bottom))))
         dots = [k for k, part in enumerate(shown) if part is not None and k < len(shown) - 1]
-        items += [Symbol("dot", (0.0, -PITCH * k), (0.0, -PITCH * k)) for k in dots]
+        items += [Symbol("dot", (0.0, -_PITCH * k), (0.0, -_PITCH * k)) for k in dots]
     stores = [c for c in beside(circuit, net) if isinstance(c, Resistor | Capacitor)]
     return [*items, *_hung(stores, net)]
 

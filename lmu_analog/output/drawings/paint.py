@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-MARGIN = 0.6  # units around a sheet
-TITLE = 1.6  # units above it
-LEAST = 9.2 / INCH  # units: narrower sheets are centred on paper as wide as the report
+_MARGIN = 0.6  # units around a sheet
+_TITLE = 1.6  # units above it
+_LEAST = 9.2 / INCH  # units: narrower sheets are centred on paper as wide as the report
 _LINE = 0.9  # points
-HEAD = 0.36  # units: length of an arrowhead
+_HEAD = 0.36  # units: length of an arrowhead
 
 
 def paint(sheets: Sequence[Sheet]) -> Canvas:
@@ -28,7 +28,7 @@ def paint(sheets: Sequence[Sheet]) -> Canvas:
     from matplotlib.figure import Figure as Canvas
 
     boxes = [_frame(sheet) for sheet in sheets]
-    width = max(LEAST, *(right - left for left, _, right, _ in boxes))
+    width = max(_LEAST, *(right - left for left, _, right, _ in boxes))
     height = sum(top - bottom for _, bottom, _, top in boxes)
     with style.context(["default", STYLE]):
         canvas = Canvas(figsize=(width * INCH, height * INCH))
@@ -39,7 +39,7 @@ def paint(sheets: Sequence[Sheet]) -> Canvas:
             ax = canvas.add_axes((0.0, above / height, 1.0, (top - bottom) / height))
             ax.set_axis_off()
             _paint(ax, sheet.items)
-            ax.text(left - spare + MARGIN, top - 0.9, sheet.title, fontsize=11, va="center", color=INK)
+            ax.text(left - spare + _MARGIN, top - 0.9, sheet.title, fontsize=11, va="center", color=INK)
             # schemdraw moves the limits: they are set after it.
             ax.set(xlim=(left - spare, right + spare), ylim=(bottom, top))
             ax.set_aspect("equal", adjustable="box")
@@ -48,7 +48,7 @@ def paint(sheets: Sequence[Sheet]) -> Canvas:
 
 def _frame(sheet: Sheet) -> tuple[float, float, float, float]:
     left, bottom, right, top = extent(sheet.items)
-    return left - MARGIN, bottom - MARGIN, right + MARGIN, top + MARGIN + TITLE
+    return left - _MARGIN, bottom - _MARGIN, right + _MARGIN, top + _MARGIN + _TITLE
 
 
 def _paint(ax: Axes, items: Sequence[Item]) -> None:
@@ -132,8 +132,8 @@ def _head(ax: Axes, at: Sequence[float], direction: np.ndarray, look: dict[str, 
 
     along = direction / max(float(np.hypot(*direction)), 1e-9)
     across = np.array([-along[1], along[0]])
-    back = np.array(at) - HEAD * along
-    corners = [np.array(at), back + 0.3 * HEAD * across, back - 0.3 * HEAD * across]
+    back = np.array(at) - _HEAD * along
+    corners = [np.array(at), back + 0.3 * _HEAD * across, back - 0.3 * _HEAD * across]
     ax.add_patch(Polygon(corners, closed=True, linewidth=0.0, **look))
 
 

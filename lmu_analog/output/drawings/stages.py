@@ -21,9 +21,9 @@ from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, 
 MOST_ROWS = 8  # parts at one net; of more, the first and the last are drawn
 PITCH = 1.25  # units between rows
 LEFT, BUS = -10.6, -1.4  # where input rows begin, and the wire that they join
-WIDE = 2.165  # of an op-amp
-INPUTS = 1.25  # between its inputs
-PART = 2.6  # length of a symbol with its leads
+_WIDE = 2.165  # of an op-amp
+_INPUTS = 1.25  # between its inputs
+_PART = 2.6  # length of a symbol with its leads
 
 TwoEnded = Resistor | Capacitor | Inductor | Switch
 
@@ -61,10 +61,10 @@ def row(part: TwoEnded, near: str, *, y: float) -> list[Item]:
     start = LEFT - BUS
     net = between(part, near)
     items: list[Item] = [
-        Symbol(SYMBOLS[type(part)], (-PART - 0.5, y), (-0.5, y)),
+        Symbol(SYMBOLS[type(part)], (-_PART - 0.5, y), (-0.5, y)),
         Wire(((-0.5, y), (0.0, y))),
-        Label((-PART - 0.7, y + 0.38), caption(part), align="right", size=7.5),
-        Wire(((start + 1.0, y), (-PART - 0.5, y))),
+        Label((-_PART - 0.7, y + 0.38), caption(part), align="right", size=7.5),
+        Wire(((start + 1.0, y), (-_PART - 0.5, y))),
     ]
     if net == GROUND:
         return [*items, ground((start + 1.0, y), "left")]
@@ -77,18 +77,18 @@ def stage(circuit: Circuit, amplifier: Amplifier) -> list[Item]:
     out_top, out_bottom = (*outputs(amplifier), "")[:2]
     sides = (
         (amplifier.minus, out_top, 0.0, True),
-        (amplifier.plus, out_bottom, -INPUTS, False),
+        (amplifier.plus, out_bottom, -_INPUTS, False),
     )
-    items: list[Item] = [Symbol("opamp", (0.0, 0.0), (WIDE, 0.0))]
+    items: list[Item] = [Symbol("opamp", (0.0, 0.0), (_WIDE, 0.0))]
     items.append(Label((0.9, -1.8), amplifier.name, size=7.0))
     for net, out, y, up in sides:
         items += _side(circuit, (net, out), y=y, up=up)
     if isinstance(amplifier, OpAmp):
-        tip = -0.5 * INPUTS
-        items.append(Wire(((WIDE, tip), (WIDE + 2.4, tip))))
-        items.append(Label((WIDE + 2.6, tip), amplifier.out, bold=True))
+        tip = -0.5 * _INPUTS
+        items.append(Wire(((_WIDE, tip), (_WIDE + 2.4, tip))))
+        items.append(Label((_WIDE + 2.6, tip), amplifier.out, bold=True))
         if any(out_top in (p.a, p.b) for p in beside(circuit, amplifier.minus)):
-            items.append(Symbol("dot", (WIDE + 1.2, tip), (WIDE + 1.2, tip)))
+            items.append(Symbol("dot", (_WIDE + 1.2, tip), (_WIDE + 1.2, tip)))
     return items
 
 
@@ -106,22 +106,22 @@ def _side(circuit: Circuit, nets: tuple[str, str], *, y: float, up: bool) -> lis
     items += moved(drawn, BUS, y)
     items.append(Wire(((BUS, y), (0.0, y))))
     items.append(Label((BUS + 0.15, y + 0.32 * sign), net, size=7.0))
-    tip = -0.5 * INPUTS if up and not out.endswith("p") else y - sign * 0.31
+    tip = -0.5 * _INPUTS if up and not out.endswith("p") else y - sign * 0.31
     lowest = max(abs(end) + PITCH, 1.6)
     for k, part in enumerate(feedback):
         level = y + sign * (lowest + k * PITCH)
-        items.append(Symbol(SYMBOLS[type(part)], (BUS + 1.0, level), (WIDE + 0.4, level)))
+        items.append(Symbol(SYMBOLS[type(part)], (BUS + 1.0, level), (_WIDE + 0.4, level)))
         items.append(Wire(((BUS, y), (BUS, level), (BUS + 1.0, level))))
-        items.append(Wire(((WIDE + 0.4, level), (WIDE + 1.2, level), (WIDE + 1.2, tip))))
+        items.append(Wire(((_WIDE + 0.4, level), (_WIDE + 1.2, level), (_WIDE + 1.2, tip))))
         items.append(
-            Label((0.5 * (BUS + WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5)
+            Label((0.5 * (BUS + _WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5)
         )
     if feedback:
         items.append(Symbol("dot", (BUS, y), (BUS, y)))
-    if out and tip != -0.5 * INPUTS:  # one of two outputs
-        items.append(Wire(((1.44, tip), (WIDE + 2.4, tip))))
-        items.append(Label((WIDE + 2.6, tip), out, bold=True))
-        items.append(Symbol("dot", (WIDE + 1.2, tip), (WIDE + 1.2, tip)))
+    if out and tip != -0.5 * _INPUTS:  # one of two outputs
+        items.append(Wire(((1.44, tip), (_WIDE + 2.4, tip))))
+        items.append(Label((_WIDE + 2.6, tip), out, bold=True))
+        items.append(Symbol("dot", (_WIDE + 1.2, tip), (_WIDE + 1.2, tip)))
     return items
 
 

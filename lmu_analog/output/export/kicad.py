@@ -12,7 +12,7 @@ from lmu_analog.design import Design
 from lmu_analog.output.export.board import Placed
 from lmu_analog.output.export.sheet import SHAPES, Item, Label, Part, Point, Wire, junctions, sheet, size
 
-STEP = 1.27  # mm, KiCad's grid of 50 mil
+_STEP = 1.27  # mm, KiCad's grid of 50 mil
 _PIN = 2  # steps from a pin's end to the body
 _FONT = "(effects (font (size 1.27 1.27)){})"
 _NAMESPACE = uuid.UUID("6c6d7561-6e61-6c6f-6700-6b6963616400")  # ids follow from the design: equal files
@@ -208,7 +208,7 @@ def _id(root: uuid.UUID, *of: object) -> uuid.UUID:
 
 
 def _mm(steps: int) -> str:
-    return f"{STEP * steps:.2f}"
+    return f"{_STEP * steps:.2f}"
 
 
 def _at(point: Point) -> str:

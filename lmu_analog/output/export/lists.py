@@ -16,7 +16,7 @@ from lmu_analog.output.export.board import Placed, board
 from lmu_analog.output.summary import dumps
 from lmu_analog.units import write
 
-FINEST = "E96"  # series that is offered where the design asks for none
+_FINEST = "E96"  # series that is offered where the design asks for none
 COLUMNS = (
     "references",
     "quantity",
@@ -89,7 +89,7 @@ def _standard(design: Design, circuit: Circuit, placed: Placed) -> tuple[str, st
     component = placed.component
     if not isinstance(component, Resistor | Capacitor) or is_on_chip(circuit) or component.value <= 0.0:
         return "", ""
-    series = FINEST if design.values == "exact" else design.values
+    series = _FINEST if design.values == "exact" else design.values
     if isinstance(component, Capacitor):
         series = capacitors_beside(series)
     value = float(nearest(component.value, series))

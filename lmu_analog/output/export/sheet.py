@@ -24,7 +24,7 @@ _ROW = 8  # from one part to the next below
 _STUB = 2  # of wire between a pin and its label
 INPUT_X, BUS_X, AMPLIFIER_X, OUT_X, WIDTH = 22, 32, 46, 58, 76  # columns of an amplifier's cell
 _PLUS_BUS_X = 36
-LOOSE = (32, 16)  # cell of a part that stands alone
+_LOOSE = (32, 16)  # cell of a part that stands alone
 ACROSS = 304  # width of the sheet, four amplifiers
 MARGIN, TITLE = 24, 40  # steps around it all, and for the title block below
 
@@ -185,7 +185,7 @@ def _chain(points: Iterable[Point]) -> Iterator[Wire]:
 
 def _alone(placed: Placed) -> Iterator[Item]:
     """Draw a part with a label at every pin."""
-    part = Part(placed, (LOOSE[0] // 2, LOOSE[1] // 2))
+    part = Part(placed, (_LOOSE[0] // 2, _LOOSE[1] // 2))
     yield part
     for name, net in placed.pins:
         x, y = part.ends[name]
@@ -203,9 +203,9 @@ def _arranged(blocks: list[tuple[Item, ...]]) -> Iterator[Item]:
         wide = (
             WIDTH
             if any(isinstance(p, Part) and isinstance(p.placed.component, OpAmp) for p in block)
-            else LOOSE[0]
+            else _LOOSE[0]
         )
-        high = max(LOOSE[1], size(block)[1] - TITLE + _ROW)
+        high = max(_LOOSE[1], size(block)[1] - TITLE + _ROW)
         if x + wide > MARGIN + ACROSS:
             x, y, tallest = MARGIN, y + tallest, 0
         yield from (_moved(item, (x, y)) for item in block)

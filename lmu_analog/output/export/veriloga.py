@@ -10,7 +10,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace
 
-HEADER = """\
+_HEADER = """\
 // {title}
 // The circuit's own state space, linear: small signal of a nonlinear circuit, no rails, no slew limits.
 // theta x' = theta (A x + B u), and m = C x + D u: the coefficients are those of the circuit's elements.
@@ -52,7 +52,7 @@ def verilog_a(design: Design, circuit: Circuit) -> str:
         "    end",
         "endmodule",
     ]
-    return HEADER.format(title=title, design=design.digest) + "\n".join(body) + "\n"
+    return _HEADER.format(title=title, design=design.digest) + "\n".join(body) + "\n"
 
 
 def _outputs(ports: list[str], states: list[str], system: StateSpace) -> Iterator[str]:

@@ -21,7 +21,7 @@ from lmu_analog.simulation import ENGINES, engines_apart, simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import open_run
 
-FEWER = 20  # circuits in the calibration of large orders
+_FEWER = 20  # circuits in the calibration of large orders
 
 
 def steps(sections: tuple[str, ...]) -> int:
@@ -79,7 +79,7 @@ def design_report(
         warnings=(*circuit_warnings(circuit, design.stimulus), *([apart] if apart else [])),
         settings=Settings(
             sections,
-            calibration=Settings.calibration if design.order <= LARGE else FEWER,
+            calibration=Settings.calibration if design.order <= LARGE else _FEWER,
             seed=0 if run is None else int(run.attrs["seed"]),
         ),
     )

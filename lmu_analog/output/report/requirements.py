@@ -20,7 +20,7 @@ from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.stability import bounded, found_at
 
 Mark = Literal["pass", "partly", "undecided", "fail", "open"]
-WORDS: dict[Mark, str] = {
+_WORDS: dict[Mark, str] = {
     "pass": "✓ pass",
     "partly": "◐ partly",
     "undecided": "◐ undecided",
@@ -63,7 +63,7 @@ def requirements(subject: Subject) -> tuple[Requirement, ...]:
 def specification(subject: Subject) -> Section:
     """Show every requirement with its verdict."""
     found = requirements(subject)
-    rows = tuple((r.name, r.shown, r.limit, WORDS[r.mark]) for r in found)
+    rows = tuple((r.name, r.shown, r.limit, _WORDS[r.mark]) for r in found)
     table = Table("Requirements and what the design reaches", ("figure", "result", "limit", "verdict"), rows)
     lead = (
         "Limits are those of [spec] in the design file; that amplifiers neither clip nor slew nor lack "

@@ -68,7 +68,7 @@ _FAULTS = (
     TypeError,
     ValueError,
 )
-LEFT_OUT = Section(absent="Left out here, as it takes long; the command report makes it.")
+_LEFT_OUT = Section(absent="Left out here, as it takes long; the command report makes it.")
 
 
 def read_sections(text: str | None) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def make(subject: Subject, progress: Callable[[int], None] | None = None) -> tup
     """
     found: list[Made] = []
     for row in wanted(subject.settings):
-        section = LEFT_OUT if row.key in subject.settings.skipped else _made(row, subject)
+        section = _LEFT_OUT if row.key in subject.settings.skipped else _made(row, subject)
         found.append(Made(row.key, row.title, section))
         if progress is not None:
             progress(1)
