@@ -17,7 +17,7 @@ export NGSPICE_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench netlists clean
+.PHONY: help demo test quick lint bench netlists clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,10 @@ demo: ## set up what is missing, run the demo; its files are in demo-output/ (OU
 test: ## set up what is missing, run all tests (ARGS='-k mismatch' is handed on to pytest)
 	@.ci/setup test
 	$(PYTHON) -m pytest -n auto --dist worksteal --ngspice=required $(ARGS)
+
+quick: ## run in a minute the tests that need no ngspice, no other process and no long run
+	@.ci/setup test
+	$(PYTHON) -m pytest -n auto --dist worksteal --quick $(ARGS)
 
 lint: ## check style, format and types
 	@.ci/setup lint

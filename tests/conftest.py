@@ -5,6 +5,7 @@ import ctypes.util
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # The number of threads can change the last bits. The variables reach the BLAS libraries that are loaded from
@@ -41,6 +42,36 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("lmu_analog")
 
+# What --quick leaves out, beside tests marked ngspice and tests that start a process: files of half a minute.
+SLOW = [
+    "adding_a_family",
+    "bench",
+    "cli",
+    "cluster",
+    "delay_network",
+    "drawings",
+    "experiment_figures",
+    "fuzz",
+    "golden_decks",
+    "hardware_loss",
+    "kernel",
+    "learning",
+    "learning_experiments",
+    "long_runs",
+    "loop",
+    "mainjob",
+    "notebooks",
+    "nonlinear",
+    "ota",
+    "pool",
+    "recorded",
+    "report",
+    "switched_capacitor",
+    "tonewise",
+    "two_engines",
+    "wheel",
+]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lmu_analog")
@@ -50,6 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="tests marked ngspice: without it fail at once, without it skip them (default), or skip them",
     )
+    group.addoption("--quick", action="store_true", help="leave out what is slow or starts processes")
     group.addoption("--update-golden", action="store_true", help="write the golden decks of netlists/ anew")
 
 
@@ -67,10 +99,58 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--ngspice=required, but {' and '.join(missing)} cannot be found: "
             "run .ci/setup, or use --ngspice=auto"
         )
+    if config.getoption("--quick"):
+        sys.addaudithook(_skip_at_a_process)
+
+
+def _skip_at_a_process(event: str, _: tuple[object, ...]) -> None:
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn") and _RUNNING:
+        pytest.skip("--quick: starts a process")
+
+
+_RUNNING: list[str] = []
+
+
+@contextlib.contextmanager
+def _unnamed() -> Iterator[None]:
+    """Take pytest's name of the running test out of the environment.
+
+    A process of ngspice is kept for the next deck only while the environment stays as it was: with the name in it
+    each test would start one of its own, a second of time each.
+    """
+    name = os.environ.pop("PYTEST_CURRENT_TEST", "")
+    _RUNNING.append(name)
+    try:
+        yield
+    finally:
+        _RUNNING.pop()
+        if name:
+            os.environ["PYTEST_CURRENT_TEST"] = name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Iterator[object]:
+    with _unnamed():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Iterator[object]:
+    with _unnamed():
+        return (yield)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    slow = collection_path.stem.removeprefix("test_") in SLOW
+    return True if config.getoption("--quick") and slow else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--ngspice") == "off":
+    if config.getoption("--quick"):
+        quick = [item for item in items if not item.get_closest_marker("ngspice")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in quick])
+        items[:] = quick
+    elif config.getoption("--ngspice") == "off":
         reason = "--ngspice=off"
     elif missing := missing_ngspice():
         reason = f"{' and '.join(missing)} cannot be found"
