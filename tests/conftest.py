@@ -42,35 +42,15 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("lmu_analog")
 
-# What --quick leaves out, beside tests marked ngspice and tests that start a process: files of half a minute.
-SLOW = [
-    "adding_a_family",
-    "bench",
-    "cli",
-    "cluster",
-    "delay_network",
-    "drawings",
-    "experiment_figures",
-    "fuzz",
-    "golden_decks",
-    "hardware_loss",
-    "kernel",
-    "learning",
-    "learning_experiments",
-    "long_runs",
-    "loop",
-    "mainjob",
-    "notebooks",
-    "nonlinear",
-    "ota",
-    "pool",
-    "recorded",
-    "report",
-    "switched_capacitor",
-    "tonewise",
-    "two_engines",
-    "wheel",
-]
+# What --quick leaves out, beside tests marked ngspice and tests that start a process: the files that take longest.
+# fmt: off
+SLOW = {
+    "adding_a_family", "bench", "cli", "cluster", "delay_network", "drawings", "experiment_figures",
+    "fuzz", "golden_decks", "hardware_loss", "kernel", "learning", "learning_experiments",
+    "long_runs", "loop", "mainjob", "notebooks", "nonlinear", "ota", "pool", "recorded", "report",
+    "switched_capacitor", "tonewise", "two_engines", "wheel",
+}
+# fmt: on
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
