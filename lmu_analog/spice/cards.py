@@ -142,6 +142,16 @@ def read_deck(text: str, library: str = "") -> Deck:
     return Deck(title, comments, _with_file(cards), library)
 
 
+def read_source(name: str, rest: list[str]) -> Source:
+    """Read an independent source, of ours or by hand: its name, and what follows that."""
+    text = " ".join(rest[2:])
+    found = re.search(r"\b(SIN|PULSE|PWL)\(([^)]*)\)", text, re.IGNORECASE)
+    dc, ac = (re.search(rf"\b{word} (\S+)", text, re.IGNORECASE) for word in ("DC", "AC"))
+    constant = dc[1] if dc else rest[2] if len(rest) == 3 else ""
+    wave, numbers = (found[1].upper(), tuple(found[2].split())) if found else ("", ())
+    return Source(name, tuple(rest[:2]), constant, ac[1] if ac else "", wave, numbers)
+
+
 def _cards(lines: Iterator[str]) -> Iterator[Card]:
     for line in lines:
         word, *rest = line.split()
@@ -166,22 +176,13 @@ def _model(name: str, text: str) -> Model:
 def _element(name: str, rest: list[str], line: str) -> Card:
     letter = name[0].upper()
     if letter in "VI":
-        return _source(name, rest)
+        return read_source(name, rest)
     if letter == "A":
         return Directive("filesource", line)
     count = len(rest) - 1 if letter == "X" else _NODES.get(letter)
     if count is None:
         raise CircuitError(f"{line[:60]!r} is no card of our decks: it cannot be written in another dialect")
     return Element(name, tuple(rest[:count]), " ".join(rest[count:]))
-
-
-def _source(name: str, rest: list[str]) -> Source:
-    text = " ".join(rest[2:])
-    found = re.search(r"(SIN|PULSE|PWL)\((.*)\)$", text)
-    ac, dc = re.search(r"AC (\S+)", text), re.search(r"DC (\S+)", text)
-    constant = dc[1] if dc else rest[2] if len(rest) == 3 else ""
-    wave, numbers = (found[1], tuple(found[2].split())) if found else ("", ())
-    return Source(name, tuple(rest[:2]), constant, ac[1] if ac else "", wave, numbers)
 
 
 def _with_file(cards: tuple[Card, ...]) -> tuple[Card, ...]:
