@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from lmu_analog.ensembles.yields import warnings
 from lmu_analog.errors import DesignError
 from lmu_analog.output import style
 from lmu_analog.output.facts import percent
-from lmu_analog.output.files import check_figure, write_figure
+from lmu_analog.output.files import check_figure
+from lmu_analog.output.layout import save_panels
 from lmu_analog.storage.completed import completed
 from lmu_analog.storage.store import open_run
 from lmu_analog.units import write
@@ -74,7 +76,7 @@ def bench(
     measurement = read_measurement(measured, circuit, column=column)
     result = analyze(design, measurement, circuit=circuit, skip=skip)
     if plot is not None:
-        save(result, plot)
+        _save(result, plot)
     found = {"file": str(measured), **figures(result)}
     if ensemble is None:
         return {**found, "ensemble": None}
@@ -189,13 +191,6 @@ def _plot_errors(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     return style.finish(ax, style.SIDE_LEGEND)
 
 
-def save(result: xr.Dataset, path: Path | str) -> Path:
-    """Draw channels and errors; SVG, PNG or PDF by the suffix."""
-    path = Path(path)
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 6.5), layout="constrained")
-    above, below = figure.subplots(2, 1)
-    _plot_measured(result, above)
-    _plot_errors(result, below)
-    return write_figure(figure, path)
+def _save(result: xr.Dataset, path: Path) -> None:
+    """Draw channels and errors."""
+    save_panels([(partial(plot, result), 3.25) for plot in (_plot_measured, _plot_errors)], path)

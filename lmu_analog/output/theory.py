@@ -14,7 +14,8 @@ from lmu_analog.ensembles.expected import expected_yield
 from lmu_analog.ensembles.high_sigma import HighSigma
 from lmu_analog.ensembles.judgement import verdict_of
 from lmu_analog.output.facts import percent, rough, share
-from lmu_analog.output.files import check_figure, write_figure
+from lmu_analog.output.files import check_figure
+from lmu_analog.output.layout import save_figure
 from lmu_analog.output.plots import plot_elements
 from lmu_analog.output.summary import laws, uniform_circuits
 from lmu_analog.output.tables import uniform_note
@@ -41,7 +42,8 @@ def sensitivity(design: Design, *, plot: Path | str | None = None) -> dict[str, 
     theory = first_order(design)
     found = elements(design, theory)
     if plot is not None:
-        _save(found, plot)
+        count = min(_DRAWN, found.sizes["element"])
+        save_figure(lambda ax: plot_elements(found, ax, count), plot, height=1.2 + 0.28 * count)
     without = tighten(found)
     expected, good = predict(theory), expected_yield(design, theory)
     return {
@@ -186,12 +188,3 @@ def high_sigma_text(content: dict[str, Any]) -> str:
     if wanted is not None:
         lines.append(f"  yield wanted      {share(wanted):>10}  {content['yield']['verdict']}")
     return "\n".join([*lines, *(f"  warning: {line}" for line in content["warnings"])])
-
-
-def _save(found: xr.Dataset, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    count = min(_DRAWN, found.sizes["element"])
-    figure = Figure(figsize=(9.0, 1.2 + 0.28 * count), layout="constrained")
-    plot_elements(found, figure.subplots(), count)
-    write_figure(figure, path)
