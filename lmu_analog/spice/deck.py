@@ -32,11 +32,11 @@ BIAS_SHARE, LOOSEST = 3e-5, 1e-12
 _GMIN = "gmin=1e-18"
 # Flux, in V times theta, below which ngspice does not watch a coil: its default, 1e-14 Vs, is a rounding error
 # of such coils and drives the step to zero. The largest step keeps the accuracy.
-FLUX = 1e-5
+_FLUX = 1e-5
 # Stiff: the trapezoidal rule would ring at every edge, Gear's second order does not. What charges do on the way
 # to rest is without interest, hence the loose step control (trtol, chgtol); a tight one fails at the edges.
 TRTOL, CLOCKED_TRTOL = 7.0, 1e5  # ngspice's own, and that of clocked circuits
-CLOCKED_OPTIONS = ".options method=gear reltol=1e-5 abstol=1e-12 vntol=1e-8 trtol=1e5 chgtol=1e-12"
+_CLOCKED_OPTIONS = ".options method=gear reltol=1e-5 abstol=1e-12 vntol=1e-8 trtol=1e5 chgtol=1e-12"
 
 
 # Seconds that ngspice takes for a time step, by what is in the circuit; measured to within a factor of two on one
@@ -173,7 +173,7 @@ def described(
     from_rest = " uic" if circuit.clock is not None and isinstance(analysis, Transient) else ""
     cards = (
         *circuit_cards(circuit, stimulus, rippling=rippling),
-        directive(_options(circuit) + _long_steps(circuit, analysis)),
+        directive(options(circuit) + _long_steps(circuit, analysis)),
         directive(_card(analysis) + from_rest),
         Directive("save", " ".join(saved(circuit))),
     )
@@ -196,14 +196,15 @@ def written(of: Deck) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _options(circuit: Circuit) -> str:
+def options(circuit: Circuit) -> str:
+    """Choose ngspice's tolerances for a circuit."""
     if circuit.clock is not None:
-        return CLOCKED_OPTIONS
+        return _CLOCKED_OPTIONS
     if circuit.only(Mosfet):
         biases = [abs(c.value) for c in circuit.only(Bias) if c.value]
         tolerance = min(LOOSEST, BIAS_SHARE * min(biases)) if biases else 1e-14
         return f"{OPTIONS.replace('1e-14', repr(tolerance))} {_GMIN}"
-    return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if circuit.only(Inductor) else OPTIONS
+    return f"{OPTIONS} chgtol={_FLUX * circuit.theta!r}" if circuit.only(Inductor) else OPTIONS
 
 
 def _long_steps(circuit: Circuit, analysis: Analysis) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND, Inductor, Mosfet, Supply
+from lmu_analog.circuits.components import GROUND, Mosfet, Supply
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Deck, Directive, Source, directive
 from lmu_analog.spice.clock import EDGE, clock_cards
-from lmu_analog.spice.deck import CLOCKED_OPTIONS, FLUX, OPTIONS, Transient, expression, vector, written
+from lmu_analog.spice.deck import OPTIONS, Transient, expression, options, vector, written
 from lmu_analog.spice.elements import element_cards, library
 from lmu_analog.spice.netlist import MOST_PWL_POINTS, ordered, points_text
 
@@ -82,8 +82,4 @@ def _source(net: str, points: np.ndarray, *, ac: str) -> Source:
 
 
 def _options(circuit: Circuit) -> str:
-    if circuit.clock is not None:
-        return CLOCKED_OPTIONS
-    if circuit.only(Mosfet):
-        return _TRANSISTOR_OPTIONS
-    return f"{OPTIONS} chgtol={FLUX * circuit.theta!r}" if circuit.only(Inductor) else OPTIONS
+    return _TRANSISTOR_OPTIONS if circuit.clock is None and circuit.only(Mosfet) else options(circuit)
