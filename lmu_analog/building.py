@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
-from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.devices.models import CellModel, OtaModel
 from lmu_analog.circuits.devices.parts import ota
@@ -38,7 +38,8 @@ def build(design: Design) -> Circuit:
 
     With leaking capacitors and at the temperature of the design, which the scaling does not know of. Op-amps with a
     SPICE model of the user's have the figures that it shows in ngspice; element values are those of its table, with
-    ngspice or without.
+    ngspice or without. Before leakage and temperature, which are plain arithmetic, values have 12 significant digits,
+    so that LAPACK's last ones, which depend on the processor, do not reach them.
     """
     return _in_its_place(_checked(_designed(design)), design)
 
@@ -75,7 +76,7 @@ def _designed(design: Design) -> Circuit:
         swing=full_swing(design),
         scaling=cast("Scaling", design.scaling),
     )
-    circuit = FAMILIES[design.family].build(realized, scale, options(design))
+    circuit = with_twelve_digits(FAMILIES[design.family].build(realized, scale, options(design)))
     if design.values == "exact":
         if design.pairs is not None:
             raise DesignError(
@@ -83,7 +84,8 @@ def _designed(design: Design) -> Circuit:
             )
         return circuit
     rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
-    return rounded.circuit if design.pairs is None else paired(rounded, design.values, bound=design.pairs)
+    made = rounded.circuit if design.pairs is None else paired(rounded, design.values, bound=design.pairs)
+    return with_twelve_digits(made)  # inductors took the level of their node, a power of ten
 
 
 def full_swing(design: Design) -> float:

@@ -1,10 +1,14 @@
 """What a design builds in its place: at its temperature, with leaking capacitors, of its technology."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import with_values
+from lmu_analog.circuits.circuit import with_twelve_digits, with_values
 from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.devices.technology import technology
 from lmu_analog.circuits.devices.tolerance import Tolerance
@@ -116,3 +120,55 @@ def test_what_a_technology_cannot_say_is_refused(tolerance, message):
 def test_a_temperature_without_coefficients_is_refused():
     with pytest.raises(DesignError, match=r"^\[circuit\] temperature: needs coefficients: \[circuit\] tech"):
         DESIGN.replace(temperature="85 C")
+
+
+VALUES = """
+import hashlib
+import numpy as np
+from lmu_analog import Design
+from lmu_analog.building import build
+from lmu_analog.circuits.families.registry import FAMILIES
+
+digest = hashlib.sha256()
+for name, family in FAMILIES.items():
+    # LAPACK errs by more than half a twelfth digit in balanced memories and ladders, see docs/architecture.md.
+    for realization in sorted({*family.realizations} - {"balanced", "ladder"}):
+        for order in (2, 6, 12):
+            circuit = build(Design(order=order, theta="1 ms", family=name, realization=realization))
+            for c in filter(None, (circuit, circuit.twin)):
+                digest.update(c.values.tobytes())
+                digest.update(np.array([term.factor for terms in c.probes for term in terms]).tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_nominal_values_have_the_same_bytes_with_plain_variants_of_numpy_lapack_and_the_c_library():
+    umath = pytest.importorskip("numpy._core._multiarray_umath")
+    plain = {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(
+            name for name in umath.__cpu_dispatch__ if umath.__cpu_features__[name]
+        ),
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+        "OPENBLAS_CORETYPE": "Prescott",
+    }
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", VALUES],
+            env={**os.environ, **more},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=200,
+        ).stdout
+        for more in ({}, plain)
+    ]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_nominal_values_have_twelve_digits(family):
+    circuit = build(Design(order=3, theta="1 ms", family=family))
+    for part in filter(None, (circuit, circuit.twin)):
+        # Offsets and bandwidths of op-amps are a data sheet's, of fewer digits.
+        assert [float(f"{x:.11e}") for x in part.values] == part.values.tolist()
+        assert with_twelve_digits(part) == part

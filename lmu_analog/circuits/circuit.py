@@ -16,6 +16,7 @@ from lmu_analog.circuits.components import (
     DifferentialOpAmp,
     MismatchClass,
     OpAmp,
+    kind_of,
     parameters,
     terminals,
 )
@@ -143,6 +144,35 @@ def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:
     components = tuple(_revalued(c, [float(next(given)) for _ in _parameters(c)]) for c in circuit.components)
     twin = circuit.twin and with_values(circuit.twin, twin_values(circuit, values))
     return replace(circuit, components=components, twin=twin)
+
+
+def with_twelve_digits(circuit: Circuit) -> Circuit:
+    """Give the same circuit with its values, probes, clock and resting voltages rounded to 12 significant digits.
+
+    What a circuit is made of comes out of LAPACK and the C library, whose last digits, some 1e-15, depend on the
+    processor; a decimal number is written and read exactly everywhere. Figures of models are those of a data sheet,
+    and stay. Its small-signal twin is rounded alike.
+    """
+    probes = tuple(
+        tuple(replace(t, factor=_twelve_digits(t.factor)) for t in terms) for terms in circuit.probes
+    )
+    return replace(
+        circuit,
+        components=tuple(_with_twelve_digits(c) for c in circuit.components),
+        probes=probes,
+        twin=None if circuit.twin is None else with_twelve_digits(circuit.twin),
+        clock=None if circuit.clock is None else _twelve_digits(circuit.clock),
+        rest=tuple((net, _twelve_digits(voltage)) for net, voltage in circuit.rest),
+    )
+
+
+def _with_twelve_digits(component: Component) -> Component:
+    name = kind_of(component).value
+    return replace(component, **{name: _twelve_digits(getattr(component, name))}) if name else component
+
+
+def _twelve_digits(x: float) -> float:
+    return float(f"{x:.11e}")
 
 
 def twin_values(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> Float[np.ndarray, "*s t"]:

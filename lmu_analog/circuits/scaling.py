@@ -14,6 +14,9 @@ GRID = 400  # points over the band: the peaks are broad, a finer grid moves none
 DECAY = 20.0  # time constants of the slowest pole: what is left of the impulse response is 2e-9
 STEPS_PER_TURN = 120.0  # of the fastest pole: the trapezoidal rule is within 1e-3 of the L1 norm
 MOST_DOUBLINGS = 18
+# Significant digits of a scale. Every scale makes the same memory, so rounding one costs nothing, and it takes off the
+# last digits of LAPACK's answer, which depend on the processor and would reach every value of the circuit.
+DIGITS = 10
 
 Scaling = Literal["peak", "l1", "h2"]
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
@@ -81,7 +84,7 @@ def state_scale(
     Returns
     -------
     (v,) array
-        Volts at the output for one volt of the variable.
+        Volts at the output for one volt of the variable; of ten significant digits.
     """
     match scaling:
         case "peak":
@@ -91,7 +94,7 @@ def state_scale(
         case "h2":
             spread = _floored(deviations(structure))
             size = spread * (peaks(structure, bandwidth) / spread).max()
-    return swing / (amplitude * size)
+    return np.array([float(f"{x:.{DIGITS - 1}e}") for x in swing / (amplitude * size)])
 
 
 def _floored(size: np.ndarray) -> np.ndarray:
