@@ -84,8 +84,7 @@ def _designed(design: Design) -> Circuit:
             )
         return circuit
     rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
-    made = rounded.circuit if design.pairs is None else paired(rounded, design.values, bound=design.pairs)
-    return with_twelve_digits(made)  # inductors took the level of their node, a power of ten
+    return rounded.circuit if design.pairs is None else paired(rounded, design.values, bound=design.pairs)
 
 
 def full_swing(design: Design) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
@@ -103,7 +103,9 @@ def choose_common(
     before, start = float(errors[0]), int(_equally_good(errors).argmax())
     levels, after = board.descended(simple[start], float(errors[start]))
     values, exact = board.rounded(levels), board.exact(levels)
-    return Rounded(with_values(circuit, values), before, after, with_values(circuit, exact))
+    # A level may be a power of ten, whose last digits are the C library's.
+    made = [with_twelve_digits(with_values(circuit, chosen)) for chosen in (values, exact)]
+    return Rounded(made[0], before, after, made[1])
 
 
 def capacitors_beside(resistors: str) -> str:
