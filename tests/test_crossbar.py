@@ -84,7 +84,7 @@ def test_the_settings_of_a_design_reach_the_cells():
     assert {c.value for c in cells(circuit)} == {1e4, 2e5}
     wires = {c.name: c.value for c in circuit.components if c.name.startswith(("Rword", "Rbit"))}
     assert len(wires) == 4 + 6
-    assert wires["Rword_u"] == lumped_wire(2.0, 6)
+    assert wires["Rword_u"] == pytest.approx(lumped_wire(2.0, 6), rel=1e-11)  # values have twelve digits
     assert wires["Rbit_0_p"] == lumped_wire(2.0, 4)
 
 
