@@ -63,12 +63,12 @@ print(run["command"], f"({run['date']}, {run['seconds'] / 60:.0f} minutes)")
 table.rename_axis(columns="accuracy (%) at mismatch")
 
 # %%
-strayed = [s for s in levels if s != "0"]
-x = [100 * float(s) for s in strayed]
+deviated = [s for s in levels if s != "0"]
+x = [100 * float(s) for s in deviated]
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained", dpi=72)
 left.axhline(levels["0"]["software"], color="0.6", linestyle=":", label="software")
 for name, colour in names.items():
-    spread = [levels[s]["spread"][name] for s in strayed]
+    spread = [levels[s]["spread"][name] for s in deviated]
     left.plot(x, [s["mean"] for s in spread], "o-", color=colour, label=name)
     left.fill_between(
         x, [s["p05"] for s in spread], [s["p95"] for s in spread], color=colour, alpha=0.12, lw=0

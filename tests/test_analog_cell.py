@@ -186,9 +186,9 @@ def test_the_exact_engine_gives_the_cell_that_the_parts_make():
 def test_a_mismatch_sample_moves_all_parts_and_is_the_same_again():
     w = weights()
     x = signal(w, 5, seed=0)
-    strayed = design(mismatch={"resistor": "1 %", "transconductor": "2 %"})
-    cell = compare(w, strayed, CellOptions(), x=x, engine="exact").cell
-    one, again, other = (mismatched(cell, strayed, (7, k)).circuit for k in (3, 3, 4))
+    deviated = design(mismatch={"resistor": "1 %", "transconductor": "2 %"})
+    cell = compare(w, deviated, CellOptions(), x=x, engine="exact").cell
+    one, again, other = (mismatched(cell, deviated, (7, k)).circuit for k in (3, 3, 4))
     nominal = np.where(cell.circuit.values == 0.0, 1.0, cell.circuit.values)  # an input's source is at 0 V
     moved = (one.values - cell.circuit.values) / nominal
     kinds = [p.classes for p in cell.circuit.parameters]

@@ -233,12 +233,15 @@ def test_sizes_are_those_of_the_published_networks():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda n, w, x: (n, w, x[..., :1]), "axis component of the input is 1 long; the network takes 2"),
-        (lambda n, w, x: (n, w, x[0]), "the input has 2 axes; three are wanted: batch, step, component"),
+        (
+            lambda n, w, x: (n, w, x[..., :1]),
+            "x: axis 2 (component) has length 1, not 2 as the network takes",
+        ),
+        (lambda n, w, x: (n, w, x[0]), "x has shape (5, 2); axes (batch, step, component) are wanted"),
         (lambda n, w, x: (n, w[:1], x), "weights of 1 layers for a network of 2"),
         (
             lambda n, w, x: (n, [{**w[0], "memory_kernel": np.zeros((4, 4))}, w[1]], x),
-            "layer 0: memory_kernel is 4 long along axis 1; 3 is wanted, (4, 3) in all",
+            "layer 0: memory_kernel: axis 1 (hidden) has length 4, not 3 as in the layer",
         ),
         (
             lambda n, w, x: (n, [w[0], {"kernel": w[1]["kernel"]}], x),
@@ -257,11 +260,13 @@ def test_data_of_a_wrong_shape_are_refused_before_training():
     network = Network(1, (LMULayer(2, 2, 4.0), DenseLayer(3)))
     good = Data(series(4, 5), np.array([0, 1, 2, 0]))
     for data, words in {
-        Data(series(4, 5, 2), good.y): "axis 2 (component) of x is 2 long; the network takes 1",
+        Data(series(4, 5, 2), good.y): "x: axis 2 (component) has length 2, not 1 as the network takes",
         Data(good.x, good.y[:3]): "y has shape (3,), wrong in axis 0; (4,) is wanted",
         Data(good.x, good.y + 1): "y has classes 1 to 3; the network tells 0 to 2",
         Data(np.full_like(good.x, np.nan), good.y): "x holds values that are not finite",
-        Data(good.x[:0], good.y[:0]): "axis 0 of x is empty",
+        Data(
+            good.x[:0], good.y[:0]
+        ): "x has shape (0, 5, 1); axes (batch, step, component) are wanted, none of",
     }.items():
         with pytest.raises(DesignError, match=re.escape(words)):
             training.fit(network, data, training.Schedule(1), valid=good, objective="classes")

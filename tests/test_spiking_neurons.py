@@ -9,7 +9,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.networks.spiking import decoders as solver
 from lmu_analog.networks.spiking.decoders import decoders
 from lmu_analog.networks.spiking.firing import Decoded, fire, largest_rates
-from lmu_analog.networks.spiking.neurons import Populations, Tuning, lognormal, populations, rate, strayed
+from lmu_analog.networks.spiking.neurons import Populations, Tuning, deviated, lognormal, populations, rate
 
 LIF, RECTIFIED = Tuning(), Tuning("rectified")
 
@@ -56,13 +56,13 @@ def test_stratified_neurons_cover_the_range_once_each():
 
 def test_silicon_strays_by_what_is_asked():
     drawn = populations(4, 5000, LIF)
-    off = strayed(drawn, gain=0.2, bias=0.1, seed=1)
+    off = deviated(drawn, gain=0.2, bias=0.1, seed=1)
     factor, shift = off.gain / drawn.gain, off.bias - drawn.bias
     # 20,000 draws: 0.5 % of a standard deviation, 0.14 % of the mean.
     assert factor.mean() == pytest.approx(1.0, abs=0.006)
     assert factor.std() == pytest.approx(0.2, rel=0.03)
     assert shift.std() == pytest.approx(0.1, rel=0.03)
-    np.testing.assert_array_equal(strayed(drawn).gain, drawn.gain)
+    np.testing.assert_array_equal(deviated(drawn).gain, drawn.gain)
     assert (lognormal(np.random.default_rng(0), 0.0, (3,)) == 1.0).all()
 
 
@@ -151,7 +151,7 @@ def test_populations_stand_for_what_they_are_given(firing, tuning):
         (lambda: Tuning(rates=(1.0, 2.0)), r"cannot be tuned to 1 Hz with a membrane of 0\.02 s; give 5 Hz or more"),
         (lambda: Tuning(membrane=0.0), r"membrane 0 s and refractory 0\.002 s: times are wanted"),
         (lambda: populations(2, 0, LIF), r"0 neurons in each of 2 populations"),
-        (lambda: strayed(populations(1, 2, LIF), gain=-0.1), r"spreads are not negative"),
+        (lambda: deviated(populations(1, 2, LIF), gain=-0.1), r"spreads are not negative"),
         (lambda: decoders(populations(1, 2, LIF), regularisation=0.0), r"regularisation 0: a positive fraction"),
         (lambda: decoders(one(LIF, 0.5).populations), r"no neuron of a population fires"),
     ],

@@ -13,11 +13,11 @@ from lmu_analog.memory.reference import discretize
 from lmu_analog.memory.statespace import frequency_response, growth
 from lmu_analog.networks.spiking.heterogeneous import (
     copies,
+    deviated_memory,
+    deviated_weights,
     filtered_copies,
     fitted_readout,
     fitted_series,
-    strayed_memory,
-    strayed_weights,
 )
 from lmu_analog.networks.spiking.memory import Settings, Silicon, run, spiking_memory
 from lmu_analog.networks.spiking.neurons import lognormal
@@ -127,17 +127,17 @@ def test_measured_time_constants_give_the_memory_back():
     memory = legendre(6)
     taus = 0.1 * np.exp(0.3 * np.random.default_rng(0).standard_normal((5, 6)))
     ideal = frequency_response(memory, F)
-    exact = frequency_response(strayed_memory(memory, taus, tau=0.1, compensated=True), F)
+    exact = frequency_response(deviated_memory(memory, taus, tau=0.1, compensated=True), F)
     np.testing.assert_allclose(exact, np.broadcast_to(ideal, exact.shape), atol=1e-11)
-    off = frequency_response(strayed_memory(memory, taus, tau=0.1), F)
+    off = frequency_response(deviated_memory(memory, taus, tau=0.1), F)
     assert np.abs(off - ideal).max(axis=(1, 2)).min() > 0.05
     with pytest.raises(DesignError, match="time constants are positive"):
-        strayed_memory(memory, -taus, tau=0.1)
+        deviated_memory(memory, -taus, tau=0.1)
 
 
 def test_weights_that_stray_are_drawn_one_network_after_another():
     memory = legendre(12)
-    one, two = (strayed_weights(memory, 0.1, np.random.default_rng(1), samples=n) for n in (1, 2))
+    one, two = (deviated_weights(memory, 0.1, np.random.default_rng(1), samples=n) for n in (1, 2))
     np.testing.assert_array_equal(one.A[0], two.A[0])
     assert growth(two).shape == (2,)
 
@@ -175,9 +175,9 @@ def test_spikes_through_synapses_that_stray_hold_more_of_the_window():
     inputs = [multitone(1.0, 0.5, seed=seed) for seed in (0, 1)]  # one to fit, one to judge
     traces = [run(memory, u(t), seed=seed) for seed, u in enumerate(inputs)]
     windows = [u(t[skip:, None] - np.linspace(0.0, 1.0, 5)) for u in inputs]
-    strayed = 0.1 * lognormal(np.random.default_rng(0), 0.3, (3, 8))
+    deviated = 0.1 * lognormal(np.random.default_rng(0), 0.3, (3, 8))
     errors = []
-    for taus in (np.full((3, 8), 0.1), strayed):
+    for taus in (np.full((3, 8), 0.1), deviated):
         features = [np.hstack([x.states, filtered_copies(x.decoded, taus, dt=1e-3)])[skip:] for x in traces]
         weights = fitted_series(features[0], windows[0])
         errors.append(

@@ -15,10 +15,10 @@ from lmu_analog.memory.statespace import StateSpace, frequency_response, growth
 from lmu_analog.memory.window import Quadrature, gauss_legendre, tone_profile, window_nrmse
 from lmu_analog.networks.spiking.heterogeneous import (
     copies,
+    deviated_memory,
+    deviated_weights,
     fitted_readout,
     naive,
-    strayed_memory,
-    strayed_weights,
 )
 from lmu_analog.networks.spiking.neurons import lognormal
 from lmu_analog.networks.spiking.synapses import Synapse, mapped, response
@@ -112,7 +112,7 @@ def _of_taus(spread: float, options: Options) -> dict[str, Any]:
     """Let time constants stray: weights for the nominal one, and weights for the measured ones."""
     memory = legendre(ORDER, THETA)
     taus = TAU * lognormal(np.random.default_rng(options.seed), spread, (options.samples, ORDER))
-    plain, compensated = (strayed_memory(memory, taus, tau=TAU, compensated=c) for c in (False, True))
+    plain, compensated = (deviated_memory(memory, taus, tau=TAU, compensated=c) for c in (False, True))
     errors = window_error(plain)
     return {
         "spread": spread,
@@ -127,8 +127,8 @@ def _of_taus(spread: float, options: Options) -> dict[str, Any]:
 def _of_weights(options: Options) -> dict[str, Any]:
     memory = legendre(WEIGHT_ORDER, THETA)
     random = np.random.default_rng(options.seed)
-    few = strayed_weights(memory, WEIGHT_SPREAD, random, samples=options.samples)
-    many = strayed_weights(memory, WEIGHT_SPREAD, random, samples=options.many)
+    few = deviated_weights(memory, WEIGHT_SPREAD, random, samples=options.samples)
+    many = deviated_weights(memory, WEIGHT_SPREAD, random, samples=options.many)
     falling = growth(few) > 0.0
     return {
         "order": WEIGHT_ORDER,
@@ -156,7 +156,7 @@ def _of_readouts(order: int, options: Options) -> dict[str, Any]:
     random = np.random.default_rng(options.seed)
     taus = TAU * lognormal(random, SPREADS[-1], (options.readouts, order))
     others = TAU * lognormal(random, SPREADS[-1], (options.readouts, order, COPIES))
-    plain = strayed_memory(memory, taus, tau=TAU)
+    plain = deviated_memory(memory, taus, tau=TAU)
     nodes = gauss_legendre(FIT).r * TONES[-1]
     fitted, tested = frequency_response(plain, nodes), frequency_response(plain, TONES)
     even = np.full_like(others, TAU)

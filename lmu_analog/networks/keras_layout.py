@@ -18,8 +18,8 @@ from lmu_analog.networks.cell import HIGHEST_ORDER
 from lmu_analog.networks.network import LMULayer, lmu_layer
 from lmu_analog.units import whole
 
-HIDDEN = ("hidden kernel", "hidden recurrent_kernel", "hidden bias")
-OTHER_CELLS = {3: "a GRUCell", 4: "an LSTMCell"}  # by the number of gates that share its kernel
+_HIDDEN = ("hidden kernel", "hidden recurrent_kernel", "hidden bias")
+_OTHER_CELLS = {3: "a GRUCell", 4: "an LSTMCell"}  # by the number of gates that share its kernel
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Connections:
             "memory's recurrent_kernel": self.memory_to_memory,
         }
         there = (name for name, switched_on in optional.items() if switched_on)
-        hidden = HIDDEN if self.hidden_cell else ()
+        hidden = _HIDDEN if self.hidden_cell else ()
         return (*hidden, "memory's kernel", *there)
 
 
@@ -103,7 +103,8 @@ def from_keras_lmu(
     kernel = _matrix("memory's kernel", found["memory's kernel"])
     features = kernel.shape[1] * order
     if not connections.hidden_cell:
-        found |= dict(zip(HIDDEN, _no_units(kernel, features, connections), strict=True))
+        rows = features + (len(kernel) if connections.input_to_hidden else 0)
+        found |= dict(zip(_HIDDEN, (np.zeros((rows, 0)), np.zeros((0, 0)), np.zeros(0)), strict=True))
     hidden = _matrix("hidden kernel", found["hidden kernel"])
     _check_cell(_matrix("hidden recurrent_kernel", found["hidden recurrent_kernel"]))
     units = hidden.shape[1]
@@ -145,18 +146,12 @@ def _numbers(name: str, given: object) -> np.ndarray:
     return array.astype(float)
 
 
-def _no_units(kernel: np.ndarray, features: int, connections: Connections) -> tuple[np.ndarray, ...]:
-    """Give kernels and bias of no hidden units."""
-    rows = features + (len(kernel) if connections.input_to_hidden else 0)
-    return np.zeros((rows, 0)), np.zeros((0, 0)), np.zeros(0)
-
-
 def _check_cell(recurrent: np.ndarray) -> None:
     """Refuse the kernels of another hidden cell: theirs are several gates wide."""
     units, width = recurrent.shape
-    if units and width != units and width % units == 0 and width // units in OTHER_CELLS:
+    if units and width != units and width % units == 0 and width // units in _OTHER_CELLS:
         raise DesignError(
-            f"hidden recurrent_kernel has shape {recurrent.shape}, that of {OTHER_CELLS[width // units]} of {units} "
+            f"hidden recurrent_kernel has shape {recurrent.shape}, that of {_OTHER_CELLS[width // units]} of {units} "
             "units; a SimpleRNNCell with tanh, or no hidden cell, is wanted"
         )
 
@@ -178,13 +173,13 @@ def to_keras_lmu(layer: LMULayer, connections: Connections) -> list[np.ndarray]:
     if layer.own_matrices:
         raise DesignError("keras-lmu keeps A and B of the Legendre memory; these weights have others")
     w = layer.arrays
-    held = {
+    optional = {
         "hidden_to_memory": w.hidden_encoders,
         "memory_to_memory": w.memory_encoders,
         "input_to_hidden": w.input_kernel,
         "use_bias": w.memory_bias,
     }
-    for option, array in held.items():
+    for option, array in optional.items():
         if np.any(array) and not getattr(connections, option):
             raise DesignError(f"these weights need a keras-lmu layer with {option}=True")
     has = connections

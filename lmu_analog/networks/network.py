@@ -29,8 +29,8 @@ Connection = Literal[
     "input_kernel", "hidden_encoders", "memory_encoders", "hidden_kernel", "bias", "memory_bias"
 ]
 CONNECTIONS: tuple[Connection, ...] = get_args(Connection)
-USUAL: tuple[Connection, ...] = CONNECTIONS[:-1]  # all but the bias of the memories, as in the paper
-WITHOUT_HIDDEN: tuple[Connection, ...] = ("memory_encoders", "memory_bias")  # what a memory alone may have
+_USUAL: tuple[Connection, ...] = CONNECTIONS[:-1]  # all but the bias of the memories, as in the paper
+_WITHOUT_HIDDEN: tuple[Connection, ...] = ("memory_encoders", "memory_bias")  # what a memory alone may have
 METHODS = ("zoh", "euler")
 Arrays = Mapping[str, np.ndarray]  # the trained arrays of one layer, by name
 
@@ -126,7 +126,7 @@ class LMULayer:
     memories: int = 1
     method: Method = "zoh"
     learned: tuple[Learned, ...] = ()
-    connections: tuple[Connection, ...] = USUAL
+    connections: tuple[Connection, ...] = _USUAL
     dt: float = 1.0
     weights: Arrays | None = field(default=None, compare=False, repr=False)
 
@@ -135,7 +135,7 @@ class LMULayer:
         _check_count("memories", self.memories)
         _positive("theta", self.theta)
         _positive("dt", self.dt)
-        if self.hidden == 0 and set(self.connections) - set(WITHOUT_HIDDEN):
+        if self.hidden == 0 and set(self.connections) - set(_WITHOUT_HIDDEN):
             raise DesignError(
                 "a layer without hidden units (hidden = 0) has memory_encoders and memory_bias at most"
             )
@@ -259,9 +259,9 @@ def lmu_layer(
         raise DesignError(f"unknown array {shown(unknown[0], 60)}; known are {', '.join(sorted(AXES))}")
     if method not in METHODS:
         raise DesignError(f"method {shown(method)}; known are {', '.join(METHODS)}")
+    given = _numbers({name: arrays[name] for name in AXES if arrays.get(name) is not None})
     lengths: dict[str, tuple[int, str]] = {}
-    given = {name: arrays[name] for name in AXES if arrays.get(name) is not None}
-    given = _checked(given, AXES, lengths)
+    _measure({name: array.shape for name, array in given.items()}, AXES, lengths)
     if ("A" in given) != ("B" in given):
         raise DesignError("A and B go together; give both, or neither for the Legendre memory")
     size = {axis: length for axis, (length, _) in lengths.items()}
@@ -272,7 +272,7 @@ def lmu_layer(
         size["memories"],
         method,
         learned=("A", "B") if "A" in given else (),
-        connections=CONNECTIONS if size["hidden"] else WITHOUT_HIDDEN,
+        connections=CONNECTIONS if size["hidden"] else _WITHOUT_HIDDEN,
         dt=_positive("dt", dt),
     )
     wanted = shapes(layer, size["inputs"])
@@ -391,29 +391,57 @@ def _inputs_of(layer: Layer) -> int:
     return len(_given(layer)["input_encoders" if isinstance(layer, LMULayer) else "kernel"])
 
 
+def check_shapes(layer: Layer, arrays: Mapping[str, Any], inputs: int | None = None) -> None:
+    """Refuse arrays, NumPy's or JAX's, that are not those of a layer by name or shape.
+
+    Raises
+    ------
+    DesignError
+        Naming the array and the axis.
+    """
+    axes, known = _axes(layer), {axis: (n, "the layer") for axis, n in _lengths(layer).items()}
+    if odd := sorted(axes.keys() ^ arrays.keys()):
+        raise DesignError(f"{odd[0]!r} is missing or not known; wanted are {', '.join(axes)}")
+    if inputs is not None:
+        known["inputs"] = (inputs, "what is below")
+    _measure({name: np.shape(arrays[name]) for name in axes}, axes, known)
+
+
+def check_inputs(shape: tuple[int, ...], inputs: int) -> None:
+    """Refuse inputs of a network by their shape: batch, step, component.
+
+    Raises
+    ------
+    DesignError
+        Naming the axis.
+    """
+    if len(shape) != 3 or 0 in shape:
+        raise DesignError(
+            f"x has shape {shape}; axes (batch, step, component) are wanted, none of them empty"
+        )
+    if shape[2] != inputs:
+        raise DesignError(f"x: axis 2 (component) has length {shape[2]}, not {inputs} as the network takes")
+
+
 def _check_weights(layer: Layer) -> None:
     """Refuse weights that are not those of a layer, and keep them as floats in the order of ``shapes``."""
     if layer.weights is None:
         return
-    axes, known = _axes(layer), {axis: (n, "the layer") for axis, n in _lengths(layer).items()}
-    if odd := sorted(axes.keys() ^ layer.weights.keys()):
-        raise DesignError(f"{odd[0]!r} is missing or not known; wanted are {', '.join(axes)}")
-    checked = _checked({name: layer.weights[name] for name in axes}, axes, known)
-    object.__setattr__(layer, "weights", checked)
+    given = {name: layer.weights[name] for name in _axes(layer) if name in layer.weights}
+    check_shapes(layer, layer.weights)
+    object.__setattr__(layer, "weights", _numbers(given))
 
 
-def _checked(
-    arrays: Mapping[str, Any], axes: Mapping[str, tuple[str, ...]], lengths: dict[str, tuple[int, str]]
-) -> dict[str, np.ndarray]:
-    """Give the arrays as floats; the first that has an axis says how long that axis is, unless it is known."""
-    checked: dict[str, np.ndarray] = {}
-    for name, given in arrays.items():
-        array = np.asarray(given)
-        if array.dtype.kind not in "iuf":
-            raise DesignError(f"{name} holds {array.dtype} values; real numbers are wanted")
-        if array.ndim != len(axes[name]):
-            raise DesignError(f"{name} has shape {array.shape}; axes ({', '.join(axes[name])}) are wanted")
-        for k, (axis, length) in enumerate(zip(axes[name], array.shape, strict=True)):
+def _measure(
+    shapes: Mapping[str, tuple[int, ...]],
+    axes: Mapping[str, tuple[str, ...]],
+    lengths: dict[str, tuple[int, str]],
+) -> None:
+    """Compare the axes of arrays; the first that has an axis says how long that axis is, unless it is known."""
+    for name, shape in shapes.items():
+        if len(shape) != len(axes[name]):
+            raise DesignError(f"{name} has shape {shape}; axes ({', '.join(axes[name])}) are wanted")
+        for k, (axis, length) in enumerate(zip(axes[name], shape, strict=True)):
             where = f"{name}: axis {k} ({axis})"
             if length == 0 and axis != "hidden":  # a layer without hidden units is a memory alone
                 raise DesignError(f"{where} is empty")
@@ -425,12 +453,21 @@ def _checked(
                 if length % memories:
                     raise DesignError(f"{where} has length {length}, no multiple of {memories} memories")
                 lengths.setdefault("order", (length // memories, name))
+
+
+def _numbers(arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Give arrays as floats, all of them finite."""
+    found: dict[str, np.ndarray] = {}
+    for name, given in arrays.items():
+        array = np.asarray(given)
+        if array.dtype.kind not in "iuf":
+            raise DesignError(f"{name} holds {array.dtype} values; real numbers are wanted")
         if bad := int(np.sum(~np.isfinite(array))):
             raise DesignError(
                 f"{name} holds {bad} values that are not finite, of {array.size}; train it anew"
             )
-        checked[name] = array.astype(float)
-    return checked
+        found[name] = array.astype(float)
+    return found
 
 
 def _positive(name: str, value: object) -> float:

@@ -27,7 +27,7 @@ from lmu_analog.networks.network import (
 )
 
 LARGEST_FILE = 400_000_000  # bytes, of an archive and of each of its arrays: fifty million weights
-MOST_ARRAYS = 10_000
+_MOST_ARRAYS = 10_000
 
 
 def to_npz(path: Path | str, layer: LMULayer) -> Path:
@@ -185,8 +185,8 @@ def read_archive(path: Path | str) -> dict[str, np.ndarray]:
 def _check_sizes(path: Path | str, archive: zipfile.ZipFile) -> None:
     """Refuse arrays before they are made: a header of a few bytes may ask for all memory, or unpack to it."""
     members = archive.infolist()
-    if len(members) > MOST_ARRAYS:
-        raise DesignError(f"{path} holds {len(members)} arrays; at most {MOST_ARRAYS} are accepted")
+    if len(members) > _MOST_ARRAYS:
+        raise DesignError(f"{path} holds {len(members)} arrays; at most {_MOST_ARRAYS} are accepted")
     for member in members:
         with archive.open(member) as file:
             version = np.lib.format.read_magic(file)

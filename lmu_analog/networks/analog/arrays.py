@@ -22,8 +22,8 @@ from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.values import nearest
 from lmu_analog.networks.analog.options import CellOptions
 
-LEAST = 1e-4  # of the largest weight of a sum: smaller ones are left out, they would be gigaohms
-EVEN = 1e-9  # relative: a balance resistor below it is not needed
+_LEAST = 1e-4  # of the largest weight of a sum: smaller ones are left out, they would be gigaohms
+_EVEN = 1e-9  # relative: a balance resistor below it is not needed
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def weighted_sum(
     Parameters
     ----------
     out : str
-        Net that carries the sum; it names the parts.
+        Net of the sum; it names the parts.
     inputs : sequence of Weighted
     options : CellOptions
         Kind of array, bits and series.
@@ -73,7 +73,7 @@ def weighted_sum(
         Its weights are those of the inputs, in order, as the chosen values make them with ideal amplifiers.
     """
     wanted = quantised(np.array([i.weight for i in inputs]), options.bits)
-    kept = [k for k in range(len(inputs)) if abs(wanted[k]) > LEAST * np.abs(wanted).max(initial=0.0)]
+    kept = [k for k in range(len(inputs)) if abs(wanted[k]) > _LEAST * np.abs(wanted).max(initial=0.0)]
     chosen = [Weighted(inputs[k].net, float(wanted[k]), inputs[k].label) for k in kept]
     if options.arrays == "resistor":
         parts = _resistors(out, chosen, options, opamp)
@@ -99,7 +99,7 @@ def gains(
     parts : sequence of Component
         Of ``weighted_sum``.
     out : str
-        Net that carries the sum.
+        Net of the sum.
     value : callable, optional
         Gives values of a component in SI units, of many circuits at once; its own value unless given.
     """
@@ -157,7 +157,7 @@ def _resistors(
     g, signs = np.array(conductances), np.sign([i.weight for i in inputs])
     above, below = float(g[signs > 0].sum()), float(g[signs < 0].sum()) + 1.0 / feedback
     spare = below - above
-    if there and abs(spare) * feedback > EVEN:
+    if there and abs(spare) * feedback > _EVEN:
         balance, into = value(1.0 / abs(spare)), plus if spare > 0.0 else minus
         parts.append(Resistor(f"R{out}_bal", into, GROUND, balance, f"sum {out}, balance"))
     return tuple(parts)

@@ -84,7 +84,7 @@ def made_weights(cell: Cell, value: Callable[[Component], np.ndarray] | None = N
     """
     w, volts = cell.layer, cell.volts
     found = {out: gains(parts, out, value) for out, parts in cell.sums.items()}
-    states, readout = read_nets(cell.memory_circuit)
+    states, readout = _read_nets(cell.memory_circuit)
     back = np.linalg.pinv(readout)
     nothing = np.zeros_like(next(gain for sums in found.values() for gain in sums.values()))
 
@@ -114,7 +114,7 @@ def made_weights(cell: Cell, value: Callable[[Component], np.ndarray] | None = N
     return Weights(*of_u[:3], *of_p[:3], bias=of_p[3], memory_bias=of_u[3])
 
 
-def read_nets(memory: Circuit) -> tuple[tuple[str, ...], np.ndarray]:
+def _read_nets(memory: Circuit) -> tuple[tuple[str, ...], np.ndarray]:
     """Give the nets that a memory's probes read, and the Legendre states for one volt of each, (order, nets)."""
     states = tuple(dict.fromkeys(term.of for probe in memory.probes for term in probe))
     readout = np.zeros((len(memory.probes), len(states)))
@@ -178,7 +178,7 @@ class _Builder:
 
     @cached_property
     def sums(self) -> dict[str, tuple[Component, ...]]:
-        """All sums of the cell by the net that carries them."""
+        """All sums of the cell, by their nets."""
         w, fed = self.layer.arrays, bool(np.any(self.layer.arrays.memory_encoders))
         sampled = self.options.hidden == "sampled"
         made: dict[str, tuple[Component, ...]] = {}
@@ -205,7 +205,7 @@ class _Builder:
         self, out: str, rows: "_Rows", unit: float, held_back: list[str] | None = None
     ) -> tuple[Component, ...]:
         """Add inputs, hidden units, memories and bias, and nets that have the same unit with weight 1."""
-        volts, (states, readout) = self.volts, read_nets(self.memory)
+        volts, (states, readout) = self.volts, _read_nets(self.memory)
         blocks = rows.memories.reshape(self.layer.memories, self.layer.order) @ readout
         inputs = [Weighted(f"in{i}", v * unit / volts.x, f"{out}_in{i}") for i, v in enumerate(rows.inputs)]
         inputs += [
@@ -239,38 +239,30 @@ class _Builder:
                 parts.append(lag(f"t{k}", driven, load=self.pair.load, step=self.step))
                 parts += [follower(f"h{k}", (driven, f"h{k}"), opamp)] if buffered else []
         parts += supplies(self.options.activation, self.design.supply)
-        source, sources = self._sources(parts)
-        named = f"memories {self.design.realization}, hidden units {self.options.hidden}"
-        probes = (*self._hidden_probes(), *self._memory_probes())
-        clock = 1.0 / self.step if sampled else None
-        whole = (*parts, *sources)
-        # A hold stage's capacitor is behind open switches at the start, where an input current would have its way.
-        rest = tuple((c.b, 0.0) for c in parts if isinstance(c, Switch))
-        return check(Circuit("lmu-cell", named, self.design.theta, whole, probes, source, None, clock, rest))
-
-    def _sources(self, parts: list[Component]) -> tuple[str, list[Component]]:
-        """Give the net of the first input, and sources for the others and the reference, as far as used."""
         used = {getattr(c, name, "") for c in parts for name in NETS}
-        inputs = [f"in{i}" for i in range(self.layer.inputs) if f"in{i}" in used]
+        inputs = [f"in{i}" for i in range(w.inputs) if f"in{i}" in used]
         if not inputs:
             raise DesignError(
                 "the cell has no input: weights of input_encoders and input_kernel vanish beside the others; "
                 "train the network anew"
             )
-        found: list[Component] = [Supply(f"V{net}", net, GROUND, 0.0, "input") for net in inputs[1:]]
-        if ONE in used:
-            found.append(Supply("Vone", ONE, GROUND, 1.0, "reference"))
-        return inputs[0], found
-
-    def _hidden_probes(self) -> list[tuple[Term, ...]]:
-        return [(Term("v", f"h{k}", 1.0 / self.volts.hidden),) for k in range(self.layer.hidden)]
-
-    def _memory_probes(self) -> list[tuple[Term, ...]]:
-        return [
+        # The first input is the circuit's own source; the others and the reference are there as far as used.
+        parts += [Supply(f"V{net}", net, GROUND, 0.0, "input") for net in inputs[1:]]
+        parts += [Supply("Vone", ONE, GROUND, 1.0, "reference")] if ONE in used else []
+        probes = [(Term("v", f"h{k}", 1.0 / self.volts.hidden),) for k in range(w.hidden)]
+        probes += [
             tuple(Term("v", f"m{j}_{t.of}", t.factor / self.volts.memory) for t in probe)
-            for j in range(self.layer.memories)
+            for j in range(w.memories)
             for probe in self.memory.probes
         ]
+        named = f"memories {self.design.realization}, hidden units {self.options.hidden}"
+        clock = 1.0 / self.step if sampled else None
+        # A hold stage's capacitor is behind open switches at the start, where an input current would have its way.
+        initial = tuple((c.b, 0.0) for c in parts if isinstance(c, Switch))
+        theta = self.design.theta
+        return check(
+            Circuit("lmu-cell", named, theta, tuple(parts), tuple(probes), inputs[0], None, clock, initial)
+        )
 
 
 class _Rows(NamedTuple):

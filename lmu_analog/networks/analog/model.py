@@ -17,7 +17,7 @@ from lmu_analog.memory.statespace import StateSpace, first_order_hold
 from lmu_analog.networks.cell import State, hidden_units, memory_input
 from lmu_analog.networks.network import LMULayer
 
-SUBSTEPS = 100  # of a step, in continuous time: the error of the second-order rule is some 1e-5
+_SUBSTEPS = 100  # of a step, in continuous time: the error of the second-order rule is some 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ class CellModel:
         State
             hidden (steps, hidden) and memory (steps, memories, order).
         """
-        w, fading = self.layer.arrays, np.exp(-1.0 / SUBSTEPS)
-        phi, gamma0, gamma1 = first_order_hold(self.memory, self.step / (SUBSTEPS if self.continuous else 1))
+        w, fading = self.layer.arrays, np.exp(-1.0 / _SUBSTEPS)
+        phi, gamma0, gamma1 = first_order_hold(self.memory, self.step / (_SUBSTEPS if self.continuous else 1))
         offset = 0.0 if self.memory.offset is None else self.memory.offset
 
         def ramp(z: np.ndarray, u: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ class CellModel:
         hidden, memory = [], []
         for row in np.asarray(x, float):
             # In continuous time by Heun's rule with exact linear parts.
-            for _ in range(SUBSTEPS if self.continuous else 0):
+            for _ in range(_SUBSTEPS if self.continuous else 0):
                 u, goal = memory_input(w, row, h=h, m=m.ravel()), hidden_units(w, row, h=h, m=m.ravel())
                 _, m1 = ramp(z, u, u)
                 h1 = fading * h + (1.0 - fading) * goal

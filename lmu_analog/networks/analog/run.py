@@ -35,8 +35,8 @@ from lmu_analog.spice.driven import driven_deck
 Engine = Literal["exact", "ngspice"]
 EDGE = 2e-3  # of a step: how long an input takes to its next value
 POINTS = 50.0  # of ngspice in a step: hold stages have settled, and the memory moves little
-READ_AT = 0.75  # of the next step: when a hidden unit that is held is read
-MOST_STEPS = 1_000_000
+_READ_AT = 0.75  # of the next step: when a hidden unit that is held is read
+_MOST_STEPS = 1_000_000
 TONES = 8  # of a test signal
 KINDS = {
     "resistors": Resistor,
@@ -125,7 +125,7 @@ def compare(
     if sample is not None:
         cell = mismatched(cell, design, sample)
     began = time.perf_counter()
-    found = model if engine == "exact" else simulate_cell(cell, x)
+    found = model if engine == "exact" else _simulate_cell(cell, x)
     return Comparison(
         cell,
         found,
@@ -160,8 +160,8 @@ def levels(layer: LMU, x: np.ndarray, states: State) -> Levels:
 
 def signal(layer: LMULayer, steps: int, *, seed: int) -> np.ndarray:
     """Draw inputs within +-1, (steps, inputs): eight tones each, up to two cycles in a window, random phases."""
-    if not 2 <= steps <= MOST_STEPS:
-        raise DesignError(f"{shown(steps)} steps; 2 to {MOST_STEPS} are accepted")
+    if not 2 <= steps <= _MOST_STEPS:
+        raise DesignError(f"{shown(steps)} steps; 2 to {_MOST_STEPS} are accepted")
     rng = np.random.default_rng(check_seed(seed))
     cycles = np.arange(1, TONES + 1) * 2.0 / TONES * layer.dt / layer.theta
     phase = rng.uniform(0.0, 2.0 * np.pi, (layer.inputs, TONES))
@@ -203,7 +203,7 @@ def held_points(values: np.ndarray, step: float, *, edge: float = EDGE) -> np.nd
     return points.reshape(-1, 2)
 
 
-def simulate_cell(cell: Cell, x: np.ndarray) -> State:
+def _simulate_cell(cell: Cell, x: np.ndarray) -> State:
     """Let ngspice run a cell on inputs (steps, inputs), and read its states after every step.
 
     Raises
@@ -215,7 +215,7 @@ def simulate_cell(cell: Cell, x: np.ndarray) -> State:
     vectors = ngspice.run(deck, analysis)
     spare, steps = 0 if cell.options.hidden == "continuous" else 1, len(x)
     ends = cell.step * np.arange(1, steps + 1)
-    late = ends + READ_AT * cell.step * spare
+    late = ends + _READ_AT * cell.step * spare
     layer, probes = cell.layer, cell.circuit.probes
     values = [
         sum(t.factor * np.interp(times, vectors["time"], vectors[f"v({t.of.lower()})"]) for t in probe)
@@ -230,7 +230,7 @@ def simulate_cell(cell: Cell, x: np.ndarray) -> State:
 
 def parts(cell: Cell) -> dict[str, int]:
     """Count the parts of a cell by kind."""
-    return {name: sum(isinstance(c, kind) for c in cell.circuit.components) for name, kind in KINDS.items()}
+    return {name: len(cell.circuit.only(kind)) for name, kind in KINDS.items()}
 
 
 def weight_error(given: LMULayer, made: LMULayer) -> float:

@@ -54,7 +54,7 @@ class Cell:
     memory_circuit : Circuit
         Of one memory.
     sums : dict of tuple of Component
-        The weighted sums, by the net that has the sum.
+        The weighted sums, by their nets.
     step : float, s
     volts : Volts
     options : CellOptions

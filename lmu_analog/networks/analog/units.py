@@ -23,9 +23,9 @@ from lmu_analog.circuits.families.ota import ota, rails, tail_current
 from lmu_analog.networks.analog.options import Activation
 
 TAIL = 100e-9  # A of a pair of transistors: weak inversion at a W/L of some hundreds
-OUTPUT = 0.25  # V: how far a pair of transistors may pull its output before it leaves saturation
-HOLD = 1e-9  # F of a hold stage
-FOLLOWED = 1000.0  # time constants of a switch and its capacitor in a step: 0.1 % of it late
+_OUTPUT = 0.25  # V: how far a pair of transistors may pull its output before it leaves saturation
+_HOLD = 1e-9  # F of a hold stage
+_FOLLOWED = 1000.0  # time constants of a switch and its capacitor in a step: 0.1 % of it late
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ class Pair:
     def components(self, name: str, plus: str, out: str) -> tuple[Component, ...]:
         """Draw the pair and its load."""
         g, role = TAIL / self.unit_in, f"tanh {name}"
-        bent = Transconductor(f"G{name}", out, plus, GROUND, g, role, model=OtaModel(limit=self.unit_in))
-        drawn = ota(bent) if self.kind == "transistor" else (bent,)
+        tanh = Transconductor(f"G{name}", out, plus, GROUND, g, role, model=OtaModel(limit=self.unit_in))
+        drawn = ota(tanh) if self.kind == "transistor" else (tanh,)
         return (*drawn, Resistor(f"R{name}_load", out, GROUND, self.load, f"{role}, load"))
 
 
 def pair(kind: Activation, swing: float) -> Pair:
     """Choose the voltages of a pair; ``swing``, V, is what the amplifiers before it can do."""
     if kind == "transistor":
-        # The input that the pair takes for one, at rest: its transconductance is fixed by the tail.
-        return Pair(kind, tail_current(1.0), OUTPUT)
+        # The input that the pair takes for one around 0 V: its transconductance is fixed by the tail.
+        return Pair(kind, tail_current(1.0), _OUTPUT)
     # tanh(4) is 7e-4 off its end: a sum that clips there does not matter.
     return Pair(kind, swing / 4.0, swing / 4.0)
 
@@ -98,7 +98,7 @@ def _stage(
     """Draw a switch, a capacitor and the follower that reads it, from one net to another."""
     kept, role = f"{name}_held{phase}", f"hold {name}"
     return (
-        Switch(f"S{name}_{phase}", nets[0], kept, phase, step / (FOLLOWED * HOLD), role),
-        Capacitor(f"C{name}_{phase}", kept, GROUND, HOLD, role),
+        Switch(f"S{name}_{phase}", nets[0], kept, phase, step / (_FOLLOWED * _HOLD), role),
+        Capacitor(f"C{name}_{phase}", kept, GROUND, _HOLD, role),
         follower(f"{name}_{phase}", (kept, nets[1]), model),
     )

@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.networks.network import Network, outputs
+from lmu_analog.networks.network import Network, check_inputs, outputs
 
 Objective = Literal["classes", "series"]
 
@@ -37,17 +37,8 @@ def check_data(network: Network, data: Data, objective: Objective) -> None:
     ------
     DesignError
     """
-    if data.x.ndim != 3:
-        raise DesignError(f"x has {data.x.ndim} axes; three are wanted: sample, step, component")
-    if data.x.shape[2] != network.inputs:
-        raise DesignError(
-            f"axis 2 (component) of x is {data.x.shape[2]} long; the network takes {network.inputs}"
-        )
+    check_inputs(data.x.shape, network.inputs)
     units, (samples, steps) = outputs(network.layers[-1]), data.x.shape[:2]
-    if not samples or not steps:
-        raise DesignError(
-            f"axis {0 if not samples else 1} of x is empty; at least one sample of one step is wanted"
-        )
     match objective:
         case "classes":
             wanted = (samples,)

@@ -12,13 +12,22 @@ from jaxtyping import Float
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import coefficients
 from lmu_analog.networks.cell import Memories, Memory
-from lmu_analog.networks.network import DenseLayer, Layer, LMULayer, LSTMLayer, Network, all_shapes
+from lmu_analog.networks.network import (
+    DenseLayer,
+    Layer,
+    LMULayer,
+    LSTMLayer,
+    Network,
+    check_inputs,
+    check_shapes,
+    outputs,
+)
 
 Array = jax.Array | np.ndarray
 Parameters = Mapping[str, Array]  # of one layer, by name
 _Arrays = dict[str, jax.Array]
 UNROLL = 4  # steps of a scan per loop iteration: fewer iterations, twice the time to compile
-LARGEST_SQUARINGS = 32  # of the matrix exponential: norms up to 2^32
+_LARGEST_SQUARINGS = 32  # of the matrix exponential: norms up to 2^32
 
 
 def check(network: Network, weights: Sequence[Parameters], x: Array) -> None:
@@ -29,32 +38,16 @@ def check(network: Network, weights: Sequence[Parameters], x: Array) -> None:
     DesignError
         Naming the layer, the array and the axis.
     """
-    if x.ndim != 3:
-        raise DesignError(f"the input has {x.ndim} axes; three are wanted: batch, step, component")
-    if x.shape[2] != network.inputs:
-        raise DesignError(
-            f"axis component of the input is {x.shape[2]} long; the network takes {network.inputs}"
-        )
-    if x.shape[1] < 1:
-        raise DesignError("axis step of the input is empty; at least one step is wanted")
+    check_inputs(x.shape, network.inputs)
     if len(weights) != len(network.layers):
         raise DesignError(f"weights of {len(weights)} layers for a network of {len(network.layers)}")
-    for k, (wanted, given) in enumerate(zip(all_shapes(network), weights, strict=True)):
-        if wanted.keys() != given.keys():
-            odd = sorted(wanted.keys() ^ given.keys())
-            raise DesignError(
-                f"layer {k}: {odd[0]!r} is missing or not known; wanted are {', '.join(wanted)}"
-            )
-        for name, shape in wanted.items():
-            _check_shape(f"layer {k}: {name}", given[name].shape, shape)
-
-
-def _check_shape(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    if len(given) != len(wanted):
-        raise DesignError(f"{name} has {len(given)} axes; {len(wanted)} are wanted, {wanted}")
-    for axis, (have, want) in enumerate(zip(given, wanted, strict=True)):
-        if have != want:
-            raise DesignError(f"{name} is {have} long along axis {axis}; {want} is wanted, {wanted} in all")
+    below = network.inputs
+    for k, (layer, given) in enumerate(zip(network.layers, weights, strict=True)):
+        try:
+            check_shapes(layer, given, below)
+        except DesignError as error:
+            raise DesignError(f"layer {k}: {error}") from error
+        below = outputs(layer)
 
 
 def apply(
@@ -117,7 +110,7 @@ def dynamics(layer: LMULayer, weights: Parameters) -> Memories:
         case "zoh":
             block = jnp.zeros((order + 1, order + 1), A.dtype)
             block = block.at[:order].set(jnp.concatenate([A, B[:, None]], axis=1))
-            held = expm(block, max_squarings=LARGEST_SQUARINGS)
+            held = expm(block, max_squarings=_LARGEST_SQUARINGS)
             return _identical(held[:order, :order], held[:order, order], layer.memories)
 
 
@@ -136,9 +129,9 @@ def _identical(A: Float[Array, "n n"], B: Float[Array, " n"], memories: int) -> 
 def _run(layer: Layer, weights: _Arrays, x: jax.Array, memory: Memories | None) -> jax.Array:
     match layer:
         case LMULayer():
-            held = dynamics(layer, weights) if memory is None else memory
+            used = dynamics(layer, weights) if memory is None else memory
             fed_back = {"hidden_encoders", "memory_encoders"} & set(layer.connections)
-            return _coupled(layer, weights, x, held) if fed_back else _in_turn(layer, weights, x, held)
+            return _coupled(layer, weights, x, used) if fed_back else _in_turn(layer, weights, x, used)
         case LSTMLayer(hidden):
             return _lstm(weights, x, hidden)
         case DenseLayer(_, activation):
@@ -231,9 +224,9 @@ def _lstm(weights: _Arrays, x: jax.Array, hidden: int) -> jax.Array:
     recurrent = weights["recurrent_kernel"]
 
     def step(
-        carried: tuple[jax.Array, jax.Array], d: jax.Array
+        state: tuple[jax.Array, jax.Array], d: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-        h, c = carried
+        h, c = state
         gates = h @ recurrent + d
         # Gates in Keras's order: input, forget, candidate, output.
         i, f, g, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))

@@ -8,7 +8,7 @@ from lmu_analog.memory.legendre import coefficients
 from lmu_analog.mismatch.law import check_seed
 from lmu_analog.networks.network import Arrays, DenseLayer, Layer, LMULayer, LSTMLayer, Network, all_shapes
 
-FED_BACK = ("hidden_encoders", "hidden_kernel")
+_FED_BACK = ("hidden_encoders", "hidden_kernel")
 
 
 def initial(network: Network, seed: int = 0, *, recurrence: float = 1.0) -> list[Arrays]:
@@ -37,7 +37,7 @@ def initial(network: Network, seed: int = 0, *, recurrence: float = 1.0) -> list
         for layer, shapes, rng in zip(network.layers, all_shapes(network), generators, strict=True)
     ]
     return [
-        {name: recurrence * v if name in FED_BACK else v for name, v in arrays.items()} for arrays in drawn
+        {name: recurrence * v if name in _FED_BACK else v for name, v in arrays.items()} for arrays in drawn
     ]
 
 

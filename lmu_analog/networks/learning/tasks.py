@@ -14,7 +14,7 @@ PIXELS = 64
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Three parts of a data set: to train with, to choose by, and to look at once."""
+    """Three parts of a data set: for training, for validation, and for one test at the end."""
 
     train: Data
     valid: Data

@@ -1,31 +1,34 @@
-"""Training: Adam over seeded batches, and the weights that are best on validation data."""
+"""Training: Adam over seeded batches, every epoch one compiled function, and the weights best on validation data."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.mismatch.law import check_seed
+from lmu_analog.networks.cell import cut
 from lmu_analog.networks.learning import checkpoint as files
 from lmu_analog.networks.learning.checkpoint import History, State
 from lmu_analog.networks.learning.data import Data, Objective, check_data
-from lmu_analog.networks.learning.forward import Parameters, dynamics
+from lmu_analog.networks.learning.forward import Parameters, apply, dynamics
 from lmu_analog.networks.learning.initial import initial
-from lmu_analog.networks.learning.mismatch import Deviations
-from lmu_analog.networks.learning.objective import evaluate, loss_of_nothing
-from lmu_analog.networks.learning.steps import epoch_function, fresh
+from lmu_analog.networks.learning.mismatch import Deviations, Plan, deviated
+from lmu_analog.networks.learning.objective import evaluate, loss_of, loss_of_nothing
 from lmu_analog.networks.network import Arrays, LMULayer, Network
 
 Decay = Literal["constant", "cosine"]
 LIMIT = 1e3  # times the loss of an output of zeros: beyond it training has diverged
-SAVE_SECONDS = 2.0  # between checkpoints
-STABLE = 1.0 + 1e-4  # rounding of float32 in A leaves a stable memory's spectral radius below
+_LARGEST_GRADIENT = 1.0  # norm of all gradients together; a longer one is shortened to it
+_SAVE_SECONDS = 2.0  # between checkpoints
+_STABLE = 1.0 + 1e-4  # rounding of float32 in A leaves a stable memory's spectral radius below
 
 
 @dataclass(frozen=True)
@@ -135,20 +138,38 @@ def fit(
     if start is None:
         own = [layer.weights for layer in network.layers if layer.weights is not None]
         start = own if len(own) == len(network.layers) else initial(network, schedule.seed)
-    about = files.describe(network, schedule_text(schedule), objective)
-    state = files.begin(checkpoint, fresh(start), about, resumed=resumed)
-    run = _Run(network, train, valid, schedule, objective, deviations)
+    # At a constant rate training may go on for longer than it was begun for.
+    shared = replace(schedule, epochs=1) if schedule.decay == "constant" else schedule
+    about = files.describe(network, repr(shared), objective)
+    state = files.begin(checkpoint, _fresh(start), about, resumed=resumed)
+    batch = min(schedule.batch, len(train.x))
+    steps = len(train.x) // batch
+    plan, drawn = (None, None) if deviations is None else (deviations.plan, deviations.memories)
+    run_epoch = _epoch_function(network, (objective, train.first), batch=batch, plan=plan)
+    x, y = jnp.asarray(train.x), jnp.asarray(train.y)
+    limit = LIMIT * loss_of_nothing(network, train, objective)
     seconds: list[float] = []
     saved = time.monotonic()
     for epoch in range(len(state.history.loss), schedule.epochs):
         began = time.perf_counter()
-        try:
-            state = _epoch(run, state, epoch, checkpoint)
-        except SimulationError:
+        key = jax.random.fold_in(jax.random.key(schedule.seed), epoch)
+        rates = _rates(schedule, epoch, steps)
+        weights, moments, losses, good = run_epoch(
+            state.weights, state.moments, (x, y, drawn), key, rates, limit
+        )
+        if not np.all(good):
             files.save(checkpoint, state, about)
-            raise
+            bad = int(np.argmin(good))
+            cause = _cause(network, weights, float(losses[bad]), limit)
+            kept = f"{checkpoint} holds" if checkpoint else "a checkpoint would keep"
+            raise SimulationError(
+                f"training diverged at step {epoch * steps + bad}: {cause}; lower the learning rate, now "
+                f"{schedule.rate:g} ({kept} the last good epoch)"
+            )
+        error = evaluate(network, weights, valid, objective=objective)
+        state = state.after(weights, moments, loss=float(np.mean(losses)), error=error)
         seconds.append(time.perf_counter() - began)
-        if time.monotonic() - saved > SAVE_SECONDS:
+        if time.monotonic() - saved > _SAVE_SECONDS:
             files.save(checkpoint, state, about)
             saved = time.monotonic()
         if advance is not None:
@@ -156,49 +177,12 @@ def fit(
     files.save(checkpoint, state, about)
     # The first epoch compiles.
     typical = float(np.median(seconds[1:] or seconds)) if seconds else 0.0
-    return Trained(numbers(state.best), numbers(state.weights), state.history, typical)
+    return Trained(_numbers(state.best), _numbers(state.weights), state.history, typical)
 
 
-def schedule_text(schedule: Schedule) -> str:
-    """Say what of a schedule a checkpoint must share: at a constant rate training may go on for longer."""
-    return repr(replace(schedule, epochs=1) if schedule.decay == "constant" else schedule)
-
-
-def numbers(weights: list[dict[str, jax.Array]]) -> list[Arrays]:
+def _numbers(weights: list[dict[str, jax.Array]]) -> list[Arrays]:
     """Give weights as NumPy arrays, float64."""
     return [{name: np.asarray(v, float) for name, v in layer.items()} for layer in weights]
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """What does not change while a network is trained."""
-
-    network: Network
-    train: Data
-    valid: Data
-    schedule: Schedule
-    objective: Objective
-    deviations: Deviations | None
-
-
-def _epoch(run: _Run, state: State, epoch: int, checkpoint: Path | None) -> State:
-    schedule, train = run.schedule, run.train
-    batch = min(schedule.batch, len(train.x))
-    plan = None if run.deviations is None else run.deviations.plan
-    function = epoch_function(run.network, (run.objective, train.first), batch=batch, plan=plan)
-    key = jax.random.fold_in(jax.random.key(schedule.seed), epoch)
-    steps = len(train.x) // batch
-    rates = _rates(schedule, epoch, steps)
-    drawn = None if run.deviations is None else run.deviations.memories
-    limit = LIMIT * loss_of_nothing(run.network, train, run.objective)
-    weights, moments, losses, good = function(
-        state.weights, state.moments, (jnp.asarray(train.x), jnp.asarray(train.y), drawn), key, rates, limit
-    )
-    if not np.all(good):
-        step = int(np.argmin(good))
-        raise _diverged(run, weights, (float(losses[step]), limit), epoch * steps + step, checkpoint)
-    error = evaluate(run.network, weights, run.valid, objective=run.objective)
-    return state.after(weights, moments, loss=float(np.mean(losses)), error=error)
 
 
 def _rates(schedule: Schedule, epoch: int, steps: int) -> np.ndarray:
@@ -208,25 +192,75 @@ def _rates(schedule: Schedule, epoch: int, steps: int) -> np.ndarray:
     return schedule.rate * 0.5 * (1.0 + np.cos(np.pi * done))
 
 
-def _diverged(
-    run: _Run,
-    weights: list[dict[str, jax.Array]],
-    found: tuple[float, float],
-    step: int,
-    checkpoint: Path | None,
-) -> SimulationError:
-    loss, limit = found
-    cause = suspect(run.network, weights)
-    if not cause:
-        too_large = loss > limit or not np.isfinite(loss)
-        cause = f"the loss is {loss:.3g}" if too_large else "the gradient is not finite"
-    kept = (
-        f"{checkpoint} holds the last good epoch"
-        if checkpoint
-        else "a checkpoint would keep the last good epoch"
-    )
-    return SimulationError(
-        f"training diverged at step {step}: {cause}; lower the learning rate, now {run.schedule.rate:g} ({kept})"
+def _optimiser() -> optax.GradientTransformation:
+    """Give Adam without its rate, which is an argument of the epoch so that no rate compiles anew."""
+    return optax.chain(optax.clip_by_global_norm(_LARGEST_GRADIENT), optax.scale_by_adam())
+
+
+def _fresh(start: list[Any]) -> State:
+    """Give the state in which training begins; float32, unless JAX is set to 64 bits."""
+    weights = [{name: jnp.asarray(v, dtype=float) for name, v in layer.items()} for layer in start]
+    return State(weights, _optimiser().init(weights), weights, History())
+
+
+@lru_cache(maxsize=64)
+def _epoch_function(
+    network: Network, measured: tuple[Objective, int], *, batch: int, plan: Plan | None
+) -> Any:
+    """Compile an epoch: (weights, moments, (x, y, memories), key, rates, limit) -> what has become of it.
+
+    Gives weights, moments, and (step,) losses and whether each was good; weights stay as they are from the first
+    step on that is not good: its loss or gradient is not finite, or the loss is above ``limit``.
+    """
+
+    def loss(weights: list[Parameters], x: jax.Array, y: jax.Array, drawn: Any, key: jax.Array) -> jax.Array:
+        if plan is None:
+            return loss_of(measured, apply(network, weights, x), y)
+        # A batch is shared out to drawn circuits, of which each has weights that deviate in their own way.
+        law, count = plan.weights, min(plan.circuits, len(x))
+        size = len(x) // count
+        available = next((len(m.A) for m in drawn if m is not None), 1)
+        index = jax.random.randint(jax.random.fold_in(key, 0), (count,), 0, available)
+        keys = jax.random.split(jax.random.fold_in(key, 1), count)
+
+        def one(x: jax.Array, y: jax.Array, index: jax.Array, key: jax.Array) -> jax.Array:
+            met = [None if m is None else cut(m, index) for m in drawn]
+            return loss_of(measured, apply(network, deviated(weights, key, law), x, memories=met), y)
+
+        parts = [a[: count * size].reshape(count, size, *a.shape[1:]) for a in (x, y)]
+        return jax.vmap(one)(parts[0], parts[1], index, keys).mean()
+
+    def epoch(weights: Any, moments: Any, data: Any, key: jax.Array, rates: jax.Array, limit: Any) -> Any:
+        x, y, drawn = data
+        order = jax.random.permutation(jax.random.fold_in(key, 0), len(x))[: len(rates) * batch]
+        keys = jax.random.split(jax.random.fold_in(key, 1), len(rates))
+
+        def step(state: Any, given: Any) -> Any:
+            weights, moments, good = state
+            chosen, step_key, rate = given
+            value, gradient = jax.value_and_grad(loss)(weights, x[chosen], y[chosen], drawn, step_key)
+            finite = [jnp.isfinite(g).all() for g in jax.tree.leaves(gradient)]
+            good = good & jnp.isfinite(value) & jnp.stack(finite).all() & (value <= limit)
+            updates, after = _optimiser().update(gradient, moments)
+            moved = jax.tree.map(lambda w, u: w - jnp.asarray(rate, w.dtype) * u, weights, updates)
+            keep = lambda new, old: jnp.where(good, new, old)  # noqa: E731
+            kept = jax.tree.map(keep, (moved, after), (weights, moments))
+            return (kept[0], kept[1], good), (value, good)
+
+        begin = (weights, moments, jnp.asarray(True))
+        steps = (order.reshape(len(rates), batch), keys, rates)
+        (weights, moments, _), (losses, good) = jax.lax.scan(step, begin, steps)
+        return weights, moments, losses, good
+
+    return jax.jit(epoch)
+
+
+def _cause(network: Network, weights: Sequence[Parameters], loss: float, limit: float) -> str:
+    """Say why training has diverged, as far as the weights tell."""
+    if found := suspect(network, weights):
+        return found
+    return (
+        f"the loss is {loss:.3g}" if loss > limit or not np.isfinite(loss) else "the gradient is not finite"
     )
 
 
@@ -239,7 +273,7 @@ def suspect(network: Network, weights: Sequence[Parameters]) -> str:
         if theta <= 0.0:
             return f"theta of layer {k} became {theta:.3g} steps"
         radius = np.abs(np.linalg.eigvals(np.asarray(dynamics(layer, arrays).A[0], float))).max()
-        if radius > STABLE:
+        if radius > _STABLE:
             return (
                 f"the memory of layer {k} is unstable, spectral radius {radius:.4g} (theta {theta:.3g} steps)"
             )

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmu_analog.networks.cell import Memories
-from lmu_analog.networks.loop.forward import check_inputs, chosen, dense, steps
+from lmu_analog.networks.loop.forward import checked_inputs, chosen, dense, steps
 from lmu_analog.networks.network import LMULayer, Network
 
-RIDGE = 1e-6  # of trace(G)/d; keeps weights small where the coefficients of a circuit hardly differ
+_RIDGE = 1e-6  # of trace(G)/d; keeps weights small where the coefficients of a circuit hardly differ
 
 
 def calibrated(network: Network, memories: Sequence[Memories | None], x: np.ndarray) -> list[Memories | None]:
@@ -32,7 +32,7 @@ def calibrated(network: Network, memories: Sequence[Memories | None], x: np.ndar
     list of Memories or None
         The same circuits, read out in a way of their own.
     """
-    below = check_inputs(network, x)[None]
+    below = checked_inputs(network, x)[None]
     found: list[Memories | None] = []
     for layer, memory, given in zip(network.layers, chosen(network, memories), memories, strict=True):
         if not isinstance(layer, LMULayer) or memory is None:
@@ -63,7 +63,7 @@ def _layer(layer: LMULayer, memory: Memories, x: np.ndarray) -> tuple[Memories, 
     finite = np.isfinite(gram).all(axis=(-1, -2)) & np.isfinite(wanted).all(axis=(-1, -2))
     gram[~finite], wanted[~finite] = np.eye(d + 1), np.eye(d + 1, d)  # beyond all numbers: left as it is
     mean = np.trace(gram[..., :d, :d], axis1=-2, axis2=-1) / d
-    gram[..., range(d), range(d)] += RIDGE * mean[..., None]
+    gram[..., range(d), range(d)] += _RIDGE * mean[..., None]
     fit = np.linalg.solve(gram, wanted)
     turn, constant = np.swapaxes(fit[..., :d, :], -1, -2), fit[..., d, :]
     # The fit is of the circuit's response to u alone; its own DC offset is part of the constant.

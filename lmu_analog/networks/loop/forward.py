@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from lmu_analog.errors import DesignError
 from lmu_analog.networks.cell import LMU, Memories, cut, hidden_units, memory_input
-from lmu_analog.networks.network import DenseLayer, LMULayer, LSTMLayer, Network, Weights
+from lmu_analog.networks.network import DenseLayer, LMULayer, LSTMLayer, Network, Weights, check_inputs
 from lmu_analog.networks.network import outputs as width
 
 NUMBERS = 2_000_000  # of what one layer hands to the next, for the circuits that are run together
@@ -53,7 +53,7 @@ def outputs(
     DesignError
         If x does not fit the network, or the circuits do not; the axis is named.
     """
-    x = check_inputs(network, x)
+    x = checked_inputs(network, x)
     given = chosen(network, memories)
     circuits = max(len(m.A) for m in given if m is not None)
     widest = max(width(layer) for layer in network.layers if isinstance(layer, LMULayer))
@@ -69,7 +69,7 @@ def outputs(
     return np.concatenate(parts)
 
 
-def check_inputs(network: Network, x: np.ndarray) -> Float[np.ndarray, "b t i"]:
+def checked_inputs(network: Network, x: np.ndarray) -> Float[np.ndarray, "b t i"]:
     """Give inputs of a network as floats.
 
     Raises
@@ -83,14 +83,7 @@ def check_inputs(network: Network, x: np.ndarray) -> Float[np.ndarray, "b t i"]:
     if not any(isinstance(layer, LMULayer) for layer in network.layers):
         raise DesignError("the network has no LMU layer, so no memory that a circuit could be")
     x = np.asarray(x, float)
-    if x.ndim != 3 or 0 in x.shape:
-        raise DesignError(
-            f"x has shape {x.shape}; axes (batch, step, component) are wanted, none of them empty"
-        )
-    if x.shape[2] != network.inputs:
-        raise DesignError(
-            f"x: axis 2 (component) has length {x.shape[2]}, not {network.inputs} as the network takes"
-        )
+    check_inputs(x.shape, network.inputs)
     if not np.isfinite(x).all():
         raise DesignError(f"x holds {int(np.sum(~np.isfinite(x)))} values that are not finite")
     return x

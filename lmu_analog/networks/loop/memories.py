@@ -15,11 +15,11 @@ from lmu_analog.memory.reference import discretize
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 from lmu_analog.networks.cell import Memories
-from lmu_analog.networks.loop.forward import check_inputs, dense, steps
+from lmu_analog.networks.loop.forward import checked_inputs, dense, steps
 from lmu_analog.networks.network import LMULayer, Network
 from lmu_analog.reduction.reduced import planned, state_spaces
 
-SAME = 1e-6  # relative: theta of a design and of weights in seconds
+_SAME = 1e-6  # relative: theta of a design and of weights in seconds
 
 
 class Draws(NamedTuple):
@@ -56,7 +56,7 @@ def places(network: Network, design: Design, x: np.ndarray) -> list[Place | None
 
     None stands for layers without memories.
     """
-    below = check_inputs(network, x)[None]
+    below = checked_inputs(network, x)[None]
     count = sum(layer.memories for layer in network.layers if isinstance(layer, LMULayer))
     found: list[Place | None] = []
     first = 0
@@ -117,7 +117,7 @@ def check_design(layer: LMULayer, design: Design, number: int = 0) -> float:
         )
     if layer.dt == 1.0:
         return design.theta / layer.theta
-    if abs(design.theta / layer.theta - 1.0) > SAME:
+    if abs(design.theta / layer.theta - 1.0) > _SAME:
         raise DesignError(
             f"layer {number} has theta = {layer.theta:g} s in steps of {layer.dt:g} s, the design "
             f"{design.theta:g} s; they must agree, or give theta in steps (dt = 1)"

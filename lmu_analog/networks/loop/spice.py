@@ -19,7 +19,7 @@ from lmu_analog.circuits.components import Inductor
 from lmu_analog.errors import SimulationError
 from lmu_analog.networks.analog.run import held_points
 from lmu_analog.networks.cell import hidden_units, memory_input
-from lmu_analog.networks.loop.forward import check_inputs, chosen, dense, steps
+from lmu_analog.networks.loop.forward import checked_inputs, chosen, dense, steps
 from lmu_analog.networks.loop.memories import Draws, Place, check_design, drawn, layer_circuits
 from lmu_analog.networks.network import LMULayer, Network
 from lmu_analog.spice import ngspice
@@ -29,7 +29,7 @@ from lmu_analog.spice.worker import Worker
 
 POINTS = 50.0  # of ngspice in a step at least: the memory moves little in between
 EDGE = 1e-4  # of a step: how long u takes to its next value; held means none
-COILS_EDGE = 2e-3  # with inductors: in shorter ones ngspice's steps get too small
+_COILS_EDGE = 2e-3  # with inductors: in shorter ones ngspice's steps get too small
 SETTLED = 1e-3  # of the largest u: what ngspice itself is wrong by
 ROUNDS = 10
 _Run = Callable[[np.ndarray], np.ndarray]
@@ -70,7 +70,7 @@ def spice_outputs(network: Network, draws: Draws, x: np.ndarray, *, where: Seque
         If ngspice is missing or fails, or u does not settle.
     """
     ngspice.require()
-    x = check_inputs(network, x)
+    x = checked_inputs(network, x)
     one = draws._replace(samples=draws.samples[:1])
     exact = chosen(network, drawn(network, one, where))
     found, runs = [], 0
@@ -146,7 +146,7 @@ def _simulated(layer: LMULayer, draws: Draws, place: Place, worker: Worker) -> _
     def one(circuit: Circuit, u: np.ndarray) -> np.ndarray:
         """Give the memory at the ends of all steps, (t, d)."""
         analysis = Transient(len(u) * step, step / POINTS)
-        points = held_points(u * volts, step, edge=COILS_EDGE if coils else EDGE)
+        points = held_points(u * volts, step, edge=_COILS_EDGE if coils else EDGE)
         deck = driven_deck(circuit, analysis, {circuit.source: points}, labels=labels)
         vectors = worker.call(ngspice.run_here, (deck, analysis), timeout=ngspice.TIMEOUT)
         ends = step * np.arange(1, len(u) + 1)

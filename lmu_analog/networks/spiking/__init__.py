@@ -1,1 +1,1 @@
-"""The memory carried by spiking neurons, by silicon with its mismatch, and by integers."""
+"""The memory implemented by spiking neurons, by silicon with its mismatch, and by integers."""

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
-from scipy.signal import lfilter
 
 from lmu_analog.errors import DesignError
 from lmu_analog.networks.spiking.decoders import decoders
 from lmu_analog.networks.spiking.firing import Decoded, Firing, fire
 from lmu_analog.networks.spiking.neurons import Tuning, populations
+from lmu_analog.networks.spiking.synapses import low_pass
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,7 @@ def channel_rmse(channel: Channel, neurons: int, *, count: int = 1, seed: int = 
     drawn = populations(count, neurons, channel.tuning, seed=seed)
     read = Decoded(drawn, decoders(drawn, regularisation=channel.regularisation))
     send = fire(read, channel.firing, channel.dt, seed=seed)
-    x = _sines(channel, count)
-    decoded = np.stack([send(row) for row in x])
-    a = np.exp(-channel.dt / channel.tau)
-    error = np.asarray(lfilter([1.0 - a], [1.0, -a], decoded - x, axis=0))
-    return float(np.sqrt(np.mean(error**2)))
-
-
-def _sines(channel: Channel, count: int) -> Float[np.ndarray, "t d"]:
     turns = channel.frequency * channel.dt * np.arange(1, channel.steps + 1)
-    return np.sin(2.0 * np.pi * (turns[:, None] + np.arange(count) / count))
+    x = np.sin(2.0 * np.pi * (turns[:, None] + np.arange(count) / count))
+    decoded = np.stack([send(row) for row in x])
+    return float(np.sqrt(np.mean(low_pass(decoded - x, channel.tau, channel.dt) ** 2)))

@@ -13,10 +13,10 @@ from lmu_analog.spice.deck import Transient
 from lmu_analog.spice.neuron import neuron_deck, spike_times
 from lmu_analog.stimulus import Recording
 
-STEP = (
+_STEP = (
     100  # of the refractory time: a spike is late by at most one, 0.2 % of a period of ten refractory times
 )
-POINTS_A_PULSE = 8
+_POINTS_A_PULSE = 8
 
 
 def circuit_rates(
@@ -34,7 +34,7 @@ def circuit_spikes(
     neurons: list[tuple[float, float]], wave: str, tuning: Tuning, *, duration: float
 ) -> list[Float[np.ndarray, " n"]]:
     """Give the times of spikes, s, of neurons (gain, bias) in ngspice, the input u being a SPICE source's wave."""
-    analysis = Transient(duration, tuning.refractory / STEP)
+    analysis = Transient(duration, tuning.refractory / _STEP)
     deck = neuron_deck(
         neurons,
         wave,
@@ -50,7 +50,7 @@ def spike_train(
     times: Float[np.ndarray, " n"], *, width: float, duration: float, height: float = 1.0
 ) -> Recording:
     """Give spikes as pulses of ``width``, s, and ``height``, V, their flanks an eighth of it; linear between points."""
-    dt = width / POINTS_A_PULSE
+    dt = width / _POINTS_A_PULSE
     t = dt * np.arange(round(duration / dt) + 1)
     inside = ((t[:, None] >= times) & (t[:, None] < times + width)).any(axis=1)
     return Recording(dt, np.where(inside, height, 0.0))

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 from lmu_analog.errors import DesignError
 from lmu_analog.networks.spiking.neurons import Populations, rate
 
-POINTS = 200  # places of x; tuning curves bend over tenths of x, and twice as many change no decoder by 1 %
+POINTS = 200  # places of x; tuning curves change slope over tenths of x, and twice as many change no decoder by 1 %
 CHUNK = 512  # neurons whose rates are held at once, so that they stay in a core's cache
 
 

@@ -20,8 +20,8 @@ from lmu_analog.networks.spiking.memory import WITHOUT
 from lmu_analog.units import is_whole
 
 Rounding = Literal["truncate", "nearest"]
-MOST_STATE_BITS = 32
-MOST_BITS = 16
+_MOST_STATE_BITS = 32
+_MOST_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Format:
     rounding: Rounding = "nearest"
 
     def __post_init__(self) -> None:
-        limits = {"state": (2, MOST_STATE_BITS), "weight": (1, MOST_BITS), "decay": (1, MOST_BITS)}
+        limits = {"state": (2, _MOST_STATE_BITS), "weight": (1, _MOST_BITS), "decay": (1, _MOST_BITS)}
         for name, (least, most) in limits.items():
             bits = getattr(self, name)
             if not is_whole(bits) or not least <= bits <= most:
@@ -167,7 +167,7 @@ def _divided(value: np.ndarray, shift: int | np.ndarray, rounding: Rounding) -> 
 
 
 def reference(memory: IntegerMemory, u: list[int]) -> list[list[int]]:
-    """Run in Python's own integers, a word at a time: what a chip's simulation is held against."""
+    """Run in Python's own integers, a word at a time: the reference for a chip's simulation."""
     half = memory.words.rounding == "nearest"
 
     def divided(value: int, shift: int) -> int:

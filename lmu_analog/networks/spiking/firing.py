@@ -15,7 +15,7 @@ from lmu_analog.networks.spiking.neurons import Populations, rate
 
 Firing = Literal["poisson", "spiking", "rate"]
 Fire = Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, " d"]]
-BOUNDS = np.linspace(0.0, 4.0, 81)  # of |x|, where the largest rate of a population is tabulated
+_BOUNDS = np.linspace(0.0, 4.0, 81)  # of |x|, where the largest rate of a population is tabulated
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +70,13 @@ def _poisson(read: Decoded, dt: float, random: np.random.Generator) -> Fire:
     drawn = read.populations
     d, p = drawn.gain.shape
     gain, bias, weight = drawn.gain.ravel(), drawn.bias.ravel(), read.decoders.ravel()
-    bounds = largest_rates(drawn, BOUNDS)
+    bounds = largest_rates(drawn, _BOUNDS)
     rows = np.arange(d)
-    step = BOUNDS[1]
+    step = _BOUNDS[1]
 
     def advance(x: np.ndarray) -> np.ndarray:
         place = np.ceil(np.abs(x) / step).astype(int)
-        if place.max() < len(BOUNDS):
+        if place.max() < len(_BOUNDS):
             bound = bounds[rows, place]
         else:  # far outside of what the neurons were drawn for
             bound = largest_rates(drawn, np.abs(x).max(keepdims=True))[:, 0]

@@ -1,4 +1,4 @@
-"""Synapses whose time constants stray, as a set of basis functions: what a readout can make of the spread.
+"""Synapses whose time constants deviate, as a set of basis functions: what a readout can make of the spread.
 
 Spikes that pass synapses of many time constants leave differently delayed copies of the same state. Where these
 are measured, or a readout is fitted to them, they hold more of the window than the states alone.
@@ -6,14 +6,13 @@ are measured, or a readout is fitted to them, they hold more of the window than 
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy.signal import lfilter
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.networks.spiking.synapses import Mapped, continuous
+from lmu_analog.networks.spiking.synapses import Mapped, continuous, low_pass
 
 
-def strayed_memory(
+def deviated_memory(
     memory: StateSpace, taus: Float[np.ndarray, "s d"], *, tau: float, compensated: bool = False
 ) -> StateSpace:
     """Give the memories, (s,), that first-order synapses with time constants ``taus``, s, make.
@@ -32,10 +31,10 @@ def strayed_memory(
     return StateSpace(A, B, C, D)
 
 
-def strayed_weights(
+def deviated_weights(
     memory: StateSpace, spread: float, random: np.random.Generator, *, samples: int
 ) -> StateSpace:
-    """Draw memories, (samples,), whose coefficients a_ij and b_i stray by a relative ``spread``, normal."""
+    """Draw memories, (samples,), whose coefficients a_ij and b_i deviate by a relative ``spread``, normal."""
     A, B = [], []
     for _ in range(samples):
         A.append(memory.A * (1.0 + spread * random.standard_normal(memory.A.shape)))
@@ -59,7 +58,7 @@ def fitted_readout(
     *,
     noise: float,
 ) -> Float[np.ndarray, "q n"]:
-    """Fit real weights by least squares over equal tones, features carrying noise.
+    """Fit real weights by least squares over equal tones, whose features are noisy.
 
     Parameters
     ----------
@@ -83,18 +82,15 @@ def filtered_copies(
     decoded: Float[np.ndarray, "t d"], taus: Float[np.ndarray, "d k"], *, dt: float
 ) -> Float[np.ndarray, "t n"]:
     """Filter what spikes decode to by k synapses for each state, (d, k) s, from rest; n = d k, state by state."""
-    a = np.exp(-dt / taus.ravel())
     inputs = np.repeat(decoded, taus.shape[1], axis=1)
-    return np.stack(
-        [lfilter([1.0 - pole], [1.0, -pole], column) for pole, column in zip(a, inputs.T, strict=True)],
-        axis=1,
-    )
+    each = zip(taus.ravel().tolist(), inputs.T, strict=True)
+    return np.stack([low_pass(column, tau, dt) for tau, column in each], axis=1)
 
 
 def fitted_series(
     features: Float[np.ndarray, "t n"], wanted: Float[np.ndarray, "t q"], *, noise: float = 1e-3
 ) -> Float[np.ndarray, "q n"]:
-    """Fit weights to a run, whose features carry the noise of spikes; ``noise`` as in ``fitted_readout``."""
+    """Fit weights to a run, whose features have the noise of spikes; ``noise`` as in ``fitted_readout``."""
     gram = features.T @ features
     ridge = noise**2 * np.trace(gram) / len(gram)
     return np.linalg.solve(gram + ridge * np.eye(len(gram)), features.T @ wanted).T

@@ -1,12 +1,11 @@
 """A Legendre memory in recurrently connected spiking neurons: d populations of p neurons, one a state."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import lfilter
 
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.memory.legendre import legendre
@@ -16,10 +15,18 @@ from lmu_analog.memory.statespace import StateSpace, transform
 from lmu_analog.mismatch.law import check_seed
 from lmu_analog.networks.spiking.decoders import decoders
 from lmu_analog.networks.spiking.firing import Decoded, Firing, fire
-from lmu_analog.networks.spiking.neurons import Tuning, lognormal, populations, strayed
-from lmu_analog.networks.spiking.synapses import Mapped, Synapse, continuous, discrete, mapped, stepped
+from lmu_analog.networks.spiking.neurons import Tuning, deviated, lognormal, populations
+from lmu_analog.networks.spiking.synapses import (
+    Mapped,
+    Synapse,
+    continuous,
+    discrete,
+    low_pass,
+    mapped,
+    stepped,
+)
 
-FARTHEST = 1e3  # radii: a network that has come so far does not come back
+_LARGEST_STATE = 1e3  # radii: a network whose states are so large does not come back
 WITHOUT = ("principle3-two-pole",)  # realizations whose states are more than the memory's
 
 
@@ -73,7 +80,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Silicon:
-    """How a chip strays from its design.
+    """How a chip deviates from its design.
 
     Attributes
     ----------
@@ -95,7 +102,7 @@ class Silicon:
 
 @dataclass(frozen=True, eq=False)
 class SpikingMemory:
-    """Neurons, weights and synapses that carry a memory.
+    """Neurons, weights and synapses that implement a memory.
 
     The states are z = T m in units of their radii. Weights from neurons to neurons are encoders times ``mapping``
     times decoders, and are never multiplied out.
@@ -163,7 +170,7 @@ def spiking_memory(
     taus = tau * lognormal(random, silicon.tau, (order,))
     designed_for = taus if silicon.compensated else np.full(order, tau)
     drawn = populations(order, settings.neurons, settings.tuning, seed=settings.seed)
-    actual = strayed(drawn, gain=silicon.gain, bias=silicon.bias, seed=settings.seed)
+    actual = deviated(drawn, gain=silicon.gain, bias=silicon.bias, seed=settings.seed)
     weights = decoders(actual if silicon.compensated else drawn, regularisation=settings.regularisation)
     return SpikingMemory(
         system, _mapping(system, designed_for, settings), taus, Decoded(actual, weights), settings
@@ -175,16 +182,13 @@ def _mapping(system: StateSpace, taus: np.ndarray, settings: Settings) -> Mapped
         return discrete(discretize(system, settings.dt), taus)
     if settings.synapse.plain:
         return continuous(system, taus)
-    rows = [mapped(system, _with(settings.synapse, tau), derivatives=settings.derivatives) for tau in taus]
+    synapses = [replace(settings.synapse, tau=float(tau)) for tau in taus]
+    rows = [mapped(system, synapse, derivatives=settings.derivatives) for synapse in synapses]
     # A row of the weights belongs to one synapse: with time constants that differ it is that row of each map.
     own = range(len(rows))
     return Mapped(
         np.stack([rows[i].weights[i] for i in own]), np.stack([rows[i].drives[:, i] for i in own], axis=1)
     )
-
-
-def _with(synapse: Synapse, tau: float) -> Synapse:
-    return Synapse(float(tau), synapse.second, synapse.pulse, synapse.delay)
 
 
 def radii_for(
@@ -210,7 +214,7 @@ def run(
     u : (t,) array
         Input in steps of dt; u[k] is in the states of step k.
     seed : int
-        Of spikes and of the membranes at rest.
+        Of spikes and of the membranes at the start.
     advance : callable, optional
         Told about every hundred steps.
 
@@ -231,18 +235,14 @@ def run(
         x = synapses(weights @ decoded + drive[k])
         states[k], sent[k] = x, decoded
         if k % 100 == 99:
-            _check(x, k)
+            if not np.abs(x).max() < _LARGEST_STATE:
+                raise SimulationError(
+                    f"the network is unstable: after {k + 1} steps a state is beyond {_LARGEST_STATE:g} radii; "
+                    "give more neurons, or a tau nearer to theta/order"
+                )
             if advance:
                 advance(100)
     return Trace(states, sent)
-
-
-def _check(x: np.ndarray, step: int) -> None:
-    if not np.abs(x).max() < FARTHEST:
-        raise SimulationError(
-            f"the network is unstable: after {step + 1} steps a state is beyond {FARTHEST:g} radii; give more "
-            "neurons, or a tau nearer to theta/order"
-        )
 
 
 def _derivatives(u: np.ndarray, dt: float, count: int) -> np.ndarray:
@@ -272,9 +272,7 @@ def probed(
     """
     dt = memory.settings.dt
     own = discrete(discretize(memory.system, dt), np.full(len(memory.taus), tau))
-    a = np.exp(-dt / tau)
-    given = trace.decoded @ own.weights.T + np.outer(u, own.drives[0])
-    return np.asarray(lfilter([1.0 - a], [1.0, -a], given, axis=0))
+    return low_pass(trace.decoded @ own.weights.T + np.outer(u, own.drives[0]), tau, dt)
 
 
 def rmse(memory: SpikingMemory, trace: Trace, u: Float[np.ndarray, " t"], *, skip: int = 0) -> float:

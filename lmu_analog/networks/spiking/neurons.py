@@ -16,7 +16,7 @@ from lmu_analog.errors import DesignError
 Curve = Literal["lif", "rectified"]
 Draw = Literal["stratified", "independent"]
 # Spikes in a membrane's time constant: below it J is so near to 1 that single precision moves the rate by 1 %.
-SLOWEST = 0.1
+_SLOWEST = 0.1
 MOST_NEURONS = 100_000_000  # 1.2 GB of parameters
 
 
@@ -56,10 +56,10 @@ class Tuning:
             raise DesignError(
                 f"membrane {self.membrane:g} s and refractory {self.refractory:g} s: times are wanted"
             )
-        if self.curve == "lif" and low * self.membrane < SLOWEST:
+        if self.curve == "lif" and low * self.membrane < _SLOWEST:
             raise DesignError(
                 f"neurons cannot be tuned to {low:g} Hz with a membrane of {self.membrane:g} s; "
-                f"give {SLOWEST / self.membrane:g} Hz or more"
+                f"give {_SLOWEST / self.membrane:g} Hz or more"
             )
         if self.curve == "lif" and high * self.refractory >= 1.0:
             raise DesignError(
@@ -112,8 +112,8 @@ def populations(count: int, neurons: int, tuning: Tuning, *, seed: int = 0) -> P
     return Populations((direction * gain).astype(np.float32), bias.astype(np.float32), tuning)
 
 
-def strayed(drawn: Populations, *, gain: float = 0.0, bias: float = 0.0, seed: int = 0) -> Populations:
-    """Let neurons stray as those of silicon do.
+def deviated(drawn: Populations, *, gain: float = 0.0, bias: float = 0.0, seed: int = 0) -> Populations:
+    """Give gains and biases the mismatch of silicon neurons.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from lmu_analog.networks.spiking.memory import (
 from lmu_analog.networks.spiking.neurons import Curve, Tuning
 
 THETA, FREQUENCY, AMPLITUDE, DT = 1.0, 1.0, 0.5, 1e-3  # s, Hz, 1, s
-MOST_NEURONS = 100_000
+_MOST_NEURONS = 100_000
 STEPS, SKIPPED = 11_000, 1000  # eleven windows, of which the first fills
 
 
@@ -54,10 +54,10 @@ class Request:
     def __post_init__(self) -> None:
         check_order(self.order)
         check_seed(self.seed)
-        if not self.order <= self.neurons <= MOST_NEURONS:
+        if not self.order <= self.neurons <= _MOST_NEURONS:
             raise DesignError(
                 f"{shown(self.neurons)} neurons for order {self.order}: at least one a state, and at most "
-                f"{MOST_NEURONS}, are wanted"
+                f"{_MOST_NEURONS}, are wanted"
             )
 
     @property

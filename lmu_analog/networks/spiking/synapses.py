@@ -1,4 +1,4 @@
-"""Synapses: filters with unit gain at rest, and the weights with which they carry a memory.
+"""Synapses: filters with unit DC gain, and the weights with which they implement a memory.
 
 Principle 3 for any synapse: if x is to obey x' = A x + B u although every input passes H(s), the input must be
 g(A) x + B_0 u + B_1 u' + ..., with g = 1/H as a function of a matrix. From u' on the terms follow from one another,
@@ -16,12 +16,13 @@ from math import factorial
 import numpy as np
 from jaxtyping import Complex, Float
 from scipy import linalg
+from scipy.signal import lfilter
 from scipy.special import bernoulli
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace
 
-SHORTEST = 1e-15  # s
+_SHORTEST = 1e-15  # s
 Filter = Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, " d"]]
 
 
@@ -47,8 +48,8 @@ class Synapse:
             raise DesignError(f"tau = {self.tau:g} s is not a positive time")
         for name in ("second", "pulse", "delay"):
             value = getattr(self, name)
-            if not (value == 0.0 or SHORTEST <= value < np.inf):
-                raise DesignError(f"{name} = {value:g} s is not a time; give 0, or {SHORTEST:g} s or more")
+            if not (value == 0.0 or _SHORTEST <= value < np.inf):
+                raise DesignError(f"{name} = {value:g} s is not a time; give 0, or {_SHORTEST:g} s or more")
 
     @property
     def plain(self) -> bool:
@@ -148,12 +149,18 @@ def response(
 ) -> Complex[np.ndarray, "f d"]:
     """Evaluate the states of synapses with these weights, (f, d), for a unit input at each frequency, Hz.
 
-    The steady state; whether the loop is stable, which a delay may spoil, is not looked at.
+    The steady state; whether the loop is stable, which a delay may spoil, is not checked.
     """
     s = 2j * np.pi * frequency
     drive = s[:, None] ** np.arange(len(mapping.drives)) @ mapping.drives
     loop = inverse(synapse, s)[:, None, None] * np.eye(len(mapping.weights)) - mapping.weights
     return np.linalg.solve(loop, drive[..., None])[..., 0]
+
+
+def low_pass(x: Float[np.ndarray, "t *d"], tau: float, dt: float) -> Float[np.ndarray, "t *d"]:
+    """Filter series, in steps of ``dt``, s, by a first-order synapse from rest; by zero-order hold."""
+    a = np.exp(-dt / tau)
+    return np.asarray(lfilter([1.0 - a], [1.0, -a], x, axis=0))
 
 
 def stepped(synapse: Synapse, taus: Float[np.ndarray, " d"], dt: float) -> Filter:
