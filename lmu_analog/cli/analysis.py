@@ -78,8 +78,8 @@ class _Calibrate(Seed, Plot, Selection, Json):
         "all", "One method, or all that the circuit has."
     )
     elements: int | None = option(None, "Elements of trim and exact-k; as many as the order.", "K")
-    bits: int = option(4, "Of the converter on every element (dac).")
-    trim_bits: int | None = option(None, "Of the converters of trim; continuous unless given.", "B")
+    bits: int = option(4, "Bits of the converter on every element (dac).")
+    trim_bits: int | None = option(None, "Bits of trim's converters; continuous unless given.", "B")
 
 
 def calibrate(options: _Calibrate) -> None:
@@ -101,8 +101,10 @@ def calibrate(options: _Calibrate) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Corners(Seed, Plot, Selection, Json):
-    temperature: list[str] | None = option(None, "-40 C, 27 C and 85 C unless given.", "TEXT")
-    supply: list[str] | None = option(None, "Of the nominal one; 90 %, 100 % and 110 % unless given.", "TEXT")
+    temperature: list[str] | None = option(None, "Temperature; -40 C, 27 C and 85 C unless given.", "TEXT")
+    supply: list[str] | None = option(
+        None, "Share of the nominal supply; 90 %, 100 % and 110 % unless given.", "TEXT"
+    )
     samples: int = option(50, "Mismatched circuits in every corner; 0 for none.", short="-n")
 
 
@@ -145,10 +147,10 @@ def resources(options: _Resources) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Analyze(InputDesign, Sample, Seed, Sampling, Plot, Json):
-    measured: Path = option(..., "time, input, and states, nets or taps such as r=0.5.", "FILE.csv")
+    measured: Path = option(..., "Table of time, input, and states, nets or taps such as r=0.5.", "FILE.csv")
     column: str | None = option(None, "Column of the table, where it has several channels.", "NAME")
     run: Path | None = option(None, "Ensemble to take its place in.", "RUN.zarr")
-    skip: str | None = option(None, "Left out at the start, for example '5 ms'.", "TIME")
+    skip: str | None = option(None, "Time left out at the start, for example '5 ms'.", "TIME")
 
 
 def analyze(options: _Analyze) -> None:

@@ -38,11 +38,11 @@ class _Cell(InputDesign, Sample, Json):
         "behavioural", "tanh as a source, or as a pair of transistors."
     )
     series: str | None = option(None, "Standard values of the weights' resistors.", "E24")
-    bits: int | None = option(None, "Of every weight, sign included.")
+    bits: int | None = option(None, "Bits of every weight, sign included.")
     input: Path | None = option(None, "Inputs, a row a step; tones unless given.", "FILE.csv")
     column: list[str] | None = option(None, "Columns of --input that are inputs, in order.", "NAME")
-    steps: int = option(50, "Of the tones.")
-    seed: int = option(0, "Of the tones' phases and of the mismatch.")
+    steps: int = option(50, "Steps of the tones.")
+    seed: int = option(0, "Seed of the tones' phases and of the mismatch.")
     engine: Engine = option("ngspice", ENGINE_HELP)
 
 
@@ -89,11 +89,11 @@ class _Spiking(Plot, Json):
     )
     curve: Literal["lif", "rectified"] = option("lif", "Leaky integrate-and-fire, or rectified linear.")
     realization: str = option("legendre", "Coordinates of the states.")
-    seed: int = option(0, "Of neurons and spikes.")
+    seed: int = option(0, "Seed of neurons and spikes.")
     benchmark: Literal["delay-network"] | None = option(
         None, "In place of the above: order 3, 100 ms, 3 Hz, 3 x 128 neurons."
     )
-    stored: bool = option(False, "Of the benchmark: print the stored run.")
+    stored: bool = option(False, "Print the stored run of the benchmark; nothing is run.")
 
 
 def spiking(options: _Spiking) -> None:
