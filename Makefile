@@ -30,7 +30,7 @@ test: ## set up what is missing, run all tests (ARGS='-k mismatch' is handed on 
 	@.ci/setup test
 	$(PYTHON) -m pytest -n auto --dist worksteal --ngspice=required $(ARGS)
 
-quick: ## run in a minute the tests that need no ngspice, no other process and no long run
+quick: ## run in a minute the tests of the flow, without ngspice or other processes
 	@.ci/setup test
 	$(PYTHON) -m pytest -n auto --dist worksteal --quick $(ARGS)
 
