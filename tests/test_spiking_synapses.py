@@ -142,7 +142,7 @@ def test_weights_that_stray_are_drawn_one_network_after_another():
     assert growth(two).shape == (2,)
 
 
-def test_a_readout_of_strayed_copies_reads_what_states_do_not_hold():
+def test_a_readout_of_deviated_copies_reads_what_states_do_not_hold():
     memory, random = legendre(3), np.random.default_rng(2)
     f = np.linspace(0.05, 1.0, 40)
     states = frequency_response(memory, f)
