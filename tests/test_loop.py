@@ -13,6 +13,7 @@ from lmu_analog import Design
 from lmu_analog.building import build
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import DesignError, SimulationError
+from lmu_analog.experiments import frame
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.run import compare
@@ -265,6 +266,26 @@ def test_a_network_in_a_file_is_unchanged(tmp_path: Path):
     again = network_from_npz(network_to_npz(tmp_path / "net.npz", stack))
     assert again.readout == "every"
     np.testing.assert_array_equal(outputs(again, inputs()), outputs(stack, inputs()))
+
+
+def test_a_network_that_an_earlier_version_wrote_is_read():
+    stack = network_from_npz(frame.STORED / "digits-network.npz")
+    lmu, last = stack.layers
+    assert (stack.inputs, stack.readout, lmu.hidden, lmu.order, lmu.theta) == (1, "last", 32, 24, 64.0)
+    assert last.weights["kernel"].shape == (32, 10)
+
+
+def test_a_layer_without_hidden_units_hands_on_its_memory():
+    spec = Network(1, (LMULayer(0, ORDER, THETA, 2, connections=()), DenseLayer(1)), readout="every")
+    stack = with_weights(spec, initial(spec))
+    x = inputs()[..., :1]
+    drive = x @ stack.layers[0].weights["input_encoders"]
+    memories = [Memory(ORDER, THETA).run(drive[..., j]) for j in range(2)]
+    wanted = np.concatenate(memories, axis=-1) @ stack.layers[1].weights["kernel"]
+    # The same sums in another order.
+    np.testing.assert_allclose(outputs(stack, x)[0], wanted, rtol=0.0, atol=1e-12)
+    found = drawn(stack, Draws(design(), 0, range(1)), places(stack, design(), x))
+    np.testing.assert_allclose(outputs(stack, x, found)[0], wanted, rtol=0.0, atol=1e-9)
 
 
 def test_running_a_trained_network_needs_no_jax(tmp_path: Path):
