@@ -13,7 +13,7 @@ import pytest
 from scipy.special import eval_legendre, ndtr, ndtri
 from scipy.stats import norm
 
-from lmu_analog.engine import elementary
+from lmu_analog.memory import elementary
 
 HEADER = Path(elementary.__file__).with_suffix(".h")
 COMPILER = shutil.which("cc")
@@ -172,7 +172,7 @@ def test_rows_are_legendre_polynomials():
 
 HASH = """
 import hashlib, numpy as np
-from lmu_analog.engine import elementary as e
+from lmu_analog.memory import elementary as e
 u = np.random.default_rng(5).random(100_000)
 u[::100] *= 1e-15
 digest = hashlib.sha256()

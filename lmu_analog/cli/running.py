@@ -64,8 +64,8 @@ class _MonteCarlo(Seed, Sampling, Workers, Selection, Json):
         "exact", "exact (linear), nonlinear (rails and slew; hands hard samples to ngspice) or ngspice."
     )
     hybrid: int | None = option(None, "Let ngspice run the first K too, and combine both.", "K")
-    kernel: Literal["numpy", "float32", "numba"] = option(
-        "numpy", "Of the exact engine: numba is compiled and several times as fast; float32 halves precision."
+    kernel: str | None = option(
+        None, "Of the exact engine: native, compiled C, where it is there. Same bits.", "native|numpy"
     )
     until: str | None = option(None, "Stop by precision: 'yield +-1 %' or 'p95 +-2 %'.", "TEXT")
     scheduler: str | None = option(None, "Dask scheduler, for example tcp://host:8786.", "ADDRESS")

@@ -1,22 +1,23 @@
-"""How sparse node equations are solved tone by tone: in which order, at which points, at what cost.
+"""How the node equations of a circuit are solved frequency by frequency: in which order, at which points, at what cost.
 
-Unknowns whose pivot holds no storage go first, in real arithmetic and without any remainder: what is left are
-polynomials in s. The others follow in an order found on the nominal circuit, each tone for itself; the products of
-their pivots, the determinant, tell whether a circuit is stable (``memory.winding``).
+Unknowns whose pivot holds no storage go first, in real arithmetic and without rest: the entries that are left are
+polynomials in s. The others follow in complex arithmetic, in an order found on the nominal circuit, each frequency
+for itself; the products of their pivots, the determinant, tell whether a circuit is stable (``engine.nyquist``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import extract, probe_rows, units
-from lmu_analog.circuits.nodal.pencil import Step, Table, table
+from lmu_analog.circuits.nodal.pencil import Step, Table, eliminate, table
+from lmu_analog.circuits.nodal.series import Series, add
 from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.circuits.nodal.unknowns import Index
-from lmu_analog.engine.order import Pass, at_points, early_steps, numbers, passes
-from lmu_analog.engine.winding import Contour, contour
+from lmu_analog.engine.nyquist import Contour, contour
+from lmu_analog.engine.order import EXACT, Pass, at_points, early_steps, numbers, passes
 from lmu_analog.errors import CircuitError
 
 ALIKE = 0.02  # of one: a determinant over the product of its zeros; some 1e-4 in circuits for a millisecond
@@ -25,7 +26,7 @@ Left = tuple[tuple[int, ...], tuple[int, ...]]  # equations and unknowns
 
 
 @dataclass(frozen=True, eq=False)
-class Tonewise:
+class FrequencyPlan:
     """A plan for one circuit and some tones.
 
     Attributes
@@ -41,7 +42,7 @@ class Tonewise:
         Equations and unknowns that are left, n each.
     tones, around : tuple of Pass
         At the tones, and at the contour's points.
-    still : Pass
+    dc : Pass
         At s = 0, where offsets drive.
     contour : Contour
     output : (p, n) array
@@ -61,7 +62,7 @@ class Tonewise:
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     tones: tuple[Pass, ...]
-    still: Pass
+    dc: Pass
     around: tuple[Pass, ...]
     contour: Contour
     output: Float[np.ndarray, "p n"]
@@ -75,7 +76,9 @@ class Tonewise:
         return np.concatenate([each.w for each in self.tones])
 
 
-def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: float = np.inf) -> Tonewise:
+def plan_frequencies(
+    circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: float = np.inf
+) -> FrequencyPlan:
     """Plan the solution of a linear circuit's equations.
 
     Parameters
@@ -104,10 +107,10 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: fl
     left, tones = (rows, columns), passes(content, unit, w, most=most / len(w))
     mixing, terms = _sums(content, left, unit, w=w)
     poles = extract(circuit).poles
-    around = contour(poles, lambda points: _strays(content, left, unit, w=points / rate))
+    around = contour(poles, lambda points: _sensitivity(content, left, unit, w=points / rate))
     seen = passes(content, unit, around.w / rate)
     _check_poles(seen, poles / rate)
-    return Tonewise(
+    return FrequencyPlan(
         circuit,
         index,
         rate,
@@ -123,6 +126,40 @@ def plan_tones(circuit: Circuit, frequency: Float[np.ndarray, " f"], *, most: fl
         mixing,
         terms,
     )
+
+
+def eliminate_early(plan: FrequencyPlan, content: Table) -> tuple[Table, dict[int, Series], bool]:
+    """Eliminate what needs no frequency, and sum the equations that are left.
+
+    Parameters
+    ----------
+    plan : FrequencyPlan
+    content : Table
+        ``pencil.table`` of the plan's circuit for some samples; it is changed in place.
+
+    Returns
+    -------
+    left : Table
+        Entries of the equations that are left, polynomials in s, with their right sides.
+    signed : dict of int to Series
+        Their sum, weighted by ``plan.mixing``, column by column.
+    has_offsets : bool
+        Whether offsets drive any sample.
+    """
+    size = plan.index.size
+    has_offsets = any(np.any(series[0]) for at, series in content.items() if at[1] > size)
+    for at in [at for at in content if at[0] >= size or (at[1] > size and not has_offsets)]:
+        del content[at]
+    for step in plan.early:
+        # Right sides that are not there are no part of a step.
+        beside = tuple(j for j in step.beside if j <= size or has_offsets)
+        eliminate(content, replace(step, beside=beside), EXACT)
+    weight = dict(zip(plan.rows, plan.mixing.tolist(), strict=True))
+    signed: dict[int, Series] = {}
+    for (row, column), series in content.items():
+        part = tuple(None if x is None else weight[row] * x for x in series)
+        signed[column] = add(signed.get(column, ()), part)
+    return content, signed, has_offsets
 
 
 def _matrices(content: Table, rows: tuple[int, ...], columns: tuple[int, ...], w: np.ndarray) -> np.ndarray:
@@ -157,16 +194,16 @@ def _check_poles(around: tuple[Pass, ...], poles: np.ndarray) -> None:
         raise CircuitError("poles of the circuit lie too many decades apart to be told from rounding")
 
 
-def _strays(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> np.ndarray:
+def _sensitivity(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> np.ndarray:
     """Give the relative change of the determinant for that of each coefficient of each entry, (q, k).
 
     It is the entry's part times the transposed entry of the inverse (Jacobi's formula).
     """
     parts = np.array_split(w, 1 + len(w) // AT_ONCE)
-    return np.concatenate([_strays_at(content, left, unit, part) for part in parts])
+    return np.concatenate([_sensitivity_at(content, left, unit, part) for part in parts])
 
 
-def _strays_at(content: Table, left: Left, unit: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _sensitivity_at(content: Table, left: Left, unit: np.ndarray, w: np.ndarray) -> np.ndarray:
     rows, columns = left
     whole = _matrices(content, rows, columns, w) * unit[list(columns)]
     size = np.abs(whole).max(axis=2, keepdims=True)

@@ -1,8 +1,12 @@
-"""Memory that stays with the process between arrays."""
+"""What a process keeps for many calculations: memory between arrays, and one thread for each."""
 
+import contextlib
+import threading
+from collections.abc import Generator
 from functools import cache
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 LARGEST = 32_000_000  # bytes; glibc takes no lesson from blocks above 32 MiB
 
@@ -16,3 +20,28 @@ def keep_freed_memory() -> None:
     largest such block that was freed (mallopt(3), M_MMAP_THRESHOLD). Other C libraries lose nothing.
     """
     np.empty(LARGEST, np.uint8)
+
+
+_LOCK = threading.Lock()
+_HELD: list[threadpool_limits] = []
+_USERS = 0
+
+
+@contextlib.contextmanager
+def one_thread_each() -> Generator[None, None, None]:
+    """Hold BLAS to one thread: the number of threads can change the last bits, and our threads are the cores' already.
+
+    The limit is the process's; with many users at once it ends with the last.
+    """
+    global _USERS
+    with _LOCK:
+        if _USERS == 0:
+            _HELD.append(threadpool_limits(1))
+        _USERS += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _USERS -= 1
+            if _USERS == 0:
+                _HELD.pop().restore_original_limits()

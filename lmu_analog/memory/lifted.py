@@ -43,7 +43,7 @@ def _outputs(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:
     if system.offset is not None:
         feed[2] = system.offset[..., None]
     # What a pole far beyond the band adds has followed the piece that ends here.
-    at_once = np.stack([u, np.diff(u, prepend=u[0]) / dt, np.ones_like(u)]).astype(system.A.dtype)
+    at_once = np.stack([u, np.diff(u, prepend=u[0]) / dt, np.ones_like(u)])
     y = np.concatenate(feed, axis=-1) @ at_once
     y[..., 1:] += system.C @ np.swapaxes(_states(system, u, dt)[:, : len(u) - 1], -1, -2)
     return y
@@ -75,10 +75,9 @@ def _states(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:
     blocks = max(1, -(-(len(u) - 1) // LIFT))
     padded = np.concatenate([u, np.full(LIFT * blocks + 1 - len(u), u[-1])])
     pieces = np.stack([padded[k : k + LIFT * blocks : LIFT] for k in range(LIFT + 1)], axis=1)
-    pieces = pieces.astype(phi.dtype)
     powers, forced = _lifted(phi.transpose(0, 2, 1), hold, ramp)
     driven = pieces @ forced.reshape(samples, LIFT + 1, LIFT * n)
-    starts = np.zeros((samples, blocks, n), phi.dtype)
+    starts = np.zeros((samples, blocks, n))
     last, ends = np.ascontiguousarray(powers[:, :, -1]), driven[:, :, -n:]
     for k in range(1, blocks):
         starts[:, k] = (starts[:, k - 1, None] @ last)[:, 0] + ends[:, k - 1]
@@ -92,8 +91,8 @@ def _lifted(phi: np.ndarray, hold: np.ndarray, ramp: np.ndarray) -> tuple[np.nda
     States are rows here, and ``phi`` is transposed.
     """
     samples, n = phi.shape[:2]
-    powers = np.empty((samples, n, LIFT, n), phi.dtype)
-    forced = np.zeros((samples, LIFT + 1, LIFT, n), phi.dtype)
+    powers = np.empty((samples, n, LIFT, n))
+    forced = np.zeros((samples, LIFT + 1, LIFT, n))
     # x' = phi x + hold u + ramp (u' - u): one input counts where a piece begins, and where one ends.
     powers[:, :, 0] = phi
     forced[:, 0, 0], forced[:, 1, 0] = hold - ramp, ramp
@@ -113,7 +112,7 @@ def _one_step(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     """
     norm = float(np.abs(A).sum(axis=-1).max())
     halvings = max(0, int(np.ceil(np.log2(max(norm, 1e-300)))))
-    A, unit = A / 2.0**halvings, np.eye(A.shape[-1], dtype=A.dtype)
+    A, unit = A / 2.0**halvings, np.eye(A.shape[-1])
     R = np.broadcast_to(unit / FACTORIAL[TAYLOR + 2], A.shape)
     for k in range(TAYLOR + 1, 1, -1):
         R = A @ R + unit / FACTORIAL[k]

@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Complex, Float
-from numpy.typing import DTypeLike
 
 from lmu_analog.memory.window import Quadrature, quadrature_for
 
@@ -48,9 +47,7 @@ class Content:
         return self.rows.shape[1] >= self.rows.shape[0]
 
 
-def content_of(
-    order: int, window: Float[np.ndarray, "q k"], quadrature: Quadrature, *, dtype: DTypeLike = float
-) -> Content:
+def content_of(order: int, window: Float[np.ndarray, "q k"], quadrature: Quadrature) -> Content:
     """Prepare a window's content, in any unit, for estimates by ``order`` Legendre states of a precision."""
     rows = quadrature.rows(order)
     q, d = rows.shape
@@ -64,7 +61,7 @@ def content_of(
     square = np.einsum("qi,qj->ijq", rows, rows).reshape(d * d, q)
     cross = 2.0 * np.einsum("qi,qj->ijq", rows, seen).reshape(-1, q)
     moments = np.ascontiguousarray(patterns[counts].T)
-    return Content(*(x.astype(dtype) for x in (nearest, rows, rest, square, cross, moments)))
+    return Content(nearest, rows, rest, square, cross, moments)
 
 
 def squared_errors(content: Content, y: Float[np.ndarray, "s d k"]) -> Float[np.ndarray, "s q"]:
@@ -124,7 +121,6 @@ def tone_content(
     theta: float,
     *,
     layout: Literal["halves", "pairs"] = "halves",
-    dtype: DTypeLike = float,
 ) -> ToneContent:
     """Prepare for responses whose real parts come first, or whose parts alternate; places are ``quadrature_for``'s.
 
@@ -135,7 +131,6 @@ def tone_content(
         (f,) Hz and (f,) V: the input is the real part of phasor exp(jwt).
     theta : float, s
     layout : {"halves", "pairs"}
-    dtype : data type
     """
     frequency, phasor = tones
     quadrature = quadrature_for(order, tones, theta)
@@ -145,5 +140,5 @@ def tone_content(
     if layout == "pairs":
         pairs = np.arange(len(size)).reshape(2, -1).T.ravel()
         size, window = size[pairs], window[:, pairs]
-    content = content_of(order, window, quadrature, dtype=dtype)
-    return ToneContent(content, size.astype(dtype), 0.5 * float(np.sum(np.abs(phasor) ** 2)))
+    content = content_of(order, window, quadrature)
+    return ToneContent(content, size, 0.5 * float(np.sum(np.abs(phasor) ** 2)))

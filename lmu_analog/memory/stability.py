@@ -38,9 +38,9 @@ def is_stable(system: StateSpace) -> Bool[np.ndarray, " s"]:
         return np.asarray(growth(system) < 0.0)
     A = system.A
     proved = np.zeros(len(A), bool)
-    if (proof := certificate(A.mean(axis=0, dtype=float))) is not None:
+    if (proof := certificate(A.mean(axis=0))) is not None:
         T, step = proof
-        turned = T.astype(A.dtype) @ A @ np.linalg.inv(T).astype(A.dtype)
+        turned = T @ A @ np.linalg.inv(T)
         if A.shape[-1] <= LARGEST_LYAPUNOV:
             proved = _contracting(turned)
         if len(left := np.flatnonzero(~proved)):

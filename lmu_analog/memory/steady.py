@@ -10,7 +10,6 @@ percents from it, at half the work of reflections, and the residual tells where 
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -21,7 +20,7 @@ from lmu_analog.memory.statespace import StateSpace
 SAMPLES = 512  # of one pass: enough to hide what a call of NumPy costs
 CELLS = 4e5  # numbers in the largest array of one pass: what a core's cache holds
 # Of the largest term of its row: a residual beyond sends the sample to LAPACK.
-TRUSTED: dict[np.dtype[Any], float] = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
+TRUSTED = 1e-9
 
 
 def many_responses(system: StateSpace, frequency: Float[np.ndarray, " f"]) -> Complex[np.ndarray, "s f p"]:
@@ -57,7 +56,7 @@ def many_profiles(
         (f,) Hz and (f,) V: the input is the real part of phasor exp(jwt).
     theta : float, s
     """
-    measure = tone_content(system.C.shape[-2], tones, theta, dtype=system.A.dtype)
+    measure = tone_content(system.C.shape[-2], tones, theta)
     parts = [
         measure.profiles(y, None if system.offset is None else system.offset[cut])
         for cut, y in _outputs(system, 2.0 * np.pi * tones[0])
@@ -70,9 +69,8 @@ def _outputs(system: StateSpace, w: np.ndarray) -> Iterator[tuple[slice, np.ndar
     slope = [] if system.slope is None else [system.slope]
     feed = np.concatenate([system.D, *slope], axis=-1)
     turned = (1j * w) ** np.arange(feed.shape[-1])[:, None]
-    direct = np.hstack([turned.real, turned.imag]).astype(system.A.dtype)
+    direct = np.hstack([turned.real, turned.imag])
     order = _pivots(system.A.mean(axis=0), system.B[..., 0].mean(axis=0))
-    w = w.astype(system.A.dtype)
     samples, n = system.A.shape[:2]
     step = min(SAMPLES, max(8, int(CELLS / (n * max(n, 2 * len(w))))))
     for start in range(0, samples, step):
@@ -105,7 +103,7 @@ def _states(A: np.ndarray, B: np.ndarray, w: np.ndarray, order: np.ndarray) -> n
     z = _hyman(H, b[0], w)
     for k in range(len(multipliers) - 1, -1, -1):
         z[k + 1 :] += multipliers[k][:, None] * z[k]
-    x = np.empty((len(A), len(H), 2 * len(w)), A.dtype)
+    x = np.empty((len(A), len(H), 2 * len(w)))
     x[:, order] = z.transpose(2, 0, 1)
     return x
 
@@ -116,14 +114,14 @@ def _trusted(A: np.ndarray, B: np.ndarray, x: np.ndarray, w: np.ndarray) -> np.n
     A wrong x has no reason to be right in a sum of seeded signs (Freivalds, 1977).
     """
     count = len(w)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], A.shape[-1]).astype(A.dtype)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], A.shape[-1])
     moved = ((signs @ A)[:, None] @ x)[:, 0]
     moved[:, :count] += (B @ signs)[:, None]
     held = signs @ x
     terms = np.abs(moved).max(axis=1) + np.abs(B).max(axis=1)
     moved[:, :count] += w * held[:, count:]
     moved[:, count:] -= w * held[:, :count]
-    return np.asarray(np.abs(moved).max(axis=1) <= TRUSTED[A.dtype] * terms)
+    return np.asarray(np.abs(moved).max(axis=1) <= TRUSTED * terms)
 
 
 def _pivots(A: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -160,7 +158,7 @@ def _eliminate(H: np.ndarray, b: np.ndarray, k: int) -> np.ndarray:
 def _hyman(H: np.ndarray, b: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Solve (jw - H) z = b e_1; z (n, 2 f, s), real parts first."""
     n, samples, count = len(H), H.shape[-1], len(w)
-    z = np.zeros((n, 2 * count, samples), H.dtype)
+    z = np.zeros((n, 2 * count, samples))
     z[-1, :count] = 1.0
     turn = np.concatenate([-w, w])[:, None]
     swap = np.r_[count : 2 * count, :count]

@@ -164,7 +164,9 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
         rows += comparison(theory)
     rows += law(design)
     rows += [
-        (key, str(run.attrs[key])) for key in ("engine", "sampling", "kernel", "seed") if key in run.attrs
+        (key, str(run.attrs[key]))
+        for key in ("engine", "solver", "sampling", "kernel", "seed")
+        if key in run.attrs
     ]
     caption = "Over the finite samples, in brackets 95 % intervals; only finite samples can be good"
     return Table(caption, ("figure", "value"), tuple(rows))

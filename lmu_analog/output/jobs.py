@@ -11,9 +11,8 @@ import xarray as xr
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison, compare, theory_of
-from lmu_analog.ensembles.exact import exact_chunk, precision_error
+from lmu_analog.ensembles.exact import check_kernel, exact_chunk, kernel_of
 from lmu_analog.ensembles.hybrid import hybrid
-from lmu_analog.ensembles.kernel import Kernel
 from lmu_analog.ensembles.montecarlo import Engine as EnsembleEngine
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.sampling import Sampling, make_plan, planned_circuit
@@ -103,7 +102,7 @@ def stored_ensemble(
     engine: EnsembleEngine,
     subset: int | None = None,
     sampling: Sampling = "random",
-    kernel: Kernel = "numpy",
+    kernel: str | None = None,
     until: str | None = None,
     workers: int | None,
     scheduler: str | None = None,
@@ -114,7 +113,7 @@ def stored_ensemble(
 
     With a subset, ngspice runs that many of the first samples too.
     """
-    path = Path(path)
+    path, kernel = Path(path), check_kernel(kernel)
     taken_over = finished(path, samples) if resumed else 0
     if progress:
         progress(taken_over)
@@ -125,7 +124,7 @@ def stored_ensemble(
         run = monte_carlo(
             design, samples, seed, engine=engine, sampling=sampling, kernel=kernel, until=until, **where
         )
-    elif sampling == "random" and kernel == "numpy" and until is None:
+    elif sampling == "random" and kernel is None and until is None:
         run, both = hybrid(design, samples, seed, subset=subset, engine=engine, **where)
     else:
         raise DesignError(
@@ -141,7 +140,7 @@ def stored_ensemble(
         until=until,
         both=both,
         theory=against_theory(run, design),
-        rounding=precision_error(design, seed) if kernel == "float32" else None,
+        kernel=kernel_of(kernel) if engine == "exact" else None,
     )
 
 

@@ -44,7 +44,7 @@ def ensemble(
     until: str | None = None,
     both: Hybrid | None = None,
     theory: Comparison | None = None,
-    rounding: float | None = None,
+    kernel: str | None = None,
 ) -> dict[str, Any]:
     """Give the figures of a Monte Carlo run.
 
@@ -68,15 +68,15 @@ def ensemble(
         What follows from ngspice's run of some of the samples.
     theory : Comparison, optional
         Monte Carlo over first-order theory.
-    rounding : float, optional
-        Largest relative error of single precision, where that was chosen.
+    kernel : str, optional
+        What played the per-frequency solve of the exact engine.
     """
     path = None if path is None else Path(path)
     return {
         "engine": run.attrs["engine"],
         "sampling": run.attrs.get("sampling", "random"),
-        "kernel": run.attrs.get("kernel", "numpy"),
-        "precision_error": rounding,
+        "solver": run.attrs.get("solver"),
+        "kernel": kernel,
         **counts(run),
         "reasons": reasons(run),
         "resumed": resumed,

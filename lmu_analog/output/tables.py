@@ -48,10 +48,6 @@ def ensemble(content: dict[str, Any]) -> str:
     if (theory := content.get("theory")) and theory["ratio"] is not None:
         note = f"rms excess error; {theory['low']:.3g} to {theory['high']:.3g} is expected"
         rows.append(("over theory", f"{theory['ratio']:.3g}", note))
-    if (rounding := content.get("precision_error")) is not None:
-        rows.append(
-            ("rounding", f"{rounding:.1e}", "of an error, at most, in single precision (first 64 samples)")
-        )
     for kind, law in content["mismatch"].items():
         figure, _, words = law.partition(", ")
         rows.append(("tolerance", figure, f"{kind}: {words}"))

@@ -4,7 +4,6 @@ import contextlib
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.circuits.nodal.extract import extract
@@ -12,8 +11,6 @@ from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.reduction.remainder import Reduction
 from lmu_analog.reduction.slow import plan_reduction, slow_states
-
-SINGLE_RATE = 1e9  # 1/s, and its inverse: rates between them have a third power in single precision
 
 
 def planned(circuit: Circuit, *, band: float) -> Reduction | None:
@@ -32,13 +29,9 @@ def planned(circuit: Circuit, *, band: float) -> Reduction | None:
 
 
 def state_spaces(
-    circuit: Circuit,
-    reduction: Reduction | None,
-    values: Float[np.ndarray, "s m"],
-    *,
-    dtype: DTypeLike = float,
+    circuit: Circuit, reduction: Reduction | None, values: Float[np.ndarray, "s m"]
 ) -> StateSpace:
-    """Read samples back as state spaces; where the reduction is not certain, in double precision and of all states.
+    """Read samples back as state spaces; where the reduction is not certain, of all states.
 
     Parameters
     ----------
@@ -47,17 +40,13 @@ def state_spaces(
         From ``planned`` for the same circuit.
     values : (s, m) array
         Of ``circuit.parameters``, SI units.
-    dtype : data type
-        Single precision counts where powers of the rate up to the third are numbers in it.
     """
     if reduction is None:
         return extract(circuit, values)
     inner = values if circuit.twin is None else twin_values(circuit, values)
-    fits = 1.0 / SINGLE_RATE < reduction.rate < SINGLE_RATE
-    for precision in (dtype, float) if np.dtype(dtype) != float and fits else (float,):
-        with (
-            contextlib.suppress(CircuitError, np.linalg.LinAlgError),
-            np.errstate(over="ignore", invalid="ignore"),
-        ):
-            return slow_states(reduction, inner.astype(precision, copy=False))
+    with (
+        contextlib.suppress(CircuitError, np.linalg.LinAlgError),
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
+        return slow_states(reduction, inner)
     return extract(reduction.circuit, inner)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.pencil import Order, Table, eliminate, table
@@ -97,7 +96,6 @@ def remainder(
     stretch: slice,
     *,
     board: np.ndarray | None = None,
-    dtype: DTypeLike = float,
 ) -> np.ndarray:
     """Write what has not been eliminated as one array, (n, k, s): M_0, M_1, ..., b_0, b_1, ..., constants.
 
@@ -109,7 +107,7 @@ def remainder(
     mine = [(place[row], column, series) for (row, column), series in content.items() if row in place]
     powers = max(2, *(len(series) for *_, series in mine))
     if board is None or board.shape[-1] != samples:
-        board = np.empty((n, (n + 1) * powers + 1, samples), dtype)
+        board = np.empty((n, (n + 1) * powers + 1, samples))
     board.fill(0.0)
     for i, column, series in mine:
         for k, x in enumerate(series):
@@ -143,13 +141,12 @@ def sweep(
     if aim is None:
         V = W[rows]
     else:  # one product for all samples
-        left = np.empty_like(aim.left, W.dtype)
+        left = np.empty_like(aim.left)
         left[:, rows] = aim.left
         V = (left @ W.reshape(n, -1)).reshape(W.shape)
     M = [_samples_first(V[:, n * k : n * (k + 1)]) for k in range(powers)]
     if aim is not None:
-        right = aim.right.astype(W.dtype)
-        M = [(part.reshape(-1, n) @ right).reshape(part.shape) for part in M]
+        M = [(part.reshape(-1, n) @ aim.right).reshape(part.shape) for part in M]
     b = [_samples_first(V[:, n * powers + k]) for k in range(powers)]
     return M, b, _samples_first(V[:, -1]) if used == slice(None) else None
 
@@ -159,7 +156,7 @@ def _samples_first(x: np.ndarray) -> np.ndarray:
 
 
 def probe_series(
-    reduction: Reduction, content: Table, samples: int, *, dtype: DTypeLike = float
+    reduction: Reduction, content: Table, samples: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Give C_k and D_k, without a sample axis where no sample differs."""
     where = {column: k for k, column in enumerate(reduction.order.columns)}
@@ -169,8 +166,8 @@ def probe_series(
     for k in range(max(len(series) for series in mine.values())):
         parts = {at: series[k] for at, series in mine.items() if len(series) > k and series[k] is not None}
         lead = () if not any(isinstance(x, np.ndarray) and x.ndim for x in parts.values()) else (samples,)
-        C.append(np.zeros((*lead, reduction.circuit.order, len(where)), dtype))
-        D.append(np.zeros((*lead, reduction.circuit.order), dtype))
+        C.append(np.zeros((*lead, reduction.circuit.order, len(where))))
+        D.append(np.zeros((*lead, reduction.circuit.order)))
         for (i, j), x in parts.items():
             if j in where:
                 C[k][..., i, where[j]] = x * reduction.order.unit[j]

@@ -77,14 +77,13 @@ def plan_reduction(circuit: Circuit, *, band: float) -> Reduction:
 
 
 def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
-    """Reduce samples with values (s, m) of the circuit's parameters to their slow states, in their precision.
+    """Reduce samples with values (s, m) of the circuit's parameters to their slow states.
 
     Raises
     ------
     CircuitError
         If the modes of a sample cannot be parted, or the sample that strays most is not reproduced.
     """
-    dtype = values.dtype
     content = table(reduction.circuit, reduction.index, values, rate=reduction.rate)
     strayed = farthest(values, reduction.circuit.values)
     frequency = reduction.band * CHECKED
@@ -92,12 +91,12 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
     wanted = response_of(content, reduction.index.size, strayed, turns=turns)
     for step in reduction.order.steps:
         eliminate(content, step, reduction.degree)
-    outputs = probe_series(reduction, content, len(values), dtype=dtype)
+    outputs = probe_series(reduction, content, len(values))
     samples = max(1, int(CELLS / (len(reduction.order.rows) ** 2 * (reduction.degree + 1))))
     parts, board = [], None
     for start in range(0, len(values), samples):
         stretch = slice(start, min(start + samples, len(values)))
-        board = remainder(reduction, content, stretch, board=board, dtype=dtype)
+        board = remainder(reduction, content, stretch, board=board)
         M, b, rest = sweep(reduction, board)
         C, D = (
             [x[stretch] if x.ndim == top else x for x in found]
@@ -105,11 +104,11 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
         )
         start_at = None
         if (aim := reduction.aim) is not None:
-            C, start_at = [x @ aim.right.astype(dtype) for x in C], aim.start.astype(dtype)
+            C, start_at = [x @ aim.right for x in C], aim.start
         parts.append(state_space(Polynomial(M, b, C, D, rest, start_at), reduction.rate))
     system = joined(parts)
     found = frequency_response(cut(system, strayed), frequency)
-    if not agree(found, wanted, dtype):
+    if not agree(found, wanted):
         raise CircuitError("fast and slow modes of a sample lie too close together to be parted")
     return system
 

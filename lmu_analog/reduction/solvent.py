@@ -19,7 +19,7 @@ from lmu_analog.memory.statespace import StateSpace
 DERIVATIVES = 3  # of the input that reach the output at once: the next is (band / fast poles)^4
 MOST_ROUNDS = 40
 # Of the largest entry: a change below has come down to rounding.
-ROUNDED = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 3e-6}
+ROUNDED = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def nominal_solvent(M: Sequence[np.ndarray]) -> np.ndarray:
 
 def solvent(M: Sequence[np.ndarray], start: np.ndarray | None = None) -> np.ndarray:
     """Iterate to the solvent A of M_0 + M_1 A + M_2 A^2 + ..., (s, n, n), from ``start`` or -M_0."""
-    small = M[1] - np.eye(M[0].shape[-1], dtype=M[0].dtype)
+    small = M[1] - np.eye(M[0].shape[-1])
     A = -M[0]
     if len(M) == 2 and not small.any():
         return A
@@ -105,9 +105,7 @@ def solvent(M: Sequence[np.ndarray], start: np.ndarray | None = None) -> np.ndar
         if not np.isfinite(largest):
             break
         # What is left shrinks by the same factor as the last change did.
-        if not largest * (min(1.0, largest / before) if before else 1.0) > ROUNDED[A.dtype] * max(
-            A.max(), -A.min()
-        ):
+        if not largest * (min(1.0, largest / before) if before else 1.0) > ROUNDED * max(A.max(), -A.min()):
             return A
     raise CircuitError("fast and slow modes of the circuit lie too close together to be parted")
 
@@ -143,7 +141,7 @@ def _solved(N: np.ndarray, right: np.ndarray) -> np.ndarray:
         renewed = right + (x - _times(N, x))
         change = np.abs(renewed - x).max(initial=0.0)
         x = renewed
-        if not change > ROUNDED[N.dtype] * size:
+        if not change > ROUNDED * size:
             break
     return x
 
@@ -165,7 +163,7 @@ def _outputs(
     for lower in polynomial.C[-2::-1]:
         C = lower + C @ A
     pushes = [B]  # s^k z takes A^(k-1) B from u, A^(k-2) B from u', ...
-    feed = [np.zeros((*A.shape[:-2], C.shape[-2]), A.dtype)] * (DERIVATIVES + 1)
+    feed = [np.zeros((*A.shape[:-2], C.shape[-2]))] * (DERIVATIVES + 1)
     for k, part in enumerate(polynomial.C):
         for m in range(DERIVATIVES + 1):
             if m >= k:

@@ -33,7 +33,11 @@ _TOLD: dict[str, type | tuple[type, ...]] = {
     "design": str,
     "version": str,
 }
-_MAY_TELL = {"sampling": ("random", "latin", "sobol"), "kernel": ("numpy", "float32", "numba")}
+_MAY_TELL = {
+    "sampling": ("random", "latin", "sobol"),
+    "solver": ("per-frequency", "state-space"),
+    "kernel": ("numpy", "float32", "numba"),  # of runs by versions below 0.4
+}
 
 
 def check_metadata(path: Path) -> dict[str, int]:

@@ -32,7 +32,7 @@ GOOD, UNSTABLE, FAILED = 0, 1, 2  # places in ``layout.STATUS``
 _IMPLIED = np.array([CODES["none"], CODES["unstable"], CODES["impossible"]], np.int8)  # by status
 _ALONG = ("sample", *RESULTS, "done")  # what has a sample axis
 # Of a run whose attributes do not say.
-_UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random", "kernel": "numpy"}
+_UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +116,15 @@ class Store:
 
 
 def manifest(
-    design: Design, *, seed: int, engine: str, sampling: str = "random", kernel: str = "numpy"
+    design: Design, *, seed: int, engine: str, sampling: str = "random", solver: str | None = None
 ) -> dict[str, str | int | float]:
     """Say what a run is of: two runs with equal manifests have equal samples.
 
     What is as in ``_UNLESS_SAID`` is left out, so that runs from before there was a choice can be continued.
     """
-    chosen = {"sampling": sampling, "kernel": kernel}
-    told = {key: value for key, value in chosen.items() if value != _UNLESS_SAID[key]}
+    told: dict[str, str | int | float] = {} if sampling == "random" else {"sampling": sampling}
+    if solver is not None:
+        told["solver"] = solver
     return {"format": FORMAT, "engine": engine, "seed": seed, **told, **design.provenance}
 
 

@@ -1,15 +1,11 @@
 """All equations of one circuit solved as they stand: what the quick ways are checked against, sample by sample."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Complex, Float
-from numpy.typing import DTypeLike
 
 from lmu_analog.circuits.nodal.pencil import Table
 
-# Of the largest response: a larger difference refuses the quick way.
-AGREED: dict[np.dtype[Any], float] = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}
+AGREED = 1e-7  # of the largest response: a larger difference refuses the quick way
 
 
 def farthest(values: Float[np.ndarray, "s m"], nominal: Float[np.ndarray, " m"]) -> int:
@@ -58,6 +54,6 @@ def whole_response(powers: np.ndarray, size: int, turns: np.ndarray) -> np.ndarr
     return np.array(responses)
 
 
-def agree(found: Complex[np.ndarray, "f p"], wanted: Complex[np.ndarray, "f p"], dtype: DTypeLike) -> bool:
-    """Tell whether a response, found in a precision, is that of the whole circuit."""
-    return bool(np.abs(found - wanted).max() <= AGREED[np.dtype(dtype)] * np.abs(wanted).max())
+def agree(found: Complex[np.ndarray, "f p"], wanted: Complex[np.ndarray, "f p"]) -> bool:
+    """Tell whether a response is that of the whole circuit."""
+    return bool(np.abs(found - wanted).max() <= AGREED * np.abs(wanted).max())

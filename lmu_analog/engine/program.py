@@ -1,9 +1,8 @@
-"""A calculation on many samples, written down once as a list of instructions on registers.
+"""A calculation on many samples, recorded once as a list of instructions on registers.
 
 ``Number`` stands for a number that differs between samples. Functions that add, multiply and divide entries of
-object arrays, as ``elimination`` does, then write their arithmetic down instead of doing it; a compiled kernel
-plays it for many samples. Constants are folded, equal results are computed once, what nobody reads is
-left out.
+object arrays, as ``pencil.eliminate`` does, then record their arithmetic instead of doing it, and a player runs it
+for many samples. Constants are folded, equal results are computed once, what nobody reads is left out.
 """
 
 from collections.abc import Mapping
@@ -42,8 +41,8 @@ class Program:
 
 
 @dataclass(eq=False)
-class Tape:
-    """What has been written down so far."""
+class Builder:
+    """Instructions recorded so far."""
 
     nodes: list[_Node] = field(default_factory=list)
     known: dict[_Node, int] = field(default_factory=dict)
@@ -64,34 +63,34 @@ class Tape:
 class Number:
     """The result of an instruction, or its negative."""
 
-    tape: Tape
+    builder: Builder
     node: int
     sign: float
 
     def __neg__(self) -> "Number":
-        return Number(self.tape, self.node, -self.sign)
+        return Number(self.builder, self.node, -self.sign)
 
     def __add__(self, other: Union["Number", float]) -> "Number":
         if not isinstance(other, Number):
             if other == 0.0:
                 return self
-            return self.tape.write((OFFSET, self.node, 0, self.sign * float(other)), self.sign)
+            return self.builder.write((OFFSET, self.node, 0, self.sign * float(other)), self.sign)
         if self.sign == other.sign:
             first, second = sorted((self.node, other.node))
-            return self.tape.write((PLUS, first, second, 0.0), self.sign)
-        return self.tape.write((MINUS, self.node, other.node, 0.0), self.sign)
+            return self.builder.write((PLUS, first, second, 0.0), self.sign)
+        return self.builder.write((MINUS, self.node, other.node, 0.0), self.sign)
 
     def __mul__(self, other: Union["Number", float]) -> Union["Number", float]:
         if isinstance(other, Number):
             first, second = sorted((self.node, other.node))
-            return self.tape.write((TIMES, first, second, 0.0), self.sign * other.sign)
+            return self.builder.write((TIMES, first, second, 0.0), self.sign * other.sign)
         sign = self.sign if other >= 0.0 else -self.sign
         if abs(other) in (0.0, 1.0):
-            return Number(self.tape, self.node, sign) if other else 0.0
-        return self.tape.write((SCALE, self.node, 0, abs(float(other))), sign)
+            return Number(self.builder, self.node, sign) if other else 0.0
+        return self.builder.write((SCALE, self.node, 0, abs(float(other))), sign)
 
     def __rtruediv__(self, other: float) -> Union["Number", float]:
-        return self.tape.write((RECIPROCAL, self.node, 0, 0.0), self.sign) * other
+        return self.builder.write((RECIPROCAL, self.node, 0, 0.0), self.sign) * other
 
     def __sub__(self, other: Union["Number", float]) -> "Number":
         return self + -other
@@ -119,8 +118,8 @@ class _Line:
     constant: float
 
 
-def program(tape: Tape, outputs: Mapping[int, Number | float], size: int) -> Program:
-    """Turn a tape into instructions that leave ``size`` outputs, zero but for those that are named."""
+def program(builder: Builder, outputs: Mapping[int, Number | float], size: int) -> Program:
+    """Turn what was recorded into instructions that leave ``size`` outputs, zero but for those that are named."""
     template = np.zeros(size)
     wanted: dict[int, list[tuple[int, float]]] = {}
     for place, value in outputs.items():
@@ -128,7 +127,7 @@ def program(tape: Tape, outputs: Mapping[int, Number | float], size: int) -> Pro
             wanted.setdefault(value.node, []).append((place, value.sign))
         else:
             template[place] = value
-    lines = _lines(tape, set(wanted))
+    lines = _lines(builder, set(wanted))
     last = {operand: k for k, line in enumerate(lines) for operand in line.operands}
     free: list[int] = []
     held: dict[int, int] = {}
@@ -140,7 +139,7 @@ def program(tape: Tape, outputs: Mapping[int, Number | float], size: int) -> Pro
             free.append(registers)
             registers += 1
         held[line.node] = target = free.pop()
-        read = [held[operand] for operand in line.operands] or [tape.nodes[line.node][1]]
+        read = [held[operand] for operand in line.operands] or [builder.nodes[line.node][1]]
         code.append((line.operation, target, *read, *[0] * (3 - len(read))))
         constants.append(line.constant)
         for place, sign in wanted.get(line.node, ()):
@@ -151,28 +150,28 @@ def program(tape: Tape, outputs: Mapping[int, Number | float], size: int) -> Pro
     return Program(np.array(code, np.int64).reshape(-1, 5), np.array(constants), registers, template)
 
 
-def _lines(tape: Tape, wanted: set[int]) -> list[_Line]:
+def _lines(builder: Builder, wanted: set[int]) -> list[_Line]:
     """Keep what an output needs, and let a product that is read once be made where it is added."""
     readers = dict.fromkeys(wanted, 2)  # an output counts as more than one reader
-    for at in range(len(tape.nodes) - 1, -1, -1):
+    for at in range(len(builder.nodes) - 1, -1, -1):
         if at in readers:
-            for operand in _operands(tape.nodes[at]):
+            for operand in _operands(builder.nodes[at]):
                 readers[operand] = readers.get(operand, 0) + 1
     inside: set[int] = set()
     found: list[_Line] = []
     for at in sorted(readers, reverse=True):
         if at in inside:
             continue
-        operation, first, second, constant = tape.nodes[at]
-        line = _Line(operation, at, _operands(tape.nodes[at]), constant)
+        operation, first, second, constant = builder.nodes[at]
+        line = _Line(operation, at, _operands(builder.nodes[at]), constant)
         if operation in (PLUS, MINUS) and first != second:
             for x, rest, fused in (
                 (second, first, ADD_PRODUCT if operation == PLUS else TAKE_PRODUCT),
                 (first, second, ADD_PRODUCT if operation == PLUS else PRODUCT_LESS),
             ):
-                if tape.nodes[x][0] == TIMES and readers[x] == 1:
+                if builder.nodes[x][0] == TIMES and readers[x] == 1:
                     inside.add(x)
-                    line = _Line(fused, at, (*_operands(tape.nodes[x]), rest), 0.0)
+                    line = _Line(fused, at, (*_operands(builder.nodes[x]), rest), 0.0)
                     break
         found.append(line)
     return found[::-1]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lmu_analog.engine.winding import contour, stability
+from lmu_analog.engine.nyquist import contour, stability
 from lmu_analog.errors import CircuitError
 
 
@@ -14,16 +14,16 @@ def pairs(rng: np.random.Generator, count: int, damping: float) -> np.ndarray:
     return np.concatenate([upper, upper.conj(), -(10.0 ** rng.uniform(0.0, 4.0, count))])
 
 
-def strays_of(poles: np.ndarray, rng: np.random.Generator):
+def deviations_of(poles: np.ndarray, rng: np.random.Generator):
     """What the ratio does when each pole moves a little, by itself or with its mirror image."""
 
-    def strays(w: np.ndarray) -> np.ndarray:
+    def deviations(w: np.ndarray) -> np.ndarray:
         each = poles / (1j * w[:, None] - poles)
         n = len(poles) // 3
         upper, lower, real = each[:, :n], each[:, n : 2 * n], each[:, 2 * n :]
         return np.hstack([upper + lower, 1j * (upper - lower), real])
 
-    return strays
+    return deviations
 
 
 def ratio(moved: np.ndarray, poles: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -31,18 +31,18 @@ def ratio(moved: np.ndarray, poles: np.ndarray, w: np.ndarray) -> np.ndarray:
     return np.prod((s - moved) / (s - poles), axis=1)
 
 
-@pytest.mark.parametrize("stray", [0.02, 0.2, 0.6])
-def test_what_is_certain_is_what_the_poles_say(stray):
+@pytest.mark.parametrize("size", [0.02, 0.2, 0.6])
+def test_what_is_certain_is_what_the_poles_say(size):
     rng = np.random.default_rng(0)
     certain, both = [], []
     for _ in range(20):
         poles = pairs(rng, 4, damping=0.1)
-        on = contour(poles, strays_of(poles, rng))
+        on = contour(poles, deviations_of(poles, rng))
         n = len(poles) // 3
         for _ in range(40):
-            upper = poles[:n] * (1.0 + stray * (rng.standard_normal(n) + 1j * rng.standard_normal(n)))
+            upper = poles[:n] * (1.0 + size * (rng.standard_normal(n) + 1j * rng.standard_normal(n)))
             moved = np.concatenate(
-                [upper, upper.conj(), poles[2 * n :] * (1.0 + stray * rng.standard_normal(n))]
+                [upper, upper.conj(), poles[2 * n :] * (1.0 + size * rng.standard_normal(n))]
             )
             # A factor that is the same at all points is no matter.
             found, sure = stability(on, 3.0 * ratio(moved, poles, on.w)[None])
@@ -50,14 +50,14 @@ def test_what_is_certain_is_what_the_poles_say(stray):
             if sure[0]:
                 assert found[0] == (moved.real.max() < 0.0)
                 both.append(bool(found[0]))
-    assert np.mean(certain) > {0.02: 0.95, 0.2: 0.4, 0.6: 0.05}[stray]
-    if stray > 0.1:
+    assert np.mean(certain) > {0.02: 0.95, 0.2: 0.4, 0.6: 0.05}[size]
+    if size > 0.1:
         assert 0 < np.sum(both) < len(both)
 
 
 def test_around_an_unstable_circuit_it_is_told_what_comes_back():
     poles = np.array([0.3 + 2.0j, 0.3 - 2.0j, -5.0])
-    on = contour(poles, strays_of(poles, np.random.default_rng(0)))
+    on = contour(poles, deviations_of(poles, np.random.default_rng(0)))
     assert on.unstable == 2
     alike, stable = np.array([0.2 + 2.1j, 0.2 - 2.1j, -5.2]), np.array([-0.8 + 2.0j, -0.8 - 2.0j, -5.0])
     ratios = np.array([ratio(moved, poles, on.w) for moved in (alike, stable)])
@@ -68,7 +68,7 @@ def test_around_an_unstable_circuit_it_is_told_what_comes_back():
 
 def test_what_is_no_number_is_never_certain():
     poles = np.array([-1.0 + 2.0j, -1.0 - 2.0j, -5.0])
-    on = contour(poles, strays_of(poles, np.random.default_rng(0)))
+    on = contour(poles, deviations_of(poles, np.random.default_rng(0)))
     for wrong in (np.nan, np.inf, 0.0):
         _, sure = stability(on, np.full((1, len(on.w)), wrong, complex))
         assert not sure.any()
@@ -77,7 +77,7 @@ def test_what_is_no_number_is_never_certain():
 def test_nothing_between_the_points_is_larger_than_the_bound_says():
     rng = np.random.default_rng(1)
     poles = pairs(rng, 5, damping=0.2)
-    on = contour(poles, strays_of(poles, rng))
+    on = contour(poles, deviations_of(poles, rng))
     w = np.linspace(0.0, 3.0 * np.abs(poles).max(), 20_000)
     n = len(poles) // 3
     for _ in range(50):
@@ -90,14 +90,15 @@ def test_nothing_between_the_points_is_larger_than_the_bound_says():
 def test_a_pole_on_the_axis_is_refused():
     with pytest.raises(CircuitError, match="a pole of the circuit lies at the imaginary axis"):
         contour(
-            np.array([2.0j, -2.0j, -1.0]), strays_of(np.array([2.0j, -2.0j, -1.0]), np.random.default_rng(0))
+            np.array([2.0j, -2.0j, -1.0]),
+            deviations_of(np.array([2.0j, -2.0j, -1.0]), np.random.default_rng(0)),
         )
 
 
-def test_strays_that_nearly_cancel_do_not_hide_the_others():
+def test_deviations_that_nearly_cancel_do_not_hide_the_others():
     rng = np.random.default_rng(2)
     poles = pairs(rng, 4, damping=0.05)
-    alone = strays_of(poles, rng)
+    alone = deviations_of(poles, rng)
 
     def with_giants(w: np.ndarray) -> np.ndarray:
         found = alone(w)
@@ -113,3 +114,20 @@ def test_strays_that_nearly_cancel_do_not_hide_the_others():
         found, sure = stability(on, ratio(moved, poles, on.w)[None])
         wrong += bool(sure[0]) and found[0] != (moved.real.max() < 0.0)
     assert wrong == 0
+
+
+def test_a_ratio_as_large_as_one_proves_nothing():
+    # A pole that crosses by a little: the ratio leaves the disc about one by as little, and Rouche says no more.
+    wrong, beside = 0, 0
+    for damping in (0.01, 0.03, 0.1):
+        poles = np.array([-damping + 2.0j, -damping - 2.0j, -5.0])
+        on = contour(poles, deviations_of(poles, np.random.default_rng(0)))
+        for step in np.linspace(1.001, 1.5, 40):
+            moved = poles + step * damping * np.array([1.0, 1.0, 0.0])
+            r = ratio(moved, poles, on.w)
+            largest = on.bound * np.abs(r / r.real.mean() - 1.0).max()
+            beside += 0.9 < largest < 1.6
+            found, sure = stability(on, r[None])
+            wrong += bool(sure[0] and found[0])
+    assert wrong == 0
+    assert beside > 10

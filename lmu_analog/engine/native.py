@@ -1,0 +1,157 @@
+"""The player of jobs in C, if its library is there: loaded, checked against its source, and called."""
+
+import ctypes
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.engine.compiling import compile_library, digest, library_name, variants
+from lmu_analog.engine.interpreter import run_program
+from lmu_analog.engine.job import TRUSTED, Eliminations, Job, Played
+from lmu_analog.engine.program import Program
+from lmu_analog.errors import SimulationError
+
+FOLDER = Path(__file__).parent
+GROUP = 16  # samples that the player takes at once
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there of the native player.
+
+    Attributes
+    ----------
+    library : ctypes library or None
+    missing : str
+        Why there is none.
+    """
+
+    library: Any
+    missing: str = ""
+
+
+@lru_cache(maxsize=1)
+def found() -> Found:
+    """Load the library; in a checkout one that is missing or not of this source is made anew first."""
+    path, wanted = FOLDER / library_name(), digest(FOLDER)
+    library = _opened(path, wanted)
+    if library is not None:
+        return Found(library)
+    why = "its library is of another source" if path.exists() else "its library was not built"
+    if (FOLDER.parents[1] / "pyproject.toml").is_file():
+        try:
+            why = compile_library(FOLDER) or why
+        except OSError as error:
+            why = str(error)
+        library = _opened(path, wanted)
+    return Found(library, "" if library is not None else why)
+
+
+def _opened(path: Path, wanted: str) -> Any:
+    # The digest is read from the file: a library that is loaded once cannot be replaced in this process.
+    try:
+        if wanted.encode() not in path.read_bytes():
+            return None
+        return ctypes.CDLL(str(path))
+    except OSError:
+        return None
+
+
+def is_there() -> bool:
+    """Whether the native player can run."""
+    return found().library is not None
+
+
+def instruction_set() -> str:
+    """Name the instruction set that the player uses here."""
+    return variants()[min(found().library.lmu_widest(), len(variants()) - 1)]
+
+
+def play(job: Job, values: Float[np.ndarray, "m s"], watched: int, *, variant: str | None = None) -> Played:
+    """Run samples, as ``interpreter.play`` does; ``variant`` is an instruction set other than the widest."""
+    samples = values.shape[1]
+    padded = -(-samples // GROUP) * GROUP
+    given = np.empty((len(values), padded))
+    given[:, :samples] = values
+    given[:, samples:] = values[:, -1:]
+    places, points = len(job.window.rows), len(job.contour.powers)
+    profile, fits = np.empty((padded, places)), np.empty(padded, np.uint8)
+    determinant = np.empty((2, padded, points), np.float32)
+    response = np.empty((2, len(job.bound), len(job.window.direct)))
+    function = getattr(found().library, f"lmu_play_{variant or instruction_set()}")
+    # ctypes gives the interpreter's lock back: threads run beside each other.
+    status = function(
+        *(ctypes.c_void_p(x.ctypes.data) for x in (_packed(job), given)),
+        *(ctypes.c_int64(k) for k in (padded, 0, padded)),
+        *(ctypes.c_void_p(x.ctypes.data) for x in (profile, fits, determinant)),
+        ctypes.c_int64(watched),
+        ctypes.c_void_p(response.ctypes.data),
+    )
+    if status != 0:
+        raise SimulationError("the native player has no memory")
+    equations = run_program(job.pencil.equations, values[:, watched : watched + 1])[:, 0]
+    return Played(
+        profile[:samples], fits[:samples].astype(bool), determinant[:, :samples], response, equations
+    )
+
+
+_PACKED: "WeakKeyDictionary[Job, tuple[np.ndarray, list[np.ndarray]]]" = WeakKeyDictionary()
+
+
+def _packed(job: Job) -> np.ndarray:
+    """Write a job as the struct of that name in player.c: eight bytes a field, arrays by their addresses."""
+    if job not in _PACKED:
+        fields: list[int | float] = []
+        kept: list[np.ndarray] = []
+
+        def array(x: np.ndarray, dtype: type) -> int:
+            kept.append(np.ascontiguousarray(x, dtype))
+            return kept[-1].ctypes.data
+
+        def program(p: Program) -> list[int]:
+            counts = [len(p.code), p.registers, len(p.template)]
+            return [
+                *counts,
+                array(p.code, np.int64),
+                array(p.constant, np.float64),
+                array(p.template, np.float64),
+            ]
+
+        def eliminations(on: Eliminations, dtype: type) -> list[int]:
+            counts = [len(on.passes), len(on.powers), on.places]
+            return [*counts, array(on.passes, np.int64), array(on.code, np.int64), array(on.powers, dtype)]
+
+        window = job.window
+        fields = [
+            *program(job.pencil.entries),
+            job.pencil.sums,
+            job.pencil.powers,
+            job.pencil.unknowns,
+            *eliminations(job.tones, np.float64),
+            int(job.has_offsets),
+            array(job.bound, np.float64),
+            TRUSTED,
+            len(window.direct),
+            len(window.rows),
+            array(window.starts, np.int64),
+            array(window.unknowns, np.int64),
+            array(window.weights, np.float64),
+            array(window.direct, np.float64),
+            array(window.amplitude, np.float64),
+            array(window.rows, np.float64),
+            array(window.ideal, np.float64),
+            window.power,
+            *eliminations(job.contour, np.float32),
+            array(job.scale, np.float64),
+            array(job.pivots, np.float32),
+        ]
+        packed = np.array(
+            [np.float64(x).view(np.int64) if isinstance(x, float) else x for x in fields], np.int64
+        )
+        _PACKED[job] = packed, kept
+    return _PACKED[job][0]

@@ -1,0 +1,480 @@
+/* The player of jobs in C: many samples side by side, one a lane of a vector.
+ *
+ * It does what interpreter.py does, operation by operation: +, -, *, / and square root of IEEE 754, each rounded by
+ * itself, in the same order. Compiled without contraction (-ffp-contract=off) and without -ffast-math, its results
+ * have the same bits with any instruction set, any number of lanes, and in NumPy.
+ *
+ * The file is compiled once for each instruction set, with VARIANT naming it; native.py puts the objects into one
+ * library and chooses at run time. In every pass it includes itself for double precision (responses) and for single
+ * precision (determinants).
+ */
+#ifndef ELEMENT /* the file itself */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int64_t whole;
+
+/* A vector holds 8 doubles or 16 floats, one a sample, in as many parts as the registers of the processor make it:
+ * compilers do badly with vectors that are wider than those. EACH goes through the parts and is unrolled.
+ */
+#define LANES 8
+#if defined(__AVX512F__)
+#define WIDTH 64
+#elif defined(__AVX__)
+#define WIDTH 32
+#else
+#define WIDTH 16
+#endif
+#define PARTS (64 / WIDTH)
+#define EACH for (int s = 0; s < PARTS; s++)
+typedef double part_double __attribute__((vector_size(WIDTH)));
+typedef float part_float __attribute__((vector_size(WIDTH)));
+typedef struct {
+    part_double s[PARTS];
+} vdouble;
+typedef struct {
+    part_float s[PARTS];
+} vfloat;
+
+/* The arguments lie side by side as native.py writes them: all fields are eight bytes wide. */
+
+typedef struct {
+    whole lines, registers, outputs;
+    const whole *code;      /* (lines, 5): operation, target, three operands */
+    const double *constant; /* (lines) */
+    const double *initial;  /* (outputs) */
+} program;
+
+typedef struct {
+    whole passes, points, places;
+    const whole *bounds; /* (passes, 4): first and last point, where the code begins and ends */
+    const whole *code;
+    const void *powers; /* (points, 4), double or float */
+} eliminations;
+
+typedef struct {
+    program entries;
+    whole sums, powers, unknowns;
+    eliminations tones;
+    whole has_offsets;
+    const double *bound; /* (f) */
+    double trusted;
+    whole probes, places;
+    const whole *starts, *reads;
+    const double *weights, *direct, *amplitude;
+    const double *rows;  /* (q, p) */
+    const double *ideal; /* (q, f, 2) */
+    double power;
+    eliminations contour;
+    const double *scale;     /* (sums) */
+    const float *pivots;     /* (contour points, unknowns) */
+} job;
+
+enum { LOAD, PLUS, MINUS, TIMES, RECIPROCAL, SCALE, OFFSET, ADD_PRODUCT, TAKE_PRODUCT, PRODUCT_LESS, STORE };
+
+static void run_program(const program *p, const double *values, whole samples, whole first, vdouble *reg, vdouble *out)
+{
+    const part_double zero = {0};
+    for (whole k = 0; k < p->outputs; k++)
+        EACH out[k].s[s] = zero + p->initial[k];
+    for (whole line = 0; line < p->lines; line++) {
+        const whole *code = p->code + 5 * line;
+        const vdouble *a = reg + code[2], *b = reg + code[3], *c = reg + code[4];
+        const double constant = p->constant[line];
+        vdouble *o = reg + code[1];
+        switch (code[0]) {
+        case LOAD: memcpy(o, values + code[2] * samples + first, sizeof(vdouble)); break;
+        case PLUS: EACH o->s[s] = a->s[s] + b->s[s]; break;
+        case MINUS: EACH o->s[s] = a->s[s] - b->s[s]; break;
+        case TIMES: EACH o->s[s] = a->s[s] * b->s[s]; break;
+        case RECIPROCAL: EACH o->s[s] = 1.0 / a->s[s]; break;
+        case SCALE: EACH o->s[s] = a->s[s] * constant; break;
+        case OFFSET: EACH o->s[s] = a->s[s] + constant; break;
+        case ADD_PRODUCT: EACH o->s[s] = c->s[s] + a->s[s] * b->s[s]; break;
+        case TAKE_PRODUCT: EACH o->s[s] = c->s[s] - a->s[s] * b->s[s]; break;
+        case PRODUCT_LESS: EACH o->s[s] = a->s[s] * b->s[s] - c->s[s]; break;
+        default: EACH out[code[1]].s[s] = a->s[s] * constant;
+        }
+    }
+}
+
+#define ELEMENT double
+#define PART part_double
+#define VECTOR vdouble
+#define NAME(x) x##_double
+#include "player.c"
+#undef ELEMENT
+#undef PART
+#undef VECTOR
+#undef NAME
+#define ELEMENT float
+#define PART part_float
+#define VECTOR vfloat
+#define NAME(x) x##_float
+#include "player.c"
+#undef ELEMENT
+#undef PART
+#undef VECTOR
+#undef NAME
+
+/* Clear the lanes of fits where x is more than a bound, or no number. */
+static void keep_within(const part_double x, const part_double bound, unsigned char *fits)
+{
+    for (unsigned lane = 0; lane < LANES / PARTS; lane++)
+        if (!(x[lane] <= bound[lane]))
+            fits[lane] = 0;
+}
+
+/* Put a solution into the signed sum of the equations: what is left must be rounding. */
+static void check_residual(const job *j, const vdouble *given, const complex_double *x, const double *powers,
+                           double bound, unsigned char *fits)
+{
+    const part_double zero = {0};
+    const whole n = j->unknowns;
+    EACH {
+        part_double total_re = zero, total_im = zero;
+        for (whole k = 0; k < j->powers; k++) {
+            const vdouble *sum = given + j->sums + k * n;
+            part_double re = zero, im = zero;
+            for (whole i = 0; i < n; i++) {
+                re += sum[i].s[s] * x[i].re.s[s];
+                im += sum[i].s[s] * x[i].im.s[s];
+            }
+            re -= given[j->sums + j->powers * n + k].s[s];
+            if (k % 2 == 0) {
+                total_re += powers[k] * re;
+                total_im += powers[k] * im;
+            } else { /* times j */
+                total_re -= powers[k] * im;
+                total_im += powers[k] * re;
+            }
+        }
+        keep_within(total_re * total_re + total_im * total_im, zero + bound, fits + s * LANES / PARTS);
+    }
+}
+
+static part_double size_of(part_double x)
+{
+    for (unsigned lane = 0; lane < LANES / PARTS; lane++)
+        x[lane] = x[lane] < 0 ? -x[lane] : x[lane];
+    return x;
+}
+
+static void check_residual_at_dc(const job *j, const vdouble *given, const complex_double *x, unsigned char *fits)
+{
+    const whole n = j->unknowns;
+    EACH {
+        part_double total = {0};
+        const part_double side = given[j->sums + j->powers * (n + 1)].s[s];
+        for (whole i = 0; i < n; i++)
+            total += given[j->sums + i].s[s] * x[i].re.s[s];
+        keep_within(size_of(total - side), j->trusted * size_of(side), fits + s * LANES / PARTS);
+    }
+}
+
+static void read_probes(const job *j, const complex_double *x, complex_double *y, int with_input)
+{
+    for (whole i = 0; i < j->probes; i++)
+        EACH {
+            part_double re = {0}, im = {0};
+            for (whole k = j->starts[i]; k < j->starts[i + 1]; k++) {
+                re += j->weights[k] * x[j->reads[k]].re.s[s];
+                im += j->weights[k] * x[j->reads[k]].im.s[s];
+            }
+            y[i].re.s[s] = with_input ? re + j->direct[i] : re;
+            y[i].im.s[s] = im;
+        }
+}
+
+/* Write NRMSE at the places of the window, (lanes, q). A place and its mirror image share the work. */
+static void write_errors(const job *j, const complex_double *y, const complex_double *offsets, double *profile)
+{
+    const whole p = j->probes, f = j->tones.points - (j->has_offsets ? 1 : 0), q = j->places;
+    const part_double zero = {0};
+    for (whole k = 0; 2 * k < q; k++) {
+        const whole mirror = q - 1 - k;
+        const double *row = j->rows + k * p, *ideal = j->ideal + 2 * k * f, *ideal_there = j->ideal + 2 * mirror * f;
+        EACH {
+            part_double here = zero, there = zero;
+            for (whole tone = 0; tone < f; tone++) {
+                part_double even_re = zero, even_im = zero, odd_re = zero, odd_im = zero, error;
+                const complex_double *at = y + tone * p;
+                for (whole i = 0; i < p; i += 2) {
+                    even_re += row[i] * at[i].re.s[s];
+                    even_im += row[i] * at[i].im.s[s];
+                }
+                for (whole i = 1; i < p; i += 2) {
+                    odd_re += row[i] * at[i].re.s[s];
+                    odd_im += row[i] * at[i].im.s[s];
+                }
+                error = even_re + odd_re - ideal[2 * tone];
+                here += error * error;
+                error = even_im + odd_im - ideal[2 * tone + 1];
+                here += error * error;
+                error = even_re - odd_re - ideal_there[2 * tone];
+                there += error * error;
+                error = even_im - odd_im - ideal_there[2 * tone + 1];
+                there += error * error;
+            }
+            here *= 0.5;
+            there *= 0.5;
+            if (offsets) {
+                part_double even = zero, odd = zero;
+                for (whole i = 0; i < p; i += 2)
+                    even += row[i] * offsets[i].re.s[s];
+                for (whole i = 1; i < p; i += 2)
+                    odd += row[i] * offsets[i].re.s[s];
+                here += (even + odd) * (even + odd);
+                there += (even - odd) * (even - odd);
+            }
+            here /= j->power;
+            there /= j->power;
+            for (unsigned lane = 0; lane < LANES / PARTS; lane++) {
+                double *to = profile + (s * LANES / PARTS + lane) * q;
+                to[k] = __builtin_sqrt(here[lane]);
+                to[mirror] = __builtin_sqrt(there[lane]);
+            }
+        }
+    }
+}
+
+/* One lane of a vector. */
+static double lane_of(const vdouble *x, whole lane) { return ((const double *)x)[lane]; }
+
+typedef struct {
+    vdouble *registers, *given;
+    complex_double *board, *x, *y;
+    vfloat *scaled;
+    complex_float *board_float;
+} workspace;
+
+static void respond(const job *j, workspace *w, double *profile, unsigned char *fits, whole watched, double *response)
+{
+    const whole p = j->probes, f = j->tones.points - (j->has_offsets ? 1 : 0);
+    const complex_double *offsets = NULL;
+    for (int lane = 0; lane < LANES; lane++)
+        fits[lane] = 1;
+    for (whole pass = 0; pass < j->tones.passes; pass++) {
+        const whole *bounds = j->tones.bounds + 4 * pass;
+        for (whole point = bounds[0]; point < bounds[1]; point++) {
+            const double *powers = (const double *)j->tones.powers + 4 * point;
+            const whole *code = j->tones.code + bounds[2];
+            complex_double *y = w->y + point * p;
+            code = load_double(code, w->given, powers, w->board);
+            code = eliminate_double(code, w->board, NULL, NULL);
+            substitute_double(code, w->board, w->x);
+            if (point == f) {
+                check_residual_at_dc(j, w->given, w->x, fits);
+                read_probes(j, w->x, y, 0);
+                offsets = y;
+                continue;
+            }
+            check_residual(j, w->given, w->x, powers, j->bound[point], fits);
+            read_probes(j, w->x, y, 1);
+            if (0 <= watched && watched < LANES)
+                for (whole i = 0; i < p; i++) {
+                    response[point * p + i] = lane_of(&y[i].re, watched);
+                    response[(f + point) * p + i] = lane_of(&y[i].im, watched);
+                }
+            for (whole i = 0; i < p; i++)
+                EACH {
+                    y[i].re.s[s] *= j->amplitude[point];
+                    y[i].im.s[s] *= j->amplitude[point];
+                }
+        }
+    }
+    write_errors(j, w->y, offsets, profile);
+}
+
+static void surround(const job *j, workspace *w, float *determinant, whole samples)
+{
+    for (whole pass = 0; pass < j->contour.passes; pass++) {
+        const whole *bounds = j->contour.bounds + 4 * pass;
+        for (whole point = bounds[0]; point < bounds[1]; point++) {
+            const float *powers = (const float *)j->contour.powers + 4 * point;
+            const whole *code = j->contour.code + bounds[2];
+            complex_float product;
+            memset(&product, 0, sizeof product);
+            code = load_float(code, w->scaled, powers, w->board_float);
+            eliminate_float(code, w->board_float, j->pivots + point * j->unknowns, &product);
+            for (int lane = 0; lane < 2 * LANES; lane++) {
+                determinant[lane * j->contour.points + point] = ((const float *)&product.re)[lane];
+                determinant[(samples + lane) * j->contour.points + point] = ((const float *)&product.im)[lane];
+            }
+        }
+    }
+}
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+#ifdef DIGEST /* in one of the objects: what the library was made of, and the widest instruction set that runs here */
+const char lmu_digest[] = DIGEST;
+
+int lmu_widest(void)
+{
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+        return 2;
+    if (__builtin_cpu_supports("avx2"))
+        return 1;
+#endif
+    return 0;
+}
+#endif
+
+/* Run samples first .. last - 1, whole groups of 2 LANES, of parameters (m, samples).
+ *
+ * profile (samples, q), fits (samples), determinant (2, samples, points), response (2, f, p) of sample `watched`.
+ * Returns 0, or 1 where there is no memory.
+ */
+int JOIN(lmu_play_, VARIANT)(const job *j, const double *values, whole samples, whole first, whole last, double *profile,
+                             unsigned char *fits, float *determinant, whole watched, double *response)
+{
+    const whole counts[] = {j->entries.registers, 2 * j->entries.outputs, 2 * j->tones.places,
+                            2 * j->unknowns,      2 * j->tones.points * j->probes, j->sums, 2 * j->contour.places};
+    whole total = 1;
+    for (unsigned k = 0; k < sizeof counts / sizeof *counts; k++)
+        total += counts[k];
+    char *memory = malloc((size_t)total * sizeof(vdouble));
+    if (!memory)
+        return 1;
+    vdouble *at = (vdouble *)(((uintptr_t)memory + sizeof(vdouble) - 1) / sizeof(vdouble) * sizeof(vdouble));
+    vdouble *parts[sizeof counts / sizeof *counts];
+    for (unsigned k = 0; k < sizeof counts / sizeof *counts; k++, at += counts[k - 1])
+        parts[k] = at;
+    workspace w = {parts[0],
+                   parts[1],
+                   (complex_double *)parts[2],
+                   (complex_double *)parts[3],
+                   (complex_double *)parts[4],
+                   (vfloat *)parts[5],
+                   (complex_float *)parts[6]};
+    vdouble *both[] = {parts[1], parts[1] + j->entries.outputs};
+    for (whole group = first; group < last; group += 2 * LANES) {
+        for (int half = 0; half < 2; half++) {
+            const whole start = group + half * LANES;
+            w.given = both[half];
+            run_program(&j->entries, values, samples, start, w.registers, w.given);
+            respond(j, &w, profile + start * j->places, fits + start, watched - start, response);
+        }
+        for (whole k = 0; k < j->sums; k++)
+            for (int lane = 0; lane < 2 * LANES; lane++)
+                ((float *)&w.scaled[k])[lane] = (float)(lane_of(&both[lane / LANES][k], lane % LANES) * j->scale[k]);
+        surround(j, &w, determinant + group * j->contour.points, samples);
+    }
+    free(memory);
+    return 0;
+}
+
+#else /* for one precision */
+
+typedef struct {
+    VECTOR re, im;
+} NAME(complex);
+
+/* Evaluate the entries, and clear what fills in. */
+static const whole *NAME(load)(const whole *code, const VECTOR *given, const ELEMENT *powers, NAME(complex) *board)
+{
+    const PART zero = {0};
+    for (whole count = *code++; count > 0; count--, code += 3) {
+        NAME(complex) *entry = board + code[0];
+        const VECTOR *x = given + code[1];
+        const whole coefficients = code[2];
+        EACH {
+            PART re = x[0].s[s], im = zero;
+            if (coefficients > 2)
+                re += powers[2] * x[2].s[s];
+            if (coefficients > 1)
+                im = powers[1] * x[1].s[s];
+            if (coefficients > 3)
+                im += powers[3] * x[3].s[s];
+            entry->re.s[s] = re;
+            entry->im.s[s] = im;
+        }
+    }
+    for (whole count = *code++; count > 0; count--, code++)
+        EACH board[*code].re.s[s] = board[*code].im.s[s] = zero;
+    return code;
+}
+
+/* Run all steps in place; with a scale also multiply the pivots, each with its own. */
+static const whole *NAME(eliminate)(const whole *code, NAME(complex) *board, const ELEMENT *scale, NAME(complex) *product)
+{
+    NAME(complex) all;
+    memset(&all, 0, sizeof all);
+    EACH all.re.s[s] += 1;
+    for (whole steps = *code++; steps > 0; steps--) {
+        const NAME(complex) pivot = board[code[0]];
+        NAME(complex) *row = board + code[1], inverse;
+        const whole length = code[2], below = code[3];
+        code += 4;
+        if (scale) {
+            EACH {
+                const PART re = all.re.s[s] * pivot.re.s[s] - all.im.s[s] * pivot.im.s[s];
+                const PART im = all.re.s[s] * pivot.im.s[s] + all.im.s[s] * pivot.re.s[s];
+                all.re.s[s] = re * *scale;
+                all.im.s[s] = im * *scale;
+            }
+            scale++;
+        }
+        EACH {
+            const PART one = 1 / (pivot.re.s[s] * pivot.re.s[s] + pivot.im.s[s] * pivot.im.s[s]);
+            inverse.re.s[s] = pivot.re.s[s] * one;
+            inverse.im.s[s] = -(pivot.im.s[s] * one);
+        }
+        for (whole k = 0; k < length; k++)
+            EACH {
+                const PART re = row[k].re.s[s] * inverse.re.s[s] - row[k].im.s[s] * inverse.im.s[s];
+                row[k].im.s[s] = row[k].re.s[s] * inverse.im.s[s] + row[k].im.s[s] * inverse.re.s[s];
+                row[k].re.s[s] = re;
+            }
+        for (whole i = 0; i < below; i++) {
+            const NAME(complex) factor = board[code[0]];
+            whole runs = code[1];
+            for (code += 2; runs > 0; runs--, code += 3) {
+                NAME(complex) *target = board + code[0];
+                const NAME(complex) *from = row + code[1];
+                const whole count = code[2];
+                for (whole k = 0; k < count; k++)
+                    EACH {
+                        const PART a = factor.re.s[s], b = factor.im.s[s], c = from[k].re.s[s], d = from[k].im.s[s];
+                        target[k].re.s[s] = target[k].re.s[s] - a * c + b * d;
+                        target[k].im.s[s] = target[k].im.s[s] - a * d - b * c;
+                    }
+            }
+        }
+    }
+    if (scale)
+        *product = all;
+    return code;
+}
+
+/* Solve for the unknowns, last first. */
+static void NAME(substitute)(const whole *code, const NAME(complex) *board, NAME(complex) *x)
+{
+    for (whole count = *code++; count > 0; count--) {
+        NAME(complex) found;
+        const NAME(complex) *row = board + code[2];
+        const whole unknown = code[0], length = code[3];
+        if (code[1] >= 0)
+            found = board[code[1]];
+        else
+            memset(&found, 0, sizeof found);
+        code += 4;
+        for (whole k = 0; k < length; k++) {
+            const NAME(complex) *other = x + code[k];
+            EACH {
+                const PART a = row[k].re.s[s], b = row[k].im.s[s], c = other->re.s[s], d = other->im.s[s];
+                found.re.s[s] = found.re.s[s] - a * c + b * d;
+                found.im.s[s] = found.im.s[s] - a * d - b * c;
+            }
+        }
+        code += length;
+        x[unknown] = found;
+    }
+}
+
+#endif

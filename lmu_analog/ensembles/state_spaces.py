@@ -1,0 +1,81 @@
+"""The engine for what is not solved frequency by frequency: state spaces of all samples, through tones or a recording.
+
+It multiplies matrices with BLAS, so the bits of a sample depend on the processor; on one, on nothing but its block.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.engine.frequency import Profiles
+from lmu_analog.memory import lifted, steady, window
+from lmu_analog.memory.sampled import steady_response
+from lmu_analog.memory.squares import content_of
+from lmu_analog.memory.stability import is_stable
+from lmu_analog.memory.statespace import StateSpace, cut
+from lmu_analog.reduction.reduced import state_spaces
+from lmu_analog.reduction.remainder import Reduction
+from lmu_analog.simulation import Grid, exact_states, ideal_window
+from lmu_analog.stimulus import Recording, Tones
+
+BATCH_VALUES = 250_000  # states of all samples that are propagated together: what a core's cache holds
+
+
+@dataclass(frozen=True, eq=False)
+class StateSpaces:
+    """The engine that reads every sample back as a state space.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    reduction : Reduction or None
+        How the circuit comes down to its slow states, where it does.
+    grid : Grid
+    rule : Quadrature
+        Where in the window errors are taken.
+    theta : float, s
+    """
+
+    circuit: Circuit
+    reduction: Reduction | None
+    grid: Grid
+    rule: window.Quadrature
+    theta: float
+
+    def run(self, values: Float[np.ndarray, "s m"]) -> Profiles:
+        """Run samples; nothing is left in doubt."""
+        system = state_spaces(self.circuit, self.reduction, values)
+        stable = is_stable(system)
+        with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
+            return Profiles(self._profiles(system), stable, np.ones(len(values), bool))
+
+    def _profiles(self, system: StateSpace) -> Float[np.ndarray, "s q"]:
+        grid, rule = self.grid, self.rule
+        match grid.stimulus:
+            case Tones() as tones:
+                wave = (tones.frequency, tones.phasor)
+                if system.dt is None:
+                    return steady.many_profiles(system, wave, self.theta)
+                phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
+                return window.tone_profile(phasor, wave, self.theta, offset=system.offset)
+            case Recording() as recording:
+                truth = ideal_window(grid, self.theta, rule)
+                if system.dt is not None:
+                    return window.time_profile(exact_states(system, grid), truth, grid.rms, quadrature=rule)
+                u, dt, rms = recording.values, float(recording.dt), grid.rms
+                content = content_of(self.circuit.order, truth.T, rule)
+                parts = [
+                    lifted.many_profiles(part, u, dt, content=content, rms=rms)
+                    for part in _batches(system, grid)
+                ]
+                return np.concatenate(parts)
+
+
+def _batches(system: StateSpace, grid: Grid) -> Iterator[StateSpace]:
+    """Cut the samples into parts that are propagated together."""
+    size = max(1, BATCH_VALUES // (len(grid.time) * system.order))
+    for k in range(0, len(system.A), size):
+        yield cut(system, slice(k, k + size))

@@ -1,0 +1,225 @@
+"""The two players of a job: the same bits, whatever the instruction set, the number of samples and of threads."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from lmu_analog import Design, DesignError, monte_carlo
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import twin_values
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.engine import compiling, interpreter, native
+from lmu_analog.engine.interpreter import run_program
+from lmu_analog.engine.job import Job, Played, job_of
+from lmu_analog.engine.plan import plan_frequencies
+from lmu_analog.engine.program import Builder, Number, program
+from lmu_analog.ensembles import exact
+from lmu_analog.ensembles.exact import check_kernel, exact_chunk
+from lmu_analog.errors import StoreError
+from lmu_analog.memory.window import POINTS
+from lmu_analog.mismatch.law import Mismatch, draw, sample
+
+LAW = {
+    name: {"tolerance": "1 %", "distribution": "gauss", "lot": "1 %"}
+    for name in ("resistor", "capacitor", "inductor", "transconductor", "tau", "opamp")
+}
+DESIGN = Design(order=4, theta="1 ms", mismatch=LAW)
+PAIRS = [(name, r) for name, f in FAMILIES.items() for r in f.realizations if f.model != "sampled"]
+with_native = pytest.mark.skipif(not native.is_there(), reason="no C compiler here")
+
+
+def job_and_values(design: Design, samples: int) -> tuple[Job, np.ndarray]:
+    circuit, law = build(design), Mismatch.of(design)
+    values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
+    inner = circuit.twin or circuit
+    values = values if circuit.twin is None else twin_values(circuit, values)
+    plan = plan_frequencies(inner, design.stimulus.frequency)
+    return job_of(plan, np.ones(len(inner.values), bool), design.stimulus), np.ascontiguousarray(values.T)
+
+
+def differing(a: Played, b: Played) -> int:
+    """Count bytes that differ."""
+    pairs = (
+        (a.profile, b.profile),
+        (a.fits, b.fits),
+        (a.determinant, b.determinant),
+        (a.response, b.response),
+    )
+    return sum(
+        int((np.ascontiguousarray(x).view(np.uint8) != np.ascontiguousarray(y).view(np.uint8)).sum())
+        for x, y in pairs
+    )
+
+
+def runnable() -> tuple[str, ...]:
+    every = compiling.variants()
+    return every[: every.index(native.instruction_set()) + 1]
+
+
+@with_native
+@pytest.mark.parametrize("opamp", ["ideal", "OPA2192"])
+@pytest.mark.parametrize(("family", "realization"), PAIRS)
+def test_players_and_instruction_sets_give_the_same_bytes(family, realization, opamp):
+    design = Design(order=5, theta="1 ms", family=family, realization=realization, opamp=opamp, mismatch=LAW)
+    job, values = job_and_values(design, 40)
+    wanted = interpreter.play(job, values, 7)
+    for variant in runnable():
+        assert differing(wanted, native.play(job, values, 7, variant=variant)) == 0
+
+
+@with_native
+def test_a_sample_does_not_depend_on_how_many_are_played_beside_it_or_in_how_many_threads():
+    job, values = job_and_values(DESIGN, 100)
+    whole = native.play(job, values, 0)
+    for first, last in ((0, 1), (3, 20), (50, 100)):
+        part = native.play(job, np.ascontiguousarray(values[:, first:last]), 0)
+        assert (part.profile == whole.profile[first:last]).all()
+        assert (part.determinant == whole.determinant[:, first:last]).all()
+        assert (interpreter.play(job, values[:, first:last], 0).profile == part.profile).all()
+    with ThreadPoolExecutor(4) as threads:
+        for again in threads.map(lambda _: native.play(job, values, 0), range(8)):
+            assert differing(whole, again) == 0
+
+
+@with_native
+def test_what_overflows_or_is_no_number_never_fits():
+    job, values = job_and_values(DESIGN, 32)
+    values[:, 5], values[:, 6], values[:, 7] = np.nan, 1e308, 1e-308
+    played = [play(job, values, 0) for play in (interpreter.play, native.play)]
+    for one in played:
+        assert not one.fits[5:8].any()
+        assert one.fits[:5].all()
+    assert (played[0].fits == played[1].fits).all()
+
+
+SCRIPT = """
+import hashlib
+from lmu_analog import Design
+from lmu_analog.ensembles.exact import exact_chunk
+found = hashlib.sha256()
+law = {"resistor": "1 %", "capacitor": {"tolerance": "2 %", "distribution": "lognormal", "lot": "1 %"}}
+for realization in ("cap-feedforward", "ladder"):
+    design = Design(order=4, theta="1 ms", realization=realization, opamp="OPA2192", mismatch=law)
+    rows = exact_chunk(design, 1, range(50), kernel="numpy")
+    found.update(rows.profile.tobytes() + rows.window_nrmse.tobytes())
+print(found.hexdigest())
+"""
+
+
+def test_a_seed_gives_the_same_bytes_whatever_numpy_and_the_c_library_choose_for_a_processor():
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    features = " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name))
+    plain = {"NPY_DISABLE_CPU_FEATURES": features, "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F"}
+    command = [sys.executable, "-c", SCRIPT]
+    found = {
+        subprocess.run(command, env=os.environ | extra, check=True, capture_output=True, text=True).stdout
+        for extra in ({}, plain if features else {})
+    }
+    assert len(found) == 1
+
+
+@with_native
+def test_both_kernels_give_the_rows_of_a_run():
+    rows = [exact_chunk(DESIGN, 1, range(30), kernel=kernel) for kernel in ("native", "numpy")]
+    assert (rows[0].profile == rows[1].profile).all()
+    assert (rows[0].window_nrmse == rows[1].window_nrmse).all()
+
+
+def test_a_run_says_its_solver_and_keeps_it(tmp_path, monkeypatch):
+    path = tmp_path / "run.zarr"
+    run = monte_carlo(DESIGN, 20, store=path, workers=1)
+    assert run.attrs["solver"] == "per-frequency"
+    # Either player continues it.
+    longer = monte_carlo(DESIGN, 25, kernel="numpy", store=path, resumed=True, workers=1)
+    assert (longer.profile[:20].values == run.profile.values).all()
+    monkeypatch.setattr(exact, "solver_of", lambda *_: "state-space")
+    monkeypatch.setattr("lmu_analog.ensembles.montecarlo.solver_of", lambda *_: "state-space")
+    with pytest.raises(StoreError, match="its solver is 'per-frequency', not 'state-space'"):
+        monte_carlo(DESIGN, 30, store=path, resumed=True)
+
+
+def test_a_kernel_that_is_gone_unknown_missing_or_of_no_use_is_refused(monkeypatch):
+    with pytest.raises(DesignError, match="unknown kernel 'fortran'; known are native, numpy"):
+        check_kernel("fortran")
+    for gone in ("numba", "float32"):
+        with pytest.raises(DesignError, match=f"kernel '{gone}' is gone: 'native' is faster"):
+            monte_carlo(DESIGN, 3, kernel=gone)
+    with pytest.raises(DesignError, match="kernel 'numpy' is one of the exact engine, not of 'nonlinear'"):
+        monte_carlo(DESIGN, 3, kernel="numpy", engine="nonlinear")
+    monkeypatch.setattr(native, "found", lambda: native.Found(None, "there is no C compiler"))
+    with pytest.raises(DesignError, match="kernel 'native' cannot run here .there is no C compiler."):
+        monte_carlo(DESIGN, 3, kernel="native")
+
+
+@with_native
+def test_a_library_of_another_source_is_made_anew_in_a_checkout_and_refused_elsewhere(tmp_path, monkeypatch):
+    folder = tmp_path / "package" / "engine"
+    folder.mkdir(parents=True)
+    for name in compiling.SOURCES:
+        (folder / name).write_bytes((native.FOLDER / name).read_bytes())
+    stale = folder / compiling.library_name()
+    stale.write_bytes(b"of yesterday")
+    monkeypatch.setattr(native, "FOLDER", folder)
+    native.found.cache_clear()
+    try:
+        assert native.found().missing == "its library is of another source"
+        assert stale.read_bytes() == b"of yesterday"
+        (tmp_path / "pyproject.toml").touch()
+        native.found.cache_clear()
+        assert native.is_there()
+        assert compiling.digest(folder).encode() in stale.read_bytes()
+        stale.unlink()
+        monkeypatch.setattr(compiling, "compiler", lambda: None)
+        native.found.cache_clear()
+        assert native.found().missing == "there is no C compiler"
+    finally:
+        native.found.cache_clear()
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".player-")]
+
+
+def test_places_of_wide_windows_count_in_the_error_and_are_not_shown():
+    design = Design(order=3, theta="1 ms", bandwidth="21 kHz", mismatch={"resistor": "5 %"})
+    quick = exact_chunk(design, 0, range(20), kernel="numpy")
+    slow = exact_chunk(design, 0, range(20), solver="state-space")
+    assert quick.profile.shape[1] == POINTS
+    np.testing.assert_allclose(quick.window_nrmse, slow.window_nrmse, rtol=1e-8)
+    np.testing.assert_allclose(quick.profile, slow.profile, rtol=1e-8)
+
+
+def played(builder: Builder, outputs: dict[int, Number | float], given: list[float]) -> np.ndarray:
+    return run_program(program(builder, outputs, len(outputs)), np.array(given)[:, None])[:, 0]
+
+
+def test_a_program_does_what_was_recorded():
+    builder = Builder()
+    x, y, z = (builder.load(k) for k in range(3))
+
+    def calculation(x, y, z):
+        return [
+            x * y + z,
+            z - x * y,
+            x * y - 2.0 / z,
+            (x + y) * -3.0,
+            1.0 - x,
+            x * x * x,
+            x * 0.0,
+            -(y - x) / 4.0,
+        ]
+
+    written = dict(enumerate(calculation(x, y, z)))
+    assert written[6] == 0.0
+    given = [1.5, -2.25, 7.0]
+    # Powers of two aside every operation is done as written, so nothing rounds differently.
+    np.testing.assert_array_equal(played(builder, written, given), calculation(*given))
+
+
+def test_what_is_recorded_twice_is_done_once():
+    builder = Builder()
+    x, y = builder.load(0), builder.load(1)
+    made = program(builder, {0: x * y, 1: -(y * x)}, 2)
+    assert len(made.code) == 5  # two loads, one product, two stores
