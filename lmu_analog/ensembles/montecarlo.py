@@ -62,7 +62,7 @@ def monte_carlo(
     *,
     engine: Engine = "exact",
     sampling: Sampling = "random",
-    kernel: Kernel | None = None,
+    kernel: str | None = None,
     until: str | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -118,7 +118,7 @@ def monte_carlo(
     samples, workers = check_numbers(samples, workers)
     if engine not in ENGINES:
         raise DesignError(f"unknown engine {shown(engine)}; known are {', '.join(ENGINES)}")
-    kernel = check_kernel(kernel)
+    player = check_kernel(kernel)
     if kernel is not None and engine != "exact":
         raise DesignError(
             f"kernel {shown(kernel)} is one of the exact engine, not of {shown(engine)}; leave it out"
@@ -131,11 +131,11 @@ def monte_carlo(
     if engine == "nonlinear":
         check_parts(circuit)
     warned = list(limit_warnings(circuit, design.stimulus, random="opamp" in design.mismatch))
-    solver = solver_of(design, kernel) if engine == "exact" else None
+    solver = solver_of(design, player) if engine == "exact" else None
     described = manifest(design, seed=check_seed(seed), engine=engine, sampling=sampling, solver=solver)
     target = None if until is None else read_target(until, design)
     sizes = [samples] if target is None else list(looks(samples))
-    job = _Job(design, check_seed(seed), engine, make_plan(design, sampling), kernel, solver)
+    job = _Job(design, check_seed(seed), engine, make_plan(design, sampling), player, solver)
     with contextlib.ExitStack() as stack:
         crew, kept = stack.enter_context(hired(workers, scheduler)), None
         if store is not None:

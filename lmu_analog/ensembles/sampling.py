@@ -19,8 +19,8 @@ from scipy.stats import qmc
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.design import Design
-from lmu_analog.memory.elementary import normal_quantile
 from lmu_analog.errors import DesignError, shown
+from lmu_analog.memory.elementary import normal_quantile
 from lmu_analog.mismatch.law import (
     Mismatch,
     check_index,

@@ -8,7 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float
-from scipy.special import eval_legendre, roots_legendre, spherical_jn
+from scipy.special import spherical_jn
+
+from lmu_analog.memory.elementary import legendre_nodes, legendre_rows
 
 POINTS = 33  # of the profile, and of the integral over the window where they are enough
 BATCH = 32  # samples whose estimates fit a core's cache
@@ -47,17 +49,11 @@ class Quadrature:
         """Give what reads an estimate at the places off the states."""
         return readout(order, self.r)
 
-    @property
-    def nodes(self) -> Bool[np.ndarray, " w"]:
-        """Which places count in the integral."""
-        return self.weight > 0.0
-
 
 @lru_cache(maxsize=64)
 def gauss_legendre(points: int) -> Quadrature:
     """Give the rule that is exact for polynomials of degree 2 points - 1 on [0, 1]."""
-    x, w = roots_legendre(points)
-    return Quadrature(0.5 * (x + 1.0), 0.5 * w)
+    return Quadrature(*legendre_nodes(points))
 
 
 QUADRATURE = gauss_legendre(POINTS)
@@ -117,7 +113,7 @@ def _quadrature(order: int, turns: float) -> Quadrature:
     if _is_enough(POINTS, order, turns):
         return QUADRATURE
     # The number grows until it is enough, then is found by halving; even, so that all places lie evenly about
-    # the middle, which the compiled kernel makes use of.
+    # the middle, which the per-frequency engine makes use of.
     low, high = POINTS // 2, max(POINTS, order)
     while 2 * high < MOST_NODES and not _is_enough(2 * high, order, turns):
         low, high = high, min(2 * high, MOST_NODES // 2)
@@ -168,7 +164,7 @@ def readout(order: int, r: Float[np.ndarray, " q"]) -> Float[np.ndarray, "q d"]:
 
     Voelker, Kajić and Eliasmith, NeurIPS 2019, eq. 3.
     """
-    return eval_legendre(np.arange(order), 2.0 * np.asarray(r, float)[:, None] - 1.0)
+    return legendre_rows(order, np.asarray(r, float))
 
 
 def tone_profile(
@@ -262,11 +258,12 @@ def time_profile(
 def window_nrmse(
     profile: Float[np.ndarray, "*s q"], quadrature: Quadrature = QUADRATURE
 ) -> Float[np.ndarray, "*s"]:
-    """Root mean square of a profile over the window."""
-    if quadrature is not QUADRATURE:
-        nodes = quadrature.nodes  # an infinite error at a place of no weight is no error
-        return np.asarray(np.sqrt(profile[..., nodes] ** 2 @ quadrature.weight[nodes]))
-    return np.asarray(np.sqrt(profile**2 @ quadrature.weight))
+    """Root mean square of a profile over the window; added place after place, so with the same bits everywhere."""
+    total = np.zeros(profile.shape[:-1])
+    for place, weight in enumerate(quadrature.weight.tolist()):
+        if weight > 0.0:  # an infinite error at a place of no weight is no error
+            total = total + weight * (profile[..., place] * profile[..., place])
+    return np.asarray(np.sqrt(total))
 
 
 def measured(

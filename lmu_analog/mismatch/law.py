@@ -21,8 +21,8 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
-from lmu_analog.memory.elementary import exp, log1p, normal_cdf, normal_quantile
 from lmu_analog.errors import DesignError, shown
+from lmu_analog.memory.elementary import exp, log1p, normal_cdf, normal_quantile
 from lmu_analog.mismatch.groups import Shared, shared_draws
 from lmu_analog.mismatch.selection import Selection, Target, acting
 from lmu_analog.units import is_whole

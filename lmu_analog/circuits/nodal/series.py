@@ -4,8 +4,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-Coefficient: TypeAlias = "np.ndarray | float | None"
-Series: TypeAlias = "tuple[Coefficient, ...]"  # of 1, s, s^2, ...
+Coefficient: TypeAlias = np.ndarray | float | None
+Series: TypeAlias = tuple[Coefficient, ...]  # of 1, s, s^2, ...
 
 
 def add(a: Series, b: Series) -> Series:
