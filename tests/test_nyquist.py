@@ -119,7 +119,9 @@ def test_deviations_that_nearly_cancel_do_not_hide_the_others():
 def test_a_ratio_as_large_as_one_proves_nothing():
     # A pole that crosses by a little: the ratio leaves the disc about one by as little, and Rouche says no more.
     w = np.concatenate([[0.0], np.geomspace(0.01, 100.0, 2000)])
-    every = Contour(w, 1.0, np.eye(2 * len(w)), np.zeros((2 * len(w),) * 2), 0)  # all there is between the points
+    every = Contour(
+        w, 1.0, np.eye(2 * len(w)), np.zeros((2 * len(w),) * 2), 0
+    )  # all there is between the points
     poles = np.array([-0.1 + 2.0j, -0.1 - 2.0j, -5.0])
     beside = 0
     for step in np.linspace(1.02, 1.5, 40):

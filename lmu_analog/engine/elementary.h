@@ -1,4 +1,4 @@
-/* The functions of elementary.py in C, for eight numbers at once: the same operations in the same order, so the same
+/* The functions of elementary.py in C, for a vector of numbers at once: the same operations in the same order, so the same
  * bits. A test compares them.
  *
  * Portable C11 with the vector extensions of GCC and Clang: no intrinsics, no C library but memcpy. Compile with
@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef V_LANES /* as many doubles as a register holds: compilers take wider vectors apart, badly */
 #define V_LANES 8
+#endif
 
 typedef double vd __attribute__((vector_size(8 * V_LANES)));
 typedef int64_t vi __attribute__((vector_size(8 * V_LANES)));   /* also masks: 0 or -1 a lane */
@@ -25,8 +27,7 @@ typedef uint64_t vu __attribute__((vector_size(8 * V_LANES)));
 
 V_INLINE vd v_all(double x)
 {
-    vd all = {x, x, x, x, x, x, x, x};
-    return all;
+    return x - (vd){0};
 }
 
 V_INLINE vd v_load(const double *from)
@@ -55,15 +56,10 @@ V_INLINE vi v_below(vd a, vd b)
 
 V_INLINE int v_any(vi mask)
 {
-    typedef int64_t half __attribute__((vector_size(4 * V_LANES)));
-    typedef int64_t quarter __attribute__((vector_size(2 * V_LANES)));
-    half two[2];
-    quarter four[2];
-    memcpy(two, &mask, sizeof mask);
-    two[0] |= two[1];
-    memcpy(four, two, sizeof four);
-    four[0] |= four[1];
-    return (four[0][0] | four[0][1]) != 0;
+    int64_t any = 0;
+    for (int i = 0; i < V_LANES; i++)
+        any |= mask[i];
+    return any != 0;
 }
 
 V_INLINE vd v_sqrt(vd x)

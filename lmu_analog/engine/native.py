@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.engine.compiling import compile_library, digest, library_name, variants
+from lmu_analog.engine.draws import BEYOND, TRUNCATION, LawSteps
 from lmu_analog.engine.interpreter import run_program
 from lmu_analog.engine.job import TRUSTED, Eliminations, Job, Played
 from lmu_analog.engine.program import Program
@@ -100,6 +101,59 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int, *, variant: s
     )
 
 
+def draw(law: LawSteps, *, seed: int, samples: range, variant: str | None = None) -> Float[np.ndarray, "m s"]:
+    """Draw samples of a seed and apply the law: values (m, s), with the bits of ``mismatch.law.draw`` and ``sample``.
+
+    Parameters
+    ----------
+    law : LawSteps
+    seed : int
+    samples : range
+        Consecutive, of whole groups of eight.
+    variant : str, optional
+        An instruction set other than the widest.
+    """
+    if samples.start % 8 or len(samples) % 8:
+        raise ValueError(f"samples {samples.start} to {samples.stop} are no whole groups of eight")
+    values = np.empty((len(law.nominal), len(samples)))
+    kept: list[np.ndarray] = []
+
+    def array(x: np.ndarray, dtype: type) -> int:
+        kept.append(np.ascontiguousarray(x, dtype))
+        return kept[-1].ctypes.data
+
+    packed = _fields(
+        len(law.keys),
+        len(law.nominal),
+        len(law.code),
+        array(law.keys, np.uint64),
+        array(law.follows, np.int64),
+        array(law.shares, np.float64),
+        array(law.nominal, np.float64),
+        array(law.code, np.int64),
+        array(law.constant, np.float64),
+        BEYOND,
+        1.0 - 2.0 * BEYOND,
+        TRUNCATION,
+    )
+    function = getattr(found().library, f"lmu_draw_{variant or instruction_set()}")
+    status = function(
+        ctypes.c_void_p(packed.ctypes.data),
+        ctypes.c_uint64(seed),
+        ctypes.c_int64(samples.start),
+        ctypes.c_int64(len(samples)),
+        ctypes.c_void_p(values.ctypes.data),
+    )
+    if status != 0:
+        raise SimulationError("the native player has no memory")
+    return values
+
+
+def _fields(*fields: int | float) -> np.ndarray:
+    """Write the fields of a struct of player.c side by side, eight bytes each."""
+    return np.array([np.float64(x).view(np.int64) if isinstance(x, float) else x for x in fields], np.int64)
+
+
 _PACKED: "WeakKeyDictionary[Job, tuple[np.ndarray, list[np.ndarray]]]" = WeakKeyDictionary()
 
 
@@ -150,8 +204,5 @@ def _packed(job: Job) -> np.ndarray:
             array(job.scale, np.float64),
             array(job.pivots, np.float32),
         ]
-        packed = np.array(
-            [np.float64(x).view(np.int64) if isinstance(x, float) else x for x in fields], np.int64
-        )
-        _PACKED[job] = packed, kept
+        _PACKED[job] = _fields(*fields), kept
     return _PACKED[job][0]

@@ -28,6 +28,7 @@ typedef int64_t whole;
 #define WIDTH 16
 #endif
 #define PARTS (64 / WIDTH)
+#define V_LANES (WIDTH / 8)
 #define EACH for (int s = 0; s < PARTS; s++)
 typedef double part_double __attribute__((vector_size(WIDTH)));
 typedef float part_float __attribute__((vector_size(WIDTH)));
@@ -71,6 +72,8 @@ typedef struct {
     const double *scale;     /* (sums) */
     const float *pivots;     /* (contour points, unknowns) */
 } job;
+
+#include "elementary.h"
 
 enum { LOAD, PLUS, MINUS, TIMES, RECIPROCAL, SCALE, OFFSET, ADD_PRODUCT, TAKE_PRODUCT, PRODUCT_LESS, STORE };
 
@@ -309,6 +312,92 @@ static void surround(const job *j, workspace *w, float *determinant, whole sampl
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
+
+/* The law of mismatch, see mismatch/law.py. */
+
+typedef struct {
+    whole draws, parameters, steps;
+    const uint64_t *keys;   /* (draws), with the seed the keys of the streams */
+    const whole *follows;   /* (draws): the draw that is shared, or -1 */
+    const double *shares;   /* (draws, 2): of the shared draw and of its own */
+    const double *nominal;  /* (parameters) */
+    const whole *code;      /* (steps, 3): kind, draw, parameter or -1 for the common factor */
+    const double *constant; /* (steps, 2) */
+    double beyond, between, truncation;
+} law;
+
+enum { TRUNCATED, GAUSS, UNIFORM, LOGNORMAL, EVEN_GAUSS, EVEN_LOGNORMAL, ADDED, COMMON };
+
+static inline vd truncated(const law *of, vd z)
+{
+    return v_normal_quantile(of->beyond + of->between * v_normal_cdf(z));
+}
+
+static inline vd even(const law *of, vd z) { return of->truncation * (2.0 * v_normal_cdf(z) - 1.0); }
+
+static vd factor_of(const law *of, whole kind, const double *constant, vd z)
+{
+    switch (kind) {
+    case TRUNCATED: return 1.0 + constant[0] * truncated(of, z);
+    case GAUSS: return 1.0 + constant[0] * z;
+    case UNIFORM: return 1.0 + constant[0] * (2.0 * v_normal_cdf(z) - 1.0);
+    case LOGNORMAL: return v_exp(constant[0] * z - constant[1]);
+    case EVEN_GAUSS: return 1.0 + constant[0] * even(of, z);
+    default: return v_exp(constant[0] * even(of, z) - constant[1]);
+    }
+}
+
+/* Draw samples first .. first + samples - 1 of a seed, both multiples of 8, and apply the law: values (m, samples).
+ *
+ * Returns 0, or 1 where there is no memory.
+ */
+int JOIN(lmu_draw_, VARIANT)(const law *of, uint64_t seed, whole first, whole samples, double *values)
+{
+    double *z = malloc((size_t)(of->draws * LANES + 1) * sizeof(double)), mixed[LANES];
+    if (!z)
+        return 1;
+    for (whole start = 0; start < samples; start += LANES) {
+        const uint64_t step = (uint64_t)(first + start) / 4;
+        for (whole k = 0; k < of->draws; k++) {
+            uint64_t words[LANES];
+            philox(step + 1, seed, of->keys[k], words); /* NumPy counts on before it gives words */
+            philox(step + 2, seed, of->keys[k], words + 4);
+            for (int lane = 0; lane < LANES; lane++)
+                mixed[lane] = ((double)(int64_t)(words[lane] >> 11) + 0.5) * 0x1p-53;
+            for (int at = 0; at < LANES; at += V_LANES)
+                v_store(z + k * LANES + at, v_normal_quantile(v_load(mixed + at)));
+        }
+        for (whole k = 0; k < of->parameters; k++)
+            for (int lane = 0; lane < LANES; lane++)
+                values[k * samples + start + lane] = of->nominal[k];
+        for (int at = 0; at < LANES; at += V_LANES) {
+            vd common = v_all(1.0);
+            for (whole k = 0; k < of->steps; k++) {
+                const whole *code = of->code + 3 * k;
+                const double *constant = of->constant + 2 * k;
+                double *to = values + code[2] * samples + start + at;
+                if (code[0] == COMMON) {
+                    v_store(to, v_load(to) * common);
+                    continue;
+                }
+                vd x = v_load(z + code[1] * LANES + at);
+                const whole shared = of->follows[code[1]];
+                if (shared >= 0) {
+                    const double *share = of->shares + 2 * code[1];
+                    x = share[0] * v_load(z + shared * LANES + at) + share[1] * x;
+                }
+                if (code[0] == ADDED)
+                    v_store(to, v_load(to) + constant[0] * truncated(of, x));
+                else if (code[2] < 0)
+                    common = factor_of(of, code[0], constant, x);
+                else
+                    v_store(to, v_load(to) * factor_of(of, code[0], constant, x));
+            }
+        }
+    }
+    free(z);
+    return 0;
+}
 
 #ifdef DIGEST /* in one of the objects: what the library was made of, and the widest instruction set that runs here */
 const char lmu_digest[] = DIGEST;

@@ -16,6 +16,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, twin_values
 from lmu_analog.design import Design
 from lmu_analog.engine import native
+from lmu_analog.engine.draws import LawSteps
 from lmu_analog.engine.frequency import PLAYERS, Engine, PerFrequency, Profiles
 from lmu_analog.engine.order import products
 from lmu_analog.engine.plan import FrequencyPlan, plan_frequencies
@@ -25,7 +26,7 @@ from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.ensembles.state_spaces import StateSpaces
 from lmu_analog.errors import CircuitError, DesignError, shown
 from lmu_analog.memory import window
-from lmu_analog.mismatch.law import Mismatch, is_sound, moved, sample
+from lmu_analog.mismatch.law import Mismatch, check_seed, is_sound, law_steps, moved, sample
 from lmu_analog.reduction.reduced import planned
 from lmu_analog.reduction.remainder import Reduction
 from lmu_analog.simulation import Grid, grid, places
@@ -146,8 +147,12 @@ def exact_chunk(
     law, parts = replace(prepared.law, is_uniform=is_uniform), []
     with one_thread_each():
         for whole in whole_blocks(samples, block):
-            draws = draw_plan(prepared.circuit, prepared.law, seed=seed, samples=whole, plan=plan)
-            profile, status = _block(engines, prepared.circuit, law, draws)
+            if plan == RANDOM and kernel_of(kernel) == "native":
+                values = native.draw(_law_steps(named, is_uniform), seed=check_seed(seed), samples=whole).T
+            else:
+                z = draw_plan(prepared.circuit, law, seed=seed, samples=whole, plan=plan)
+                values = sample(prepared.circuit, law, z)
+            profile, status = _block(engines, prepared.circuit, values)
             parts.append(Results(whole.start, *window.measured(profile, prepared.rule), status))
     return joined(parts, samples)
 
@@ -160,7 +165,7 @@ def exact_draws(
     prepared = _prepared(named)
     law = replace(prepared.law, is_uniform=is_uniform)
     engines = _engines(named, solver_of(design), kernel_of(None))
-    profile, status = _block(engines, prepared.circuit, law, z)
+    profile, status = _block(engines, prepared.circuit, sample(prepared.circuit, law, z))
     return window.window_nrmse(profile, prepared.rule), status
 
 
@@ -206,6 +211,12 @@ def _reduced(named: _Named) -> Reduction | None:
     stimulus = named.design.stimulus
     band = float(np.max(stimulus.frequency)) if isinstance(stimulus, Tones) else named.design.bandwidth
     return planned(_prepared(named).circuit, band=band)
+
+
+@lru_cache(maxsize=2 * KEPT_DESIGNS)
+def _law_steps(named: _Named, is_uniform: bool) -> LawSteps:
+    prepared = _prepared(named)
+    return law_steps(prepared.circuit, replace(prepared.law, is_uniform=is_uniform))
 
 
 def _block_size(named: _Named) -> int:
@@ -259,10 +270,9 @@ class _LateStateSpaces:
 
 
 def _block(
-    engines: Sequence[Engine], circuit: Circuit, law: Mismatch, z: np.ndarray
+    engines: Sequence[Engine], circuit: Circuit, values: Float[np.ndarray, "s m"]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give profile (s, q) and status (s,) of a whole block of draws (s, z)."""
-    values = sample(circuit, law, z)
+    """Give profile (s, q) and status (s,) of a whole block of samples."""
     # A value that is not positive is no circuit; such a sample has failed, and the nominal stands in.
     sound = is_sound(circuit, values)
     if not sound.all():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Complex, Float
 from scipy.special import spherical_jn
 
 from lmu_analog.memory.elementary import legendre_nodes, legendre_rows

@@ -21,6 +21,19 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
 from lmu_analog.design import Design
+from lmu_analog.engine.draws import (
+    ADDED,
+    BEYOND,
+    COMMON,
+    EVEN_GAUSS,
+    EVEN_LOGNORMAL,
+    GAUSS,
+    LOGNORMAL,
+    TRUNCATED,
+    TRUNCATION,
+    UNIFORM,
+    LawSteps,
+)
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.elementary import exp, log1p, normal_cdf, normal_quantile
 from lmu_analog.mismatch.groups import Shared, shared_draws
@@ -29,8 +42,6 @@ from lmu_analog.units import is_whole
 
 HIGHEST_SEED = 2**63 - 1
 BLOCK = 4  # 64-bit words that one step of a Philox counter gives
-TRUNCATION = 3.0  # sigma, of gauss3
-BEYOND = float(normal_cdf(-TRUNCATION))  # probability of a normal to lie below -3 sigma
 EXACT = Tolerance(0.0)
 
 
@@ -209,6 +220,61 @@ def sample(circuit: Circuit, mismatch: Mismatch, z: Float[np.ndarray, "*s z"]) -
         if mismatch.classes["opamp"] != EXACT:
             values[where.parameter[k]] += spans[where.parameter[k]] / TRUNCATION * truncated(lines[k])
     return np.moveaxis(values, 0, -1)
+
+
+_KINDS: dict[tuple[Distribution, bool], int] = {
+    ("gauss3", False): TRUNCATED,
+    ("gauss3", True): UNIFORM,
+    ("uniform", False): UNIFORM,
+    ("uniform", True): UNIFORM,
+    ("gauss", False): GAUSS,
+    ("gauss", True): EVEN_GAUSS,
+    ("lognormal", False): LOGNORMAL,
+    ("lognormal", True): EVEN_LOGNORMAL,
+}
+
+
+def law_steps(circuit: Circuit, mismatch: Mismatch) -> LawSteps:
+    """Write the law of a circuit as steps, in the order in which ``sample`` multiplies."""
+    where, spans = _columns(circuit, mismatch), _offset_spans(circuit)
+    code: list[tuple[int, int, int]] = []
+    constant: list[tuple[float, float]] = []
+
+    def act(draw_at: int, parameter: int, spread: float, kind: int) -> None:
+        code.append((kind, draw_at, parameter))
+        if kind in (LOGNORMAL, EVEN_LOGNORMAL):
+            variance = float(log1p(np.array(spread * spread)))
+            constant.append((float(np.sqrt(variance)), 0.5 * variance))
+        else:
+            constant.append((spread / TRUNCATION if kind in (TRUNCATED, ADDED) else spread, 0.0))
+
+    is_offset = [spans[k] is not None for k in where.parameter]
+    for c, tolerance in mismatch.classes.items():
+        mine = [k for k, kind in enumerate(where.classes) if kind == c and not is_offset[k]]
+        spread = spreads(tolerance, circuit.values[where.parameter[mine]])
+        for k, local in zip(mine, spread.tolist(), strict=True):
+            if where.acts[k] and local:
+                act(k, int(where.parameter[k]), local, _KINDS[tolerance.distribution, mismatch.is_uniform])
+        lot = len(where.classes) + where.lots.index(c)
+        if where.acts[lot] and tolerance.lot and mine:
+            act(lot, -1, tolerance.lot, _KINDS[tolerance.distribution, False])
+            code.extend((COMMON, lot, int(where.parameter[k])) for k in mine)
+            constant.extend((0.0, 0.0) for _ in mine)
+    for k in np.flatnonzero(np.array(is_offset, bool) & where.acts[: len(is_offset)]).tolist():
+        if mismatch.classes["opamp"] != EXACT:
+            act(k, int(where.parameter[k]), float(spans[where.parameter[k]] or 0.0), ADDED)
+    follows, shares = np.full(len(where.names), -1), np.zeros((len(where.names), 2))
+    shared = where.shared
+    follows[shared.members] = shared.follows
+    shares[shared.members] = np.sqrt(np.stack([shared.correlation, 1.0 - shared.correlation], axis=-1))
+    return LawSteps(
+        np.array([key_of(name) for name in where.names], np.uint64),
+        follows,
+        shares,
+        circuit.values,
+        np.array(code, int).reshape(-1, 3),
+        np.array(constant, float).reshape(-1, 2),
+    )
 
 
 def sample_circuit(design: Design, *, seed: int, index: int) -> Circuit:
