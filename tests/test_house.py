@@ -65,7 +65,6 @@ SLOW_OR_OPTIONAL = {
     "PySpice",
     "dask",
     "distributed",
-    "numba",
     "control",
     "pywt",
     "jax",
@@ -73,11 +72,6 @@ SLOW_OR_OPTIONAL = {
     "sklearn",
 }
 POSITIONAL = 3
-COMPILED = {
-    "inner",
-    "outermost",
-    "intrinsic",
-}  # Numba knows no keyword-only arguments, and a kernel no objects
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Guard = Callable[[str, str], Iterator[str]]
@@ -188,8 +182,7 @@ def guard_failures(path: str, source: str) -> Iterator[str]:
 
 def guard_positional(path: str, source: str) -> Iterator[str]:
     for node, owner in public(ast.parse(source)):
-        marks = {ast.unparse(mark).split("(")[0] for mark in getattr(node, "decorator_list", ())}
-        if isinstance(node, ast.ClassDef) or marks & COMPILED:
+        if isinstance(node, ast.ClassDef):
             continue
         static = any(ast.unparse(mark) == "staticmethod" for mark in node.decorator_list)
         count = len(node.args.posonlyargs) + len(node.args.args) - (owner is not None and not static)

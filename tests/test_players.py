@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from lmu_analog.ensembles import exact
 from lmu_analog.ensembles.exact import check_kernel, exact_chunk
 from lmu_analog.errors import StoreError
 from lmu_analog.memory.window import POINTS
-from lmu_analog.mismatch.law import Mismatch, draw, sample
+from lmu_analog.mismatch.law import Mismatch, draw, law_steps, sample
 
 LAW = {
     name: {"tolerance": "1 %", "distribution": "gauss", "lot": "1 %"}
@@ -223,3 +224,34 @@ def test_what_is_recorded_twice_is_done_once():
     x, y = builder.load(0), builder.load(1)
     made = program(builder, {0: x * y, 1: -(y * x)}, 2)
     assert len(made.code) == 5  # two loads, one product, two stores
+
+
+GROUPS = [{"components": ["C*"], "correlation": 0.9}]
+LAWS = {
+    "gauss3": {"resistor": "1 %", "capacitor": {"tolerance": "1 %", "lot": "2 %"}, "opamp": "20 %"},
+    "others": {
+        "resistor": {"tolerance": "1 %", "distribution": "uniform", "lot": "3 %"},
+        "capacitor": {"tolerance": "5 %", "distribution": "lognormal", "lot": "2 %"},
+        "opamp": {"tolerance": "10 %", "distribution": "gauss"},
+    },
+    "groups": {
+        "resistor": "1 %",
+        "capacitor": {"tolerance": "2 %", "distribution": "gauss"},
+    },
+}
+
+
+@with_native
+@pytest.mark.parametrize("is_uniform", [False, True])
+@pytest.mark.parametrize("name", LAWS)
+def test_the_native_law_draws_what_numpy_draws(name, is_uniform):
+    groups = GROUPS if name == "groups" else []
+    design = Design(order=4, theta="1 ms", opamp="OPA2192", mismatch=LAWS[name], groups=groups)
+    circuit, law = build(design), replace(Mismatch.of(design), is_uniform=is_uniform)
+    for samples in (range(64), range(2**40, 2**40 + 8)):
+        wanted = sample(circuit, law, draw(circuit, law, seed=2**63 - 1, samples=samples)).T
+        for variant in runnable():
+            found = native.draw(law_steps(circuit, law), seed=2**63 - 1, samples=samples, variant=variant)
+            assert (found == wanted).all()
+    with pytest.raises(ValueError, match="no whole groups of eight"):
+        native.draw(law_steps(circuit, law), seed=0, samples=range(3, 11))

@@ -34,6 +34,7 @@ COMMANDS = {
     "cell": networks.cell,
     "spiking": networks.spiking,
     "yield": running.high_sigma_yield,  # a word that no function may have
+    "doctor": writing.doctor,
 }
 
 app = typer.Typer(

@@ -179,3 +179,10 @@ def report(options: _Report) -> None:
         typer.echo(summary.dumps(content))
     else:
         say(f"wrote {options.output}")
+
+
+def doctor(options: Json) -> None:
+    """Say what is here: versions, processor, engine, simulator, extras. A bug report needs it."""
+    from lmu_analog.output.doctor import as_text, doctor
+
+    show(options, doctor(), as_text)
