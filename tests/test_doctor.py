@@ -28,7 +28,7 @@ def test_it_says_versions_processor_player_and_simulator(capsys):
 def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setattr(native, "found", lambda: native.Found(None, "there is no C compiler"))
     monkeypatch.setattr(ngspice, "library_path", lambda: None)
-    monkeypatch.setattr(doctor.shutil, "which", lambda _: None)
+    monkeypatch.setattr(ngspice, "program", lambda: (None, None))
     monkeypatch.setattr(doctor, "EXTRAS", {"none": ("a-package-that-is-not-there",)})
     found = doctor.doctor()
     assert found["engine"] == {

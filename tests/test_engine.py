@@ -43,7 +43,7 @@ def deviated(design: Design, samples: int):
 def prepared(circuit, design, play=interpreter.play):
     """The per-frequency engine for a circuit all of whose parameters differ."""
     plan = plan_frequencies(circuit, design.stimulus.frequency)
-    return PerFrequency.of(plan, np.ones(len(circuit.values), bool), design.stimulus, play)
+    return PerFrequency.of(plan, np.ones(len(circuit.values), bool), design.stimulus, play=play)
 
 
 @pytest.mark.parametrize("opamp", ["ideal", "LM358"])

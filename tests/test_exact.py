@@ -88,7 +88,7 @@ def test_draws_of_ones_own_are_run_too():
 
 
 def test_a_circuit_that_cannot_be_reduced_takes_all_its_states(monkeypatch):
-    monkeypatch.setattr(exact, "planned_directly", lambda *_: None)
+    monkeypatch.setattr(exact, "_frequency_plan", lambda *_: None)
     design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=STRAY, nrmse="7 %")
     slow = exact_chunk(design, 0, range(4)).profile
 

@@ -265,7 +265,6 @@ ALLOWED = [
     (guard_spice, "simulate.py", "ENGINES = ['ngspice', 'exact']\nrun(design, engine='ngspice')"),
     (guard_failures, "units.py", "try:\n    f()\nexcept (KeyError, ValueError):\n    g()"),
     (guard_positional, "units.py", "class A:\n    def f(self, a, b, c, *, d): ...\ndef _g(a, b, c, d): ..."),
-    (guard_positional, "units.py", "@inner\ndef f(a, b, c, d): ..."),
     (guard_late_imports, "units.py", "def f():\n    import sympy\n    from .memory.symbolic import s"),
     (guard_docstrings, "units.py", "def _f(): ..."),
 ]

@@ -56,13 +56,12 @@ def test_equal_runs_are_equal_to_the_byte(tmp_path):
 def test_an_interrupted_run_is_continued_to_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(exact, "BLOCK", CHUNK)
     monte_carlo(DESIGN, 200, seed=1, store=tmp_path / "whole.zarr")
-    whole, calls = montecarlo.exact_chunk, []
+    whole = montecarlo.exact_chunk
 
-    def interrupted(*task):
-        calls.append(task)
-        if len(calls) == 3:
+    def interrupted(design, seed, samples, **chosen):
+        if samples.start == 2 * CHUNK:
             raise KeyboardInterrupt
-        return whole(*task)
+        return whole(design, seed, samples, **chosen)
 
     monkeypatch.setattr(montecarlo, "exact_chunk", interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -72,7 +72,7 @@ class PerFrequency:
 
     @classmethod
     def of(
-        cls, plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones, play: Player
+        cls, plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones, *, play: Player
     ) -> "PerFrequency":
         """Prepare for samples of a plan's circuit in which some parameters differ."""
         job = job_of(plan, moving, tones)

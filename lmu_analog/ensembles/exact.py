@@ -236,7 +236,7 @@ def _engines(named: _Named, solver: Solver, kernel: Kernel) -> tuple[Engine, ...
     plan, stimulus = prepared.plan, prepared.grid.stimulus
     if solver == "per-frequency" and plan is not None and isinstance(stimulus, Tones):
         moving = _small_signal(prepared.circuit, moved(prepared.circuit, prepared.law)) != plan.circuit.values
-        per_frequency = PerFrequency.of(plan, moving, stimulus, PLAYERS[kernel])
+        per_frequency = PerFrequency.of(plan, moving, stimulus, play=PLAYERS[kernel])
         found.append(_SmallSignal(prepared.circuit, per_frequency))
     return *found, _LateStateSpaces(named)
 

