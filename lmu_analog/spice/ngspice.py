@@ -94,7 +94,9 @@ def program() -> tuple[str | None, str | None]:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return path, None
-    return path, next((found[0] for line in said.splitlines() if (found := re.search(r"ngspice-\S+", line))), None)
+    return path, next(
+        (found[0] for line in said.splitlines() if (found := re.search(r"ngspice-\S+", line))), None
+    )
 
 
 def _is_binary(path: Path) -> bool:
