@@ -4,7 +4,7 @@ A draw is a function of (seed, sample, name): every component has its own Philox
 SC 2011) and sample k is its k-th number. Two designs, and both engines, meet the same numbers, and any
 sample can be replayed alone.
 
-From a draw's words to the values of a sample only ``engine.elementary`` and operations that IEEE 754 fixes are used,
+From a draw's words to the values of a sample only ``memory.elementary`` and operations that IEEE 754 fixes are used,
 element by element: the values have the same bits on every processor, however many samples are asked for at once.
 """
 
