@@ -657,7 +657,9 @@ def load_all() -> None:
     import lmu_analog
 
     for module in pkgutil.walk_packages(lmu_analog.__path__, "lmu_analog."):
-        if not any(f".{word}" in module.name for word in SKIPPED) and not module.name.endswith("__main__"):
+        # The player in C is a library that ctypes loads, not a module, though its name is that of one.
+        skipped = module.name.endswith(("__main__", "engine.player"))
+        if not skipped and not any(f".{word}" in module.name for word in SKIPPED):
             importlib.import_module(module.name)
     importlib.import_module("matplotlib.backends.backend_svg")
 

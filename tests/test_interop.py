@@ -79,7 +79,10 @@ def test_a_circuit_goes_along():
     np.testing.assert_allclose(
         to_control(system)(2j * np.pi * FREQUENCY)[:, 0, :].T,
         frequency_response(legendre(4, 1e-3), FREQUENCY),
-        rtol=1e-9,  # an ideal circuit is the ideal memory
+        # An ideal circuit is the ideal memory, with values rounded to 12 digits; the states of the third and fourth
+        # polynomial are small differences of responses of up to 1.
+        rtol=1e-9,
+        atol=2e-11,
     )
 
 

@@ -51,7 +51,8 @@ def test_resistors_shrink_and_input_capacitors_grow_by_the_share_of_the_bandwidt
             assert now == pytest.approx(
                 c.value * (1 - g / 1e4) if isinstance(c, Resistor)
                 else c.value if c.name.startswith("Cint") else c.value / (1 - g / 1e4),
-                rel=1e-12,
+                # Both values are rounded to 12 digits where the circuit is built, by at most 5e-12 of each.
+                rel=1.1e-11,
             )  # fmt: skip
     assert given.keys() == taken.keys()
 
