@@ -131,16 +131,16 @@ def ac_seconds(design: Design, copies: tuple[int, ...], worker: Worker) -> tuple
 
 def tran_seconds(design: Design, samples: int, worker: Worker) -> tuple[float, float]:
     """CPU seconds a sample of `.tran` at an error of 1e-4, and the largest difference of window errors."""
-    looked_at, times, apart = grid(design.stimulus, design.theta), [], []
-    truth = looked_at.stimulus(looked_at.time[:, None] - design.theta * window.QUADRATURE.r)
+    evaluation_grid, times, apart = grid(design.stimulus, design.theta), [], []
+    truth = evaluation_grid.stimulus(evaluation_grid.time[:, None] - design.theta * window.QUADRATURE.r)
     found = exact_chunk(design, SEED, range(samples)).window_nrmse
     for k, circuit in enumerate(samples_of(design, samples)):
         settle = settling(extract(circuit), design.theta)
-        analysis, deck, recording = ngspice_task(circuit, looked_at.stimulus, settle=settle)
+        analysis, deck, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
         coarse = deck.replace(f"{analysis.step!r}", f"{COARSER * analysis.step!r}")
         seconds, vectors = worker.call(timed_transient, (coarse, analysis, recording), timeout=600.0)
-        states = read_states(vectors, circuit, looked_at, analysis=analysis)
-        profile = window.time_profile(states, truth, looked_at.rms)
+        states = read_states(vectors, circuit, evaluation_grid, analysis=analysis)
+        profile = window.time_profile(states, truth, evaluation_grid.rms)
         times.append(seconds)
         apart.append(abs(float(window.window_nrmse(profile)) - found[k]))
     return median(times), max(apart)

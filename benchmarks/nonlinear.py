@@ -58,13 +58,18 @@ HARD = [
 
 def finer(design: Design, index: int, worker: Worker) -> float:
     """Window NRMSE of a sample in ngspice at half the step of our decks."""
-    circuit, looked_at = sample_circuit(design, seed=SEED, index=index), grid(design.stimulus, design.theta)
+    circuit, evaluation_grid = (
+        sample_circuit(design, seed=SEED, index=index),
+        grid(design.stimulus, design.theta),
+    )
     analysis = transient(circuit, design.stimulus, settle=settling(extract(circuit), design.theta))
     analysis = replace(analysis, step=0.5 * analysis.step)
     text = deck(circuit, analysis, design.stimulus)
     vectors = worker.call(ngspice.run_here, (text, analysis, None), timeout=TIMEOUT)
-    states = read_states(vectors, circuit, looked_at, analysis=analysis)
-    return float(window_nrmse(time_profile(states, ideal_window(looked_at, design.theta), looked_at.rms)))
+    states = read_states(vectors, circuit, evaluation_grid, analysis=analysis)
+    return float(
+        window_nrmse(time_profile(states, ideal_window(evaluation_grid, design.theta), evaluation_grid.rms))
+    )
 
 
 def simulated(design: Design, index: int, worker: Worker) -> tuple[float, float]:

@@ -72,11 +72,13 @@ def mild(order: int) -> dict[str, Design]:
     }
 
 
-def simulated(circuit: Circuit, looked_at: Grid, worker: Worker, *, finer: float) -> tuple[np.ndarray, float]:
+def simulated(
+    circuit: Circuit, evaluation_grid: Grid, worker: Worker, *, finer: float
+) -> tuple[np.ndarray, float]:
     """States in ngspice at a fraction of our decks' step, (t, d), and CPU seconds."""
-    analysis, _, recording = ngspice_task(circuit, looked_at.stimulus, settle=1.0)
+    analysis, _, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=1.0)
     analysis = replace(analysis, step=finer * analysis.step)
-    text = deck(circuit, analysis, looked_at.stimulus)
+    text = deck(circuit, analysis, evaluation_grid.stimulus)
     task = (text, analysis, recording)
     start = worker.call(time.process_time, (), timeout=TIMEOUT)
     try:
@@ -87,14 +89,17 @@ def simulated(circuit: Circuit, looked_at: Grid, worker: Worker, *, finer: float
         start = worker.call(time.process_time, (), timeout=TIMEOUT)
         vectors = worker.call(ngspice.run_here, task, timeout=TIMEOUT)
     seconds = worker.call(time.process_time, (), timeout=TIMEOUT) - start
-    return read_states(vectors, circuit, looked_at, analysis=analysis), seconds
+    return read_states(vectors, circuit, evaluation_grid, analysis=analysis), seconds
 
 
 def compared(design: Design, index: int, worker: Worker) -> dict[str, float]:
     """Compare one sample in both engines with the truth."""
-    circuit, looked_at = sample_circuit(design, seed=SEED, index=index), grid(design.stimulus, design.theta)
-    coarse, seconds = simulated(circuit, looked_at, worker, finer=1.0)
-    half, _ = simulated(circuit, looked_at, worker, finer=0.5)
+    circuit, evaluation_grid = (
+        sample_circuit(design, seed=SEED, index=index),
+        grid(design.stimulus, design.theta),
+    )
+    coarse, seconds = simulated(circuit, evaluation_grid, worker, finer=1.0)
+    half, _ = simulated(circuit, evaluation_grid, worker, finer=0.5)
     truth = (4.0 * half - coarse) / 3.0
     rows = readout(design.order, QUADRATURE.r).T
     values = circuit.values[None]
@@ -102,10 +107,10 @@ def compared(design: Design, index: int, worker: Worker) -> dict[str, float]:
         build(design),
         values,
         limits(circuit, Index(circuit), values),
-        recording=looked_at.stimulus,
+        recording=evaluation_grid.stimulus,
         truth=truth @ rows,
     )
-    apart = np.sqrt(np.mean(((coarse - truth) @ rows) ** 2, axis=0) @ QUADRATURE.weight) / looked_at.rms
+    apart = np.sqrt(np.mean(((coarse - truth) @ rows) ** 2, axis=0) @ QUADRATURE.weight) / evaluation_grid.rms
     return {
         "error": float(window_nrmse(profile)[0]),
         "ngspice_error": float(apart),

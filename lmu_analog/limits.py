@@ -79,8 +79,8 @@ class Demand:
 def demands(circuit: Circuit, stimulus: Stimulus) -> tuple[Demand, ...]:
     """List what a signal asks of every active part that is not ideal.
 
-    Tones are looked at in their steady state, 64 points to a period of the highest: peaks are low by .12 % at
-    most. Recordings are looked at from rest, at their points, 50 to a window at least. With a clock, an output
+    Tones are evaluated in their steady state, 64 points to a period of the highest: peaks are low by .12 % at
+    most. Recordings are evaluated from rest, at their points, 50 to a window at least. With a clock, an output
     must step from one sample to the next within half a period, and currents are left out.
 
     Parameters
@@ -202,7 +202,7 @@ def _stretched(system: StateSpace, recording: Recording) -> tuple[np.ndarray, np
     u, dt = recording.values, recording.dt
     length = int(np.ceil(np.sqrt(len(u))))
     stretches = -(-len(u) // length)
-    # The last value is held to the end of the last stretch; what comes after the recording is not looked at.
+    # The last value is held to the end of the last stretch; what comes after the recording is not evaluated.
     held = np.concatenate([u, np.full(stretches * length + 1 - len(u), u[-1])])
     here, after = held[:-1].reshape(stretches, length), held[1:].reshape(stretches, length)
     slope = np.diff(held, prepend=held[0])[:-1].reshape(stretches, length) / dt

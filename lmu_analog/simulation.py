@@ -49,7 +49,7 @@ SETTLED = 16.0  # time constants of the slowest pole: what is left is 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where a run is looked at: times (t,), s, and the input on them, (t,), V."""
+    """The evaluation grid of a run: times (t,), s, and the input on them, (t,), V."""
 
     stimulus: Stimulus
     time: np.ndarray
@@ -74,29 +74,29 @@ def grid(stimulus: Stimulus, theta: float) -> Grid:
             return Grid(fine, fine.time, fine.values)
 
 
-def exact_states(system: StateSpace, looked_at: Grid) -> np.ndarray:
+def exact_states(system: StateSpace, evaluation_grid: Grid) -> np.ndarray:
     """Propagate without a step error: the steady state of tones, or a recording from rest; (..., t, p), V.
 
     The states of a sampled system are those at its own instants, and smooth between them.
     """
-    match looked_at.stimulus:
+    match evaluation_grid.stimulus:
         case Tones() as tones:
             phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
-            states = _waveform(phasor, tones, looked_at.time)
+            states = _waveform(phasor, tones, evaluation_grid.time)
             return states if system.offset is None else states + system.offset[..., None, :]
         case Recording() as recording if system.dt is not None:
-            return sampled_run(system, recording, looked_at.time)
+            return sampled_run(system, recording, evaluation_grid.time)
         case Recording() as recording:
             return respond(system, recording.values, recording.dt)
 
 
 def ngspice_states(
-    circuit: Circuit, looked_at: Grid, *, settle: float, progress: Callable[[float], None] | None = None
+    circuit: Circuit, evaluation_grid: Grid, *, settle: float, progress: Callable[[float], None] | None = None
 ) -> np.ndarray:
     """Let ngspice run the circuit, and say how far it is; (t, d), V."""
-    analysis, text, recording = ngspice_task(circuit, looked_at.stimulus, settle=settle)
+    analysis, text, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
     vectors = ngspice.run(text, analysis, recording=recording, progress=progress)
-    return read_states(vectors, circuit, looked_at, analysis=analysis)
+    return read_states(vectors, circuit, evaluation_grid, analysis=analysis)
 
 
 def ngspice_task(
@@ -109,26 +109,26 @@ def ngspice_task(
 
 
 def read_states(
-    vectors: dict[str, np.ndarray], circuit: Circuit, looked_at: Grid, *, analysis: Transient
+    vectors: dict[str, np.ndarray], circuit: Circuit, evaluation_grid: Grid, *, analysis: Transient
 ) -> np.ndarray:
     """Read the Legendre states off ngspice's vectors at the times of the grid; (t, d), V."""
-    match looked_at.stimulus:
+    match evaluation_grid.stimulus:
         case Tones() as tones:
             spare = 0.0 if circuit.clock is None else SPARE_TICKS / circuit.clock
             begin = analysis.stop - tones.period - spare
-            times = begin + np.mod(looked_at.time - begin, tones.period)
+            times = begin + np.mod(evaluation_grid.time - begin, tones.period)
             if circuit.clock is None:
                 vectors = _since(vectors, begin)
         case Recording() as recording:
-            times = looked_at.time + lead(recording)
+            times = evaluation_grid.time + lead(recording)
     states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
     # ngspice writes uneven times; a cubic keeps its error below that of the integration rule.
     fresh = np.concatenate([[True], np.diff(vectors["time"]) > 0.0])
     written, states = vectors["time"][fresh], states[fresh]
     if circuit.clock is not None:
         # Sampled states are valid when phase 2 ends; what lies between is neither wanted nor settled.
-        count = int((written[-1] - lead(looked_at.stimulus)) * circuit.clock * (1.0 + 1e-9)) + 1
-        ticks = lead(looked_at.stimulus) + np.arange(count) / circuit.clock
+        count = int((written[-1] - lead(evaluation_grid.stimulus)) * circuit.clock * (1.0 + 1e-9)) + 1
+        ticks = lead(evaluation_grid.stimulus) + np.arange(count) / circuit.clock
         written, states = ticks, np.stack([np.interp(ticks, written, m) for m in states.T], axis=-1)
     return CubicSpline(written, states)(times)
 
@@ -226,17 +226,17 @@ def simulate(
     if engine not in ENGINES:
         raise DesignError(f"unknown engine {shown(engine)}; known are {', '.join(ENGINES)}")
     circuit = build(design) if circuit is None else circuit
-    looked_at = grid(design.stimulus, design.theta)
-    _check_length(looked_at, design)
+    evaluation_grid = grid(design.stimulus, design.theta)
+    _check_length(evaluation_grid, design)
     system = extract(circuit)
     settle = settling(system, design.theta)
     start = time.perf_counter()
     match engine:
         case "exact":
             with np.errstate(over="ignore", invalid="ignore"):
-                states = exact_states(system, looked_at)
+                states = exact_states(system, evaluation_grid)
         case "ngspice":
-            states = ngspice_states(circuit, looked_at, settle=settle, progress=progress)
+            states = ngspice_states(circuit, evaluation_grid, settle=settle, progress=progress)
         case _:
             assert_never(engine)
     seconds = time.perf_counter() - start
@@ -245,10 +245,10 @@ def simulate(
             f"the {engine} engine gave values that are not finite: element values lie too far apart; "
             "bring [signal] bandwidth closer to 1/theta"
         )
-    result = _dataset(design, looked_at, states, engine=engine, seconds=seconds)
+    result = _dataset(design, evaluation_grid, states, engine=engine, seconds=seconds)
     if engine == "exact" and circuit.twin is not None:
         result.attrs["model"] = "small-signal"
-    lines = list(circuit_warnings(circuit, looked_at.stimulus))
+    lines = list(circuit_warnings(circuit, evaluation_grid.stimulus))
     if engine == "ngspice" and (line := long_run(design, circuit=circuit)):
         lines.append(line)
     return result.assign_attrs(warnings=lines)
@@ -293,16 +293,16 @@ def distance(one: xr.Dataset, other: xr.Dataset) -> float:
     return math.sqrt(power / float(np.mean(one["input"].values ** 2)))
 
 
-def _check_length(looked_at: Grid, design: Design) -> None:
+def _check_length(evaluation_grid: Grid, design: Design) -> None:
     """Refuse a recording that would not fit into memory, on its grid or on the NumPy memory's."""
-    if isinstance(looked_at.stimulus, Tones):
+    if isinstance(evaluation_grid.stimulus, Tones):
         return
-    windows = looked_at.stimulus.duration / design.theta
+    windows = evaluation_grid.stimulus.duration / design.theta
     most = MOST_VALUES / (2 * REFERENCE_STEPS * design.order)
     points = MOST_VALUES // (5 * window.POINTS + 6 * design.order)
-    if windows > most or len(looked_at.time) > points:
+    if windows > most or len(evaluation_grid.time) > points:
         raise DesignError(
-            f"[signal] too long: {windows:.3g} windows of theta, {len(looked_at.time)} points; at order "
+            f"[signal] too long: {windows:.3g} windows of theta, {len(evaluation_grid.time)} points; at order "
             f"{design.order} at most {most:.2g} windows and {points} points are accepted: cut or thin it"
         )
 
@@ -317,32 +317,32 @@ def places(stimulus: Stimulus, order: int, theta: float) -> window.Quadrature:
 
 
 def ideal_window(
-    looked_at: Grid, theta: float, quadrature: window.Quadrature = window.QUADRATURE
+    evaluation_grid: Grid, theta: float, quadrature: window.Quadrature = window.QUADRATURE
 ) -> np.ndarray:
     """Give what the window truly holds, u(t - r theta), at the places of a rule; (t, q), V.
 
     The rule of ``places`` for a recording has its Legendre coefficients too; the grid is then its samples.
     """
-    held = looked_at.stimulus(looked_at.time[:, None] - theta * quadrature.r)
-    if isinstance(quadrature, window.Projection) and isinstance(looked_at.stimulus, Recording):
-        u, dt, order = looked_at.values, looked_at.stimulus.dt, quadrature.after - 1
+    held = evaluation_grid.stimulus(evaluation_grid.time[:, None] - theta * quadrature.r)
+    if isinstance(quadrature, window.Projection) and isinstance(evaluation_grid.stimulus, Recording):
+        u, dt, order = evaluation_grid.values, evaluation_grid.stimulus.dt, quadrature.after - 1
         return np.concatenate([held, projected(u, dt, theta, order=order)], axis=1)
     return held
 
 
-def reference_states(looked_at: Grid, order: int, theta: float) -> np.ndarray:
+def reference_states(evaluation_grid: Grid, order: int, theta: float) -> np.ndarray:
     """Run the NumPy memory (ZOH, dt = theta/1000, half sample corrected) to the grid; (t, d), V."""
     dt = theta / REFERENCE_STEPS
     memory = numpy_memory(order, theta, dt=dt)
-    match looked_at.stimulus:
+    match evaluation_grid.stimulus:
         case Tones() as tones:
             half_sample = np.exp(-1j * np.pi * tones.frequency * dt)
             phasor = frequency_response(memory, tones.frequency) * (tones.phasor * half_sample)[:, None]
-            return _waveform(phasor, tones, looked_at.time)
+            return _waveform(phasor, tones, evaluation_grid.time)
         case Recording() as recording:
             count = int(np.ceil(recording.duration / dt)) + 2
             states = filtered(memory, midpoints(recording, dt, count))
-            return CubicSpline(dt * np.arange(count), states)(looked_at.time)
+            return CubicSpline(dt * np.arange(count), states)(evaluation_grid.time)
 
 
 def _waveform(phasor: np.ndarray, tones: Tones, times: np.ndarray) -> np.ndarray:
@@ -355,13 +355,13 @@ def _waveform(phasor: np.ndarray, tones: Tones, times: np.ndarray) -> np.ndarray
 
 
 def _dataset(
-    design: Design, looked_at: Grid, states: np.ndarray, *, engine: Engine, seconds: float
+    design: Design, evaluation_grid: Grid, states: np.ndarray, *, engine: Engine, seconds: float
 ) -> xr.Dataset:
-    theta, rms = design.theta, looked_at.rms
-    ideal = exact_states(legendre(design.order, theta), looked_at)
-    reference = reference_states(looked_at, design.order, theta)
-    rule = places(looked_at.stimulus, design.order, theta)
-    truth = ideal_window(looked_at, theta, rule)
+    theta, rms = design.theta, evaluation_grid.rms
+    ideal = exact_states(legendre(design.order, theta), evaluation_grid)
+    reference = reference_states(evaluation_grid, design.order, theta)
+    rule = places(evaluation_grid.stimulus, design.order, theta)
+    truth = ideal_window(evaluation_grid, theta, rule)
     rows = rule.rows(design.order)
     versus = {
         "window": (states, truth),
@@ -381,7 +381,7 @@ def _dataset(
             },
             "seconds": ((), seconds, {"units": "s"}),
             "profile": ("delay", profiles["window"][rule.shown], share),
-            "input": ("time", looked_at.values, volts),
+            "input": ("time", evaluation_grid.values, volts),
             "states": (("time", "state"), states, volts),
             "ideal_states": (("time", "state"), ideal, volts),
             "reference_states": (("time", "state"), reference, volts),
@@ -389,7 +389,7 @@ def _dataset(
             "estimate": (("time", "delay"), states @ rows[rule.shown].T, volts),
         },
         coords={
-            "time": ("time", looked_at.time, {"units": "s"}),
+            "time": ("time", evaluation_grid.time, {"units": "s"}),
             "state": np.arange(design.order),
             "delay": ("delay", window.QUADRATURE.r, {"units": "theta"}),
         },

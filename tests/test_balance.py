@@ -91,8 +91,8 @@ def test_the_deck_has_the_same_law(ends, slew, amplitude):
     low, high = ends
     model = OpAmpModel("op", gain=50.0, gbw=30e3, slew=slew, rail=high, lowest=low, offset=0.02)
     circuit, tone = inverter(model), sine(1e3, amplitude)
-    looked_at = grid(tone, circuit.theta)
-    states = ngspice_states(circuit, looked_at, settle=16e-3)[:, 0]
+    evaluation_grid = grid(tone, circuit.theta)
+    states = ngspice_states(circuit, evaluation_grid, settle=16e-3)[:, 0]
     theirs = np.fft.rfft(states, norm="forward")[:30]
     ours = solve(circuit, amplitude=amplitude, highest=FINE).outputs[0, :30, 0]
     # 5e-7: ngspice's step, of which half leaves a quarter (here up to 2.8e-7); the distortion is 100 times that.

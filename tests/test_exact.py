@@ -27,12 +27,12 @@ def whole_circuit(design: Design, samples: int) -> tuple[np.ndarray, np.ndarray]
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
     system = extract(circuit.twin, twin_values(circuit, values)) if circuit.twin else extract(circuit, values)
-    looked_at = grid(design.stimulus, design.theta)
+    evaluation_grid = grid(design.stimulus, design.theta)
     if design.file:
-        states = respond(system, looked_at.values, looked_at.stimulus.dt)
-        return window.time_profile(states, ideal_window(looked_at, design.theta), looked_at.rms), growth(
-            system
-        )
+        states = respond(system, evaluation_grid.values, evaluation_grid.stimulus.dt)
+        return window.time_profile(
+            states, ideal_window(evaluation_grid, design.theta), evaluation_grid.rms
+        ), growth(system)
     tones = design.stimulus
     phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
     wave = (tones.frequency, tones.phasor)

@@ -223,7 +223,7 @@ def test_the_package_keeps_the_rule(guard: Guard):
 
 
 def test_the_longest_files_and_functions_are_printed():
-    """Lengths are looked at, not enforced: a file is as long as its one idea needs (seen with -s)."""
+    """Lengths are printed, not enforced: a file is as long as its one idea needs (seen with -s)."""
     files = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
     found = [length for path, source in files.items() for length in lengths(path, source)]
     for lines, where in sorted(found, reverse=True)[:20]:

@@ -73,20 +73,20 @@ def test_currents_and_voltages_are_ngspices():
     circuit = build(USUAL)
     found = demands(circuit, USUAL.stimulus)
     assert max(d.share for d in found) < 0.9
-    looked_at = grid(USUAL.stimulus, USUAL.theta)
-    waves = ngspice_states(metered(circuit), looked_at, settle=settling(extract(circuit), USUAL.theta))
+    evaluation_grid = grid(USUAL.stimulus, USUAL.theta)
+    waves = ngspice_states(metered(circuit), evaluation_grid, settle=settling(extract(circuit), USUAL.theta))
     for k, c in enumerate(amplifiers(circuit)):
         # A sine at 512 points: its largest is met within 2e-5; ngspice's own error is 1e-4 of full scale.
         asked = abs(of(found, "output current")[c.name].peak)
         assert asked == pytest.approx(np.abs(waves[:, 2 * k]).max(), rel=2e-3)
 
 
-def test_a_recording_is_looked_at_from_rest():
+def test_a_recording_is_evaluated_from_rest():
     design = USUAL.replace(signal="chirp", bandwidth="2 kHz")
     circuit = build(design)
     found = demands(circuit, design.stimulus)
-    looked_at = grid(design.stimulus, design.theta)
-    waves = exact_states(extract(metered(circuit)), looked_at)
+    evaluation_grid = grid(design.stimulus, design.theta)
+    waves = exact_states(extract(metered(circuit)), evaluation_grid)
     for k, c in enumerate(amplifiers(circuit)):
         # The same points, the same linear circuit: only the equations of the ammeters round otherwise.
         peak = np.abs(waves[:, 2 * k]).max()
@@ -223,7 +223,7 @@ def test_demands_are_listed_by_the_share_they_use():
     assert {"element", "quantity", "peak", "limit", "share"} <= set(rows[0])
 
 
-def test_tones_with_a_long_common_period_are_looked_at_block_by_block():
+def test_tones_with_a_long_common_period_are_evaluated_block_by_block():
     tones = Tones(np.array([1.0, 997.0]), np.array([0.1, 0.2]), np.zeros(2))
     circuit = build(Design(order=3, theta="1 ms", opamp=REAL, bandwidth="1 kHz"))
     found = of(demands(circuit, tones), "output current")

@@ -50,14 +50,14 @@ def test_coefficients_and_rest_are_those_of_nodes_between_the_kinks(length, coun
 
 def oracle(design, values):
     """Propagate all states and integrate between all kinks: window NRMSE of circuits with these values, (s,)."""
-    looked_at = grid(design.stimulus, design.theta)
-    recording = looked_at.stimulus
+    evaluation_grid = grid(design.stimulus, design.theta)
+    recording = evaluation_grid.stimulus
     r, weight = between_kinks(design.theta / recording.dt, nodes=6)
-    held = recording(looked_at.time[:, None] - design.theta * r)
+    held = recording(evaluation_grid.time[:, None] - design.theta * r)
     system, rows = extract(build(design), values), readout(design.order, r).T
     states = respond(system, recording.values, recording.dt)
     square = [np.mean((run @ rows - held) ** 2, axis=0) @ weight for run in states]
-    return np.sqrt(square) / looked_at.rms
+    return np.sqrt(square) / evaluation_grid.rms
 
 
 @pytest.fixture

@@ -122,13 +122,13 @@ def test_engines_agree_on_every_kind_of_signal(signal_kind):
 
 def test_the_steady_state_is_where_scipy_ends_up():
     asked = design(5)
-    looked_at = grid(asked.stimulus, asked.theta)
-    states = exact_states(extract(build(asked)), looked_at)
+    evaluation_grid = grid(asked.stimulus, asked.theta)
+    states = exact_states(extract(build(asked)), evaluation_grid)
     ideal = legendre(5, asked.theta)
     period = asked.stimulus.period
     time = np.linspace(0.0, 4 * period, 80_001)
     _, settled, _ = signal.lsim((ideal.A, ideal.B, ideal.C, ideal.D), asked.stimulus(time), time)
-    expected = np.stack([np.interp(3 * period + looked_at.time, time, m) for m in settled.T], axis=-1)
+    expected = np.stack([np.interp(3 * period + evaluation_grid.time, time, m) for m in settled.T], axis=-1)
     # lsim holds the input linear over 4 periods/80000 and np.interp adds as much: (w h)^2/8 is about 1e-6.
     np.testing.assert_allclose(states, expected, atol=3e-6)
 
@@ -150,11 +150,11 @@ def test_an_ideal_circuit_is_the_numpy_memory_to_second_order_in_its_step():
     "stimulus", [multitone(1e3, 0.5), chirp(1e3, 0.5, duration=8e-3), step(0.5, duration=5e-3, dt=1e-5)]
 )
 def test_the_reference_memory_follows_the_continuous_one(stimulus):
-    looked_at = grid(stimulus, 1e-3)
-    ideal = exact_states(legendre(6, 1e-3), looked_at)
+    evaluation_grid = grid(stimulus, 1e-3)
+    ideal = exact_states(legendre(6, 1e-3), evaluation_grid)
     # A step is seen half a sample off its place at worst: 13/2 per theta (the state's fastest slope) x theta/2000.
     np.testing.assert_allclose(
-        reference_states(looked_at, 6, 1e-3), ideal, atol=4e-3 if stimulus.rms == 0.5 else 1e-4
+        reference_states(evaluation_grid, 6, 1e-3), ideal, atol=4e-3 if stimulus.rms == 0.5 else 1e-4
     )
 
 
@@ -171,8 +171,8 @@ def test_estimate_and_window_give_the_profile():
 
 
 def test_a_recording_is_zero_before_it_begins():
-    looked_at = grid(Recording(1e-4, np.array([0.0, 1.0, 0.5, 0.25])), 1e-3)
-    assert (looked_at.stimulus(looked_at.time[:, None] - 1e-3) == 0.0).all()
+    evaluation_grid = grid(Recording(1e-4, np.array([0.0, 1.0, 0.5, 0.25])), 1e-3)
+    assert (evaluation_grid.stimulus(evaluation_grid.time[:, None] - 1e-3) == 0.0).all()
 
 
 def test_an_unstable_circuit_is_an_error_that_names_the_pole():

@@ -41,7 +41,7 @@ def test_on_short_steps_an_op_amps_law_is_that_of_the_waveform(rail, threshold):
 
 
 def test_rails_have_the_right_integral_over_any_step():
-    """Whatever z does within a step, w integrates to what the pole's voltage gained: no slope is looked at."""
+    """Whatever z does within a step, w integrates to what the pole's voltage gained: no slope is needed."""
     rng = np.random.default_rng(0)
     z, step, rail = rng.uniform(-0.99, 0.99, (2, 3, 1, 5)), 1e-3, 1.0
     law = Amplifiers(

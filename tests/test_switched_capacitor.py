@@ -219,11 +219,11 @@ def test_ngspice_agrees_with_the_extraction_at_order_12_from_rest(name):
     circuit = build(design(12, name))
     time = np.linspace(0.0, 0.5 * THETA, 60)
     recording = Recording(float(time[1]), 0.4 * np.sin(2e3 * np.pi * time))
-    looked_at = grid(recording, THETA)
+    evaluation_grid = grid(recording, THETA)
     analysis, text, _ = ngspice_task(circuit, recording, settle=0.0)
-    found = read_states(ngspice.run(text, analysis), circuit, looked_at, analysis=analysis)
+    found = read_states(ngspice.run(text, analysis), circuit, evaluation_grid, analysis=analysis)
     # As above, 1e-4, with the input 1e-3 of a clock late.
-    np.testing.assert_allclose(found, exact_states(extract(circuit), looked_at), atol=1e-4)
+    np.testing.assert_allclose(found, exact_states(extract(circuit), evaluation_grid), atol=1e-4)
 
 
 @pytest.mark.ngspice

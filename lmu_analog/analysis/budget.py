@@ -41,7 +41,7 @@ def _nothing(subject: "_Subject") -> _Part:
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """What is looked at: a design with a sum of tones as its input, its circuit, its linear steady state.
+    """What is analysed: a design with a sum of tones as its input, its circuit, its linear steady state.
 
     ``r`` has the places of the rule that integrates over the window, then ``_PLACES``.
     """

@@ -103,7 +103,7 @@ def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
     """Score what a method left: by the design's input, by the tones of the fit, and at another temperature."""
     design, plant, given = batch.design, batch.plant, batch.given
     rule = given.rule
-    looked_at = grid(design.stimulus, design.theta)
+    evaluation_grid = grid(design.stimulus, design.theta)
     system = plant.system(after.values)
     sound = is_sound(batch.circuit, batch.values)
     stable = is_stable(system)
@@ -117,13 +117,17 @@ def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
         states = responses(plant, after.values, given.frequency)
         fitted = power_error(states, given, plant.theta, rows=after.rows)
-        profile = profiles(system, looked_at, after.rows, theta=plant.theta, rule=rule, constant=constant)
+        profile = profiles(
+            system, evaluation_grid, after.rows, theta=plant.theta, rule=rule, constant=constant
+        )
         drifted = np.full(len(sound), np.nan)
         if design.temperature not in (None, NOMINAL):
             warm = plant.system(
                 at_temperature(batch.circuit, design.temperature_law, design.temperature, values=after.values)
             )
-            found = profiles(warm, looked_at, after.rows, theta=plant.theta, rule=rule, constant=constant)
+            found = profiles(
+                warm, evaluation_grid, after.rows, theta=plant.theta, rule=rule, constant=constant
+            )
             drifted = score(window.window_nrmse(found, rule), is_stable(warm))
     shown = profile[:, rule.shown]
     return {

@@ -38,14 +38,14 @@ class Look:
         At the temperature where parts are nominal.
     local : (s, m) array
         Values of mismatched circuits without their lots.
-    looked_at : Grid
+    grid : Grid
     """
 
     design: Design
     plant: Plant
     circuit: Circuit
     local: Float[np.ndarray, "s m"]
-    looked_at: Grid
+    grid: Grid
 
 
 def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> dict[str, float]:
@@ -71,13 +71,13 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
     given = excitation(look.plant.order, design.bandwidth, theta=design.theta, also=design.stimulus)
     rows = ideal_rows(look.plant.order, given)
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        profile = profiles(system, look.looked_at, rows, theta=look.plant.theta, rule=given.rule)
+        profile = profiles(system, look.grid, rows, theta=look.plant.theta, rule=given.rule)
         error = window.window_nrmse(profile, given.rule)
     good = is_stable(system) & is_sound(look.circuit, values)
     error = np.where(good, error, np.inf)
     rest = _rest(system, len(values))
     states = responses(look.plant, values[:1], given.frequency)[0]
-    lowest, highest = output_range(with_values(look.circuit, values[0]), look.looked_at.stimulus)
+    lowest, highest = output_range(with_values(look.circuit, values[0]), look.grid.stimulus)
     found = {
         "window_nrmse": float(error[0]),
         "effective_theta": effective_theta(states, given, look.plant.theta),

@@ -142,7 +142,7 @@ def power_error(
 
 def profiles(
     system: StateSpace,
-    looked_at: Grid,
+    grid: Grid,
     rows: Float[np.ndarray, "*s q d"],
     *,
     theta: float,
@@ -155,7 +155,7 @@ def profiles(
     ----------
     system : StateSpace
         With one leading axis s.
-    looked_at : Grid
+    grid : Grid
     rows : (s, q, d) or (q, d) array
         Estimates over the window from the Legendre states.
     theta : float, s
@@ -165,19 +165,19 @@ def profiles(
         Added to the estimates: what a calibration subtracts as the value at rest.
     """
     shift = np.zeros((1, len(rule.r))) if constant is None else constant
-    match looked_at.stimulus:
+    match grid.stimulus:
         case Tones() as tones:
             phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
             offset = np.zeros((1, phasor.shape[-1])) if system.offset is None else system.offset
             rest = (rows @ offset[..., None])[..., 0] + shift
             return _tone_profile(phasor, (tones.frequency, tones.phasor), theta * rule.r, rows, rest=rest)
         case _:
-            truth = ideal_window(looked_at, theta, rule)
+            truth = ideal_window(grid, theta, rule)
             found = []
             for k in range(len(system.A)):
                 mine = rows if rows.ndim == 2 else rows[k]
-                estimate = exact_states(cut(system, k), looked_at) @ mine.T + shift[k % len(shift)]
-                found.append(np.sqrt(np.mean((estimate - truth) ** 2, axis=0)) / looked_at.rms)
+                estimate = exact_states(cut(system, k), grid) @ mine.T + shift[k % len(shift)]
+                found.append(np.sqrt(np.mean((estimate - truth) ** 2, axis=0)) / grid.rms)
             return np.array(found)
 
 

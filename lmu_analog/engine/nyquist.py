@@ -23,7 +23,7 @@ LOWEST = 0.1  # of the smallest pole: integrators alone make equations hard to e
 RANK = 1e-3  # of the largest singular value: what is smaller stays far below what decides
 MORE = 1  # points beyond the rank: they keep the bound near two
 SAFE = 0.9  # of one
-TOGETHER = 256  # circuits whose ratio is looked at on the fine grid at once
+TOGETHER = 256  # circuits whose ratio is evaluated on the fine grid at once
 # Where winding between neighbours of the fine grid is beyond doubt: rad; the size of r, alone and over its misfit.
 FASTEST_TURN, SMALLEST, MARGIN = 1.5, 0.03, 3.0
 WHOLE = 0.1  # how far a count may be from a whole number: what is beyond the grid

@@ -1,6 +1,6 @@
 """In which order sparse node equations are eliminated: in real arithmetic first, then at points s = jw.
 
-Markowitz (1957) ranks the pivots by what they may fill in; which of them are large enough is looked at on the
+Markowitz (1957) ranks the pivots by what they may fill in; which of them are large enough is decided on the
 nominal circuit. No order suits all points of a wide band: points are then parted in halves.
 """
 

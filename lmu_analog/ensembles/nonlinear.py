@@ -115,14 +115,14 @@ def _linear_block(key: tuple[str, bytes], seed: int, block: range, plan: Plan) -
 
 def _ways(design: Design) -> Iterator[Way]:
     """Give what to try, the quickest first: from circuit, values and limits to which are solved, and profiles."""
-    looked_at = grid(design.stimulus, design.theta)
-    match looked_at.stimulus:
+    evaluation_grid = grid(design.stimulus, design.theta)
+    match evaluation_grid.stimulus:
         case Tones() as tones:
             for highest in HARMONICS:
                 yield partial(_profiles, drive=_drive(tones, highest))
         case Recording() as recording:
             rule = places(recording, design.order, design.theta)
-            truth = ideal_window(looked_at, design.theta, rule)
+            truth = ideal_window(evaluation_grid, design.theta, rule)
             yield partial(recorded_profiles, recording=recording, truth=truth, rule=rule)
 
 

@@ -1,6 +1,6 @@
 """Circuits that bend, through a recording from rest: window after window, with what may be wrong in each.
 
-What is found solves the circuit exactly for sources that are a little wrong. By how much is looked at between the
+What is found solves the circuit exactly for sources that are a little wrong. By how much is evaluated between the
 nodes (the defect) and where steps meet (the kinks).
 """
 

@@ -26,7 +26,7 @@ class _Bench:
 
     circuit: Circuit
     law: Mismatch
-    looked_at: Grid
+    grid: Grid
     rule: window.Quadrature
     truth: np.ndarray
 
@@ -36,10 +36,10 @@ class _Bench:
 @lru_cache(maxsize=2)
 def _bench(pickled: bytes) -> _Bench:
     design: Design = pickle.loads(pickled)
-    looked_at = grid(design.stimulus, design.theta)
-    rule = places(looked_at.stimulus, design.order, design.theta)
-    truth = ideal_window(looked_at, design.theta, rule)
-    return _Bench(build(design), Mismatch.of(design), looked_at, rule, truth)
+    evaluation_grid = grid(design.stimulus, design.theta)
+    rule = places(evaluation_grid.stimulus, design.order, design.theta)
+    truth = ideal_window(evaluation_grid, design.theta, rule)
+    return _Bench(build(design), Mismatch.of(design), evaluation_grid, rule, truth)
 
 
 def ngspice_sample(design: Design, seed: int, index: int, *, plan: Plan = RANDOM) -> Results:
@@ -62,12 +62,12 @@ def ngspice_draws(design: Design, z: Float[np.ndarray, " z"], index: int) -> Res
     except SimulationError:
         unstable = np.full((1, window.POINTS), np.inf)
         return Results(index, unstable, unstable[:, 0], np.array([UNSTABLE], np.int8))
-    states = _ngspice_states(mismatched, bench.looked_at, settle)
-    profile = window.time_profile(states, bench.truth, bench.looked_at.rms, quadrature=bench.rule)[None]
+    states = _ngspice_states(mismatched, bench.grid, settle)
+    profile = window.time_profile(states, bench.truth, bench.grid.rms, quadrature=bench.rule)[None]
     return Results(index, *window.measured(profile, bench.rule), np.array([GOOD], np.int8))
 
 
-def _ngspice_states(circuit: Circuit, looked_at: Grid, settle: float) -> np.ndarray:
-    analysis, text, recording = ngspice_task(circuit, looked_at.stimulus, settle=settle)
+def _ngspice_states(circuit: Circuit, evaluation_grid: Grid, settle: float) -> np.ndarray:
+    analysis, text, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
     vectors = ngspice.run_here(text, analysis, recording)
-    return read_states(vectors, circuit, looked_at, analysis=analysis)
+    return read_states(vectors, circuit, evaluation_grid, analysis=analysis)

@@ -21,14 +21,14 @@ from lmu_analog.stimulus import Recording
 
 PARTS = (1, 2, 4)  # steps in an interval of the recording; a larger number where a smaller is too few
 LEFT_OUT = 1e-5  # of rms(u): estimated error of the states over the window
-LOOKED_AT = 20_000  # points of the nominal waveforms that slopes and peaks are taken from
+MOST_POINTS = 20_000  # points of the nominal waveforms that slopes and peaks are taken from
 LEAST_PEAK = 1e-6  # of the largest: what does not swing is not resolved to its own digits
 STRAY = 4.0  # times the nominal rates: a sample beyond it is left to ngspice
-# rms over a step of a polynomial's error, over that where it is looked at: 0.8 where steps are short and the law is
+# rms over a step of a polynomial's error, over that where it is evaluated: 0.8 where steps are short and the law is
 # smooth (transconductors). Op-amps saturate within a few steps, the knee somewhere in one: up to 5.3 was measured.
 SPREAD = {Inputs: 1.5, Amplifiers: 6.0}
 RESOLVED = 3.0  # steps times rate up to which the polynomials of a step follow a pole
-BAND = (0.0, 0.3, 0.6, 1.0)  # of 2 order/theta, where gains are looked at
+BAND = (0.0, 0.3, 0.6, 1.0)  # of 2 order/theta, where gains are evaluated
 BATCH_VALUES = 2_000_000  # numbers of the steps of all samples that are run together: 16 MB
 
 
@@ -134,7 +134,7 @@ def _swing(system: Forced, recording: Recording) -> np.ndarray:
     offset = D[..., -1] - (C @ np.linalg.solve(A, system.B[..., -1:]))[..., 0]
     linear = StateSpace(A, system.B[..., n : n + 1], C, D[..., n : n + 1], None, offset)
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        return np.swapaxes(respond(linear, recording.values[:LOOKED_AT], recording.dt), -1, -2)
+        return np.swapaxes(respond(linear, recording.values[:MOST_POINTS], recording.dt), -1, -2)
 
 
 def _solved(

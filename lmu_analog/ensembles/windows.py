@@ -20,7 +20,7 @@ from lmu_analog.memory.mixing import Rounds, mixed
 MOST_ROUNDS = 30
 SETTLED = 1e-7  # of the nominal peaks: what is left of a window's waveforms
 LEAST_RATIO = 0.1  # that rounds are trusted to shrink by: one good round alone may be chance
-TEST = 0.4  # of a step, where the defect is looked at: its largest between two nodes
+TEST = 0.4  # of a step, where the defect is evaluated: its largest between two nodes
 PLACES = (*NODES.tolist(), TEST)
 
 _WHOLE = np.linalg.inv(np.vander(np.append(0.0, NODES), increasing=True))  # coefficients from values at 0 too

@@ -84,7 +84,7 @@ class Windows:
 
     Attributes
     ----------
-    looked_at : Grid
+    grid : Grid
         One period of the input.
     ideal : (t, 100) array, V
         Of the ideal memory of order 3, in the steady state.
@@ -92,7 +92,7 @@ class Windows:
         The delayed input.
     """
 
-    looked_at: Grid
+    grid: Grid
     ideal: Float[np.ndarray, "t q"]
     true: Float[np.ndarray, "t q"]
 
@@ -101,10 +101,12 @@ class Windows:
 def windows(seed: int = 0) -> Windows:
     """Compute what the benchmark compares with."""
     tones = signal(seed)
-    looked_at = grid(tones, THETA)
-    states = exact_states(legendre(ORDER, THETA), looked_at)
+    evaluation_grid = grid(tones, THETA)
+    states = exact_states(legendre(ORDER, THETA), evaluation_grid)
     return Windows(
-        looked_at, states @ readout(ORDER, PLACES).T, tones(looked_at.time[:, None] - THETA * PLACES)
+        evaluation_grid,
+        states @ readout(ORDER, PLACES).T,
+        tones(evaluation_grid.time[:, None] - THETA * PLACES),
     )
 
 
@@ -143,7 +145,7 @@ def run(options: Options, progress: Progress) -> dict[str, Any]:
     with progress("delay network", 1 + 2 * options.circuits) as advance:
         simulated = _simulated(options, advance)
     noise_v2 = noise_of(nominal, circuit=circuit).attrs["window_mean_v2"]
-    ideal = exact_states(legendre(ORDER, THETA), wanted.looked_at)
+    ideal = exact_states(legendre(ORDER, THETA), wanted.grid)
     return {
         "order": ORDER,
         "theta": THETA,
@@ -232,7 +234,7 @@ def simulated_errors(design: Design, seed: int, index: int) -> tuple[float, floa
     settle = settling(extract(circuit), THETA)
     analysis, text, recording = ngspice_task(circuit, design.stimulus, settle=settle)
     vectors = ngspice.run_here(text, analysis, recording)
-    states = read_states(vectors, circuit, wanted.looked_at, analysis=analysis)
+    states = read_states(vectors, circuit, wanted.grid, analysis=analysis)
     return whole_window_nrmse(states, wanted.ideal), whole_window_nrmse(states, wanted.true)
 
 
@@ -248,7 +250,7 @@ def _errors(systems: StateSpace, seed: int) -> np.ndarray:
     wanted, found = windows(seed), np.full((len(systems.A), 2), np.nan)
     for k in range(0, len(found), BATCH):
         batch = cut(systems, slice(k, k + BATCH))
-        for row, states in enumerate(exact_states(batch, wanted.looked_at), k):
+        for row, states in enumerate(exact_states(batch, wanted.grid), k):
             found[row] = whole_window_nrmse(states, wanted.ideal), whole_window_nrmse(states, wanted.true)
     found[~is_stable(systems)] = np.nan
     return found

@@ -51,7 +51,7 @@ class Options:
     """How many circuits."""
 
     samples: int = option(500, "Circuits of each kind.")
-    many: int = option(4000, "Circuits whose stability is looked at.")
+    many: int = option(4000, "Circuits whose stability is checked.")
     readouts: int = option(50, "Circuits with a readout of their own.")
     seed: int = option(
         1, "Of the mismatch; 1 draws what the published rerun drew, others lie 2 to 8 % higher."

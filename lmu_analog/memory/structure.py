@@ -156,7 +156,7 @@ def significant(
 ) -> tuple[Structure, Float[np.ndarray, "d v"]]:
     """Leave out the coefficients, and set to zero the weights, that are zero but for rounding.
 
-    Each is looked at as the term that it makes of its variable, which is as large as |T| makes it of Legendre
+    Each is measured by the term that it makes of its variable, which is as large as |T| makes it of Legendre
     states of one; it is rounding below ``ROUNDING`` of the largest term of its equation. Units do not matter.
 
     Parameters

@@ -30,7 +30,7 @@ class Quadrature:
     r : (q,) array
         Places in the window, from 0 to 1.
     weight : (w,) array
-        One a place: they add up to one, and are zero at places that are looked at only.
+        One a place: they add up to one, and are zero at places that are only shown.
     before, after : int
         Places at the ends that a stored profile leaves out.
     """

@@ -80,7 +80,7 @@ def transient(circuit: Circuit, stimulus: Stimulus, *, settle: float) -> Transie
     -------
     Transient
         For tones: the wait, one theta, one period. For a recording: all of it. With a clock, two of its
-        periods more, so that the last time looked at lies between samples.
+        periods more, so that the last time of the evaluation grid lies between samples.
     """
     if circuit.clock is not None:
         return _clocked(circuit, circuit.clock, _plain(circuit, stimulus, settle=settle))

@@ -26,7 +26,7 @@ def check_inputs(deck: str, vectors: dict[str, np.ndarray], *, recording: np.nda
     Parameters
     ----------
     deck : str
-        Nets named by lines ``* input = v(net)`` are looked at, if the vectors have them.
+        Nets named by lines ``* input = v(net)`` are read, if the vectors have them.
     vectors : dict
         Of ngspice's answer, with ``time`` or ``frequency``.
     recording : (n, 2) array, optional

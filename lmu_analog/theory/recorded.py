@@ -70,9 +70,9 @@ def recorded_error(design: Design, parameters: Int[np.ndarray, " m"]) -> Recorde
             f"the circuit is unstable: a pole has the real part {rate * design.theta:.3g}/theta; "
             "there is no theory of its mismatch"
         )
-    looked_at = grid(design.stimulus, design.theta)
-    chosen = _filters(nominal, float(looked_at.time[-1]))
-    place = _Place.of(design.order, looked_at, design.theta)
+    evaluation_grid = grid(design.stimulus, design.theta)
+    chosen = _filters(nominal, float(evaluation_grid.time[-1]))
+    place = _Place.of(design.order, evaluation_grid, design.theta)
     triangle, rest = _triangle(place, nominal, chosen)
     signals, error = _principal(triangle, 4 * nominal.order + 3)
     whole = np.zeros((len(error), len(parameters) + 1))
@@ -91,14 +91,14 @@ class _Place:
 
     readout: np.ndarray
     window: np.ndarray
-    looked_at: Grid
+    grid: Grid
 
     @classmethod
-    def of(cls, order: int, looked_at: Grid, theta: float) -> "_Place":
-        given = looked_at.stimulus
-        dt = given.dt if isinstance(given, Recording) else float(looked_at.time[1])
-        held = projected(looked_at.values, dt, theta, order=order)
-        return cls(np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)), held, looked_at)
+    def of(cls, order: int, evaluation_grid: Grid, theta: float) -> "_Place":
+        given = evaluation_grid.stimulus
+        dt = given.dt if isinstance(given, Recording) else float(evaluation_grid.time[1])
+        held = projected(evaluation_grid.values, dt, theta, order=order)
+        return cls(np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)), held, evaluation_grid)
 
     def content(self, moments: slice) -> tuple[np.ndarray, np.ndarray]:
         """Give the window's true content in these directions, (t, d), and what lies beyond them, (t, 1); V."""
@@ -128,14 +128,14 @@ def _coefficients(nominal: StateSpace, by_parameter: StateSpace, chosen: Filters
 
 def _triangle(place: _Place, nominal: StateSpace, chosen: Filters) -> tuple[np.ndarray, float]:
     """Give the triangular factor of signals and error over time, rms of u one, and the mean square of the rest."""
-    n, looked_at = nominal.order, place.looked_at
-    unit = 1.0 / (looked_at.rms * np.sqrt(len(looked_at.time)))
+    n, evaluation_grid = nominal.order, place.grid
+    unit = 1.0 / (evaluation_grid.rms * np.sqrt(len(evaluation_grid.time)))
     nothing = np.zeros_like(nominal.D)
     slope = nothing if nominal.slope is None else nominal.slope[..., :1]
     offset = nothing if nominal.offset is None else nominal.offset[..., None]
     at_once = np.concatenate([nominal.D, slope, offset], axis=-1)
     triangle, rest = np.zeros((0, 4 * n + 3 + len(place.readout))), 0.0
-    for moments, states, fed in _stretches(nominal, chosen, looked_at):
+    for moments, states, fed in _stretches(nominal, chosen, evaluation_grid):
         shown = states[:, :n] @ nominal.C.T + fed @ at_once.T
         seen, beyond = place.content(moments)
         part = np.concatenate([states[:, n:], fed, shown @ place.readout.T - seen], axis=1)
@@ -145,21 +145,21 @@ def _triangle(place: _Place, nominal: StateSpace, chosen: Filters) -> tuple[np.n
 
 
 def _stretches(
-    nominal: StateSpace, chosen: Filters, looked_at: Grid
+    nominal: StateSpace, chosen: Filters, evaluation_grid: Grid
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Run circuit and filters; give moments, their states, (t, 5n), and what u feeds at once, (t, 3)."""
-    carried, n, u = as_system(chosen), nominal.order, looked_at.values
+    carried, n, u = as_system(chosen), nominal.order, evaluation_grid.values
     size, count = n + carried.order, len(u)
     A, B = np.zeros((1, size, size)), np.concatenate([nominal.B, carried.B])[None]
     A[0, :n, :n], A[0, n:, n:] = nominal.A, carried.A
     # The states, then u.
     both = StateSpace(A, B, np.eye(size + 1, size)[None], np.eye(size + 1)[None, :, size:], nominal.dt)
     if nominal.dt is not None:
-        found = _sampled(cut(both, 0), looked_at, nominal.dt)
+        found = _sampled(cut(both, 0), evaluation_grid, nominal.dt)
         fed = np.stack([found[:, -1], np.zeros(count), np.ones(count)], axis=1)
         yield slice(0, count), found[:, :-1], fed
         return
-    dt = float(looked_at.time[1])
+    dt = float(evaluation_grid.time[1])
     phi, state = first_order_hold(both, dt)[0][0], np.zeros((size, 1))
     fed = np.stack([u, np.diff(u, prepend=u[0]) / dt, np.ones_like(u)], axis=1)
     for start in range(0, count - 1, AT_ONCE):
@@ -171,13 +171,13 @@ def _stretches(
         yield slice(first, stop), found[first - start :], fed[first:stop]
 
 
-def _sampled(system: StateSpace, looked_at: Grid, dt: float) -> np.ndarray:
+def _sampled(system: StateSpace, evaluation_grid: Grid, dt: float) -> np.ndarray:
     """Run a sampled system over all moments, some outputs at a time; (t, p)."""
-    rows = max(1, int(_VALUES / (len(looked_at.time) + float(looked_at.time[-1]) / dt)))
-    found = np.empty((len(looked_at.time), len(system.C)))
+    rows = max(1, int(_VALUES / (len(evaluation_grid.time) + float(evaluation_grid.time[-1]) / dt)))
+    found = np.empty((len(evaluation_grid.time), len(system.C)))
     for k in range(0, len(system.C), rows):
         some = replace(system, C=system.C[k : k + rows], D=system.D[k : k + rows])
-        found[:, k : k + rows] = sampled_run(some, looked_at.stimulus, looked_at.time)
+        found[:, k : k + rows] = sampled_run(some, evaluation_grid.stimulus, evaluation_grid.time)
     return found
 
 

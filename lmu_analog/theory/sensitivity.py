@@ -8,7 +8,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.theory.first_order import FirstOrder, first_order
 
-_TIGHTENED = 3  # elements whose exactness is looked at
+_TIGHTENED = 3  # elements whose tolerance is tightened
 
 
 def elements(design: Design, theory: FirstOrder | None = None) -> xr.Dataset:

@@ -48,7 +48,7 @@ class Writer:
     def reached(self, wanted: Scope) -> list[Scope]:
         """Give all subcircuits that one needs, itself first; refuse what is missing or calls itself."""
         order: list[Scope] = []
-        state: dict[str, bool] = {}  # False while it is being looked at
+        state: dict[str, bool] = {}  # False while it is being resolved
         stack: list[tuple[Scope, Iterator[tuple[Line, str]]]] = [(wanted, self._calls(wanted))]
         state[wanted.name.lower()] = False
         order.append(wanted)
@@ -149,10 +149,10 @@ class Writer:
         above = dict(_kinds(root)) if scope.outer is root else {}
         waiting: list[tuple[Key, Scope]] = [(key, scope) for key in own]
         words = _words(text)
-        looked_at: set[str] = set()
+        visited: set[str] = set()
         while waiting or words:
-            for name in sorted(words - looked_at):
-                looked_at.add(name)
+            for name in sorted(words - visited):
+                visited.add(name)
                 waiting += [
                     ((kind, name), root)
                     for kind, names in above.items()

@@ -64,7 +64,7 @@ class Pair:
 def best_pair(value: float, series: str, *, summed: bool) -> Pair:
     """Find the pair of standard values, each within two decades of a value, that comes closest to it.
 
-    All pairs are looked at: for every first the two seconds on either side of what is missing. Of equally
+    All pairs are tried: for every first the two seconds on either side of what is missing. Of equally
     close ones the most even is taken, which strays least.
 
     Parameters
