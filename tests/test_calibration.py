@@ -7,7 +7,13 @@ import pytest
 
 from lmu_analog.analysis.calibration import calibrate
 from lmu_analog.analysis.coefficients import calibrated_errors
-from lmu_analog.analysis.plant import circuit_plant, coefficient_plant, excitation, power_error, responses
+from lmu_analog.analysis.device_under_calibration import (
+    circuit_device,
+    coefficient_device,
+    excitation,
+    power_error,
+    responses,
+)
 from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
 from lmu_analog.analysis.recipes import Settings
 from lmu_analog.analysis.synapses import compensated
@@ -65,9 +71,9 @@ def test_medians_are_those_of_the_published_table(name: str):
 
 
 def test_a_fitted_readout_of_the_ideal_memory_is_no_worse_than_legendre_polynomials():
-    plant = coefficient_plant(realize(legendre(6), "legendre"))
+    device = coefficient_device(realize(legendre(6), "legendre"))
     given = excitation(6, 6.46 / (2 * math.pi), theta=1.0)
-    states = responses(plant, plant.nominal[None], given.frequency)
+    states = responses(device, device.nominal[None], given.frequency)
     fitted = power_error(states, given, 1.0, rows=fitted_rows(states, given, 1.0))
     ideal = power_error(states, given, 1.0, rows=ideal_rows(6, given))
     assert ideal[0] == pytest.approx(0.01, rel=0.01)  # the 1 % band, three digits of 6.46
@@ -75,9 +81,9 @@ def test_a_fitted_readout_of_the_ideal_memory_is_no_worse_than_legendre_polynomi
 
 
 def test_a_readout_of_one_circuit_is_that_of_an_ensemble_of_one():
-    plant = coefficient_plant(realize(legendre(3), "ladder"))
+    device = coefficient_device(realize(legendre(3), "ladder"))
     given = excitation(3, 0.2, theta=1.0)
-    states = responses(plant, plant.nominal[None], given.frequency)
+    states = responses(device, device.nominal[None], given.frequency)
     np.testing.assert_allclose(
         fitted_rows(states, given, 1.0)[0], ensemble_rows(states, given, 1.0), rtol=1e-12
     )
@@ -85,32 +91,32 @@ def test_a_readout_of_one_circuit_is_that_of_an_ensemble_of_one():
 
 def test_importance_adds_up_to_first_order_theory():
     realization = realize(legendre(6), "cap-feedforward")
-    plant = coefficient_plant(realization)
-    spread = np.where(plant.rates, 0.0, 1.0)
-    alone = importance(plant, excitation(6, 1.0, theta=1.0), spread)
+    device = coefficient_device(realization)
+    spread = np.where(device.rates, 0.0, 1.0)
+    alone = importance(device, excitation(6, 1.0, theta=1.0), spread)
     # Differences of steps of 1e-6 against the adjoint; both quadratures are exact to rounding.
     assert np.linalg.norm(alone) == pytest.approx(first_order_excess(realization, bandwidth=1.0), rel=1e-4)
 
 
 def test_knobs_on_every_stray_element_bring_the_nominal_response_back():
-    plant = circuit_plant(RC.replace(mismatch={"capacitor": "5 %"}))
+    device = circuit_device(RC.replace(mismatch={"capacitor": "5 %"}))
     given = excitation(4, RC.bandwidth, theta=RC.theta)
-    chosen = np.flatnonzero(plant.rates)
-    knobs = Knobs.on(chosen, len(plant.nominal))
-    values = plant.nominal * np.where(plant.rates, 1.0 + 0.05 * np.cos(np.arange(len(plant.nominal))), 1.0)
-    back = knobs.turn(values[None], trimmed(plant, values[None], knobs, given=given))
-    far = responses(plant, values[None], given.frequency)
-    near, nominal = (responses(plant, v, given.frequency) for v in (back, plant.nominal[None]))
+    chosen = np.flatnonzero(device.rates)
+    knobs = Knobs.on(chosen, len(device.nominal))
+    values = device.nominal * np.where(device.rates, 1.0 + 0.05 * np.cos(np.arange(len(device.nominal))), 1.0)
+    back = knobs.turn(values[None], trimmed(device, values[None], knobs, given=given))
+    far = responses(device, values[None], given.frequency)
+    near, nominal = (responses(device, v, given.frequency) for v in (back, device.nominal[None]))
     # Gauss-Newton of six rounds from 5 %: what is left is damping, thousands of times below the start.
     assert np.abs(near - nominal).max() < 1e-3 * np.abs(far - nominal).max()
 
 
 def test_two_elements_that_do_the_same_get_one_knob():
-    plant, given = circuit_plant(RC), excitation(4, RC.bandwidth, theta=RC.theta)
-    spread = np.array([0.01 if name.startswith("Rinv") else 0.0 for name in plant.names])
-    chosen = [plant.names[k] for k in most_useful(plant, given, spread, count=99)]
+    device, given = circuit_device(RC), excitation(4, RC.bandwidth, theta=RC.theta)
+    spread = np.array([0.01 if name.startswith("Rinv") else 0.0 for name in device.names])
+    chosen = [device.names[k] for k in most_useful(device, given, spread, count=99)]
     inverters = [name.rpartition("_")[0] for name in chosen]
-    assert sorted(inverters) == sorted({n.rpartition("_")[0] for n in plant.names if n.startswith("Rinv")})
+    assert sorted(inverters) == sorted({n.rpartition("_")[0] for n in device.names if n.startswith("Rinv")})
 
 
 def test_converters_round_to_the_middle_of_their_steps_and_clip():

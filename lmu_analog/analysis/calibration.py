@@ -7,7 +7,7 @@ nodes of the band; it is judged by the design's own input, and at the design's t
 import numpy as np
 import xarray as xr
 
-from lmu_analog.analysis.plant import power_error, profiles, responses
+from lmu_analog.analysis.device_under_calibration import power_error, profiles, responses
 from lmu_analog.analysis.recipes import (
     METHODS,
     Batch,
@@ -101,10 +101,10 @@ def _check(design: Design, samples: int, settings: Settings) -> None:
 
 def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
     """Score what a method left: by the design's input, by the tones of the fit, and at another temperature."""
-    design, plant, given = batch.design, batch.plant, batch.given
+    design, device, given = batch.design, batch.device, batch.given
     rule = given.rule
     evaluation_grid = grid(design.stimulus, design.theta)
-    system = plant.system(after.values)
+    system = device.system(after.values)
     sound = is_sound(batch.circuit, batch.values)
     stable = is_stable(system)
     constant = None
@@ -115,18 +115,18 @@ def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
         return np.where(sound, np.where(good, found, np.inf), np.nan)
 
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        states = responses(plant, after.values, given.frequency)
-        fitted = power_error(states, given, plant.theta, rows=after.rows)
+        states = responses(device, after.values, given.frequency)
+        fitted = power_error(states, given, device.theta, rows=after.rows)
         profile = profiles(
-            system, evaluation_grid, after.rows, theta=plant.theta, rule=rule, constant=constant
+            system, evaluation_grid, after.rows, theta=device.theta, rule=rule, constant=constant
         )
         drifted = np.full(len(sound), np.nan)
         if design.temperature not in (None, NOMINAL):
-            warm = plant.system(
+            warm = device.system(
                 at_temperature(batch.circuit, design.temperature_law, design.temperature, values=after.values)
             )
             found = profiles(
-                warm, evaluation_grid, after.rows, theta=plant.theta, rule=rule, constant=constant
+                warm, evaluation_grid, after.rows, theta=device.theta, rule=rule, constant=constant
             )
             drifted = score(window.window_nrmse(found, rule), is_stable(warm))
     shown = profile[:, rule.shown]
@@ -144,7 +144,7 @@ def _dataset(batch: Batch, methods: tuple[Method, ...], found: list[dict[str, np
         return np.stack([of[name] for of in found])
 
     along, share = ("calibration", "sample"), {"units": "1"}
-    names = np.array(batch.plant.names, dtype=object)
+    names = np.array(batch.device.names, dtype=object)
     return xr.Dataset(
         {
             **{

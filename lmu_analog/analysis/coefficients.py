@@ -9,7 +9,14 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.analysis.plant import Excitation, Plant, coefficient_plant, excitation, power_error, responses
+from lmu_analog.analysis.device_under_calibration import (
+    DeviceUnderCalibration,
+    Excitation,
+    coefficient_device,
+    excitation,
+    power_error,
+    responses,
+)
 from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
 from lmu_analog.analysis.trims import Knobs, importance, quantised, trimmed
 from lmu_analog.memory.realizations import Realization
@@ -39,44 +46,44 @@ def calibrated_errors(
         Method to errors, (s,): ``nominal``, ``readout``, ``ensemble``, ``theta``, ``exact-k`` and ``trim`` (of as
         many elements as the order), ``dac`` (4 bits on every element).
     """
-    plant = coefficient_plant(realization)
-    given = excitation(plant.order, bandwidth, theta=plant.theta)
+    device = coefficient_device(realization)
+    given = excitation(device.order, bandwidth, theta=device.theta)
     random = np.random.default_rng(seed)
-    spread = np.where(plant.rates, 0.0, sigma)
+    spread = np.where(device.rates, 0.0, sigma)
     z = random.standard_normal((samples + _OTHERS, len(spread)))
-    strayed = plant.nominal * (1.0 + spread * z)
+    strayed = device.nominal * (1.0 + spread * z)
     values, others = strayed[:samples], strayed[samples:]
-    rows = ideal_rows(plant.order, given)
+    rows = ideal_rows(device.order, given)
 
     def left(found: np.ndarray, by: np.ndarray = rows) -> np.ndarray:
-        return power_error(responses(plant, found, given.frequency), given, plant.theta, rows=by)
+        return power_error(responses(device, found, given.frequency), given, device.theta, rows=by)
 
-    states = responses(plant, values, given.frequency)
+    states = responses(device, values, given.frequency)
     return {
         "nominal": left(values),
-        "readout": left(values, fitted_rows(states, given, plant.theta)),
+        "readout": left(values, fitted_rows(states, given, device.theta)),
         "ensemble": left(
-            values, ensemble_rows(responses(plant, others, given.frequency), given, plant.theta)
+            values, ensemble_rows(responses(device, others, given.frequency), given, device.theta)
         ),
-        **_by_knobs(plant, values, given, spread, left),
+        **_by_knobs(device, values, given, spread, left),
     }
 
 
 def _by_knobs(
-    plant: Plant,
+    device: DeviceUnderCalibration,
     values: np.ndarray,
     given: Excitation,
     spread: np.ndarray,
     left: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, np.ndarray]:
-    chosen = np.argsort(-importance(plant, given, spread), kind="stable")[: plant.order]
+    chosen = np.argsort(-importance(device, given, spread), kind="stable")[: device.order]
     exact = values.copy()
-    exact[:, chosen] = plant.nominal[chosen]
-    few, theta = Knobs.on(chosen, len(plant.nominal)), Knobs(plant.rates[None])
-    strayed = values / plant.nominal - 1.0
+    exact[:, chosen] = device.nominal[chosen]
+    few, theta = Knobs.on(chosen, len(device.nominal)), Knobs(device.rates[None])
+    strayed = values / device.nominal - 1.0
     return {
-        "theta": left(theta.turn(values, trimmed(plant, values, theta, given=given))),
+        "theta": left(theta.turn(values, trimmed(device, values, theta, given=given))),
         "exact-k": left(exact),
-        "trim": left(few.turn(values, trimmed(plant, values, few, given=given))),
-        "dac": left(plant.nominal * (1.0 + strayed - quantised(strayed, spread, _BITS))),
+        "trim": left(few.turn(values, trimmed(device, values, few, given=given))),
+        "dac": left(device.nominal * (1.0 + strayed - quantised(strayed, spread, _BITS))),
     }

@@ -6,8 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from lmu_analog.analysis.device_under_calibration import (
+    DeviceUnderCalibration,
+    excitation,
+    profiles,
+    responses,
+)
 from lmu_analog.analysis.effective_theta import effective_theta
-from lmu_analog.analysis.plant import Plant, excitation, profiles, responses
 from lmu_analog.analysis.readouts import ideal_rows
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.devices.technology import technology
@@ -33,7 +38,7 @@ class Look:
     Attributes
     ----------
     design : Design
-    plant : Plant
+    device : DeviceUnderCalibration
     circuit : Circuit
         At the temperature where parts are nominal.
     local : (s, m) array
@@ -42,7 +47,7 @@ class Look:
     """
 
     design: Design
-    plant: Plant
+    device: DeviceUnderCalibration
     circuit: Circuit
     local: Float[np.ndarray, "s m"]
     grid: Grid
@@ -66,21 +71,21 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
     """
     values = np.concatenate([look.circuit.values[None], look.local]) * factor
     values = at_temperature(look.circuit, look.design.temperature_law, temperature, values=values)
-    system = look.plant.system(values)
+    system = look.device.system(values)
     design = look.design
-    given = excitation(look.plant.order, design.bandwidth, theta=design.theta, also=design.stimulus)
-    rows = ideal_rows(look.plant.order, given)
+    given = excitation(look.device.order, design.bandwidth, theta=design.theta, also=design.stimulus)
+    rows = ideal_rows(look.device.order, given)
     with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-        profile = profiles(system, look.grid, rows, theta=look.plant.theta, rule=given.rule)
+        profile = profiles(system, look.grid, rows, theta=look.device.theta, rule=given.rule)
         error = window.window_nrmse(profile, given.rule)
     good = is_stable(system) & is_sound(look.circuit, values)
     error = np.where(good, error, np.inf)
     rest = _rest(system, len(values))
-    states = responses(look.plant, values[:1], given.frequency)[0]
+    states = responses(look.device, values[:1], given.frequency)[0]
     lowest, highest = output_range(with_values(look.circuit, values[0]), look.grid.stimulus)
     found = {
         "window_nrmse": float(error[0]),
-        "effective_theta": effective_theta(states, given, look.plant.theta),
+        "effective_theta": effective_theta(states, given, look.device.theta),
         "offset": float(rest[0]),
         "lowest": lowest,
         "highest": highest,

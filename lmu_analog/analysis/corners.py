@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.analysis.corner import SLOW, Look, factors, figures, local_values, lot
-from lmu_analog.analysis.plant import circuit_plant
+from lmu_analog.analysis.device_under_calibration import circuit_device
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.stages import output_ends
@@ -92,7 +92,7 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     temperatures = axes.temperatures if drifts else (NOMINAL,)
     _check(axes, len(temperatures) * len(LEVELS) ** len(lots))
     local = local_values(design, circuit, seed=seed, samples=axes.samples)
-    look = Look(design, circuit_plant(design), circuit, local, grid(design.stimulus, design.theta))
+    look = Look(design, circuit_device(design), circuit, local, grid(design.stimulus, design.theta))
     found = [
         figures(look, factors(circuit, dict(zip(lots, levels, strict=True)), lots), temperature)
         for levels in itertools.product(LEVELS, repeat=len(lots))

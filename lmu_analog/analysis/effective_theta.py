@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 from scipy.optimize import minimize_scalar
 
-from lmu_analog.analysis.plant import Excitation
+from lmu_analog.analysis.device_under_calibration import Excitation
 from lmu_analog.analysis.readouts import ideal_rows
 
 FACTORS, STEPS = (0.5, 2.0), 151

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from lmu_analog.analysis.device_under_calibration import excitation
 from lmu_analog.analysis.effective_theta import effective_theta
 from lmu_analog.analysis.periodic import bent
-from lmu_analog.analysis.plant import excitation
 from lmu_analog.analysis.supply import rejection
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term

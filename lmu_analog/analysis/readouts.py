@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lmu_analog.analysis.plant import Excitation
+from lmu_analog.analysis.device_under_calibration import Excitation
 from lmu_analog.memory import window
 
 _RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
@@ -25,7 +25,7 @@ def fitted_rows(
     Parameters
     ----------
     states : (s, f, d) complex array
-        From ``plant.responses`` at the tones of the excitation.
+        From ``device.responses`` at the tones of the excitation.
     given : Excitation
     theta : float, s
     """

@@ -7,7 +7,13 @@ from typing import Literal, assert_never, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from lmu_analog.analysis.plant import Excitation, Plant, circuit_plant, excitation, responses
+from lmu_analog.analysis.device_under_calibration import (
+    DeviceUnderCalibration,
+    Excitation,
+    circuit_device,
+    excitation,
+    responses,
+)
 from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
 from lmu_analog.analysis.synapses import compensated, lacks_for_compensation
 from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised, trimmed
@@ -44,11 +50,11 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What all methods share: the plant, its mismatched circuits (s, m), and how elements stray."""
+    """What all methods share: the device under calibration, its mismatched circuits (s, m), and how elements stray."""
 
     design: Design
     circuit: Circuit
-    plant: Plant
+    device: DeviceUnderCalibration
     given: Excitation
     values: Float[np.ndarray, "s m"]
     others: Float[np.ndarray, "o m"]
@@ -58,14 +64,14 @@ class Batch:
     @cached_property
     def trimmed(self) -> Int[np.ndarray, " k"]:
         """The elements that have a knob in ``trim``, the most useful first, (k,)."""
-        count = self.settings.elements or self.plant.order
-        return most_useful(self.plant, self.given, self.spread, count=count)
+        count = self.settings.elements or self.device.order
+        return most_useful(self.device, self.given, self.spread, count=count)
 
     @cached_property
     def exact(self) -> Int[np.ndarray, " k"]:
         """The elements whose spread alone costs most, those that ``exact-k`` makes exact, (k,)."""
-        cost = importance(self.plant, self.given, self.spread)
-        ranked = np.argsort(-cost, kind="stable")[: self.settings.elements or self.plant.order]
+        cost = importance(self.device, self.given, self.spread)
+        ranked = np.argsort(-cost, kind="stable")[: self.settings.elements or self.device.order]
         return ranked[cost[ranked] > 0.0]
 
 
@@ -96,9 +102,9 @@ def prepared(
     # A constant element has the rounding of its mean as scatter.
     spread = np.where(spread > 1e-12, spread, 0.0)
     given = excitation(design.order, design.bandwidth, theta=design.theta, also=design.stimulus)
-    plant = circuit_plant(design)
+    device = circuit_device(design)
     others = values[samples:][is_sound(circuit, values[samples:])]
-    return Batch(design, circuit, plant, given, values[:samples], others, spread, settings)
+    return Batch(design, circuit, device, given, values[:samples], others, spread, settings)
 
 
 def lacking(batch: Batch, method: Method) -> str | None:
@@ -117,20 +123,20 @@ def lacking(batch: Batch, method: Method) -> str | None:
 
 def calibrated(batch: Batch, method: Method) -> Calibrated:
     """Apply one method to all circuits of a batch."""
-    plant, given = batch.plant, batch.given
-    values, rows = batch.values, ideal_rows(plant.order, given)
+    device, given = batch.device, batch.given
+    values, rows = batch.values, ideal_rows(device.order, given)
     match method:
         case "nominal":
             return Calibrated(values, rows)
         case "readout":
-            states = responses(plant, values, given.frequency)
-            return Calibrated(values, fitted_rows(states, given, plant.theta), rest=True)
+            states = responses(device, values, given.frequency)
+            return Calibrated(values, fitted_rows(states, given, device.theta), rest=True)
         case "ensemble":
-            states = responses(plant, batch.others, given.frequency)
-            return Calibrated(values, ensemble_rows(states, given, plant.theta))
+            states = responses(device, batch.others, given.frequency)
+            return Calibrated(values, ensemble_rows(states, given, device.theta))
         case "theta":
-            knob = Knobs(plant.rates[None])
-            return Calibrated(knob.turn(values, trimmed(plant, values, knob, given=given)), rows)
+            knob = Knobs(device.rates[None])
+            return Calibrated(knob.turn(values, trimmed(device, values, knob, given=given)), rows)
         case "trim":
             return Calibrated(_trim(batch), rows)
         case "exact-k":
@@ -149,7 +155,7 @@ def calibrated(batch: Batch, method: Method) -> Calibrated:
 
 def _trim(batch: Batch) -> np.ndarray:
     knobs = Knobs.on(batch.trimmed, len(batch.spread))
-    settings = trimmed(batch.plant, batch.values, knobs, given=batch.given)
+    settings = trimmed(batch.device, batch.values, knobs, given=batch.given)
     if (bits := batch.settings.trim_bits) is not None:
         settings = quantised(settings, knobs.turns @ batch.spread, bits)
     return knobs.turn(batch.values, settings)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
-from lmu_analog.analysis.plant import Excitation, Plant, responses
+from lmu_analog.analysis.device_under_calibration import DeviceUnderCalibration, Excitation, responses
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.stability import is_stable
 
@@ -35,14 +35,16 @@ class Knobs:
         return values * (1.0 + settings @ self.turns)
 
 
-def importance(plant: Plant, given: Excitation, spread: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+def importance(
+    device: DeviceUnderCalibration, given: Excitation, spread: Float[np.ndarray, " m"]
+) -> Float[np.ndarray, " m"]:
     """Give the rms excess error that each element's spread, a relative standard deviation, causes alone."""
-    slopes = _slopes(plant, plant.nominal[None], Knobs(np.eye(len(plant.nominal), dtype=bool)), given)[0]
+    slopes = _slopes(device, device.nominal[None], Knobs(np.eye(len(device.nominal), dtype=bool)), given)[0]
     return np.linalg.norm(slopes, axis=0) * spread
 
 
 def most_useful(
-    plant: Plant, given: Excitation, spread: Float[np.ndarray, " m"], *, count: int
+    device: DeviceUnderCalibration, given: Excitation, spread: Float[np.ndarray, " m"], *, count: int
 ) -> Int[np.ndarray, " k"]:
     """Pick elements one after another, each the one whose knob undoes most of what is left; at most ``count``.
 
@@ -51,14 +53,14 @@ def most_useful(
 
     Parameters
     ----------
-    plant : Plant
+    device : DeviceUnderCalibration
     given : Excitation
     spread : (m,) array
         Relative standard deviations; an element that does not stray gets no knob.
     count : int
     """
-    every = Knobs(np.eye(len(plant.nominal), dtype=bool))
-    left = _slopes(plant, plant.nominal[None], every, given)[0] * spread
+    every = Knobs(np.eye(len(device.nominal), dtype=bool))
+    left = _slopes(device, device.nominal[None], every, given)[0] * spread
     whole = np.linalg.norm(left, axis=0)
     chosen: list[int] = []
     while len(chosen) < count:
@@ -74,7 +76,7 @@ def most_useful(
 
 
 def trimmed(
-    plant: Plant, values: Float[np.ndarray, "s m"], knobs: Knobs, *, given: Excitation
+    device: DeviceUnderCalibration, values: Float[np.ndarray, "s m"], knobs: Knobs, *, given: Excitation
 ) -> Float[np.ndarray, "s k"]:
     """Turn knobs until the response is nearest to the nominal one.
 
@@ -83,7 +85,7 @@ def trimmed(
 
     Parameters
     ----------
-    plant : Plant
+    device : DeviceUnderCalibration
     values : (s, m) array
         Of mismatched circuits.
     knobs : Knobs
@@ -95,20 +97,20 @@ def trimmed(
         Relative settings.
     """
     settings = np.zeros((len(values), len(knobs.turns)))
-    nominal = responses(plant, plant.nominal[None], given.frequency)
-    error, size = _tried(plant, values, given, nominal)
+    nominal = responses(device, device.nominal[None], given.frequency)
+    error, size = _tried(device, values, given, nominal)
     for _ in range(_ROUNDS):
-        slopes = _slopes(plant, knobs.turn(values, settings), knobs, given) / (1.0 + settings)[:, None, :]
+        slopes = _slopes(device, knobs.turn(values, settings), knobs, given) / (1.0 + settings)[:, None, :]
         curvature = np.swapaxes(slopes, -1, -2) @ slopes
         top = np.max(np.diagonal(curvature, axis1=-2, axis2=-1), axis=-1)
         damped = curvature + _DAMPING * top[:, None, None] * np.eye(curvature.shape[-1])
         step = -np.linalg.solve(damped, np.swapaxes(slopes, -1, -2) @ error[..., None])[..., 0]
-        tried, reached = _tried(plant, knobs.turn(values, settings + step), given, nominal)
+        tried, reached = _tried(device, knobs.turn(values, settings + step), given, nominal)
         for _ in range(RETREATS):
             if not (reached > size).any():
                 break
             step = np.where((reached > size)[:, None], RETREAT * step, step)
-            tried, reached = _tried(plant, knobs.turn(values, settings + step), given, nominal)
+            tried, reached = _tried(device, knobs.turn(values, settings + step), given, nominal)
         better = (reached <= size)[:, None]
         settings, error = settings + np.where(better, step, 0.0), np.where(better, tried, error)
         size = np.where(better[:, 0], reached, size)
@@ -135,13 +137,13 @@ def quantised(
 
 
 def _tried(
-    plant: Plant, values: np.ndarray, given: Excitation, nominal: np.ndarray
+    device: DeviceUnderCalibration, values: np.ndarray, given: Excitation, nominal: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the real vector, (s, e), whose length is the excess window error, and that length.
 
     Infinite where a circuit is unstable: a response alone does not tell, mirrored poles can have the same one.
     """
-    system = plant.system(values)
+    system = device.system(values)
     error = _real(steady_response(system, given.frequency) - nominal, given)
     return error, np.where(is_stable(system), np.linalg.norm(error, axis=1), np.inf)
 
@@ -152,9 +154,11 @@ def _real(states: Complex[np.ndarray, "s f d"], given: Excitation) -> np.ndarray
     return np.concatenate([flat.real, flat.imag], axis=-1)
 
 
-def _slopes(plant: Plant, values: np.ndarray, knobs: Knobs, given: Excitation) -> np.ndarray:
+def _slopes(
+    device: DeviceUnderCalibration, values: np.ndarray, knobs: Knobs, given: Excitation
+) -> np.ndarray:
     """Differentiate the residual by the knobs, relative; (s, e, k)."""
     moved = values * (1.0 + _STEP * np.concatenate([np.zeros_like(knobs.turns[:1]), knobs.turns])[:, None])
-    found = responses(plant, moved.reshape(-1, values.shape[-1]), given.frequency)
+    found = responses(device, moved.reshape(-1, values.shape[-1]), given.frequency)
     real = _real(found, given).reshape(*moved.shape[:2], -1)
     return np.moveaxis((real[1:] - real[0]) / _STEP, 0, -1)

@@ -8,7 +8,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.theory.first_order import FirstOrder, first_order
 
-_TIGHTENED = 3  # elements whose tolerance is tightened
+_TIGHTENED = 3  # elements that are made exact, one after another
 
 
 def elements(design: Design, theory: FirstOrder | None = None) -> xr.Dataset:

@@ -1,6 +1,7 @@
 """Circuits as a bench sees them: element values in, responses of the Legendre states out.
 
-A plant is a realization whose coefficients stray, or a circuit whose components do; calibration treats both alike.
+The device under calibration is a realization whose coefficients deviate, or a circuit whose components do;
+calibration treats both alike.
 """
 
 from collections.abc import Callable
@@ -25,8 +26,8 @@ _BATCH = 2048  # circuits at once: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
-class Plant:
-    """Element values to systems whose outputs are the Legendre states.
+class DeviceUnderCalibration:
+    """The device under calibration: element values to systems whose outputs are the Legendre states.
 
     Attributes
     ----------
@@ -79,7 +80,7 @@ def excitation(order: int, bandwidth: float, *, theta: float, also: Stimulus | N
     return Excitation(bandwidth * rule.r, rule.weight, window.quadrature_for(order, wave, theta))
 
 
-def coefficient_plant(realization: Realization) -> Plant:
+def coefficient_device(realization: Realization) -> DeviceUnderCalibration:
     """Let every coefficient of a realization stray by itself; one factor on A and B is the last column."""
     structure = realization.structure
 
@@ -91,10 +92,10 @@ def coefficient_plant(realization: Realization) -> Plant:
     names = (*(c.name for c in structure.coefficients), "time")
     nominal = np.append(structure.values, 1.0)
     last = np.arange(len(nominal)) == len(nominal) - 1
-    return Plant(system, names, nominal, realization.theta, len(realization.readout), last)
+    return DeviceUnderCalibration(system, names, nominal, realization.theta, len(realization.readout), last)
 
 
-def circuit_plant(design: Design) -> Plant:
+def circuit_device(design: Design) -> DeviceUnderCalibration:
     """Let the parameters of a design's circuit stray, at the temperature where parts are nominal.
 
     The knob of theta turns all capacitors and inductors together; a clocked circuit has none.
@@ -106,7 +107,7 @@ def circuit_plant(design: Design) -> Plant:
         return state_spaces(circuit, reduction, values)
 
     stores = [bool({"capacitor", "inductor"} & set(p.classes)) for p in circuit.parameters]
-    return Plant(
+    return DeviceUnderCalibration(
         system,
         tuple(p.name for p in circuit.parameters),
         circuit.values,
@@ -117,11 +118,11 @@ def circuit_plant(design: Design) -> Plant:
 
 
 def responses(
-    plant: Plant, values: Float[np.ndarray, "s m"], frequency: Float[np.ndarray, " f"]
+    device: DeviceUnderCalibration, values: Float[np.ndarray, "s m"], frequency: Float[np.ndarray, " f"]
 ) -> Complex[np.ndarray, "s f d"]:
     """Measure the Legendre states for unit input at every frequency, (s, f, d)."""
     parts = [
-        steady_response(plant.system(values[k : k + _BATCH]), frequency)
+        steady_response(device.system(values[k : k + _BATCH]), frequency)
         for k in range(0, len(values), _BATCH)
     ]
     return np.concatenate(parts)
