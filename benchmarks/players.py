@@ -22,7 +22,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 from lmu_analog.building import build  # noqa: E402
-from lmu_analog.circuits.circuit import twin_values  # noqa: E402
+from lmu_analog.circuits.circuit import small_signal_values  # noqa: E402
 from lmu_analog.circuits.families.registry import FAMILIES  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
 from lmu_analog.engine import compiling, interpreter, native  # noqa: E402
@@ -65,12 +65,16 @@ def played(design: Design, samples: int) -> tuple[Any, Any, np.ndarray] | None:
     """Prepare a design: its engine's job, its law, and the values of its samples as NumPy draws them."""
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=1, samples=range(samples)))
-    inner = circuit.twin or circuit
+    inner = circuit.small_signal or circuit
     try:
         plan = plan_frequencies(inner, design.stimulus.frequency)
     except LmuAnalogError:
         return None
-    reached = moved(circuit, law) if circuit.twin is None else twin_values(circuit, moved(circuit, law))
+    reached = (
+        moved(circuit, law)
+        if circuit.small_signal is None
+        else small_signal_values(circuit, moved(circuit, law))
+    )
     engine = PerFrequency.of(plan, reached != inner.values, design.stimulus, play=interpreter.play)
     return engine, law_steps(circuit, law), values
 
@@ -91,7 +95,9 @@ def hashes(orders: int, samples: int) -> dict[str, str]:
     for name, order, design in designs(orders):
         if (prepared := played(design, samples)) is not None:
             engine, _, values = prepared
-            linear = values if build(design).twin is None else twin_values(build(design), values)
+            linear = (
+                values if build(design).small_signal is None else small_signal_values(build(design), values)
+            )
             found[f"{name} {order}"] = hashlib.sha256(outcome(engine, linear)).hexdigest()
     return found
 
@@ -127,7 +133,7 @@ def main() -> None:
         circuit = build(design)
         drawn = native.draw(law, seed=1, samples=range(given.samples))
         row["drawn"] += differing(drawn.T.tobytes(), values.tobytes())
-        linear = values if circuit.twin is None else twin_values(circuit, values)
+        linear = values if circuit.small_signal is None else small_signal_values(circuit, values)
         wanted = outcome(engine, linear)
         mine[f"{name} {order}"] = hashlib.sha256(wanted).hexdigest()
         row["orders"].append(order)

@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 
 from benchmarks.players import PAIRS  # noqa: E402
 from lmu_analog.building import build  # noqa: E402
-from lmu_analog.circuits.circuit import Circuit, twin_values  # noqa: E402
+from lmu_analog.circuits.circuit import Circuit, small_signal_values  # noqa: E402
 from lmu_analog.circuits.nodal.extract import extract, probe_rows  # noqa: E402
 from lmu_analog.circuits.nodal.stamps import stamp  # noqa: E402
 from lmu_analog.circuits.nodal.unknowns import Index  # noqa: E402
@@ -86,10 +86,10 @@ def judged(design: Design, samples: int) -> dict[str, int] | None:
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
     values = values[is_sound(circuit, values)]
-    inner = circuit.twin or circuit
+    inner = circuit.small_signal or circuit
     if len(values) < 2:
         return None
-    values = values if circuit.twin is None else twin_values(circuit, values)
+    values = values if circuit.small_signal is None else small_signal_values(circuit, values)
     plan = plan_frequencies(inner, design.stimulus.frequency)
     moving = np.ones(len(inner.values), bool)
     found = PerFrequency.of(plan, moving, design.stimulus, play=PLAYERS[kernel_of(None)]).run(values)

@@ -216,7 +216,7 @@ def simulate(
         ``seconds``; ``profile`` (delay); ``input`` (time), ``states``, ``ideal_states``, ``reference_states``
         (time, state), ``window`` and ``estimate`` (time, delay), V. Attribute ``warnings``: what is
         impractical about the circuit, and which parts cannot give what the signal asks, lines of text; ``model``
-        is "small-signal" where the exact engine ran the linear twin of a nonlinear circuit.
+        is "small-signal" where the exact engine ran the small-signal equivalent of a nonlinear circuit.
 
     Raises
     ------
@@ -246,7 +246,7 @@ def simulate(
             "bring [signal] bandwidth closer to 1/theta"
         )
     result = _dataset(design, evaluation_grid, states, engine=engine, seconds=seconds)
-    if engine == "exact" and circuit.twin is not None:
+    if engine == "exact" and circuit.small_signal is not None:
         result.attrs["model"] = "small-signal"
     lines = list(circuit_warnings(circuit, evaluation_grid.stimulus))
     if engine == "ngspice" and (line := long_run(design, circuit=circuit)):

@@ -58,7 +58,7 @@ def test_the_adjoint_is_the_difference_quotient(family: str, name: str, opamp: o
     np.testing.assert_allclose(found.states, steady_response(extract(circuit), FREQUENCY), atol=1e-9)
 
 
-def test_transistors_answer_as_their_twin():
+def test_transistors_answer_as_their_small_signal_equivalent():
     circuit = build(
         Design(order=2, theta="1 ms", bandwidth="100 Hz", family="gm-c", realization="legendre",
                capacitance="10 pF", supply="3 V", level="transistor")

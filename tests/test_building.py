@@ -135,7 +135,7 @@ for name, family in FAMILIES.items():
     for realization in sorted({*family.realizations} - {"balanced", "ladder"}):
         for order in (2, 6, 12):
             circuit = build(Design(order=order, theta="1 ms", family=name, realization=realization))
-            for c in filter(None, (circuit, circuit.twin)):
+            for c in filter(None, (circuit, circuit.small_signal)):
                 digest.update(c.values.tobytes())
                 digest.update(np.array([term.factor for terms in c.probes for term in terms]).tobytes())
 print(digest.hexdigest())
@@ -168,7 +168,7 @@ def test_nominal_values_have_the_same_bytes_with_plain_variants_of_numpy_lapack_
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_nominal_values_have_twelve_digits(family):
     circuit = build(Design(order=3, theta="1 ms", family=family))
-    for part in filter(None, (circuit, circuit.twin)):
+    for part in filter(None, (circuit, circuit.small_signal)):
         # Offsets and bandwidths of op-amps are a data sheet's, of fewer digits.
         assert [float(f"{x:.11e}") for x in part.values] == part.values.tolist()
         assert with_twelve_digits(part) == part

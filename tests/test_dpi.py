@@ -1,4 +1,4 @@
-"""Differential-pair integrators: right time constants, a memory at transistor level, and an honest twin."""
+"""Differential-pair integrators: time constants, a memory at transistor level, and its small-signal equivalent."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit, Term, twin_values, with_values
+from lmu_analog.circuits.circuit import Circuit, Term, small_signal_values, with_values
 from lmu_analog.circuits.components import Bias, Mosfet, Supply, Transconductor
 from lmu_analog.circuits.families.dpi import (
     VDD,
@@ -91,18 +91,18 @@ def test_with_the_inversion_corrected_gain_and_time_constant_are_as_asked(leak):
 
 
 @pytest.mark.parametrize("order", [1, 3, 6, 12])
-def test_the_twin_is_the_memory_and_rests_at_zero(order):
+def test_the_small_signal_equivalent_is_the_memory_and_has_no_offset(order):
     system = extract(build(design(order)))
     ideal = legendre(order, 1e-3)
     np.testing.assert_allclose(system.A, ideal.A, atol=1e-9 * np.abs(ideal.A).max())
     np.testing.assert_allclose(system.B, ideal.B, rtol=1e-9)
-    # Biases are some volts in the twin and cancel to the twelfth digit of values.
+    # Biases are some volts in the small-signal equivalent and cancel to the twelfth digit of values.
     np.testing.assert_allclose(0.0 if system.offset is None else system.offset, 0.0, atol=1e-10)
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("order", [3, 6])
-def test_the_transistors_small_signal_response_is_the_twin_s(order):
+def test_the_transistors_ac_response_is_that_of_the_small_signal_equivalent(order):
     circuit = build(design(order))
     frequency, states = ac(circuit, Sweep(5, 100.0, 1000.0))
     # Time constants are corrected for the inversion; diodes and ngspice leave 1e-5, times gains of some ten.
@@ -112,19 +112,21 @@ def test_the_transistors_small_signal_response_is_the_twin_s(order):
 @pytest.mark.ngspice
 def test_an_order_4_memory_reconstructs_its_window_at_transistor_level():
     asked = design(4)
-    twin, transistors = (simulate(asked, engine=e) for e in ("exact", "ngspice"))
-    assert twin.attrs["model"] == "small-signal"
+    linear, transistors = (simulate(asked, engine=e) for e in ("exact", "ngspice"))
+    assert linear.attrs["model"] == "small-signal"
     assert "model" not in transistors.attrs
     # sqrt(i) = 3 % of curvature times a depth of a quarter is 0.8 %; its first order cancels around the loop.
     # Measured: 0.18 % between the two, window errors 1.02 and 1.00 %.
-    distance = np.sqrt(((transistors.states - twin.states) ** 2).mean("time") / (twin.states**2).mean("time"))
+    distance = np.sqrt(
+        ((transistors.states - linear.states) ** 2).mean("time") / (linear.states**2).mean("time")
+    )
     assert float(distance.max()) < 0.006
     assert float(transistors.reference_nrmse) < 0.003
-    assert float(transistors.window_nrmse) < 1.04 * float(twin.window_nrmse)
+    assert float(transistors.window_nrmse) < 1.04 * float(linear.window_nrmse)
 
 
 @pytest.mark.ngspice
-def test_a_mirror_that_strays_shifts_transistors_and_twin_alike():
+def test_a_mirror_that_strays_shifts_transistors_and_equivalent_alike():
     circuit = sample_circuit(design(3, mismatch={"transconductor": "3 %"}), seed=2, index=4)
     shift = extract(circuit).offset
     assert np.abs(shift).max() > 0.01  # V: a percent of a bias that stands for 2 V
@@ -133,7 +135,7 @@ def test_a_mirror_that_strays_shifts_transistors_and_twin_alike():
 
 
 @pytest.mark.ngspice
-def test_capacitors_that_stray_change_transistors_and_twin_alike():
+def test_capacitors_that_stray_change_transistors_and_equivalent_alike():
     circuit = sample_circuit(design(3, mismatch={"tau": "20 %"}), seed=2, index=4)
     frequency, states = ac(circuit, Sweep(5, 100.0, 1000.0))
     expected = frequency_response(extract(circuit), frequency)
@@ -142,7 +144,7 @@ def test_capacitors_that_stray_change_transistors_and_twin_alike():
     np.testing.assert_allclose(states, expected, atol=5e-4)  # as for the nominal circuit
 
 
-def test_monte_carlo_in_the_exact_engine_runs_on_the_twin():
+def test_monte_carlo_in_the_exact_engine_runs_on_the_small_signal_equivalent():
     run = monte_carlo(design(4, mismatch=MISMATCH), 40, seed=1)
     exact = monte_carlo(design(4, mismatch={"transconductor": "0 %"}), 2, seed=1)
     nominal = float(simulate(design(4)).window_nrmse)
@@ -168,7 +170,7 @@ def test_weights_are_unit_mirrors_and_every_state_has_its_own_filter():
     assert len({c.value for c in mirrors if c.model.kind == "p"}) == 1
     inputs = [c for c in circuit.components if isinstance(c, Transconductor)]
     assert len(inputs) == 4
-    followed = {p.name.replace("Gw", "Mw") for p in circuit.twin.parameters if p.classes}
+    followed = {p.name.replace("Gw", "Mw") for p in circuit.small_signal.parameters if p.classes}
     assert followed == {p.name for p in circuit.parameters if p.classes}
 
 
@@ -180,16 +182,18 @@ def test_a_supply_without_room_is_refused():
         dpi(made, np.ones(3), replace(Options(), supply=1.0))
 
 
-def test_a_linear_circuit_has_no_twin():
+def test_a_linear_circuit_has_no_small_signal_equivalent():
     circuit = build(design(2, family="rc-synapse", realization="unit-weight"))
-    with pytest.raises(CircuitError, match=r"^a rc-synapse circuit has no small-signal twin: it is linear"):
-        twin_values(circuit, circuit.values)
+    with pytest.raises(
+        CircuitError, match=r"^a rc-synapse circuit has no small-signal equivalent: it is linear"
+    ):
+        small_signal_values(circuit, circuit.values)
 
 
-def test_replacing_values_moves_the_twin_in_proportion():
+def test_replacing_values_moves_the_equivalent_in_proportion():
     circuit = build(design(3))
     moved = with_values(circuit, 1.25 * circuit.values)
-    was, now = ({p.name: p.nominal for p in c.twin.parameters} for c in (circuit, moved))
-    # Resistors and biases of the twin stand for no one device of the circuit, so they stay.
+    was, now = ({p.name: p.nominal for p in c.small_signal.parameters} for c in (circuit, moved))
+    # Resistors and biases of the equivalent stand for no one device of the circuit, so they stay.
     expected = {k: v * (1.25 if k[0] in "CG" else 1.0) for k, v in was.items()}
     assert now == pytest.approx(expected, rel=1e-12)

@@ -1,4 +1,4 @@
-"""Elementary functions against arbitrary precision, other processors' variants, and their twins in C."""
+"""Elementary functions against arbitrary precision, other processors' variants, and the same functions in C."""
 
 import ctypes
 import os
@@ -274,7 +274,7 @@ INPUTS = {
 
 
 @pytest.mark.parametrize("name", sorted(INPUTS))
-def test_the_twins_in_c_give_the_same_bits(library, name):
+def test_the_functions_in_c_give_the_same_bits(library, name):
     x = INPUTS[name](np.random.default_rng(6).random(MANY))
     x[:4] = (0.0, 1.0, 0.5, 1e-300) if name == "normal_quantile" else (1.0, 2.0, 0.5, 708.0)
     found = np.empty_like(x)

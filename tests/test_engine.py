@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import twin_values
+from lmu_analog.circuits.circuit import small_signal_values
 from lmu_analog.circuits.components import Resistor
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
@@ -37,7 +37,9 @@ def deviated(design: Design, samples: int):
     """The linear circuit of a design, and values of its parameters for some samples."""
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
-    return circuit.twin or circuit, twin_values(circuit, values) if circuit.twin else values
+    return circuit.small_signal or circuit, small_signal_values(
+        circuit, values
+    ) if circuit.small_signal else values
 
 
 def prepared(circuit, design, play=interpreter.play):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import twin_values
+from lmu_analog.circuits.circuit import small_signal_values
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
@@ -26,7 +26,11 @@ def whole_circuit(design: Design, samples: int) -> tuple[np.ndarray, np.ndarray]
     """Take all states, by LAPACK: profile and largest real part of a pole."""
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
-    system = extract(circuit.twin, twin_values(circuit, values)) if circuit.twin else extract(circuit, values)
+    system = (
+        extract(circuit.small_signal, small_signal_values(circuit, values))
+        if circuit.small_signal
+        else extract(circuit, values)
+    )
     evaluation_grid = grid(design.stimulus, design.theta)
     if design.file:
         states = respond(system, evaluation_grid.values, evaluation_grid.stimulus.dt)

@@ -71,7 +71,7 @@ def test_the_small_signal_response_is_the_behavioural_circuit_s(realization):
 
 
 @pytest.mark.ngspice
-def test_a_tail_that_strays_changes_transistors_and_twin_alike():
+def test_a_tail_that_strays_changes_transistors_and_equivalent_alike():
     asked = design(mismatch={"transconductor": "20 %", "capacitor": "5 %"})
     circuit, sweep = sample_circuit(asked, seed=1, index=3), Sweep(5, 100.0, 1000.0)
     vectors = ngspice.run(deck(circuit, sweep), sweep)
@@ -83,10 +83,10 @@ def test_a_tail_that_strays_changes_transistors_and_twin_alike():
     np.testing.assert_allclose(states, expected, atol=2e-3)
 
 
-def test_the_twin_is_the_behavioural_circuit():
+def test_the_small_signal_equivalent_is_the_behavioural_circuit():
     asked = design(realization="legendre")
     circuit, plain = build(asked), build(asked.replace(level="behavioural"))
-    assert circuit.twin == plain
+    assert circuit.small_signal == plain
     devices = [c for c in circuit.components if isinstance(c, Mosfet)]
     amplifiers = [c for c in plain.components if isinstance(c, Transconductor)]
     assert len(devices) == 5 * len(amplifiers) + 1

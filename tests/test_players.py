@@ -11,7 +11,7 @@ import pytest
 
 from lmu_analog import Design, DesignError, monte_carlo
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import twin_values
+from lmu_analog.circuits.circuit import small_signal_values
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.engine import compiling, interpreter, native
 from lmu_analog.engine.interpreter import run_program
@@ -36,8 +36,8 @@ with_native = pytest.mark.skipif(not native.is_there(), reason="no C compiler he
 def job_and_values(design: Design, samples: int) -> tuple[Job, np.ndarray]:
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
-    inner = circuit.twin or circuit
-    values = values if circuit.twin is None else twin_values(circuit, values)
+    inner = circuit.small_signal or circuit
+    values = values if circuit.small_signal is None else small_signal_values(circuit, values)
     plan = plan_frequencies(inner, design.stimulus.frequency)
     return job_of(plan, np.ones(len(inner.values), bool), design.stimulus), np.ascontiguousarray(values.T)
 

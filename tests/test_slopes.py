@@ -41,7 +41,7 @@ def responses(nominal: StateSpace, by_parameter: StateSpace) -> np.ndarray:
         ("active-rc", "legendre"),
         ("active-rc-differential", "cap-feedforward"),
         ("gm-c", "rlc-ladder"),
-        ("dpi", "unit-weight"),  # through its twin
+        ("dpi", "unit-weight"),  # through its small-signal equivalent
         ("passive-rlc", "rlc-ladder"),
         ("switched-capacitor", "ladder"),
     ],

@@ -24,7 +24,7 @@ def strayed(circuit: Circuit, samples: int = 6, sigma: float = 0.02) -> np.ndarr
 
 def linear(design: Design) -> Circuit:
     circuit = build(design)
-    return circuit.twin or circuit
+    return circuit.small_signal or circuit
 
 
 @pytest.mark.parametrize("opamp", ["ideal", "OPA2192"])

@@ -43,7 +43,7 @@ def caused(design: Design, cause: Cause, circuit: Circuit | None = None) -> Circ
     """
     if circuit is None or (cause != "speed" and design.predistort != "none"):
         circuit = build(design if cause == "speed" else design.replace(predistort="none"))
-    return _replaced(circuit.twin or circuit, cause)
+    return _replaced(circuit.small_signal or circuit, cause)
 
 
 def before_speed(circuit: Circuit) -> Cause:
@@ -62,4 +62,4 @@ def _replaced(circuit: Circuit, cause: Cause) -> Circuit:
                 parts.append(replace(c, model=_OTA[cause](c.model)))
             case _:
                 parts.append(c)
-    return replace(circuit, components=tuple(parts), twin=None)
+    return replace(circuit, components=tuple(parts), small_signal=None)

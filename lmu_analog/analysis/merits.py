@@ -178,7 +178,7 @@ def _swing(design: Design, circuit: Circuit, frequency: np.ndarray) -> float:
     """Give the largest peak, V, that a full-scale sine has at any amplifier's output."""
     amplifiers = circuit.amplifiers
     nets = [net for c in amplifiers for net in outputs(c)]
-    linear = circuit.twin or circuit
+    linear = circuit.small_signal or circuit
     if not nets:  # swings of what the states are read from
         nets = list(
             dict.fromkeys(t.of for p in linear.probes for t in p if t.kind == "v" and t.of != linear.source)

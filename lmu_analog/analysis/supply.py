@@ -71,7 +71,7 @@ def supply_ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> tuple
     """
     if circuit.clock is not None:
         return None, "not modelled of sampled circuits"
-    if circuit.twin is not None:
+    if circuit.small_signal is not None:
         return _of_transistors(circuit, frequency)
     found = ripple(circuit, frequency)
     if found is None:

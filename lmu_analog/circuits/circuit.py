@@ -71,8 +71,8 @@ class Circuit:
         For every Legendre state m_i the linear expression, in V, that gives it.
     source : str
         Net of the input u.
-    twin : Circuit or None
-        For a nonlinear circuit the linear one that it is at small signal. Its parameters follow those of
+    small_signal : Circuit or None
+        Small-signal equivalent of a nonlinear circuit: linear. Its parameters follow those of
         the same name, and a transconductor ``G..`` the transistor ``M..``, in proportion.
     clock : float or None, Hz
         Of the switches, if there are any.
@@ -86,7 +86,7 @@ class Circuit:
     components: tuple[Component, ...]
     probes: tuple[tuple[Term, ...], ...]
     source: str = INPUT
-    twin: "Circuit | None" = None
+    small_signal: "Circuit | None" = None
     clock: float | None = None
     rest: tuple[tuple[str, float], ...] = ()
 
@@ -142,8 +142,8 @@ def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:
         )
     given = iter(values)
     components = tuple(_revalued(c, [float(next(given)) for _ in _parameters(c)]) for c in circuit.components)
-    twin = circuit.twin and with_values(circuit.twin, twin_values(circuit, values))
-    return replace(circuit, components=components, twin=twin)
+    linear = circuit.small_signal and with_values(circuit.small_signal, small_signal_values(circuit, values))
+    return replace(circuit, components=components, small_signal=linear)
 
 
 def with_twelve_digits(circuit: Circuit) -> Circuit:
@@ -151,7 +151,7 @@ def with_twelve_digits(circuit: Circuit) -> Circuit:
 
     What a circuit is made of comes out of LAPACK and the C library, whose last digits, some 1e-15, depend on the
     processor; a decimal number is written and read exactly everywhere. Figures of models are those of a data sheet,
-    and stay. Its small-signal twin is rounded alike.
+    and stay. Its small-signal equivalent is rounded alike.
     """
     probes = tuple(
         tuple(replace(t, factor=_twelve_digits(t.factor)) for t in terms) for terms in circuit.probes
@@ -160,7 +160,7 @@ def with_twelve_digits(circuit: Circuit) -> Circuit:
         circuit,
         components=tuple(_with_twelve_digits(c) for c in circuit.components),
         probes=probes,
-        twin=None if circuit.twin is None else with_twelve_digits(circuit.twin),
+        small_signal=None if circuit.small_signal is None else with_twelve_digits(circuit.small_signal),
         clock=None if circuit.clock is None else _twelve_digits(circuit.clock),
         rest=tuple((net, _twelve_digits(voltage)) for net, voltage in circuit.rest),
     )
@@ -175,21 +175,21 @@ def _twelve_digits(x: float) -> float:
     return float(f"{x:.11e}")
 
 
-def twin_values(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> Float[np.ndarray, "*s t"]:
-    """Give the values of the twin's parameters, (..., t), that go with values (..., m) of the circuit.
+def small_signal_values(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> Float[np.ndarray, "*s t"]:
+    """Give the parameters of the small-signal equivalent, (..., t), for values (..., m) of the circuit.
 
-    A parameter of the twin moves by the same factor as the circuit's of its name (or as ``M..`` for a
+    A parameter of the equivalent moves by the same factor as the circuit's of its name (or as ``M..`` for a
     transconductor ``G..``); one without such a counterpart keeps its nominal value.
     """
-    twin = circuit.twin
-    if twin is None:
-        raise CircuitError(f"a {circuit.family} circuit has no small-signal twin: it is linear itself")
+    linear = circuit.small_signal
+    if linear is None:
+        raise CircuitError(f"a {circuit.family} circuit has no small-signal equivalent: it is linear itself")
     column = {p.name: k for k, p in enumerate(circuit.parameters)}
-    followed = [column.get(p.name, column.get(f"M{p.name[1:]}")) for p in twin.parameters]
+    followed = [column.get(p.name, column.get(f"M{p.name[1:]}")) for p in linear.parameters]
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where(circuit.values == 0.0, 1.0, np.asarray(values, float) / circuit.values)
     given = [np.ones(factor.shape[:-1]) if k is None else factor[..., k] for k in followed]
-    return twin.values * np.stack(given, axis=-1)
+    return linear.values * np.stack(given, axis=-1)
 
 
 def _revalued(component: Component, values: list[float]) -> Component:

@@ -14,7 +14,7 @@ def leaky(circuit: Circuit, time_constant: float) -> Circuit:
     Parameters
     ----------
     circuit : Circuit
-        Linear, or at transistor level; its twin leaks alike.
+        Linear, or at transistor level; its small-signal equivalent leaks alike.
     time_constant : float, s
         Insulation resistance times capacitance, as data sheets state it (Ohm F). An integrator then forgets
         with this time constant; the window error is about theta/(sqrt(3) time_constant).
@@ -35,5 +35,5 @@ def leaky(circuit: Circuit, time_constant: float) -> Circuit:
         Resistor(f"Rleak_{c.name}", c.a, c.b, time_constant / c.value, f"leakage of {c.name}", ())
         for c in circuit.only(Capacitor)
     ]
-    twin = None if circuit.twin is None else leaky(circuit.twin, time_constant)
-    return check(replace(circuit, components=(*circuit.components, *leaks), twin=twin))
+    linear = None if circuit.small_signal is None else leaky(circuit.small_signal, time_constant)
+    return check(replace(circuit, components=(*circuit.components, *leaks), small_signal=linear))

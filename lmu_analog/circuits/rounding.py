@@ -93,7 +93,7 @@ def choose_common(
     capacitors : str, optional
         Series of the capacitors: that of the resistors, at most E12, unless given.
     """
-    if is_on_chip(circuit) or circuit.twin is not None:
+    if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
         capacitors = capacitors_beside(resistors)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.design import Design
 from lmu_analog.engine import native
 from lmu_analog.engine.draws import LawSteps
@@ -196,7 +196,7 @@ def _prepared(named: _Named) -> Prepared:
 
 def _frequency_plan(circuit: Circuit, design: Design) -> FrequencyPlan | None:
     """Plan the solution of a circuit's equations, or of its small-signal equivalent's; None where there is none."""
-    inner, stimulus = circuit.twin or circuit, design.stimulus
+    inner, stimulus = circuit.small_signal or circuit, design.stimulus
     if inner.clock or not isinstance(stimulus, Tones):
         return None
     try:
@@ -243,7 +243,7 @@ def _engines(named: _Named, solver: Solver, kernel: Kernel) -> tuple[Engine, ...
 
 def _small_signal(circuit: Circuit, values: np.ndarray) -> np.ndarray:
     """Give the values of the linear circuit that stands for this one."""
-    return values if circuit.twin is None else twin_values(circuit, values)
+    return values if circuit.small_signal is None else small_signal_values(circuit, values)
 
 
 @dataclass(frozen=True, eq=False)

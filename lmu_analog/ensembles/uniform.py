@@ -57,7 +57,7 @@ def uniform_yield(run: xr.Dataset, design: Design) -> Yield | None:
 def applies(design: Design) -> bool:
     """Tell whether parts stray by another law than a uniform one, in a circuit that the exact engine is exact for."""
     laws = [t for t in design.tolerances.values() if t.tolerance > 0.0]
-    return any(t.distribution != "uniform" for t in laws) and build(design).twin is None
+    return any(t.distribution != "uniform" for t in laws) and build(design).small_signal is None
 
 
 def samples_for(design: Design) -> int:

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace
@@ -14,7 +14,7 @@ from lmu_analog.reduction.slow import plan_reduction, slow_states
 
 
 def planned(circuit: Circuit, *, band: float) -> Reduction | None:
-    """Plan how a circuit, or its linear twin, comes down to its slow states; None where it does not.
+    """Plan how a circuit, or its small-signal equivalent, comes down to its slow states; None where it does not.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def planned(circuit: Circuit, *, band: float) -> Reduction | None:
         Highest frequency at which the response counts.
     """
     try:
-        return None if circuit.clock else plan_reduction(circuit.twin or circuit, band=band)
+        return None if circuit.clock else plan_reduction(circuit.small_signal or circuit, band=band)
     except (CircuitError, np.linalg.LinAlgError):
         return None
 
@@ -43,7 +43,7 @@ def state_spaces(
     """
     if reduction is None:
         return extract(circuit, values)
-    inner = values if circuit.twin is None else twin_values(circuit, values)
+    inner = values if circuit.small_signal is None else small_signal_values(circuit, values)
     with (
         contextlib.suppress(CircuitError, np.linalg.LinAlgError),
         np.errstate(over="ignore", invalid="ignore"),

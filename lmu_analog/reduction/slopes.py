@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 from jaxtyping import Int
 
-from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace, cut, joined
@@ -27,7 +27,7 @@ def slopes(
     Parameters
     ----------
     circuit : Circuit
-        Nonlinear ones go through their twin.
+        Nonlinear ones go through their small-signal equivalent.
     reduction : Reduction or None
         From ``reduced.planned``; where it fails, the state spaces are those of all states.
     parameters : (m,) array
@@ -73,7 +73,9 @@ def _read(circuit: Circuit, reduction: Reduction | None, values: np.ndarray) -> 
     """Read circuits back, one beside the other in the same coordinates."""
     if reduction is None:
         return extract(circuit, values)
-    found = slow_states(reduction, values if circuit.twin is None else twin_values(circuit, values))
+    found = slow_states(
+        reduction, values if circuit.small_signal is None else small_signal_values(circuit, values)
+    )
     A, B, C, D = (
         np.broadcast_to(x, (len(values), *x.shape[-2:])) for x in (found.A, found.B, found.C, found.D)
     )

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import linalg, optimize
 from scipy.sparse import linalg as sparse_linalg
 
-from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, Resistor, Supply
 from lmu_analog.circuits.nodal.modes import Pencil, Reduced
 from lmu_analog.theory.strays import Box
@@ -158,11 +158,11 @@ def _linear(circuit: Circuit, box: Box) -> tuple[Circuit, np.ndarray]:
     """Give the linear circuit and what every parameter of it errs by at small size, over the size."""
     share = np.zeros(len(circuit.values))
     np.add.at(share, box.parameter, box.amount)
-    if circuit.twin is None:
+    if circuit.small_signal is None:
         return circuit, share
-    nominal = circuit.twin.values
-    moved = twin_values(circuit, circuit.values * (1.0 + share)) - nominal
-    return circuit.twin, moved / np.where(nominal == 0.0, 1.0, nominal)
+    nominal = circuit.small_signal.values
+    moved = small_signal_values(circuit, circuit.values * (1.0 + share)) - nominal
+    return circuit.small_signal, moved / np.where(nominal == 0.0, 1.0, nominal)
 
 
 def _size(box: Box, reach: float) -> float:

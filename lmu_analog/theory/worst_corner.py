@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.nodal.modes import Pencil, growths, pole_slopes
 from lmu_analog.theory.strays import Box, common_box
 
@@ -53,11 +53,11 @@ class _Strayed:
 
     def __init__(self, circuit: Circuit, box: Box) -> None:
         self.circuit, self.box = circuit, box
-        self.pencil = Pencil.of(circuit.twin or circuit)
+        self.pencil = Pencil.of(circuit.small_signal or circuit)
         self.follows = np.eye(len(circuit.values))
-        if circuit.twin is not None:
-            moved = twin_values(circuit, circuit.values + np.diag(circuit.values))
-            self.follows = (moved != circuit.twin.values).astype(float)
+        if circuit.small_signal is not None:
+            moved = small_signal_values(circuit, circuit.values + np.diag(circuit.values))
+            self.follows = (moved != circuit.small_signal.values).astype(float)
 
     @property
     def states(self) -> int:
@@ -69,7 +69,7 @@ class _Strayed:
 
     def values(self, size: np.ndarray, z: np.ndarray) -> np.ndarray:
         found = self.box.values(self.circuit.values, size, z)
-        return found if self.circuit.twin is None else twin_values(self.circuit, found)
+        return found if self.circuit.small_signal is None else small_signal_values(self.circuit, found)
 
     def unstable(self, size: np.ndarray, z: np.ndarray) -> np.ndarray:
         return growths(self.pencil, self.values(size, z)) >= 0.0

@@ -20,7 +20,7 @@ Signals are class A: every current is a bias plus signal, positive weights are p
 negative ones n-channel copies behind one more mirror, and constant sources take the biases out again.
 
 Measured in ngspice at order 4, 10 pF, 1 ms, at the band where the ideal memory is 1.00 % wrong: window NRMSE
-1.02 %, and 0.18 % between the transistors and their small-signal twin. That distance goes with ``DEPTH`` and
+1.02 %, and 0.18 % between the transistors and their small-signal equivalent. That distance goes with ``DEPTH`` and
 with the square root of ``INVERSION``; order 12 has 0.36 %. A mirror that strays by a fraction moves the states
 by that fraction of the bias, four times the signal's peak: the price of class A. Devices are as wide as weak
 inversion asks for; the model gives them no capacitance.
@@ -179,7 +179,7 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
     Returns
     -------
     Circuit
-        Its twin is the linear circuit at small signal, the currents at rest included: a mirror that strays
+        Its small-signal equivalent is linear and includes the bias currents: a mirror that strays
         shifts the states by its share of the bias. Weight mirrors carry the class ``transconductor``,
         capacitors ``tau`` besides their own; the other devices are matched.
     """
@@ -202,8 +202,10 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
         tuple(Term("i", f"Vout_{j}", float(row[j] / unit)) for j in np.flatnonzero(row))
         for row in realization.readout
     )
-    twin = small_signal(realization, filters, unit=unit)
-    drawn = Circuit("dpi", realization.name, realization.theta, tuple(components), probes, twin=twin)
+    linear = small_signal(realization, filters, unit=unit)
+    drawn = Circuit(
+        "dpi", realization.name, realization.theta, tuple(components), probes, small_signal=linear
+    )
     start = tuple(pair for f in filters for pair in rest(f) if pair[0] in drawn.nets)
     return check(replace(drawn, rest=start))
 
@@ -249,7 +251,7 @@ def _inputs(
 
 
 def small_signal(realization: Realization, filters: list[Filter], *, unit: float) -> Circuit:
-    """Draw the twin: RC synapses, 1 V for ``unit`` amperes of signal, weights that see the bias too."""
+    """Draw the small-signal equivalent: RC synapses, 1 V for ``unit`` A of signal; weights see the bias too."""
     taus, weights = _sorted(realization)
     parts: list[Component] = []
     for f, tau in zip(filters, taus, strict=True):

@@ -51,7 +51,7 @@ def transistor_level(circuit: Circuit, options: Options) -> Circuit:
     -------
     Circuit
         An ideal attenuator brings all nets from the rails into the pairs' input range, and the probes undo
-        it. The twin is ``circuit`` with ideal transconductors, each of which follows its OTA's tail.
+        it. The small-signal equivalent is ``circuit`` with ideal transconductors, each of which follows its OTA's tail.
         Transistors have no output conductance and no capacitance, so neither has the OTA.
 
     Raises
@@ -78,8 +78,8 @@ def transistor_level(circuit: Circuit, options: Options) -> Circuit:
         parts += ota(replace(c, plus=plus, minus=minus))
     probes = tuple(tuple(Term(t.kind, t.of, t.factor / attenuation) for t in p) for p in circuit.probes)
     ideal = [replace(c, model=IDEAL_OTA) if isinstance(c, Transconductor) else c for c in circuit.components]
-    twin = replace(circuit, components=tuple(ideal))
-    return check(replace(circuit, components=tuple(parts), probes=probes, twin=twin))
+    linear = replace(circuit, components=tuple(ideal))
+    return check(replace(circuit, components=tuple(parts), probes=probes, small_signal=linear))
 
 
 def tail_current(g: float) -> float:

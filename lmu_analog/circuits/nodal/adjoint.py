@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lmu_analog.circuits.circuit import Circuit, twin_values, width
+from lmu_analog.circuits.circuit import Circuit, small_signal_values, width
 from lmu_analog.circuits.components import Component, Resistor
 from lmu_analog.circuits.nodal.extract import extract, probe_rows
 from lmu_analog.circuits.nodal.stamps import Entries, entries, stamp
@@ -47,7 +47,7 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
     Parameters
     ----------
     circuit : Circuit
-        Nonlinear ones go through their twin. A sampled one is differentiated by small steps instead.
+        Nonlinear ones go through their small-signal equivalent. A sampled one is differentiated by small steps instead.
     frequency : (f,) array, Hz
 
     Raises
@@ -55,8 +55,8 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
     CircuitError
         If the circuit has no state space.
     """
-    if circuit.twin is not None:
-        return _through_twin(circuit, derivatives(circuit.twin, frequency))
+    if circuit.small_signal is not None:
+        return _through_small_signal(circuit, derivatives(circuit.small_signal, frequency))
     if circuit.clock is not None:
         return _by_steps(circuit, frequency)
     index = Index(circuit)
@@ -122,7 +122,7 @@ def _numbered(circuit: Circuit) -> Iterator[tuple[Component, int]]:
 
 def _lines(circuit: Circuit, index: Index, component: Component, first: int) -> Iterator[tuple[float, ...]]:
     """Differentiate one component's stamp exactly: it is reciprocal in a resistance, else linear."""
-    alone = replace(circuit, components=(component,), twin=None)
+    alone = replace(circuit, components=(component,), small_signal=None)
     values = circuit.values[first : first + width(component)]
     for k, value in enumerate(values):
         moved = values.copy()
@@ -161,12 +161,12 @@ def _solve(
     return output @ v, adjoint.T @ change
 
 
-def _through_twin(circuit: Circuit, found: Derivatives) -> Derivatives:
-    """Carry derivatives over to the parameters that the twin's follow, in proportion."""
+def _through_small_signal(circuit: Circuit, found: Derivatives) -> Derivatives:
+    """Scale the equivalent circuit's derivatives to the parameters that its own follow in proportion."""
     values = circuit.values
     step = np.where(values == 0.0, 1.0, values)
-    nominal = twin_values(circuit, values)
-    moved = twin_values(circuit, values + np.diag(step))
+    nominal = small_signal_values(circuit, values)
+    moved = small_signal_values(circuit, values + np.diag(step))
     follows = ((moved - nominal) / step[:, None]).T
     return replace(
         found,

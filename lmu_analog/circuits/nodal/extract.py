@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
-from lmu_analog.circuits.circuit import Circuit, twin_values
+from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.components import GROUND, DifferentialOpAmp
 from lmu_analog.circuits.nodal.charge import extract_sampled
 from lmu_analog.circuits.nodal.stamps import stamp
@@ -39,8 +39,8 @@ def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -
     CircuitError
         If the circuit has no state space: a floating part, or an op-amp without feedback.
     """
-    if circuit.twin is not None:
-        return extract(circuit.twin, None if values is None else twin_values(circuit, values))
+    if circuit.small_signal is not None:
+        return extract(circuit.small_signal, None if values is None else small_signal_values(circuit, values))
     if circuit.clock is not None:
         return extract_sampled(circuit, values)
     values = circuit.values if values is None else np.asarray(values, float)

@@ -15,7 +15,7 @@ def signal_flow(circuit: Circuit) -> "nx.DiGraph[str]":
     Parameters
     ----------
     circuit : Circuit
-        Linear, or with a linear twin.
+        Linear, or with a small-signal equivalent.
 
     Returns
     -------

@@ -76,7 +76,7 @@ def linearised(circuit: Circuit) -> tuple[Circuit, tuple[Channel, ...]]:
         currents, slopes = _channel(c, volts)
         parts += _conductances(c, slopes)
         channels.append(Channel(c.name, c.drain, c.source, 2.0 * CHARGE * sum(currents)))
-    return replace(circuit, components=tuple(parts), twin=None, rest=()), tuple(channels)
+    return replace(circuit, components=tuple(parts), small_signal=None, rest=()), tuple(channels)
 
 
 def operating_point(circuit: Circuit) -> dict[str, float]:

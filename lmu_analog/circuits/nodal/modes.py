@@ -56,7 +56,7 @@ class Pencil:
         CircuitError
             If the circuit has no state space, or is sampled, or not linear.
         """
-        if circuit.twin is not None or circuit.clock is not None:
+        if circuit.small_signal is not None or circuit.clock is not None:
             raise CircuitError(
                 f"a {circuit.family} circuit has no E v' = F v; give a linear one without a clock"
             )

@@ -101,7 +101,7 @@ def noise_system(circuit: Circuit, *, temperature: float) -> NoiseSystem:
         If the circuit has switches, no operating point, or singular equations.
     """
     channels: tuple[Channel, ...] = ()
-    if circuit.twin is not None:
+    if circuit.small_signal is not None:
         circuit, channels = linearised(circuit)
     if circuit.clock is not None:
         raise CircuitError(f"{circuit.family}: its noise is that of its switches, kT/C; use sampled_noise")

@@ -131,7 +131,7 @@ def check_parts(circuit: Circuit) -> None:
         If it has transistors, switches or an op-amp's SPICE model, or both op-amps and transconductors with
         limits.
     """
-    if circuit.twin is not None or circuit.clock is not None:
+    if circuit.small_signal is not None or circuit.clock is not None:
         raise CircuitError(
             f"{circuit.family}: rails, slew limits and input ranges are known of op-amps and "
             "transconductors, not of transistors or switches; use the ngspice engine"

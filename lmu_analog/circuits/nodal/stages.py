@@ -101,7 +101,7 @@ def watched(circuit: Circuit) -> Watched | None:
     CircuitError
         If the circuit has no state space.
     """
-    if circuit.twin is not None:
+    if circuit.small_signal is not None:
         return None
     if circuit.clock is not None:
         return _sampled(circuit)

@@ -126,7 +126,7 @@ def _plain(circuit: Circuit) -> list[list[Item]]:
 
 def _nodes(circuit: Circuit, title: str) -> tuple[str, list[list[Item]]]:
     """Draw a state's net, an algebraic net if there is one, and an OTA if they are transistors."""
-    plain = circuit.twin or circuit
+    plain = circuit.small_signal or circuit
     stores = {c.a for c in plain.only(Capacitor)}
     driven = [c.out for c in plain.only(Transconductor)]
     states = [net for net in dict.fromkeys(driven) if net in stores]
@@ -134,7 +134,7 @@ def _nodes(circuit: Circuit, title: str) -> tuple[str, list[list[Item]]]:
     groups = [_titled(f"state {states[-1]} ({len(states)} in all)", node(plain, states[-1]))]
     if sums:
         groups.append(_titled(f"sum {sums[0]} ({len(sums)} in all)", node(plain, sums[0])))
-    if circuit.twin is not None:
+    if circuit.small_signal is not None:
         out = states[-1]
         tail = next(c.name for c in circuit.only(Mosfet) if c.drain == out)[:-2]
         count = len(plain.only(Transconductor))

@@ -20,7 +20,7 @@ _DECADES = 2.0  # of gains that the strength of a line tells apart
 
 
 def flow_sheet(circuit: Circuit) -> Sheet:
-    """Draw x' = A x + B u, or its sampled twin, as a graph (Mason, Proc. IRE 41, 1953); op-amps are ideal."""
+    """Draw x' = A x + B u, or the sampled equivalent, as a graph (Mason, Proc. IRE 41, 1953); op-amps are ideal."""
     graph = signal_flow(_ideal(circuit))
     sampled = circuit.clock is not None
     unit = "gain a sample" if sampled else "gain times θ"

@@ -92,7 +92,7 @@ def network(circuit: Circuit) -> Network:
     CircuitError
         If the circuit has no state space and no blocks either.
     """
-    linear = in_series(circuit.twin or circuit)
+    linear = in_series(circuit.small_signal or circuit)
     match drawing_of(circuit):
         case "ladder" | "plain":
             return _states(linear)
