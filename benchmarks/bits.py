@@ -46,7 +46,7 @@ ORDERS = (1, 3, 6)  # of the decks
 OPAMP = {"gain": "100 dB", "gbw": "10 MHz"}
 MISMATCH = {"resistor": "3 %", "capacitor": "3 %", "opamp": "3 %"}
 OFFSETS = {**OPAMP, "slew": "0.1 V/us", "offset_max": "3 mV", "output_resistance": "100 Ohm"}
-BENDING = Design(
+NONLINEAR = Design(
     order=2, theta="1 ms", opamp=OPAMP, headroom="60 %", mismatch=MISMATCH, realization="legendre"
 )
 NEAR = Design(order=3, theta="1 ms", opamp=OFFSETS, headroom="10 %", mismatch=MISMATCH)
@@ -58,7 +58,7 @@ CASES: dict[str, tuple[str, Design, int]] = {
     "exact, tones, state space": ("exact", DENSE, 5000),
     "exact, recording": ("exact", LINEAR.replace(signal="step"), 5000),
     "nonlinear, tones": ("nonlinear", NEAR, 640),
-    "nonlinear, recording": ("nonlinear", BENDING.replace(signal="step"), 200),
+    "nonlinear, recording": ("nonlinear", NONLINEAR.replace(signal="step"), 200),
 }
 ALONE = ("one by one", "simulate --sample")
 NUMBER = r"(?<![A-Za-z_0-9])-?\d+\.?\d*(?:e[+-]?\d+)?"

@@ -29,10 +29,10 @@ ROUNDING = 1e-9  # a peak on the limit is inside
 KNEES: dict[Quantity, float] = {
     "output voltage": KNEE,
     "slew rate": KNEE,
-}  # shares where the models begin to bend
+}  # shares where the models begin to saturate
 # Of a transconductor's current, beyond which the linear engine is told to be wrong about it: a third of 1e-3 of rms(u),
 # as the states of order 23 added up to 2.6 times what each lacked (benchmarks/two_engines.py).
-BENT = 3e-4
+NONLINEAR = 3e-4
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ def limit_warnings(circuit: Circuit, stimulus: Stimulus, *, random: bool = False
     """Say in a line for every quantity which parts are asked for more than they give; none where all can.
 
     Of outputs and slew rates it is told from 95 % of the limit on, where the models of the other engines begin to
-    bend; of transconductors' inputs where 3e-4 of the current is lost.
+    saturate; of transconductors' inputs where 3e-4 of the current is lost.
 
     Parameters
     ----------
@@ -360,7 +360,7 @@ NOT_MODELLED: dict[Quantity, str] = {
 def _lines(found: Sequence[Demand], quantity: Quantity, random: bool) -> Iterator[str]:
     of = sorted((d for d in found if d.quantity == quantity), key=lambda d: -d.share)
     knee = KNEES.get(quantity, 1.0) + ROUNDING
-    beyond = [d for d in of if d.share > knee or (quantity == "input range" and _lost(d.share) > BENT)]
+    beyond = [d for d in of if d.share > knee or (quantity == "input range" and _lost(d.share) > NONLINEAR)]
     if beyond:
         names = list(dict.fromkeys(d.element for d in beyond))
         linear = (

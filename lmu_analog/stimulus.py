@@ -83,8 +83,10 @@ class Tones:
         rate = 1j * harmonic / highest
         for _ in range(8):  # quadratic from 0.05 rad; the spare steps serve flat peaks
             turning = self.phasor * np.exp(rate * y[:, None])
-            slope, bend = np.real(turning @ rate), np.real(turning @ rate**2)
-            y = y - np.clip(slope / np.where(bend == 0, np.inf, bend), -np.pi / _GRID, np.pi / _GRID)
+            slope, curvature = np.real(turning @ rate), np.real(turning @ rate**2)
+            y = y - np.clip(
+                slope / np.where(curvature == 0, np.inf, curvature), -np.pi / _GRID, np.pi / _GRID
+            )
         refined = np.abs(np.real(np.exp(rate * y[:, None]) @ self.phasor))
         return float(max(grid.max(), refined.max()))
 

@@ -59,7 +59,7 @@ FINE = 96
 @pytest.mark.parametrize(
     ("rail", "slew", "amplitude"), [(1.0, np.inf, 0.492), (np.inf, 4e3, 0.272), (1.0, 7e3, 0.488)]
 )
-def test_an_inverter_that_bends_is_that_of_its_differential_equation(rail, slew, amplitude):
+def test_a_saturating_inverter_is_that_of_its_differential_equation(rail, slew, amplitude):
     gain, gbw, offset = 50.0, 30e3, 0.02
     w_t = 2 * np.pi * gbw
 
@@ -100,7 +100,7 @@ def test_the_deck_has_the_same_law(ends, slew, amplitude):
     assert np.abs(ours[3]) > 1e-5
 
 
-def test_an_ota_filter_that_bends_is_that_of_its_differential_equation():
+def test_a_saturating_ota_filter_is_that_of_its_differential_equation():
     g, c, limit, amplitude = 1e-6, 1e-10, 0.1, 0.12
     model = OtaModel("ota", limit=limit)
     parts = (

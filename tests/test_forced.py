@@ -1,4 +1,4 @@
-"""State spaces with the sources of what bends, against the node equations and ``extract``."""
+"""State spaces with the sources of nonlinear laws, against the node equations and ``extract``."""
 
 import numpy as np
 import pytest

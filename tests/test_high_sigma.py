@@ -57,7 +57,9 @@ def test_the_extrapolation_recovers_its_own_law():
     failed = random.random(len(scale)) < stats.norm.cdf(-4.0 / scale)
     value, low, high, _, warnings = extrapolate(scale, failed)
     assert low < stats.norm.cdf(-4.0) < high
-    assert value == pytest.approx(stats.norm.cdf(-4.0), rel=0.5)  # the asymptotic law itself bends by so much
+    assert value == pytest.approx(
+        stats.norm.cdf(-4.0), rel=0.5
+    )  # the asymptotic law itself is off by so much
     assert warnings == ()
 
 

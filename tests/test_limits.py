@@ -192,7 +192,7 @@ def test_inputs_of_a_summer_outside_the_common_mode_range_are_told():
     assert "more like it" in line
 
 
-def test_transconductors_are_told_where_their_current_bends():
+def test_transconductors_are_told_where_their_current_saturates():
     design = Design(order=3, family="gm-c", transconductor={"limit": "2 V"}, amplitude="0.5 V")
     (line,) = limit_warnings(build(design), design.stimulus)
     assert line.startswith("input range: G")
@@ -235,7 +235,7 @@ def test_tones_with_a_long_common_period_are_evaluated_block_by_block():
         assert 0.99 * bound < abs(found[c.name].peak) <= bound * (1.0 + 1e-9)
 
 
-def test_where_the_models_begin_to_bend_is_told_before_the_limit():
+def test_where_the_models_begin_to_saturate_is_told_before_the_limit():
     design = USUAL.replace(headroom=0.03, opamp={**REAL, "bias": 0.0, "swing": [1, 1]})
     (line,) = limit_warnings(build(design), design.stimulus)
     assert line.startswith("output voltage: the output of U")

@@ -1,4 +1,4 @@
-"""Ensembles of circuits that bend: against ngspice, and what is handed over to it."""
+"""Ensembles of nonlinear circuits: against ngspice, and what is handed over to it."""
 
 import numpy as np
 import pytest
@@ -113,7 +113,7 @@ def test_recordings_agree_with_ngspice(design, moved, worker):
 
 
 @pytest.mark.parametrize("signal", ["multitone", "chirp"])
-def test_a_circuit_that_does_not_bend_is_the_exact_engines(signal):
+def test_a_linear_circuit_is_the_exact_engines(signal):
     for opamp in ("ideal", {"gain": "100 dB", "gbw": "10 MHz", "rail": "1 MV"}):
         design = MILD.replace(opamp=opamp, signal=signal)
         np.testing.assert_allclose(

@@ -38,7 +38,7 @@ def test_one_ota_gives_the_tanh_of_a_pair_in_weak_inversion(g):
     np.testing.assert_allclose(vectors["i(vy)"], expected, atol=0.03 * g * LIMIT)
     small = np.abs(vectors["v(u)"]) < 2.5e-3
     volts, amperes = vectors["v(u)"][small], vectors["i(vy)"][small]
-    # tanh bends by (v/limit)^2/3 = 0.04 %, and ngspice's reltol of the tail current is as much of this.
+    # tanh compresses by (v/limit)^2/3 = 0.04 %, and ngspice's reltol of the tail current is as much of this.
     assert volts @ amperes / (volts @ volts) == pytest.approx(g, rel=2e-3)
 
 

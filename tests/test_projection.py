@@ -93,9 +93,9 @@ def test_the_nonlinear_engine_integrates_recordings_alike(clicks):
     design = Design(
         order=3, theta="1 ms", file=clicks, opamp=opamp, supply="50 V", mismatch={"resistor": "1 %"}
     )
-    bent, linear = nonlinear_chunk(design, 0, range(3)), exact_chunk(design, 0, range(3))
-    done = bent.status == GOOD
+    nonlinear, linear = nonlinear_chunk(design, 0, range(3)), exact_chunk(design, 0, range(3))
+    done = nonlinear.status == GOOD
     assert done.any()
-    np.testing.assert_allclose(bent.window_nrmse[done], linear.window_nrmse[done], rtol=1e-4)
+    np.testing.assert_allclose(nonlinear.window_nrmse[done], linear.window_nrmse[done], rtol=1e-4)
     apart = window_nrmse(linear.profile) / linear.window_nrmse - 1.0
     assert np.abs(apart).max() > 4e-4  # so that one of them with 33 nodes would show

@@ -128,6 +128,6 @@ def slope(order, sampled):
 
 @pytest.mark.parametrize("order", [1, 3, 6])
 def test_half_a_sample_makes_the_memory_second_order_in_dt(order):
-    # The next power of dt bends the slope by less than .05 on this grid.
+    # The next power of dt changes the slope by less than .05 on this grid.
     assert slope(order, midpoints) == pytest.approx(2.0, abs=0.05)
     assert slope(order, lambda u, dt, count: u(dt * np.arange(count))) == pytest.approx(1.0, abs=0.05)

@@ -1,4 +1,4 @@
-"""What bends in a circuit, and its laws turned round."""
+"""Where a circuit saturates, and its laws inverted."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ from lmu_analog.circuits.nodal.saturation import (
     KNEE,
     Amplifiers,
     Inputs,
-    bend,
     centred,
     check_parts,
     limits,
+    saturate,
     straightened,
 )
 from lmu_analog.circuits.nodal.stamps import stamp
@@ -100,7 +100,7 @@ def test_an_op_amps_law_is_the_decks_turned_round(swing, rail, threshold, centre
         above = np.maximum(turned - 0.95, 0.0) / 0.05
         e = np.where(above > 0, np.sign(current) * threshold * (0.95 + 0.05 * np.arctanh(above)), current)
     law = Amplifiers(*(np.full((1, 1), v) for v in (gain, -rail, rail)), crossover * ONE, threshold * ONE)
-    found = bend(law, z[None, None], rate[None, None], centre=centre * ONE)
+    found = saturate(law, z[None, None], rate[None, None], centre=centre * ONE)
     linear = centre * rate / crossover + z / gain
     # 1e-9: tanh of 4 and back loses cosh(4)^2, about 750 roundings of a rail.
     np.testing.assert_allclose(found.w[0, 0], e - linear, atol=1e-9 * (np.abs(e).max() + 1.0))
@@ -109,7 +109,7 @@ def test_an_op_amps_law_is_the_decks_turned_round(swing, rail, threshold, centre
 
 def test_a_transconductors_law_is_the_decks():
     z = np.linspace(-1.0, 1.0, 21)[None, None]
-    found = bend(Inputs(np.array([[0.3]])), z, np.zeros_like(z), centre=0.5 * ONE)
+    found = saturate(Inputs(np.array([[0.3]])), z, np.zeros_like(z), centre=0.5 * ONE)
     np.testing.assert_allclose(found.w, 0.3 * np.tanh(z / 0.3) - 0.5 * z, rtol=1e-14)
     np.testing.assert_allclose(found.slope, 1.0 / np.cosh(z / 0.3) ** 2, rtol=1e-12)
 
@@ -137,7 +137,7 @@ def test_outputs_that_swing_farther_one_way_saturate_where_they_do():
         (Design(order=3, theta=1e-3, family="active-rc-differential", opamp=OPAMP), 4, 8.0),
     ],
 )
-def test_every_op_amp_with_a_limit_bends(design, count, rail):
+def test_every_op_amp_with_a_limit_saturates(design, count, rail):
     limited, _, circuit = of(design)
     assert len(limited.seen) == sum(c.name.startswith("U") for c in circuit.components) == count
     assert set(limited.law.high.ravel()) == {rail}
@@ -146,18 +146,18 @@ def test_every_op_amp_with_a_limit_bends(design, count, rail):
     np.testing.assert_allclose(limited.law.threshold, 2e6 / (2 * np.pi * 5e6), rtol=1e-14)
 
 
-def test_transconductors_with_the_same_inputs_bend_as_one():
+def test_transconductors_with_the_same_inputs_saturate_as_one():
     figures = {"gain": "60 dB", "limit": "200 mV"}
     limited, _, circuit = of(Design(order=3, theta=1e-3, family="gm-c", transconductor=figures))
     pairs = {(c.plus, c.minus) for c in circuit.components if c.name.startswith("G")}
     assert len(limited.seen) == len(pairs)
-    # All that bend push with all transconductances.
+    # All that saturate push with all transconductances.
     pushed = np.abs(limited.push).sum()
     assert pushed == pytest.approx(sum(c.value for c in circuit.components if c.name.startswith("G")))
 
 
 @pytest.mark.parametrize("opamp", ["ideal", {"gain": 1e4, "gbw": 1e7, "rail": 1e6}])
-def test_an_ideal_op_amp_does_not_bend(opamp):
+def test_an_ideal_op_amp_does_not_saturate(opamp):
     limited, _, _ = of(Design(order=3, theta=1e-3, opamp=opamp))
     assert (limited is None) is (opamp == "ideal")
 
@@ -174,7 +174,7 @@ def test_what_the_linear_part_takes_the_sources_lose(figures):
     found = []
     for centre in (np.ones((1, n, 1)), rng.uniform(0.5, 3.0, (1, n, 1))):
         e = centred(equations, limited, centre)
-        w = bend(limited.law, 0.1 * z[None], 0.1 * z_rate[None], centre=centre).w
+        w = saturate(limited.law, 0.1 * z[None], 0.1 * z_rate[None], centre=centre).w
         linear = e.E[0] @ rate - e.F[0] @ v - e.drive[0, :, :1] * u
         found.append(0.1 * linear - limited.push[0] @ w[0])
     scale = np.abs(equations.E[0] @ rate).max(initial=0.0) + np.abs(equations.F[0] @ v).max()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, bend
-from lmu_analog.circuits.nodal.stepped import bend_steps
+from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, saturate
+from lmu_analog.circuits.nodal.stepped import saturate_steps
 from lmu_analog.memory.held import NODES
 
 W_T, RATE = 1e6, 2e4
@@ -30,9 +30,11 @@ def test_on_short_steps_an_op_amps_law_is_that_of_the_waveform(rail, threshold):
     errors = []
     for step in (2e-6, 1e-6):
         start, z, rate = waveform(step)
-        found = bend_steps(law, start, z, slope=SLOPE / step, centre=centre)
+        found = saturate_steps(law, start, z, slope=SLOPE / step, centre=centre)
         s, q, n, k = z.shape
-        true = bend(law, z.reshape(s * q, n, k), rate.reshape(s * q, n, k), centre=np.full((3, 1, 1), 1.3))
+        true = saturate(
+            law, z.reshape(s * q, n, k), rate.reshape(s * q, n, k), centre=np.full((3, 1, 1), 1.3)
+        )
         errors.append(np.abs(found.w[0] - true.w).max() / np.abs(true.w).max())
         np.testing.assert_allclose(found.share[0], true.share.max(), rtol=1e-3)
     # The slope of a cubic: third order, so half the step leaves an eighth.
@@ -52,7 +54,7 @@ def test_rails_have_the_right_integral_over_any_step():
         np.full((2, 1, 1), np.inf),
     )
     start = np.zeros((2, 1))
-    found = bend_steps(law, start, z, slope=SLOPE / step, centre=np.ones((1, 1)))
+    found = saturate_steps(law, start, z, slope=SLOPE / step, centre=np.ones((1, 1)))
     weights = np.linalg.solve(np.vander(NODES, increasing=True).T, 1.0 / np.arange(1, 4))
     integral = step * np.einsum("q,sqnk->snk", weights, found.w)
     over = np.sign(z) * np.maximum(np.abs(z) - 0.95, 0.0) / 0.05
@@ -65,6 +67,8 @@ def test_rails_have_the_right_integral_over_any_step():
 def test_a_transconductors_law_looks_at_no_slope():
     z = np.linspace(-0.5, 0.5, 30).reshape(1, 3, 1, 10)
     law = Inputs(np.array([[0.3]]))
-    found = bend_steps(law, np.zeros((1, 1)), z, slope=np.full((3, 4), np.nan), centre=np.full((1, 1), 0.5))
+    found = saturate_steps(
+        law, np.zeros((1, 1)), z, slope=np.full((3, 4), np.nan), centre=np.full((1, 1), 0.5)
+    )
     np.testing.assert_allclose(found.w, 0.3 * np.tanh(z / 0.3) - 0.5 * z, rtol=1e-13)
     assert found.share[0] == pytest.approx(np.tanh(0.5 / 0.3))

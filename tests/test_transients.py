@@ -1,4 +1,4 @@
-"""Recordings through circuits that bend, against an integrator on equations written by hand, and the exact engine."""
+"""Recordings through nonlinear circuits, against an integrator on equations written by hand, and the exact engine."""
 
 import numpy as np
 import pytest
@@ -76,14 +76,14 @@ def inverted(model: OpAmpModel, recording: Recording) -> np.ndarray:
         (1.0, 1.65e4, 0.487, 2e5),
     ],
 )
-def test_an_inverter_that_bends_is_that_of_its_differential_equation(rail, slew, amplitude, gbw):
+def test_a_saturating_inverter_is_that_of_its_differential_equation(rail, slew, amplitude, gbw):
     recording = sweep(400, amplitude)
     model = OpAmpModel("op", gain=1e3, gbw=gbw, slew=slew, rail=rail, offset=1e-3)
     expected = inverted(model, recording)
     sure, error = errors(inverter(model), recording, expected)
     assert sure[0]
     assert error[0] < LEFT_OUT
-    # It bends: without its limits the same circuit is farther away than that.
+    # It saturates: without its limits the same circuit is farther away than that.
     unlimited = OpAmpModel("op", gain=1e3, gbw=gbw, rail=1e6, offset=1e-3)
     assert errors(inverter(unlimited), recording, expected)[1][0] > 5.0 * LEFT_OUT
 
@@ -101,7 +101,7 @@ def test_what_is_called_sure_is_right():
     assert 0 < sum(told) < len(told)
 
 
-def test_an_ota_filter_that_bends_is_that_of_its_differential_equation():
+def test_a_saturating_ota_filter_is_that_of_its_differential_equation():
     g, c, limit = 1e-6, 1e-10, 0.1
     model = OtaModel("ota", limit=limit)
     parts = (

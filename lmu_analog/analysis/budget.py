@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from lmu_analog.analysis.causes import Cause, before_speed, caused
 from lmu_analog.analysis.noise import noise_powers
-from lmu_analog.analysis.periodic import Periodic, bent, difference_power, error_power, ideal, linear
+from lmu_analog.analysis.periodic import Periodic, difference_power, error_power, ideal, linear, nonlinear
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
@@ -123,7 +123,7 @@ def budget(design: Design, *, samples: int = _SAMPLES, seed: int = 0) -> xr.Data
         "distortion": distortion,
     }
     values = subject.values(z)
-    found = bent(subject.circuit, subject.tones, values) if engine == "nonlinear" else None
+    found = nonlinear(subject.circuit, subject.tones, values) if engine == "nonlinear" else None
     if found is None:
         errors = subject.error(linear(subject.circuit, subject.tones, values)) + distortion.power
     else:
@@ -182,7 +182,7 @@ def _distortion(subject: _Subject) -> tuple[_Part, Engine]:
     if subject.circuit.clock is not None:
         return _nothing(subject), "linear"
     try:
-        found = bent(subject.circuit, subject.tones)
+        found = nonlinear(subject.circuit, subject.tones)
     except CircuitError:
         return _by_ngspice(subject), "ngspice"
     if found is None:

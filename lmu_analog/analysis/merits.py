@@ -7,7 +7,7 @@ import numpy as np
 
 from lmu_analog.analysis.device_under_calibration import excitation
 from lmu_analog.analysis.effective_theta import effective_theta
-from lmu_analog.analysis.periodic import bent
+from lmu_analog.analysis.periodic import nonlinear
 from lmu_analog.analysis.supply import rejection
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
@@ -194,9 +194,9 @@ def _margin(demand: Demand | None) -> float | None:
 
 
 def _distortion(design: Design, circuit: Circuit) -> float | None:
-    """Give the THD by harmonic balance; none where nothing bends, or it bends too far or in unknown ways."""
+    """Give the THD by harmonic balance; none where the circuit is linear, too nonlinear, or so in ways not modelled."""
     try:
-        found = bent(circuit, sine(0.5 * design.bandwidth, design.full_scale))
+        found = nonlinear(circuit, sine(0.5 * design.bandwidth, design.full_scale))
     except CircuitError:
         return None
     if found is None or not found.sure[0]:

@@ -1,4 +1,4 @@
-"""The steady state of a circuit for a sum of tones, many samples at once: linear, or with all that bends."""
+"""The steady state of a circuit for a sum of tones, many samples at once: linear or nonlinear."""
 
 import math
 from dataclasses import dataclass
@@ -53,8 +53,10 @@ def linear(circuit: Circuit, tones: Tones, values: Float[np.ndarray, "s m"] | No
     return Periodic(tones, phasor, np.asarray(rest), stable)
 
 
-def bent(circuit: Circuit, tones: Tones, values: Float[np.ndarray, "s m"] | None = None) -> Periodic | None:
-    """Find the steady state with all that bends, by harmonic balance; None where nothing does.
+def nonlinear(
+    circuit: Circuit, tones: Tones, values: Float[np.ndarray, "s m"] | None = None
+) -> Periodic | None:
+    """Find the nonlinear steady state, by harmonic balance; None where the circuit is linear.
 
     Raises
     ------

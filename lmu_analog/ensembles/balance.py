@@ -1,6 +1,6 @@
-"""Periodic steady states of circuits that bend, by harmonic balance, many samples at once.
+"""Periodic steady states of nonlinear circuits, by harmonic balance, many samples at once.
 
-The linear part is solved exactly, one complex system a harmonic; what bends is evaluated in time, on a grid
+The linear part is solved exactly, one complex system a harmonic; the nonlinear laws are evaluated in time, on a grid
 fine enough for all its products of third order, and comes back as sources (Nakhla and Vlach, IEEE Trans.
 Circuits and Systems 23, 1976). The sources are small by the loop gain, so the fixed point converges; the
 linear part takes the middle of the range of slopes, which keeps it converging where they are steep.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from lmu_analog.circuits.nodal.saturation import Limits, bend, centred
+from lmu_analog.circuits.nodal.saturation import Limits, centred, saturate
 from lmu_analog.circuits.nodal.stamps import Equations
 
 OVERSAMPLING = 4  # grid points a harmonic: products of third order do not fold onto kept harmonics
@@ -61,7 +61,7 @@ class Balance:
     outputs : (s, h, p) complex array, V
         Coefficients of the outputs at harmonics 0 .. highest.
     residual : (s,) array
-        Estimated error of the bending voltages, of their rms.
+        Estimated error of the saturating voltages, of their rms.
     left_out : (s, p) array, V
         Estimated rms of the outputs' part above the highest harmonic.
     share : (s,) array
@@ -98,7 +98,7 @@ def balance(
     equations : Equations
         Of the linear circuit, s samples.
     limited : Limits
-        What bends, in the same samples.
+        The nonlinear laws, of the same samples.
     probes : (p, N) and (p, 1) arrays
         Outputs from the unknowns and from the input.
     drive : Drive
@@ -160,7 +160,7 @@ def _centre(equations: Equations, limited: Limits, drive: Drive) -> np.ndarray:
         v = np.linalg.solve(_system(equations, h * drive.rate), _right(equations, drive, h))
         z[:, h] = (limited.seen @ v)[..., 0] + limited.direct * drive.spectrum[h]
     time, rate = _waveforms(z, drive)
-    slope = np.minimum(bend(limited.law, time, rate, centre=one).slope, STEEPEST)
+    slope = np.minimum(saturate(limited.law, time, rate, centre=one).slope, STEEPEST)
     return 0.5 * (slope.min(axis=-1, keepdims=True) + slope.max(axis=-1, keepdims=True))
 
 
@@ -202,6 +202,6 @@ def _sources(
     limited: Limits, z: np.ndarray, drive: Drive, centre: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Evaluate the sources in time: their coefficients (s, h, n), and the largest share of a limit, (s,)."""
-    found = bend(limited.law, *_waveforms(z, drive), centre=centre)
+    found = saturate(limited.law, *_waveforms(z, drive), centre=centre)
     w = np.fft.rfft(found.w, axis=-1, norm="forward")
     return np.swapaxes(w, 1, 2), found.share.max(axis=(1, 2))

@@ -1,4 +1,4 @@
-"""The nonlinear engine's unit of work: consecutive samples whose op-amps or transconductors bend.
+"""The nonlinear engine's unit of work: consecutive samples whose op-amps or transconductors saturate.
 
 Periodic steady states by harmonic balance, recordings by waveform relaxation. A sample that it cannot do for sure
 is told apart, to be handed to ngspice: one that uses nearly all of a rail, slew limit or input range, that does

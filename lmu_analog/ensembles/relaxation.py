@@ -1,4 +1,4 @@
-"""Circuits that bend, through a recording from rest: window after window, with what may be wrong in each.
+"""Nonlinear circuits through a recording from rest: interval after interval, with an error estimate of each.
 
 What is found solves the circuit exactly for sources that are a little wrong. By how much is evaluated between the
 nodes (the defect) and where steps meet (the kinks).
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.nodal.forced import Forced
-from lmu_analog.circuits.nodal.saturation import Limits, bend
+from lmu_analog.circuits.nodal.saturation import Limits, saturate
 from lmu_analog.ensembles.windows import At, Share, Steps, Window, defect, nodes_of, settle
 from lmu_analog.memory.held import POWERS
 
@@ -52,7 +52,7 @@ class Relaxed:
     kinks : (s, n) array, V
         rms over the intervals by how much the sources that follow slopes at once jump where steps meet.
     jump : (s, n) array, V
-        Of the voltages that bend, where the recording begins.
+        Of the saturating voltages, where the recording begins.
     settled, within : (s,) bool arrays
         Whether all windows settled, and whether they are within the limits.
     """
@@ -99,7 +99,7 @@ def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, part
         total.kinks[live] += np.sum(jumps**2, axis=-1)
         if first == 0:
             total.jump[:] = z - at.z
-        at, within = found.end, found.bent.share <= NEARLY
+        at, within = found.end, found.saturated.share <= NEARLY
         if not (found.settled & within).all():
             total.settled[live], total.within[live] = found.settled, within
             kept = np.flatnonzero(found.settled & within)
@@ -119,7 +119,7 @@ def _rest(system: Forced, limited: Limits, shared: Share) -> tuple[At, np.ndarra
     w = z = np.zeros((len(system.A), n, 1))
     for _ in range(REST_ROUNDS):
         z = static[:, :n, :n] @ w + static[:, :n, n + 1 :]
-        w = bend(limited.law, z, np.zeros_like(z), centre=centre).w
+        w = saturate(limited.law, z, np.zeros_like(z), centre=centre).w
     x = -(at_rest[..., :n] @ w + at_rest[..., n + 1 :])
     return At(x[..., 0], z[..., 0], np.zeros_like(w[..., 0])), w[..., 0]
 
@@ -140,9 +140,9 @@ def _squares(course: Course, states: np.ndarray, first: int) -> np.ndarray:
 def _met(found: Window, at: At, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
     """Give z where the window starts, by its polynomials, (s, n), and what jumps where steps meet, (s, n, k)."""
     s, q, n, k = found.z.shape
-    instant, z = (POWERS[0] @ y.reshape(s, q, n * k) for y in (found.bent.instant, found.z))
+    instant, z = (POWERS[0] @ y.reshape(s, q, n * k) for y in (found.saturated.instant, found.z))
     starts = instant.reshape(s, n, k)
-    ends = np.concatenate([at.instant[..., None], found.bent.instant[:, -1, :, :-1]], axis=-1)
+    ends = np.concatenate([at.instant[..., None], found.saturated.instant[:, -1, :, :-1]], axis=-1)
     if is_first:
         ends[..., 0] = starts[..., 0]
     return z.reshape(s, n, k)[..., 0], starts - ends

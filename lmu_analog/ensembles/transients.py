@@ -1,4 +1,4 @@
-"""Ensembles that bend, through a recording: what all samples share, and which of them are solved for sure."""
+"""Monte Carlo of nonlinear circuits for recorded inputs: what all samples share, and which are solved for sure."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from scipy import linalg
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import Split, split
 from lmu_analog.circuits.nodal.forced import Forced, forced
-from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, Limits, bend, centred, limits
+from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, Limits, centred, limits, saturate
 from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.ensembles.balance import STEEPEST
 from lmu_analog.ensembles.relaxation import Course, Relaxed, relax
@@ -75,7 +75,7 @@ def recorded_profiles(
     values : (s, m) array
         Of stable samples.
     limited : Limits
-        What bends, in the same samples.
+        The nonlinear laws, of the same samples.
     recording : Recording
         Its points are the times that the error is taken at.
     truth : (t, q) array, V
@@ -106,7 +106,7 @@ def recorded_profiles(
 
 
 def outline(circuit: Circuit, recording: Recording) -> Outline | None:
-    """Look at the nominal circuit; None where nothing bends, or its linear waveforms grow without limit."""
+    """Analyse the nominal circuit; None where it is linear, or its linear waveforms grow without limit."""
     shared = split(circuit)
     nominal = circuit.values[None]
     equations, limited = stamp(circuit, shared.index, nominal), limits(circuit, shared.index, nominal)
@@ -116,7 +116,7 @@ def outline(circuit: Circuit, recording: Recording) -> Outline | None:
     if not np.isfinite(z).all():
         return None
     rate = np.gradient(z, recording.dt, axis=-1)
-    slope = bend(limited.law, z, rate, centre=np.ones((1, z.shape[1], 1))).slope
+    slope = saturate(limited.law, z, rate, centre=np.ones((1, z.shape[1], 1))).slope
     slope = np.minimum(slope, STEEPEST)
     centre = 0.5 * (slope.min(axis=-1) + slope.max(axis=-1))[0][:, None]
     size = np.abs(z[0]).max(axis=-1)
@@ -128,7 +128,7 @@ def outline(circuit: Circuit, recording: Recording) -> Outline | None:
 
 
 def _swing(system: Forced, recording: Recording) -> np.ndarray:
-    """Give the voltages that bend where nothing does, (1, n, t)."""
+    """Give the saturating voltages of the linear circuit, (1, n, t)."""
     n = system.D.shape[-1] - 2
     A, C, D = system.A, system.C[:, :n], system.D[:, :n]
     offset = D[..., -1] - (C @ np.linalg.solve(A, system.B[..., -1:]))[..., 0]

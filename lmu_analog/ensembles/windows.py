@@ -1,6 +1,6 @@
-"""A few steps of circuits that bend, many samples at once: waveforms and sources repeated until they agree.
+"""A few steps of nonlinear circuits, many samples at once: waveforms and sources repeated until they agree.
 
-The linear part is propagated exactly, whatever its fastest pole; what bends comes back as sources that are
+The linear part is propagated exactly, whatever its fastest pole; the nonlinear laws come back as sources that are
 polynomials in every step (waveform relaxation: Lelarasmee, Ruehli and Sangiovanni-Vincentelli, IEEE Trans. CAD 1,
 1982).
 """
@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.nodal.forced import Forced
-from lmu_analog.circuits.nodal.saturation import Limits, bend
-from lmu_analog.circuits.nodal.stepped import Stepped, bend_steps
+from lmu_analog.circuits.nodal.saturation import Limits, saturate
+from lmu_analog.circuits.nodal.stepped import Stepped, saturate_steps
 from lmu_analog.ensembles.balance import LOST
 from lmu_analog.memory.held import NODES, POWERS, Held
 from lmu_analog.memory.mixing import Rounds, mixed
@@ -38,7 +38,7 @@ class Share:
     centre : (n, 1) array
         Slopes that the linear part takes.
     peak : (n,) array, V
-        What is large for the voltages that bend.
+        What is large for the saturating voltages.
     """
 
     centre: Float[np.ndarray, "n 1"]
@@ -53,7 +53,7 @@ class Steps:
     ----------
     length : float, s
     x, z, test : triples of (s, ., .) arrays
-        Matrices to the state at the end, to the voltages that bend at the nodes, and to those voltages and their
+        Matrices to the state at the end, to the saturating voltages at the nodes, and to those voltages and their
         slopes at the test.
     """
 
@@ -90,7 +90,7 @@ class Window:
         At starts and ends.
     z, w : (s, q, n, k) arrays, V
         At the nodes.
-    bent : Stepped
+    saturated : Stepped
         What the law makes of z.
     settled : (s,) bool array
     """
@@ -98,13 +98,13 @@ class Window:
     x: Float[np.ndarray, "s r k1"]
     z: Float[np.ndarray, "s q n k"]
     w: Float[np.ndarray, "s q n k"]
-    bent: Stepped
+    saturated: Stepped
     settled: Bool[np.ndarray, " s"]
 
     @property
     def end(self) -> At:
         """Where the window ends."""
-        return At(self.x[..., -1], self.z[:, -1, :, -1], self.bent.instant[:, -1, :, -1])
+        return At(self.x[..., -1], self.z[:, -1, :, -1], self.saturated.instant[:, -1, :, -1])
 
 
 def steps_of(system: Forced, held: Held, length: float) -> Steps:
@@ -170,7 +170,7 @@ def settle(steps: Steps, limited: Limits, at: At, *, shared: Share, u: Float[np.
     x[..., 0] = at.x
     driven, shown = steps.x[2] @ u, steps.z[2] @ u
     w, z, before = np.zeros((s, q, n, k)), np.full((s, q, n, k), np.inf), np.full(s, np.inf)
-    waits, rounds, bent = np.ones(s, bool), None, Stepped(w, w, np.zeros(s))
+    waits, rounds, saturated = np.ones(s, bool), None, Stepped(w, w, np.zeros(s))
     slope = _SLOPE / steps.length
     for _ in range(MOST_ROUNDS):
         sources = w.reshape(s, q * n, k)
@@ -178,14 +178,14 @@ def settle(steps: Steps, limited: Limits, at: At, *, shared: Share, u: Float[np.
         for j in range(k):
             x[..., j + 1] = (steps.x[0] @ x[..., j, None])[..., 0] + pushed[..., j]
         fresh = (shown + steps.z[0] @ x[..., :-1] + steps.z[1] @ sources).reshape(z.shape)
-        bent = bend_steps(limited.law, at.z, fresh, slope=slope, centre=shared.centre)
+        saturated = saturate_steps(limited.law, at.z, fresh, slope=slope, centre=shared.centre)
         change = np.max(np.abs(fresh - z) / shared.peak[:, None], axis=(1, 2, 3))
-        waits &= (_left(change, before) > SETTLED) & (bent.share < LOST)
+        waits &= (_left(change, before) > SETTLED) & (saturated.share < LOST)
         z, before = fresh, change
         if not waits.any():
             break
-        w, rounds = _next(rounds, w, bent.w, waits)
-    return Window(x, z, w, bent, ~waits)
+        w, rounds = _next(rounds, w, saturated.w, waits)
+    return Window(x, z, w, saturated, ~waits)
 
 
 def _next(
@@ -212,5 +212,5 @@ def defect(
         steps.test[0] @ found.x[..., :-1] + steps.test[1] @ found.w.reshape(s, q * n, k) + steps.test[2] @ u
     )
     centre = np.broadcast_to(shared.centre, (s, n, 1))
-    true = bend(limited.law, seen[:, :n], seen[:, n:], centre=centre).w
+    true = saturate(limited.law, seen[:, :n], seen[:, n:], centre=centre).w
     return true - (_AT_TEST @ found.w.reshape(s, q, n * k)).reshape(s, n, k)

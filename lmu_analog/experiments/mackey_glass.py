@@ -116,7 +116,7 @@ def task_of(options: Options) -> Any:
     from lmu_analog.networks.learning.tasks import Task, forecast, mackey_glass
 
     series = mackey_glass(options.series, options.length, tau=TAU, seed=options.seed)
-    series = series / np.sqrt(np.mean(series**2))  # hidden units bend at one
+    series = series / np.sqrt(np.mean(series**2))  # hidden units saturate at one
     half, held = options.series // 2, options.series // 8
     usable = options.length // options.piece * options.piece
     pieces = series[: half - held, :usable].reshape(-1, options.piece)

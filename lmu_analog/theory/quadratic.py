@@ -19,7 +19,7 @@ from lmu_analog.theory.first_order import FirstOrder
 _STEP = 0.1  # of the width of the saddle: the trapezoidal rule is then right to rounding
 STRETCH = 300  # steps taken at once
 _LEFT = 1e-13  # of the sum so far: where the path may end
-_LEAST_BEND = 0.1  # keeps the path away from the real axis, where few terms decay slowly
+_LEAST_CURVATURE = 0.1  # keeps the path away from the real axis, where few terms decay slowly
 _CLIMB = 1.0  # of the exponent above its saddle: a steeper path than that is none of descent
 NEGLIGIBLE = 1e-12  # of the variance: what many small terms may leave out together, but for their mean
 
@@ -150,24 +150,24 @@ def _tail(form: QuadraticForm, q: float) -> float:
     _, second, third = form.slopes(saddle)
     second, third = second + saddle**-2, third - 2.0 * saddle**-3
     width = second**-0.5
-    bend = max(third / (6.0 * second), _LEAST_BEND / width)
+    curvature = max(third / (6.0 * second), _LEAST_CURVATURE / width)
     peak = float(form.cumulants(np.array([saddle + 0j]))[0].real) - saddle * q
-    while (integral := _along(form, q, (saddle, width, bend, peak))) is None:
-        bend *= 0.5
+    while (integral := _along(form, q, (saddle, width, curvature, peak))) is None:
+        curvature *= 0.5
     return math.copysign(1.0, saddle) * integral / math.pi * math.exp(peak)
 
 
 def _along(form: QuadraticForm, q: float, path: tuple[float, float, float, float]) -> float | None:
-    """Integrate along saddle + i y + bend y^2; None where that climbs, which a straight line never does."""
-    saddle, width, bend, peak = path
+    """Integrate along saddle + i y + curvature y^2; None where that climbs, which a straight line never does."""
+    saddle, width, curvature, peak = path
     total, start = 0.0, 0
     while True:
         y = width * _STEP * (np.arange(start, start + STRETCH) + 0.5)
-        s = saddle + 1j * y + bend * y**2
+        s = saddle + 1j * y + curvature * y**2
         exponent = form.cumulants(s) - s * q - peak
         if exponent.real.max() > _CLIMB:
             return None
-        term = np.real(np.exp(exponent) / s * (1.0 - 2j * bend * y))
+        term = np.real(np.exp(exponent) / s * (1.0 - 2j * curvature * y))
         total += float(term.sum())
         start += STRETCH
         if np.abs(term[-1]) <= _LEFT * abs(total):

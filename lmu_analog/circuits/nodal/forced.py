@@ -1,4 +1,4 @@
-"""A circuit's state space with the sources of what bends as further inputs, many samples at once."""
+"""A circuit's state space with the sources of its nonlinear laws as further inputs, many samples at once."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Forced:
     A : (s, r, r) array, 1/s
     B : (s, r, n + 2) array, 1/s
     C : (s, n + p, r) array
-        First the voltages that bend, then the Legendre states.
+        First the saturating voltages, then the Legendre states.
     D : (s, n + p, n + 2) array
     """
 
@@ -41,7 +41,7 @@ def forced(plan: Split, equations: Equations, limited: Limits) -> Forced:
     equations : Equations
         Of s samples.
     limited : Limits
-        What bends, in the same samples.
+        The nonlinear laws, of the same samples.
 
     Raises
     ------

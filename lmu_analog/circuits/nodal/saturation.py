@@ -1,7 +1,7 @@
 """Where a circuit is not linear: rails and slew limits of op-amps, input ranges of transconductors.
 
 The circuit is the linear one of ``nodal`` with a few extra sources, E v' = F v + G u + h + push w(z), where
-z = seen v + direct u are the voltages that bend. An op-amp's output z and the current i of its input stage are
+z = seen v + direct u are the voltages that saturate. An op-amp's output z and the current i of its input stage are
 linear until a width d, a twentieth, before their limits, and then turn over smoothly:
 
     y = clip(x) + d tanh((x - clip(x)) / d),  clip(x) between low + d and high - d.
@@ -79,7 +79,7 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """All n voltages of a circuit that bend, in s samples and N unknowns.
+    """All n voltages of a circuit that saturate, in s samples and N unknowns.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Bent:
+class Saturated:
     """What a law makes of waveforms z.
 
     Attributes
@@ -145,7 +145,7 @@ def check_parts(circuit: Circuit) -> None:
 
 
 def limits(circuit: Circuit, index: Index, values: Float[np.ndarray, "s m"]) -> Limits | None:
-    """Find what bends in a circuit that ``check_parts`` accepts; None where all of it is linear."""
+    """Find the nonlinear laws of a circuit that ``check_parts`` accepts; None where all of it is linear."""
     amplifiers, transconductors = _found(circuit, values)
     if amplifiers:
         return _amplifiers(amplifiers, index)
@@ -185,7 +185,7 @@ def _amplifiers(found: _Amplifiers, index: Index) -> Limits:
 
 
 def _transconductors(found: _Transconductors, index: Index) -> Limits:
-    """Take transconductors with the same inputs together: they bend alike."""
+    """Take transconductors with the same inputs together: they saturate alike."""
     groups: dict[tuple[str, str, float], list[tuple[Transconductor, np.ndarray]]] = {}
     for c, value in found:
         groups.setdefault((c.plus, c.minus, c.model.limit), []).append((c, value))
@@ -205,13 +205,13 @@ def _transconductors(found: _Transconductors, index: Index) -> Limits:
     return Limits(seen, direct, push, Inputs(np.array([[limit] for *_, limit in groups])))
 
 
-def bend(
+def saturate(
     law: Amplifiers | Inputs,
     z: Float[np.ndarray, "s n t"],
     rate: Float[np.ndarray, "s n t"],
     *,
     centre: Float[np.ndarray, "s n 1"],
-) -> Bent:
+) -> Saturated:
     """Evaluate a law.
 
     Parameters
@@ -229,11 +229,11 @@ def bend(
             needed, steepening, turn = straightened(current, -law.threshold, law.threshold)
             # Differences of what is equal up to the knee: w is then zero, not what rounding leaves.
             w = (needed - current) + rate * (opening - centre) / law.crossover + (pole - z) / law.gain
-            return Bent(w, opening * steepening, np.maximum(swing, turn))
+            return Saturated(w, opening * steepening, np.maximum(swing, turn))
         case Inputs():
             ratio = z / law.limit
-            bent = np.tanh(ratio)
-            return Bent(law.limit * bent - centre * z, 1.0 - bent**2, np.abs(bent))
+            share = np.tanh(ratio)
+            return Saturated(law.limit * share - centre * z, 1.0 - share**2, np.abs(share))
         case _:
             assert_never(law)
 
@@ -263,7 +263,7 @@ def straightened(
 
 
 def centred(equations: Equations, limited: Limits, centre: Float[np.ndarray, "s n 1"]) -> Equations:
-    """Give the linear part the slope ``centre``, which ``bend`` then takes off w."""
+    """Give the linear part the slope ``centre``, which ``saturate`` then takes off w."""
     E, F, drive = equations.E, equations.F, equations.drive
     extra = limited.push * (centre[..., 0] - 1.0)[:, None, :]
     match limited.law:

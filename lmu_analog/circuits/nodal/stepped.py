@@ -28,7 +28,7 @@ class Stepped:
     share: Float[np.ndarray, " s"]
 
 
-def bend_steps(
+def saturate_steps(
     law: Amplifiers | Inputs,
     start: Float[np.ndarray, "s n"],
     z: Float[np.ndarray, "s q n t"],
@@ -60,9 +60,9 @@ def bend_steps(
             linear = _along(slope, _with_starts(first, z)) * (centre / law.crossover)[:, None] + z / law.gain
             return Stepped(needed - linear, needed - current, np.maximum(swing, turn))
         case Inputs():
-            bent = np.tanh(z / law.limit)
-            w = law.limit * bent - centre * z
-            return Stepped(w, w, np.abs(bent).max(axis=(1, 2, 3)))
+            ratio = np.tanh(z / law.limit)
+            w = law.limit * ratio - centre * z
+            return Stepped(w, w, np.abs(ratio).max(axis=(1, 2, 3)))
         case _:
             assert_never(law)
 
