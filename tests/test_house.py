@@ -70,6 +70,8 @@ SLOW_OR_OPTIONAL = {
     "jax",
     "optax",
     "sklearn",
+    "scipy.signal",
+    "scipy.stats",
 }
 POSITIONAL = 3
 
@@ -193,7 +195,8 @@ def guard_positional(path: str, source: str) -> Iterator[str]:
 def guard_late_imports(path: str, source: str) -> Iterator[str]:
     late = {found for function in functions(ast.parse(source)) for found in imports(path, function)}
     for line, name in sorted(late):
-        if name.split(".")[0] not in SLOW_OR_OPTIONAL | {"lmu_analog"}:
+        slow = any(f"{name}.".startswith(f"{slow}.") for slow in SLOW_OR_OPTIONAL | {"lmu_analog"})
+        if not slow:
             yield f"{path}:{line}: imports {name} inside a function; only what is slow or optional goes there"
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from scipy import stats
 
+from lmu_analog.ensembles import intervals
 from lmu_analog.ensembles.intervals import clopper_pearson, half_width, order_statistics, wilson
 
 
@@ -50,3 +51,10 @@ def test_the_interval_of_a_mean_is_students():
     expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
     assert 2.0 * half_width(values) == pytest.approx(expected.high - expected.low)
     assert half_width(values[:1]) is None
+
+
+@pytest.mark.parametrize("samples", [1, 5, 40, 1000, 100_000])
+def test_quantiles_of_the_binomial_law_are_scipys(samples):
+    for fraction in (0.05, 0.5, 0.95):
+        for p in (0.0005, 0.025, 0.5, 0.975, 0.9995):
+            assert intervals._binomial_quantile(p, samples, fraction) == stats.binom.ppf(p, samples, fraction)

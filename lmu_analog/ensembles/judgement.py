@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from lmu_analog.ensembles.intervals import CONFIDENCE
 from lmu_analog.ensembles.sampling import BLOCK, Sampling
@@ -109,5 +109,5 @@ def _tells(value: float, wanted: float, samples: int) -> bool:
     """
     good = value * samples
     if value > wanted:
-        return bool(stats.beta.cdf(wanted, good, samples - good + 1.0) <= TAIL)
-    return bool(stats.beta.sf(wanted, good + 1.0, samples - good) < TAIL)
+        return bool(special.betainc(good, samples - good + 1.0, wanted) <= TAIL)
+    return bool(special.betaincc(good + 1.0, samples - good, wanted) < TAIL)

@@ -14,7 +14,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import qmc
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
@@ -39,7 +38,7 @@ SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 # variance of random samples at 60 elements), small enough that 1000 samples are replicates for an interval.
 LATIN, SOBOL = 64, 256
 BLOCK: dict[Sampling, int] = {"random": 1, "latin": LATIN, "sobol": SOBOL}
-MOST_DIMENSIONS = qmc.Sobol.MAXDIM  # 21201, of the direction numbers by Joe and Kuo
+MOST_DIMENSIONS = 21201  # of the direction numbers by Joe and Kuo, which SciPy has
 BITS = 30  # of SciPy's Sobol' points
 
 
@@ -172,6 +171,8 @@ def _key(name: str) -> int:
 def _sobol(order: tuple[int, ...], seed: int, block: int) -> np.ndarray:
     """Give one scrambled block of points in (0, 1), (256, columns)."""
     _check_dimensions(len(order))
+    from scipy.stats import qmc
+
     rows = qmc.Sobol(len(order), scramble=True, bits=BITS, rng=np.random.default_rng([seed, block]))
     points = np.empty((SOBOL, len(order)))
     points[:, np.array(order)] = rows.random(SOBOL)

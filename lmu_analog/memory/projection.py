@@ -10,7 +10,6 @@ in the mean square over r.
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import oaconvolve
 
 from lmu_analog.memory.window import gauss_legendre, readout
 
@@ -34,6 +33,8 @@ def projected(u: Float[np.ndarray, " t"], dt: float, theta: float, *, order: int
     (t, order + 1) array
         Their squares add up to the mean square of the window, the integral of u(t - r theta)^2 over r.
     """
+    from scipy.signal import oaconvolve
+
     newer, older = _weights(theta / dt, order)
     ends = u[1:], u[:-1]  # of every piece, the later one first
     count = len(u) - 1

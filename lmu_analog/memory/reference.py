@@ -10,7 +10,7 @@ from typing import Literal, assert_never
 
 import numpy as np
 from jaxtyping import Float
-from scipy import linalg, signal
+from scipy import linalg
 
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import StateSpace, impulse_response
@@ -82,4 +82,6 @@ def filtered(memory: StateSpace, u: Float[np.ndarray, " t"]) -> Float[np.ndarray
     """Give what ``run`` gives, by convolution with the impulse response: for long inputs, stable memories."""
     impulse = impulse_response(memory.A, memory.B, len(u) + 1)
     drive = np.broadcast_to(np.asarray(u, float), (memory.order, len(u)))
-    return signal.oaconvolve(drive, impulse, axes=-1)[:, : len(u)].T
+    from scipy.signal import oaconvolve
+
+    return oaconvolve(drive, impulse, axes=-1)[:, : len(u)].T

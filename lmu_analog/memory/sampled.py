@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy import signal
 from scipy.interpolate import CubicSpline
 
 from lmu_analog.errors import DesignError
@@ -80,7 +79,9 @@ def sampled_run(
     samples = midpoints(u, dt, count)
     impulse = system.C @ impulse_response(system.A, system.B, count + 1)
     drive = np.broadcast_to(samples, (*impulse.shape[:-1], count))
-    output = signal.oaconvolve(drive, impulse, axes=-1)[..., :count] + system.D * samples
+    from scipy.signal import oaconvolve
+
+    output = oaconvolve(drive, impulse, axes=-1)[..., :count] + system.D * samples
     states = CubicSpline(dt * np.arange(count), output, axis=-1)(time)
     if system.offset is not None:
         states = states + system.offset[..., None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy import linalg, signal
+from scipy import linalg
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,9 @@ def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[
     phi, gamma0, gamma1 = first_order_hold(system, dt)
     start = phi @ gamma1 + gamma0
     impulse = impulse_response(phi, start, len(u))
-    drive = signal.oaconvolve(np.broadcast_to(u[:-1], impulse.shape[:-1] + u[:-1].shape), impulse, axes=-1)
+    from scipy.signal import oaconvolve
+
+    drive = oaconvolve(np.broadcast_to(u[:-1], impulse.shape[:-1] + u[:-1].shape), impulse, axes=-1)
     state = np.zeros((*impulse.shape[:-1], len(u)))
     state[..., 1:] = drive[..., : len(u) - 1]
     # The convolution carries x[k] - gamma1 u[k]; at the first sample u has jumped but x has not.
