@@ -25,8 +25,8 @@ from lmu_analog.memory.statespace import growth  # noqa: E402
 from lmu_analog.spice import ngspice  # noqa: E402
 from lmu_analog.spice.deck import Transient, deck, vector  # noqa: E402
 from lmu_analog.stimulus import Recording  # noqa: E402
+from lmu_analog.theory.deviations import common_box  # noqa: E402
 from lmu_analog.theory.stability_bound import stability_bound  # noqa: E402
-from lmu_analog.theory.strays import common_box  # noqa: E402
 from lmu_analog.theory.worst_corner import worst_corner  # noqa: E402
 from lmu_analog.version import __version__  # noqa: E402
 

@@ -59,7 +59,7 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def design_of(order: int, realization: str = "legendre", tones: int = TONES, **more: Any) -> Design:
-    """One-pole op-amps, all resistors and capacitors stray by sigma = 1 %, equal tones up to 1/theta."""
+    """One-pole op-amps, all resistors and capacitors deviate by sigma = 1 %, equal tones up to 1/theta."""
     phase = np.random.default_rng(SEED).uniform(0.0, 2.0 * np.pi, tones)
     peak = 0.5 / np.sqrt(tones)
     rows = [(k / (tones * THETA), peak * np.cos(p), peak * np.sin(p)) for k, p in enumerate(phase, 1)]

@@ -96,7 +96,7 @@ class Design:
     level, variant : str
         Settings of single families.
     technology : str or None
-        What devices are made in: how far they stray and drift.
+        What devices are made in: how much they deviate and drift.
     temperature : float or None, K
         Of all parts; 300.15 K unless given.
     leakage : float or None, s

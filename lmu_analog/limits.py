@@ -368,8 +368,8 @@ def _lines(found: Sequence[Demand], quantity: Quantity, random: bool) -> Iterato
         )
         more = f", and {len(names) - 1} more like it" if len(names) > 1 else ""
         yield f"{quantity}: {said(beyond[0])}{linear}{more}; {NOT_MODELLED[quantity]}"
-    elif random and (strayed := [d for d in of if d.random_share > 1.0 + ROUNDING]):
-        worst_one = max(strayed, key=lambda d: d.random_share)
+    elif random and (deviated := [d for d in of if d.random_share > 1.0 + ROUNDING]):
+        worst_one = max(deviated, key=lambda d: d.random_share)
         yield (
             f"{quantity}: random offsets of three sigma take {worst_one.element} to "
             f"{100.0 * worst_one.random_share:.3g} % of its limit; {NOT_MODELLED[quantity]}"

@@ -35,7 +35,7 @@ colours = dict(zip(names, ["#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7"
 # %% [markdown]
 # ## Mismatch of the coefficients
 #
-# Every coefficient strays by 1 % of its value, independently. The excess window error is measured over the band
+# Every coefficient deviates by 1 % of its value, independently. The excess window error is measured over the band
 # where the ideal memory is 1 % wrong, so higher orders also work harder. The dashed line is the floor that no
 # circuit with one independent error an integrator can beat.
 
@@ -117,7 +117,7 @@ ax.grid(alpha=0.3)
 # %% [markdown]
 # ## And the whole circuit?
 #
-# Coefficients are not components: inverters stray too, and a resistor and a capacitor share a time constant.
+# Coefficients are not components: inverters deviate too, and a resistor and a capacitor share a time constant.
 # Order 12, 1 % resistors and capacitors (three sigma), ideal op-amps, whole circuits.
 
 # %%

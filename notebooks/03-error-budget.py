@@ -135,7 +135,7 @@ parts = elements(design)
 figures, better = merits(design), merits(final)
 quiet = [float(np.sqrt(noise(d).attrs["window_mean_v2"])) for d in (design, final)]
 worst = [(str(e.values), float(s)) for e, s in zip(parts.element[:3], parts.share[:3], strict=True)]
-print("what strays and hurts most:", ", ".join(f"{name} {100 * share:.0f} %" for name, share in worst))
+print("what deviates and hurts most:", ", ".join(f"{name} {100 * share:.0f} %" for name, share in worst))
 pd.DataFrame(
     {
         name: [

@@ -16,7 +16,7 @@
 #
 # A network reads handwritten digits pixel by pixel, in a random order. What it knows of the past is in the 24 states of
 # its memory, and in 32 hidden units. Here that memory becomes a ladder of 24 op-amp integrators, fully differential,
-# with resistors, capacitors and op-amps that stray; the network stays as it was trained. What is lost, and what helps?
+# with resistors, capacitors and op-amps that deviate; the network stays as it was trained. What is lost? What helps?
 
 # %%
 from dataclasses import replace
@@ -88,7 +88,7 @@ plt.show()
 
 # %% [markdown]
 # Networks differ in software too; the interval is of what one and the same network loses. The whole cell as a circuit,
-# with resistors for its weights, is in the stored run as `cell`: it loses more, as there is more that strays.
+# with resistors for its weights, is in the stored run as `cell`: it loses more, as there is more that deviates.
 
 # %%
 pd.DataFrame(
@@ -111,7 +111,7 @@ pd.DataFrame(
 network = network_from_npz(frame.STORED / "digits-network.npz")
 task = digits(0)
 training = task.train.x[:300]
-stray = {"tolerance": "5 %", "distribution": "gauss"}
+deviation = {"tolerance": "5 %", "distribution": "gauss"}
 design = Design(
     order=24,
     theta="6.4 ms",  # a pixel lasts 0.1 ms
@@ -119,7 +119,7 @@ design = Design(
     family="active-rc-differential",
     realization="ladder",
     opamp="OPA2192",
-    mismatch={"resistor": stray, "capacitor": stray, "opamp": stray},
+    mismatch={"resistor": deviation, "capacitor": deviation, "opamp": deviation},
 )
 memories = drawn(network, Draws(design, 7, range(20)), places(network, design, training))
 mended = calibrated(network, memories, training)
@@ -204,7 +204,7 @@ one, five = levels["0.01"], levels["0.05"]
 spice, published = result["ngspice"], result["published"]
 lost = {n: five["loss"][n]["mean"] for n in names}
 Markdown(
-    f"**Answer.** Elements that stray by 1 % cost {one['loss']['circuit']['mean']:.2f} points of accuracy "
+    f"**Answer.** Elements that deviate by 1 % cost {one['loss']['circuit']['mean']:.2f} points of accuracy "
     f"({one['loss']['circuit']['low']:.2f} to {one['loss']['circuit']['high']:.2f}); a published analog state-space "
     f"model lost {published['loss']} points on another task, without mismatch. At 5 % it is {lost['circuit']:.1f} "
     f"points. A readout for every circuit leaves {lost['calibrated']:.1f} of them; fitted to {counts[2]} images, live, "

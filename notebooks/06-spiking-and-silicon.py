@@ -15,7 +15,7 @@
 # # Can spikes and uneven silicon carry the memory?
 #
 # The memory is six coupled linear equations. Neurons are neither linear nor continuous, the synapses of a
-# chip have time constants that stray by a third, and a digital chip knows integers alone. What is left of the
+# chip have time constants that deviate by a third, and a digital chip knows integers alone. What is left of the
 # window on each?
 
 # %%
@@ -103,7 +103,7 @@ else:
 # ## What does silicon cost, and what does measuring it win back?
 #
 # The delay network of order 3, 100 ms long, in 3 x 128 neurons: two networks of each kind here, 25 in the
-# figure. Time constants stray as Braindrop's, gains and biases by 15 %. Weights for the measured time
+# figure. Time constants deviate as Braindrop's, gains and biases by 15 %. Weights for the measured time
 # constants are exact, and decoders for the measured rates undo the rest.
 
 # %%
@@ -151,5 +151,5 @@ plot_bits(frame.stored("digital-memory")["result"], ax)
 #
 # - Spikes carry the memory; a window error of 10 % takes some thousand neurons a state at these rates, and a
 #   quarter of it sixteen times as many.
-# - Time constants that stray by 30 % double the error at order 3; measured, they cost nothing.
+# - Time constants that deviate by 30 % double the error at order 3; measured, they cost nothing.
 # - Digital chips need words of about ten bits for states and nine for weights to stay within 1.5 %.

@@ -98,7 +98,7 @@ def test_importance_adds_up_to_first_order_theory():
     assert np.linalg.norm(alone) == pytest.approx(first_order_excess(realization, bandwidth=1.0), rel=1e-4)
 
 
-def test_knobs_on_every_stray_element_bring_the_nominal_response_back():
+def test_knobs_on_every_deviating_element_bring_the_nominal_response_back():
     device = circuit_device(RC.replace(mismatch={"capacitor": "5 %"}))
     given = excitation(4, RC.bandwidth, theta=RC.theta)
     chosen = np.flatnonzero(device.rates)

@@ -126,7 +126,7 @@ def test_an_order_4_memory_reconstructs_its_window_at_transistor_level():
 
 
 @pytest.mark.ngspice
-def test_a_mirror_that_strays_shifts_transistors_and_equivalent_alike():
+def test_a_mirror_that_deviates_shifts_transistors_and_equivalent_alike():
     circuit = sample_circuit(design(3, mismatch={"transconductor": "3 %"}), seed=2, index=4)
     shift = extract(circuit).offset
     assert np.abs(shift).max() > 0.01  # V: a percent of a bias that stands for 2 V
@@ -135,7 +135,7 @@ def test_a_mirror_that_strays_shifts_transistors_and_equivalent_alike():
 
 
 @pytest.mark.ngspice
-def test_capacitors_that_stray_change_transistors_and_equivalent_alike():
+def test_capacitors_that_deviate_change_transistors_and_equivalent_alike():
     circuit = sample_circuit(design(3, mismatch={"tau": "20 %"}), seed=2, index=4)
     frequency, states = ac(circuit, Sweep(5, 100.0, 1000.0))
     expected = frequency_response(extract(circuit), frequency)

@@ -19,7 +19,7 @@ from lmu_analog.storage.store import GOOD, UNSTABLE
 from lmu_analog.theory.first_order import first_order
 
 PAIRS = [(name, r) for name, family in FAMILIES.items() for r in family.realizations]
-STRAY = {c: "5 %" for c in ("resistor", "capacitor", "inductor", "transconductor", "tau", "opamp")}
+MISMATCH = {c: "5 %" for c in ("resistor", "capacitor", "inductor", "transconductor", "tau", "opamp")}
 
 
 def whole_circuit(design: Design, samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +46,7 @@ def whole_circuit(design: Design, samples: int) -> tuple[np.ndarray, np.ndarray]
 @pytest.mark.parametrize(("family", "realization"), PAIRS)
 def test_samples_are_those_of_the_whole_circuit(family, realization):
     design = Design(
-        order=4, theta="1 ms", family=family, realization=realization, opamp="OPA2192", mismatch=STRAY
+        order=4, theta="1 ms", family=family, realization=realization, opamp="OPA2192", mismatch=MISMATCH
     )
     wanted, _ = whole_circuit(design, 8)
     results = exact_chunk(design, 0, range(8))
@@ -67,14 +67,14 @@ def test_unstable_samples_are_found():
 def test_recordings_are_those_of_the_whole_circuit(tmp_path):
     times = np.linspace(0.0, 4e-3, 120)
     np.savetxt(tmp_path / "in.csv", np.column_stack([times, np.sin(4000.0 * times)]), delimiter=",")
-    design = Design(order=4, theta="1 ms", opamp="OPA2192", file=tmp_path / "in.csv", mismatch=STRAY)
+    design = Design(order=4, theta="1 ms", opamp="OPA2192", file=tmp_path / "in.csv", mismatch=MISMATCH)
     wanted, _ = whole_circuit(design, 5)
     # Poles a thousand times beyond the band have died out within a piece; 1e-5 of them is left.
     np.testing.assert_allclose(exact_chunk(design, 0, range(5)).profile, wanted, rtol=1e-4)
 
 
 def test_a_sample_is_the_same_to_the_bit_in_any_stretch():
-    design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=STRAY)
+    design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=MISMATCH)
     size = block_size(design)
     whole = exact_chunk(design, 2, range(size + 40))
     for stretch in (range(3, 5), range(size - 2, size + 2), range(size, size + 40)):
@@ -83,7 +83,7 @@ def test_a_sample_is_the_same_to_the_bit_in_any_stretch():
 
 
 def test_draws_of_ones_own_are_run_too():
-    design = Design(order=3, theta="1 ms", mismatch=STRAY)
+    design = Design(order=3, theta="1 ms", mismatch=MISMATCH)
     circuit, law = build(design), Mismatch.of(design)
     z = draw(circuit, law, seed=0, samples=range(6))
     error, status = exact_draws(design, z)
@@ -93,7 +93,7 @@ def test_draws_of_ones_own_are_run_too():
 
 def test_a_circuit_that_cannot_be_reduced_takes_all_its_states(monkeypatch):
     monkeypatch.setattr(exact, "_frequency_plan", lambda *_: None)
-    design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=STRAY, nrmse="7 %")
+    design = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch=MISMATCH, nrmse="7 %")
     slow = exact_chunk(design, 0, range(4)).profile
 
     def refuse(*_, **__):
@@ -115,7 +115,7 @@ def test_a_circuit_that_cannot_be_reduced_takes_all_its_states(monkeypatch):
 def test_wide_and_long_windows_are_integrated_to_1e_6_by_every_engine(family, order, turns):
     given = {"clock": "2 MHz"} if family == "switched-capacitor" else {}
     design = Design(
-        order=order, theta="1 ms", bandwidth=f"{turns} kHz", family=family, mismatch=STRAY, **given
+        order=order, theta="1 ms", bandwidth=f"{turns} kHz", family=family, mismatch=MISMATCH, **given
     )
     circuit, law, tones = build(design), Mismatch.of(design), design.stimulus
     z = draw(circuit, law, seed=0, samples=range(3))

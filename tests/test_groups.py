@@ -18,15 +18,15 @@ def grouped(correlation: float, components: str = "Ra_*", **changes) -> Design:
     return DESIGN.replace(groups=[{"components": components, "correlation": correlation}], **changes)
 
 
-def strays(design: Design, count: int = 4000) -> dict[str, np.ndarray]:
+def deviations(design: Design, count: int = 4000) -> dict[str, np.ndarray]:
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=1, samples=range(count)))
     return {p.name: values[:, k] - p.nominal for k, p in enumerate(circuit.parameters)}
 
 
 @pytest.mark.parametrize("rho", [0.25, 0.8, 1.0])
-def test_members_correlate_as_asked_and_stray_as_far_as_alone(rho):
-    found = strays(grouped(rho))
+def test_members_correlate_as_asked_and_deviate_as_much_as_alone(rho):
+    found = deviations(grouped(rho))
     members = np.stack([v for k, v in found.items() if k.startswith("Ra_")])
     nominal = np.array([p.nominal for p in build(DESIGN).parameters if p.name.startswith("Ra_")])
     # Sigma of a correlation of 4000 draws is (1 - rho^2)/63, of a standard deviation 1.1 %; five sigma each.
@@ -36,19 +36,19 @@ def test_members_correlate_as_asked_and_stray_as_far_as_alone(rho):
 
 
 def test_what_is_in_no_group_meets_the_draws_that_it_met_before():
-    plain, found = strays(DESIGN, 5), strays(grouped(0.5), 5)
+    plain, found = deviations(DESIGN, 5), deviations(grouped(0.5), 5)
     for name, values in plain.items():
         assert (np.array_equal(values, found[name])) != name.startswith("Ra_"), name
 
 
 def test_a_correlation_of_zero_is_no_group():
-    for name, values in strays(DESIGN, 5).items():
-        np.testing.assert_array_equal(strays(grouped(0.0), 5)[name], values)
+    for name, values in deviations(DESIGN, 5).items():
+        np.testing.assert_array_equal(deviations(grouped(0.0), 5)[name], values)
 
 
 def test_every_class_and_quantity_of_a_group_shares_a_draw_of_its_own():
     design = grouped(1.0, "Ra_*,Cint_*,Uint_*", mismatch={**MISMATCH, "opamp": "3 %"})
-    found = strays(design, 200)
+    found = deviations(design, 200)
     relative = {k: v / np.abs(v).max() for k, v in found.items()}
     np.testing.assert_allclose(relative["Cint_0"], relative["Cint_2"], atol=1e-12)
     np.testing.assert_allclose(relative["Uint_0.offset"], relative["Uint_1.offset"], atol=1e-12)
@@ -81,8 +81,8 @@ def test_theory_counts_the_shared_part():
 
 
 def test_a_group_and_a_selection_go_together():
-    found = strays(grouped(0.9, only="Ra_0_*"), 5)
-    whole = strays(grouped(0.9), 5)
+    found = deviations(grouped(0.9, only="Ra_0_*"), 5)
+    whole = deviations(grouped(0.9), 5)
     for name, values in found.items():
         np.testing.assert_array_equal(values, whole[name] if name.startswith("Ra_0_") else 0.0)
 
@@ -90,8 +90,8 @@ def test_a_group_and_a_selection_go_together():
 @pytest.mark.parametrize(
     ("components", "message"),
     [
-        (["Rx_*"], r"^\[mismatch\] group 'Rx_\*' picks nothing that strays; there are Cint_0, "),
-        (["Uint_*"], r"^\[mismatch\] group 'Uint_\*' picks nothing that strays"),
+        (["Rx_*"], r"^\[mismatch\] group 'Rx_\*' picks nothing that deviates; there are Cint_0, "),
+        (["Uint_*"], r"^\[mismatch\] group 'Uint_\*' picks nothing that deviates"),
         (["Ra_*", "Ra_0_0"], r"^\[mismatch\] group 'Ra_0_0': Ra_0_0 is in another group too$"),
     ],
 )

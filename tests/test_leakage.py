@@ -40,7 +40,7 @@ def test_engines_agree_on_a_leaking_circuit():
     np.testing.assert_allclose(simulated.states, exact.states, atol=1e-4)  # ngspice's step error
 
 
-def test_a_leak_never_strays():
+def test_a_leak_never_deviates():
     assert all(p.classes == () for p in leaky(build(DESIGN), 1.0).parameters if p.name.startswith("Rleak"))
 
 

@@ -39,7 +39,7 @@ from lmu_analog.networks.weights import network_from_npz, network_to_npz
 
 ORDER, THETA = 4, 10.0
 rng = np.random.default_rng(3)
-STRAY = {"resistor": "5 %", "capacitor": "5 %", "opamp": "5 %"}
+MISMATCH = {"resistor": "5 %", "capacitor": "5 %", "opamp": "5 %"}
 
 
 def design(**given) -> Design:
@@ -91,7 +91,7 @@ def test_without_circuits_the_network_is_the_numpy_network():
 
 
 def test_every_memory_of_every_layer_is_a_circuit_of_its_own_from_the_law():
-    stack, of = network(), design(opamp="OPA2192", mismatch=STRAY)
+    stack, of = network(), design(opamp="OPA2192", mismatch=MISMATCH)
     memories, where = circuits(stack, of, range(3, 5))
     circuit, law = build(of), Mismatch.of(of)
     values = sample(circuit, law, draw(circuit, law, seed=5, samples=range(20)))
@@ -119,7 +119,7 @@ def test_a_circuit_at_rest_shows_its_offset():
     deaf = ("bias", "memory_bias", "memory_encoders", "hidden_encoders", "hidden_kernel")
     layer = changed(stack, **{name: 0.0 * stack.layers[0].weights[name] for name in deaf}).layers[0]
     bare = Network(2, (layer,), "every")
-    memories, _ = circuits(bare, design(opamp="TL072", mismatch=STRAY), range(2))
+    memories, _ = circuits(bare, design(opamp="TL072", mismatch=MISMATCH), range(2))
     out = outputs(bare, np.zeros((1, 3, 2)), memories)
     wanted = np.tanh(memories[0].offset[:, 0] @ layer.arrays.memory_kernel)
     assert np.abs(wanted).max() > 1e-4
@@ -132,8 +132,8 @@ def test_a_circuit_at_rest_shows_its_offset():
 )
 def test_ngspice_in_the_loop_is_the_exact_engine(family, realization):
     stack = network(2)
-    stray = dict.fromkeys((*STRAY, "inductor"), "30 %")
-    of = design(family=family, realization=realization, opamp="OPA2192", mismatch=stray)
+    mismatch = dict.fromkeys((*MISMATCH, "inductor"), "30 %")
+    of = design(family=family, realization=realization, opamp="OPA2192", mismatch=mismatch)
     memories, where = circuits(stack, of, range(2, 3))
     x = inputs(1, 12)
     exact, ideal = outputs(stack, x, memories)[0], outputs(stack, x)[0]

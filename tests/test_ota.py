@@ -71,7 +71,7 @@ def test_the_small_signal_response_is_the_behavioural_circuit_s(realization):
 
 
 @pytest.mark.ngspice
-def test_a_tail_that_strays_changes_transistors_and_equivalent_alike():
+def test_a_tail_that_deviates_changes_transistors_and_equivalent_alike():
     asked = design(mismatch={"transconductor": "20 %", "capacitor": "5 %"})
     circuit, sweep = sample_circuit(asked, seed=1, index=3), Sweep(5, 100.0, 1000.0)
     vectors = ngspice.run(deck(circuit, sweep), sweep)

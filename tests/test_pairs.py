@@ -92,7 +92,7 @@ def test_both_engines_run_the_pairs():
     np.testing.assert_allclose(simulated.states, exact.states, atol=1e-4)  # ngspice's step error
 
 
-def test_both_parts_of_a_pair_stray_by_themselves():
+def test_both_parts_of_a_pair_deviate_by_themselves():
     design = DESIGN.replace(pairs="0.1 %", mismatch={"resistor": "1 %"})
     names = columns(build(design), Mismatch.of(design))
     second = [name for name in names if name.endswith("_second|resistor")]

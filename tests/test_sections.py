@@ -138,7 +138,7 @@ def test_a_section_that_cannot_be_made_leaves_the_others(monkeypatch, error, sta
     [
         (PLAIN.replace(family="gm-c"), "parts", "gm-c circuits are made on a chip: no parts to order."),
         (PLAIN.replace(mismatch={}), "calibration", "no mismatch, so nothing to calibrate: give [mismatch]"),
-        (PLAIN.replace(mismatch={}), "sensitivity", "No part of the design strays: give [mismatch]."),
+        (PLAIN.replace(mismatch={}), "sensitivity", "No part of the design deviates: give [mismatch]."),
         (PLAIN, "mismatch", "No ensemble was given: run montecarlo, and then report with --run."),
         (PLAIN.replace(opamp=SLOW_OPAMP), "budget", "the circuit is unstable: a pole has the real part "),
     ],

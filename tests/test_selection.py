@@ -1,4 +1,4 @@
-"""Selections: what is chosen strays as before, what is not stays nominal, in both engines."""
+"""Selections: what is chosen deviates as before, what is not stays nominal, in both engines."""
 
 import json
 
@@ -70,7 +70,7 @@ def test_without_takes_away_from_what_is_chosen():
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_chosen_parts_stray_as_in_the_whole_ensemble_and_the_others_are_exactly_nominal(distribution):
+def test_chosen_parts_deviate_as_in_the_whole_ensemble_and_the_others_are_exactly_nominal(distribution):
     design = DESIGN.replace(mismatch={"resistor": Tolerance(0.02, distribution, 0.03)})
     local, lot = (ratios(design.replace(only=part)) for part in ("local", "lot"))
     # p = nominal (1 + lot)(1 + local): three roundings.

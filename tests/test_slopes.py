@@ -54,7 +54,7 @@ def test_slopes_give_the_adjoint_s_derivatives(family, realization, reduced):
     size = np.abs(circuit.values)
     error = np.abs((found - wanted) * size).max() / np.abs(wanted * size).max()
     # Reading back rounds to 1e-12, over a step of 1e-3; a reduction, right to 2e-9 of the response of circuits that
-    # stray by a percent, is a hundred times less so in derivatives.
+    # deviate by a percent, is a hundred times less so in derivatives.
     assert error < (2e-7 if reduced else 5e-9)
 
 

@@ -17,7 +17,7 @@ FAST = {"gain": "120 dB", "gbw": "10 MHz", "rail": "1000 V"}
 LINEAR = [(f, r) for f, family in FAMILIES.items() for r in family.realizations if f != "switched-capacitor"]
 
 
-def strayed(circuit: Circuit, samples: int = 6, sigma: float = 0.02) -> np.ndarray:
+def deviated(circuit: Circuit, samples: int = 6, sigma: float = 0.02) -> np.ndarray:
     z = np.random.default_rng(3).standard_normal((samples, len(circuit.values)))
     return circuit.values * (1.0 + sigma * z)
 
@@ -31,11 +31,11 @@ def linear(design: Design) -> Circuit:
 @pytest.mark.parametrize(("family", "realization"), LINEAR)
 def test_the_slow_states_respond_as_the_whole_circuit(family, realization, opamp):
     circuit = linear(Design(order=6, theta="1 ms", family=family, realization=realization, opamp=opamp))
-    values = strayed(circuit)
+    values = deviated(circuit)
     frequency = np.linspace(100.0, 1000.0, 7)
     wanted = frequency_response(extract(circuit, values), frequency)
     found = frequency_response(slow_states(plan_reduction(circuit, band=1000.0), values), frequency)
-    # The reduction is accepted at 1e-9 on circuits that stray alike; ten times that for others of their kind.
+    # The reduction is accepted at 1e-9 on circuits that deviate alike; ten times that for others of their kind.
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-8 * np.abs(wanted).max())
 
 
@@ -55,9 +55,9 @@ def test_what_op_amp_offsets_leave_is_kept():
 
 def test_slow_op_amps_are_states_like_others():
     circuit = build(Design(order=3, theta="10 us", opamp={"gain": "100 dB", "gbw": "1 MHz"}))
-    system = slow_states(plan_reduction(circuit, band=1e5), strayed(circuit))
+    system = slow_states(plan_reduction(circuit, band=1e5), deviated(circuit))
     assert system.order > 3
-    wanted = frequency_response(extract(circuit, strayed(circuit)), np.array([1e4, 1e5]))
+    wanted = frequency_response(extract(circuit, deviated(circuit)), np.array([1e4, 1e5]))
     found = frequency_response(system, np.array([1e4, 1e5]))
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-8 * np.abs(wanted).max())
 
@@ -68,11 +68,11 @@ def test_any_memory_is_reduced_or_refused(order, theta, gbw):
     circuit = build(Design(order=order, theta=theta, opamp={"gain": "110 dB", "gbw": gbw}))
     band = 1.0 / theta
     try:
-        system = slow_states(plan_reduction(circuit, band=band), strayed(circuit, 2))
+        system = slow_states(plan_reduction(circuit, band=band), deviated(circuit, 2))
     except CircuitError:
         return
     frequency = band * np.array([0.2, 1.0])
-    wanted = frequency_response(extract(circuit, strayed(circuit, 2)), frequency)
+    wanted = frequency_response(extract(circuit, deviated(circuit, 2)), frequency)
     np.testing.assert_allclose(
         frequency_response(system, frequency), wanted, rtol=0, atol=1e-8 * np.abs(wanted).max()
     )
@@ -90,7 +90,7 @@ def test_a_sample_whose_modes_cannot_be_parted_is_refused():
 
 def test_results_do_not_depend_on_the_samples_beside_them_beyond_rounding():
     circuit = build(Design(order=6, theta="1 ms", opamp=FAST))
-    reduction, values = plan_reduction(circuit, band=1000.0), strayed(circuit, 40)
+    reduction, values = plan_reduction(circuit, band=1000.0), deviated(circuit, 40)
     whole, part = slow_states(reduction, values), slow_states(reduction, values[7:9])
     np.testing.assert_allclose(whole.A[7:9], part.A, rtol=0, atol=1e-11 * np.abs(part.A).max())
 

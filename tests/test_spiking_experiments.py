@@ -157,14 +157,14 @@ def test_the_command_runs_a_memory(tmp_path, capsys):
 def test_a_stored_point_is_about_what_one_network_has():
     stored = SCALING["recurrent"]["6"]
     found = run_memory(Request(6, 300)).rmse
-    # Networks stray by a quarter; the stored point is the mean of ten.
+    # Networks deviate by a quarter; the stored point is the mean of ten.
     assert found == pytest.approx(stored["rmse"][0], rel=0.5)
 
 
 def test_the_command_runs_channels(capsys):
     found = ask(capsys, "--order", "1", "--neurons", "400", "--feedforward", "--seed", "3")
     assert found["rmse"] == run_channels(Request(1, 400, seed=3)).rmse
-    assert 5.0 < found["scaled"] < 5.8  # stratified neurons: a single network strays by 2 %
+    assert 5.0 < found["scaled"] < 5.8  # stratified neurons: a single network deviates by 2 %
     assert found["window_nrmse"] is None
 
 

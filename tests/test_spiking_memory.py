@@ -133,7 +133,7 @@ def test_a_request_is_the_published_setting():
     assert outcome.window_nrmse < 0.2
     channels = run_channels(Request(2, 800))
     assert channels.window_nrmse is None
-    # The figure of one channel of 400 neurons; a single network strays by 2 %.
+    # The figure of one channel of 400 neurons; a single network deviates by 2 %.
     assert channels.rmse * np.sqrt(400) == pytest.approx(5.5, abs=0.35)
     assert Request(3, 100).each == 33
 

@@ -54,7 +54,7 @@ def test_stratified_neurons_cover_the_range_once_each():
     assert (np.sign(free.gain).sum(axis=1) != 0).any()
 
 
-def test_silicon_strays_by_what_is_asked():
+def test_silicon_deviates_by_what_is_asked():
     drawn = populations(4, 5000, LIF)
     off = deviated(drawn, gain=0.2, bias=0.1, seed=1)
     factor, shift = off.gain / drawn.gain, off.bias - drawn.bias

@@ -135,7 +135,7 @@ def test_measured_time_constants_give_the_memory_back():
         deviated_memory(memory, -taus, tau=0.1)
 
 
-def test_weights_that_stray_are_drawn_one_network_after_another():
+def test_weights_that_deviate_are_drawn_one_network_after_another():
     memory = legendre(12)
     one, two = (deviated_weights(memory, 0.1, np.random.default_rng(1), samples=n) for n in (1, 2))
     np.testing.assert_array_equal(one.A[0], two.A[0])
@@ -167,7 +167,7 @@ def test_copies_in_time_are_those_in_frequency():
     np.testing.assert_allclose(phasors, wanted, rtol=2e-3)  # half a step of delay, 2 pi 2 Hz 50 us
 
 
-def test_spikes_through_synapses_that_stray_hold_more_of_the_window():
+def test_spikes_through_synapses_that_deviate_hold_more_of_the_window():
     memory = spiking_memory(
         3, 1.0, Settings(neurons=200, firing="spiking"), silicon=Silicon(tau=0.3), radii=np.ones(3)
     )

@@ -7,7 +7,7 @@ from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, growth
 
 
-def strayed(order: int, sigma: float, samples: int = 200) -> StateSpace:
+def deviated(order: int, sigma: float, samples: int = 200) -> StateSpace:
     ideal = legendre(order)
     z = np.random.default_rng(0).standard_normal((samples, order, order))
     A = ideal.A * (1.0 + sigma * z)
@@ -18,12 +18,12 @@ def strayed(order: int, sigma: float, samples: int = 200) -> StateSpace:
     ("order", "sigma"), [(1, 0.5), (3, 0.2), (6, 0.3), (12, 0.02), (12, 0.2), (24, 0.05)]
 )
 def test_the_answer_is_that_of_the_eigenvalues(order, sigma):
-    system = strayed(order, sigma)
+    system = deviated(order, sigma)
     np.testing.assert_array_equal(is_stable(system), growth(system) < 0.0)
 
 
 def test_both_answers_occur():
-    assert 0.2 < is_stable(strayed(24, 0.05)).mean() < 0.95
+    assert 0.2 < is_stable(deviated(24, 0.05)).mean() < 0.95
 
 
 def test_systems_around_an_unstable_mean_are_told_apart():
@@ -33,5 +33,5 @@ def test_systems_around_an_unstable_mean_are_told_apart():
 
 
 def test_sampled_systems_count_by_their_poles_in_the_unit_circle():
-    system = bilinear(strayed(3, 0.2, 50), 0.01)
+    system = bilinear(deviated(3, 0.2, 50), 0.01)
     np.testing.assert_array_equal(is_stable(system), np.abs(system.poles).max(axis=-1) < 1.0)

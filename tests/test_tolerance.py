@@ -78,7 +78,7 @@ def test_a_wrong_tolerance_is_refused(given_, message):
         read_tolerance(given_)
 
 
-def test_devices_of_more_units_stray_less():
+def test_devices_of_more_units_deviate_less():
     nominal = np.array([2.0, 1.0, 9.0])
     np.testing.assert_array_equal(spreads(Tolerance(0.03), nominal), [0.03] * 3)
     scaled = spreads(Tolerance(0.03, scale="units"), nominal)
@@ -86,7 +86,7 @@ def test_devices_of_more_units_stray_less():
     assert len(spreads(Tolerance(0.03, scale="units"), nominal[:0])) == 0
 
 
-def test_n_independent_units_in_a_sum_stray_by_the_root_of_n_less():
+def test_n_independent_units_in_a_sum_deviate_by_the_root_of_n_less():
     # The law of scale = "units", by brute force: 9 units each with sigma 3 %.
     units = 1.0 + 0.03 * np.random.default_rng(0).standard_normal((20000, 9))
     (one, nine) = spreads(Tolerance(0.03, "gauss", scale="units"), np.array([1.0, 9.0]))

@@ -46,7 +46,7 @@ def test_a_finer_series_holds_the_coarser_one(coarse, fine):
 @pytest.mark.parametrize("series", SERIES)
 def test_fine_series_are_within_their_tolerance_of_the_geometric_progression(series):
     ideal = 10 ** (np.arange(int(series[1:])) / int(series[1:]))
-    # Rounded to two digits (3.3 became 3.3 for 3.16, the farthest) or three, half a digit each.
+    # Rounded to two digits (3.3 became 3.3 for 3.16, the largest error) or three, half a digit each.
     np.testing.assert_allclose(members(series), ideal, rtol=0.05 if int(series[1:]) <= 24 else 0.0051)
 
 

@@ -188,17 +188,17 @@ def test_long_and_wide_windows_are_integrated_to_1e_6(order, turns, missed):
 @given(
     order=st.integers(1, 64),
     turns=st.floats(0.1, 100.0),
-    stray=st.sampled_from([0.0, 1e-6, 1e-3, 0.1]),
+    deviation=st.sampled_from([0.0, 1e-6, 1e-3, 0.1]),
     seed=seeds,
 )
 @settings(max_examples=60, deadline=None)
-def test_the_integral_is_right_for_any_states_of_any_sum_of_tones(order, turns, stray, seed):
+def test_the_integral_is_right_for_any_states_of_any_sum_of_tones(order, turns, deviation, seed):
     random = np.random.default_rng(seed)
     frequency = turns * np.array([1.0, *random.uniform(0.0, 1.0, 3)])
     wave = (frequency, random.standard_normal(4) + 1j * random.standard_normal(4))
     states = frequency_response(legendre(order), frequency) * wave[1][:, None]
-    states = states + stray * random.standard_normal(states.shape)
-    offset = stray * random.standard_normal(order)
+    states = states + deviation * random.standard_normal(states.shape)
+    offset = deviation * random.standard_normal(order)
     wanted = window_nrmse(tone_profile(states, wave, 1.0, offset=offset, quadrature=FINEST), FINEST)
     found = window_nrmse(tone_profile(states, wave, 1.0, offset=offset), quadrature_for(order, wave, 1.0))
     # Errors below 1e-8 are rounding of the states, 1e-14 of them, in one rule and the other.

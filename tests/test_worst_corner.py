@@ -17,8 +17,8 @@ from lmu_analog.mismatch.law import Mismatch, columns, sample
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Transient, deck
 from lmu_analog.stimulus import Recording
+from lmu_analog.theory.deviations import Box, common_box, tolerance_box
 from lmu_analog.theory.stability_bound import feedback, stability_bound
-from lmu_analog.theory.strays import Box, common_box, tolerance_box
 from lmu_analog.theory.worst_corner import Corner, worst_corner
 
 # What an independent search found; the demonstration's circuit is that of ``output.demo``.

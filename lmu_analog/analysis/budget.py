@@ -153,16 +153,16 @@ def _active(subject: _Subject) -> dict[str, _Part]:
 
 
 def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, _Part]:
-    """Let offsets stray alone, then all else alone."""
+    """Let offsets deviate alone, then all else alone."""
     tones, nominal = subject.tones, subject.nominal
     rows = readout(subject.circuit.order, subject.r)
     shifted = linear(subject.circuit, tones, subject.values(z * offsets))
     offset = np.mean((shifted.rest @ rows.T) ** 2, axis=0) / tones.rms**2
-    strayed = linear(subject.circuit, tones, subject.values(z * ~offsets))
-    if not strayed.sure.any():
+    deviated = linear(subject.circuit, tones, subject.values(z * ~offsets))
+    if not deviated.sure.any():
         raise SimulationError("every circuit of the ensemble is unstable; tighten the mismatch")
-    excess = difference_power(strayed, nominal, subject.r, rest=False)[strayed.sure]
-    growth = subject.error(strayed).mean(axis=0) - subject.error(nominal)[0]
+    excess = difference_power(deviated, nominal, subject.r, rest=False)[deviated.sure]
+    growth = subject.error(deviated).mean(axis=0) - subject.error(nominal)[0]
     return {"offset": _Part(offset, offset), "mismatch": _Part(growth, excess.mean(axis=0))}
 
 

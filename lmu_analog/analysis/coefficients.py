@@ -51,8 +51,8 @@ def calibrated_errors(
     random = np.random.default_rng(seed)
     spread = np.where(device.rates, 0.0, sigma)
     z = random.standard_normal((samples + _OTHERS, len(spread)))
-    strayed = device.nominal * (1.0 + spread * z)
-    values, others = strayed[:samples], strayed[samples:]
+    deviated = device.nominal * (1.0 + spread * z)
+    values, others = deviated[:samples], deviated[samples:]
     rows = ideal_rows(device.order, given)
 
     def left(found: np.ndarray, by: np.ndarray = rows) -> np.ndarray:
@@ -80,10 +80,10 @@ def _by_knobs(
     exact = values.copy()
     exact[:, chosen] = device.nominal[chosen]
     few, theta = Knobs.on(chosen, len(device.nominal)), Knobs(device.rates[None])
-    strayed = values / device.nominal - 1.0
+    deviation = values / device.nominal - 1.0
     return {
         "theta": left(theta.turn(values, trimmed(device, values, theta, given=given))),
         "exact-k": left(exact),
         "trim": left(few.turn(values, trimmed(device, values, few, given=given))),
-        "dac": left(device.nominal * (1.0 + strayed - quantised(strayed, spread, _BITS))),
+        "dac": left(device.nominal * (1.0 + deviation - quantised(deviation, spread, _BITS))),
     }

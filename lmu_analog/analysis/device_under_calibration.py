@@ -81,7 +81,7 @@ def excitation(order: int, bandwidth: float, *, theta: float, also: Stimulus | N
 
 
 def coefficient_device(realization: Realization) -> DeviceUnderCalibration:
-    """Let every coefficient of a realization stray by itself; one factor on A and B is the last column."""
+    """Let every coefficient of a realization deviate by itself; one factor on A and B is the last column."""
     structure = realization.structure
 
     def system(values: np.ndarray) -> StateSpace:
@@ -96,7 +96,7 @@ def coefficient_device(realization: Realization) -> DeviceUnderCalibration:
 
 
 def circuit_device(design: Design) -> DeviceUnderCalibration:
-    """Let the parameters of a design's circuit stray, at the temperature where parts are nominal.
+    """Let the parameters of a design's circuit deviate, at the temperature where parts are nominal.
 
     The knob of theta turns all capacitors and inductors together; a clocked circuit has none.
     """

@@ -21,8 +21,8 @@ from lmu_analog.memory.statespace import StateSpace, growth, respond
 from lmu_analog.memory.window import quadrature_for, readout
 from lmu_analog.mismatch.law import Mismatch
 from lmu_analog.stimulus import sine
+from lmu_analog.theory.deviations import Box, common_box, tolerance_box
 from lmu_analog.theory.stability_bound import stability_bound
-from lmu_analog.theory.strays import Box, common_box, tolerance_box
 from lmu_analog.theory.worst_corner import single_error, worst_corner
 
 _GRID = 200  # frequencies over the band: the peaks are broad, a finer grid moves none by 1e-3

@@ -50,7 +50,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What all methods share: the device under calibration, its mismatched circuits (s, m), and how elements stray."""
+    """What methods share: the device under calibration, its mismatched circuits (s, m), and the spread of elements."""
 
     design: Design
     circuit: Circuit
@@ -109,12 +109,12 @@ def prepared(
 
 def lacking(batch: Batch, method: Method) -> str | None:
     """Say in a line what a circuit lacks for a method; None if nothing."""
-    strays = bool(np.any(batch.spread))
+    deviates = bool(np.any(batch.spread))
     match method:
         case "theta" if batch.circuit.clock is not None:
             return "theta comes from the clock; there is nothing to trim"
-        case "trim" | "exact-k" | "dac" if not strays:
-            return "no passive element strays; give [mismatch] of a class that the circuit has"
+        case "trim" | "exact-k" | "dac" if not deviates:
+            return "no passive element deviates; give [mismatch] of a class that the circuit has"
         case "tau":
             return lacks_for_compensation(batch.circuit)
         case _:
@@ -144,8 +144,8 @@ def calibrated(batch: Batch, method: Method) -> Calibrated:
             exact[:, batch.exact] = batch.circuit.values[batch.exact]
             return Calibrated(exact, rows)
         case "dac":
-            strayed = np.where(batch.spread > 0.0, values / _safe(batch.circuit.values) - 1.0, 0.0)
-            taken = quantised(strayed, batch.spread, batch.settings.bits)
+            deviation = np.where(batch.spread > 0.0, values / _safe(batch.circuit.values) - 1.0, 0.0)
+            taken = quantised(deviation, batch.spread, batch.settings.bits)
             return Calibrated(values - taken * batch.circuit.values, rows)
         case "tau":
             return Calibrated(compensated(batch.circuit, values), rows)

@@ -1,6 +1,6 @@
 """Synapse weights computed anew from measured time constants: exact, whatever the time constants are.
 
-W = diag(tau) A + I and b = diag(tau) B hold for any tau (NEF Principle 3), so filters that stray need not be
+W = diag(tau) A + I and b = diag(tau) B hold for any tau (NEF Principle 3), so filters that deviate need not be
 trimmed where their weights can be set.
 """
 

@@ -56,7 +56,7 @@ def most_useful(
     device : DeviceUnderCalibration
     given : Excitation
     spread : (m,) array
-        Relative standard deviations; an element that does not stray gets no knob.
+        Relative standard deviations; an element that does not deviate gets no knob.
     count : int
     """
     every = Knobs(np.eye(len(device.nominal), dtype=bool))

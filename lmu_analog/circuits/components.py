@@ -21,7 +21,7 @@ Classes = tuple[MismatchClass, ...]
 class TwoTerminal:
     """A component between two nets whose law has one value; ``role`` says what it is there for.
 
-    ``classes`` are those of mismatch that act on the value; without any it never strays.
+    ``classes`` are those of mismatch that act on the value; without any it never deviates.
     """
 
     name: str
@@ -113,7 +113,7 @@ class DifferentialOpAmp:
 
 @dataclass(frozen=True)
 class Follower:
-    """An ideal source of ``gain`` times v(plus) - v(minus) at ``out``; it never strays."""
+    """An ideal source of ``gain`` times v(plus) - v(minus) at ``out``; it never deviates."""
 
     name: str
     out: str

@@ -22,7 +22,7 @@ def leaky(circuit: Circuit, time_constant: float) -> Circuit:
     Returns
     -------
     Circuit
-        With resistors ``Rleak_...`` that never stray.
+        With resistors ``Rleak_...`` that never deviate.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from lmu_analog.units import write
 
 Valued = Resistor | Capacitor | Inductor | Transconductor | Mosfet
 # Design practice: below 1 kOhm op-amps warm up, above 1 MOhm noise, bias and leakage rule; below 10 pF
-# strays rule, above 100 nF there is no C0G. They are parts on a board: on a chip other limits hold.
+# stray capacitances dominate, above 100 nF there is no C0G. They are parts on a board: on a chip other limits hold.
 DISCRETE: dict[type[Resistor | Capacitor], tuple[float, float]] = {
     Resistor: (1e3, 1e6),
     Capacitor: (10e-12, 100e-9),

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Complex, Float
 
-from lmu_analog.circuits.nodal.whole import agree, farthest, whole_response
+from lmu_analog.circuits.nodal.whole import agree, largest_deviation, whole_response
 from lmu_analog.engine import interpreter, native
 from lmu_analog.engine.job import Job, Played, determinant_unit, job_of
 from lmu_analog.engine.nyquist import stability
@@ -81,7 +81,7 @@ class PerFrequency:
     def run(self, values: Float[np.ndarray, "s m"]) -> Profiles:
         """Run samples; the largest deviation among them is checked by all node equations."""
         plan = self.plan
-        watched = farthest(values, plan.circuit.values)
+        watched = largest_deviation(values, plan.circuit.values)
         played = self.play(self.job, np.ascontiguousarray(values.T), watched)
         re, im = played.determinant
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # such a sample is in doubt

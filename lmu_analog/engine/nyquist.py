@@ -1,6 +1,6 @@
 """Which of many circuits are stable, from the determinants of their equations on the imaginary axis alone.
 
-The determinant of a strayed circuit over that of the nominal one is a ratio r(s) of polynomials whose poles are
+The determinant of a mismatched circuit over that of the nominal one is a ratio r(s) of polynomials whose poles are
 known: the nominal circuit's. Around the right half plane it winds once for every zero that crossed into it
 (argument principle), and not at all where |r - 1| < 1 throughout (Rouche, 1862). With known poles r - 1 lies in
 the span of 1 and p/(s - p), whose numerical rank is small; so a few well-placed points on the axis tell what r is
@@ -17,7 +17,7 @@ from scipy import linalg
 from lmu_analog.errors import CircuitError
 
 FINENESS = 0.1  # between neighbours of the fine grid, of their distance to the nearest pole
-FARTHEST = 30.0  # of the largest pole: beyond it r is constant to a few percent of its stray
+HIGHEST = 30.0  # of the largest pole: beyond it r is constant to a few percent of its deviation
 MOST_POINTS = 4000  # of the fine grid: a pole at the axis would take more and more
 LOWEST = 0.1  # of the smallest pole: integrators alone make equations hard to eliminate at zero
 RANK = 1e-3  # of the largest singular value: what is smaller stays far below what decides
@@ -55,7 +55,7 @@ class Contour:
 
 
 def contour(
-    poles: Complex[np.ndarray, " n"], strays: Callable[[np.ndarray], Complex[np.ndarray, "t k"]]
+    poles: Complex[np.ndarray, " n"], deviations: Callable[[np.ndarray], Complex[np.ndarray, "t k"]]
 ) -> Contour:
     """Choose the points for a circuit.
 
@@ -63,8 +63,8 @@ def contour(
     ----------
     poles : (n,) complex array, rad/s
         All of the nominal circuit, in pairs.
-    strays : callable
-        From (t,) points in rad/s, rising from zero, to what r - 1 is there for each of k things that may stray,
+    deviations : callable
+        From (t,) points in rad/s, rising from zero, to what r - 1 is there for each of k things that may deviate,
         (t, k).
 
     Raises
@@ -73,8 +73,8 @@ def contour(
         If a pole lies at the axis, or too many decades lie between poles: no grid resolves them.
     """
     w = _fine_grid(poles)
-    found = np.column_stack([np.ones(len(w)), strays(w)])
-    # Coefficients that nearly cancel stray far more alone than together: by them nothing else would count.
+    found = np.column_stack([np.ones(len(w)), deviations(w)])
+    # Coefficients that nearly cancel deviate far more alone than together: by them nothing else would count.
     found /= np.maximum(np.sqrt(np.mean(np.abs(found) ** 2, axis=0)), 1.0)
     basis, weight, _ = np.linalg.svd(np.vstack([found.real, found.imag]), full_matrices=False)
     basis = basis[:, weight > RANK * weight[0]]
@@ -103,10 +103,10 @@ def stability(
         constant factor.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        stray = determinant / np.real(determinant).mean(axis=1, keepdims=True) - 1.0
-        parts = np.concatenate([np.real(stray), np.imag(stray)], axis=1)
+        deviation = determinant / np.real(determinant).mean(axis=1, keepdims=True) - 1.0
+        parts = np.concatenate([np.real(deviation), np.imag(deviation)], axis=1)
         misfit = on.bound * np.abs(parts @ on.outside).max(axis=1)
-        near = on.bound * np.abs(stray).max(axis=1) + misfit < SAFE
+        near = on.bound * np.abs(deviation).max(axis=1) + misfit < SAFE
     crossed, certain = np.zeros(len(near), int), near.copy()
     left = np.flatnonzero(~near & (misfit < SMALLEST))
     for cut in np.array_split(left, 1 + len(left) // TOGETHER):
@@ -115,9 +115,9 @@ def stability(
     return remaining == 0, certain & (remaining >= 0)
 
 
-def _windings(on: Contour, stray: np.ndarray, misfit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count the zeros of r = 1 + stray that crossed into the right half plane, and where that is certain."""
-    found = stray @ on.between.T
+def _windings(on: Contour, deviation: np.ndarray, misfit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the zeros of r = 1 + deviation that crossed into the right half plane, and where that is certain."""
+    found = deviation @ on.between.T
     half = found.shape[1] // 2
     r = 1.0 + found[:, :half] + 1j * found[:, half:]
     turns = np.angle(r[:, 1:] * r[:, :-1].conj())
@@ -130,7 +130,7 @@ def _windings(on: Contour, stray: np.ndarray, misfit: np.ndarray) -> tuple[np.nd
 
 
 def _fine_grid(poles: np.ndarray) -> np.ndarray:
-    w, end = [0.0], FARTHEST * float(np.abs(poles).max())
+    w, end = [0.0], HIGHEST * float(np.abs(poles).max())
     while w[-1] < end:
         w.append(w[-1] + FINENESS * float(np.abs(1j * w[-1] - poles).min()))
         if len(w) > MOST_POINTS:

@@ -35,7 +35,7 @@ class Expected:
     value : float
         By the quadratic form, an extrapolation beyond ``low`` to ``high``.
     low, high : float
-        95 % interval (Clopper-Pearson) of the yield, from the circuits alone; both ``value`` where nothing strays.
+        95 % interval (Clopper-Pearson) of the yield, from the circuits alone; both ``value`` where nothing deviates.
     samples : int
         Number of those circuits.
     uniform : Yield or None

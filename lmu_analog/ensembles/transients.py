@@ -23,7 +23,7 @@ PARTS = (1, 2, 4)  # steps in an interval of the recording; a larger number wher
 LEFT_OUT = 1e-5  # of rms(u): estimated error of the states over the window
 MOST_POINTS = 20_000  # points of the nominal waveforms that slopes and peaks are taken from
 LEAST_PEAK = 1e-6  # of the largest: what does not swing is not resolved to its own digits
-STRAY = 4.0  # times the nominal rates: a sample beyond it is left to ngspice
+MOST_DEVIATION = 4.0  # times the nominal rates: a sample beyond it is left to ngspice
 # rms over a step of a polynomial's error, over that where it is evaluated: 0.8 where steps are short and the law is
 # smooth (transconductors). Op-amps saturate within a few steps, the knee somewhere in one: up to 5.3 was measured.
 SPREAD = {Inputs: 1.5, Amplifiers: 6.0}
@@ -146,13 +146,13 @@ def _solved(
     equations = centred(stamp(plan.circuit, plan.split.index, values), limited, centre)
     found = forced(plan.split, equations, limited)
     system = replace(found, A=found.A * unit / unit[:, None], B=found.B / unit[:, None], C=found.C * unit)
-    halvings = doublings(STRAY * plan.A, length)
+    halvings = doublings(MOST_DEVIATION * plan.A, length)
     steps = steps_of(system, held(system.A, system.B, length, places=PLACES, halvings=halvings), length)
     run = relax(system, limited, steps, course=course, parts=parts)
     missed = SPREAD[type(limited.law)] * run.defect + _hurried(plan, limited, run, length)
     weight = 1.0 / (2.0 * np.arange(plan.circuit.order) + 1.0)
     unsure = np.sqrt((_gains(plan, system) @ missed[..., None])[..., 0] ** 2 @ weight)
-    ordinary = _norm(system.A) <= STRAY * _norm(plan.A)
+    ordinary = _norm(system.A) <= MOST_DEVIATION * _norm(plan.A)
     sure = run.settled & run.within & ordinary & (unsure <= LEFT_OUT * rms)
     return sure, ~(run.within & ordinary), np.sqrt(run.square) / rms
 

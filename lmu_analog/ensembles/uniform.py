@@ -36,7 +36,7 @@ def uniform_yield(run: xr.Dataset, design: Design) -> Yield | None:
     Returns
     -------
     Yield or None
-        None without a limit, where all parts are uniform already or none strays, where the exact engine does not
+        None without a limit, where all parts are uniform already or none deviates, where the exact engine does not
         apply (circuits of transistors, of which it knows small signals only), and where a dataset does not say its
         seed.
     """
@@ -55,7 +55,7 @@ def uniform_yield(run: xr.Dataset, design: Design) -> Yield | None:
 
 
 def applies(design: Design) -> bool:
-    """Tell whether parts stray by another law than a uniform one, in a circuit that the exact engine is exact for."""
+    """Tell whether parts deviate by another law than a uniform one, in a circuit that the exact engine is exact for."""
     laws = [t for t in design.tolerances.values() if t.tolerance > 0.0]
     return any(t.distribution != "uniform" for t in laws) and build(design).small_signal is None
 

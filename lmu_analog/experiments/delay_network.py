@@ -117,7 +117,7 @@ def whole_window_nrmse(states: Float[np.ndarray, "t d"], wanted: Float[np.ndarra
 
 
 def design_of(options: Options, mismatch: str = "nominal") -> Design:
-    """Give the circuit of the benchmark; resistors and capacitors stray, and op-amps as discrete ones do."""
+    """Give the circuit of the benchmark; resistors and capacitors deviate, and op-amps as discrete ones do."""
     tones, law = signal(options.seed), MISMATCH[mismatch]
     given: dict[str, Any] = {
         "order": ORDER,
@@ -130,7 +130,7 @@ def design_of(options: Options, mismatch: str = "nominal") -> Design:
         "capacitance": options.capacitance,
         "opamp": options.opamp,
         "supply": options.supply,
-        # The GBW of a lot of op-amps strays by 8 %; their offsets by the data sheet.
+        # The GBW of a lot of op-amps deviates by 8 %; their offsets by the data sheet.
         "mismatch": {"resistor": law, "capacitor": law, "opamp": "8 %"} if law else {},
     }
     return Design(**given)
@@ -257,7 +257,7 @@ def _errors(systems: StateSpace, seed: int) -> np.ndarray:
 
 
 def _of_coefficients(sigma: float, options: Options) -> dict[str, Any]:
-    """Let the coefficients of A and B stray, and nothing else: what is known without a circuit."""
+    """Let the coefficients of A and B deviate, and nothing else: what is known without a circuit."""
     memory, random = legendre(ORDER, THETA), np.random.default_rng(options.seed)
     A = memory.A * (1.0 + sigma * random.standard_normal((options.many, ORDER, ORDER)))
     B = memory.B * (1.0 + sigma * random.standard_normal((options.many, ORDER, 1)))

@@ -52,7 +52,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     ),
     "synapse-mismatch": (
         "synapse_mismatch",
-        "Synapses that stray or are not of first order: what the memory loses, and what wins it back.",
+        "Synapses that deviate or are not of first order: what the memory loses, and what wins it back.",
     ),
     "mackey-glass": (
         "mackey_glass",

@@ -1,10 +1,10 @@
 """What circuits cost a trained network, and what calibration and training with mismatch win back.
 
 Networks are trained in software, then run with every memory replaced by an op-amp circuit whose resistors,
-capacitors and op-amps all stray: by a normal law, not truncated, the mismatch is its sigma. Three answers to it:
+capacitors and op-amps all deviate: by a normal law, not truncated, the mismatch is its sigma. Three answers to it:
 ``circuit``, the network as it is; ``calibrated``, with a readout fitted to every circuit on training data; ``aware``,
 the network trained on with circuits of the same law in every batch, and tested on others. ``cell`` is the first with
-the whole cell as a circuit: the resistors that are its weights stray too, and it is single-ended.
+the whole cell as a circuit: the resistors that are its weights deviate too, and it is single-ended.
 
 Order and circuit were fixed before any test. Digits: order 24, as good as 32 on validation data and less sensitive.
 A fully differential ladder: its first-order window error is 5.3 % per 1 % at order 24, where the single-ended circuits

@@ -64,9 +64,9 @@ CASES: dict[str, tuple[dict[str, Any], Silicon]] = {
 SAYS = {
     "cpu": "spiking neurons, NumPy",
     "cpu_continuous": "  continuous Principle 3",
-    "tau_spread": "time constants stray by 30 %",
+    "tau_spread": "time constants deviate by 30 %",
     "compensated": "  weights from measured ones",
-    "silicon": "neurons stray too (gain, bias 15 %)",
+    "silicon": "neurons deviate too (gain, bias 15 %)",
     "silicon_compensated": "  all measured",
 }
 PUBLISHED = {"braindrop": (0.156, 0.163), "loihi": (0.146, 0.153), "cpu": (0.055, 0.059)}

@@ -119,7 +119,7 @@ def _mark(ax: Axes, value: float, row: int) -> None:
 
 
 def plot_readouts(result: dict[str, Any], ax: Axes | None = None) -> Axes:
-    """Draw what a readout makes of synapses that stray: bars for every order, on a logarithmic axis."""
+    """Draw what a readout makes of synapses that deviate: bars for every order, on a logarithmic axis."""
     ax = style.axes(ax)
     colours = (style.GREY, style.BLUE, style.GREEN, style.ORANGE)
     groups = result["readouts"]
@@ -143,7 +143,7 @@ def plot_readouts(result: dict[str, Any], ax: Axes | None = None) -> Axes:
 
 
 def plot_spreads(result: dict[str, Any], ax: Axes | None = None) -> Axes:
-    """Draw what time constants that stray cost: median and 95th percentile, beside the published medians.
+    """Draw what time constants that deviate cost: median and 95th percentile, beside the published medians.
 
     Parameters
     ----------

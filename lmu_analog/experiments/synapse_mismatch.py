@@ -1,4 +1,4 @@
-"""What synapses do to the memory: time constants and weights that stray, second poles, pulses and delays.
+"""What synapses do to the memory: time constants and weights that deviate, second poles, pulses and delays.
 
 Order 6 (12 for weights), theta = 1 s, ten tones up to 1 Hz; rms over 101 even places of the window, over rms(u).
 """
@@ -42,7 +42,7 @@ SYNAPSES = {
 }
 NAMES = {"second": "second pole 20 ms", "pulse": "pulse 50 ms", "delay": "delay 10 ms"}
 NOISE = 0.01  # of a feature, as spikes leave it
-COPIES = 8  # of each state, by synapses that stray
+COPIES = 8  # of each state, by synapses that deviate
 FIT = 48  # Gauss-Legendre nodes of the band
 
 
@@ -109,7 +109,7 @@ def error_of(states: np.ndarray) -> np.ndarray:
 
 
 def _of_taus(spread: float, options: Options) -> dict[str, Any]:
-    """Let time constants stray: weights for the nominal one, and weights for the measured ones."""
+    """Let time constants deviate: weights for the nominal one, and weights for the measured ones."""
     memory = legendre(ORDER, THETA)
     taus = TAU * lognormal(np.random.default_rng(options.seed), spread, (options.samples, ORDER))
     plain, compensated = (deviated_memory(memory, taus, tau=TAU, compensated=c) for c in (False, True))
@@ -188,10 +188,10 @@ def rows(result: dict[str, Any]) -> Table:
     lines: list[tuple[str, ...]] = []
     published = result["published"]
     for one, theirs in zip(result["taus"], published["medians"], strict=True):
-        said = f"time constants stray by {100 * one['spread']:g} %, median"
+        said = f"time constants deviate by {100 * one['spread']:g} %, median"
         lines.append((said, f"{one['median']:.4f}", f"{theirs:.4f}", f"{one['compensated']:.4f}"))
     weights, (count, of) = result["weights"], published["unstable"]
-    said = f"d = {weights['order']}, weights stray by {100 * weights['spread']:g} %, unstable"
+    said = f"d = {weights['order']}, weights deviate by {100 * weights['spread']:g} %, unstable"
     lines.append((said, f"{weights['unstable']} of {weights['samples']}", f"{count} of {of}", ""))
     for name, found in result["synapses"].items():
         theirs = published["poles"] if name == "second" else ("",) * 3
@@ -209,5 +209,5 @@ READOUTS = {
     "nominal": "nominal readout",
     "states": "fitted to the states",
     "equal": f"fitted to {COPIES} equal copies too",
-    "spread": f"fitted to {COPIES} copies that stray",
+    "spread": f"fitted to {COPIES} copies that deviate",
 }

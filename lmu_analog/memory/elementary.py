@@ -121,7 +121,7 @@ FAR_TAIL_BELOW = (
 )
 
 # Normal distribution function: erf within one, erfc to eight and beyond, of |z| / sqrt 2.
-FARTHEST = 37.5  # standard deviations; exp(-z^2/2) is a normal number up to there
+LARGEST = 37.5  # standard deviations; exp(-z^2/2) is a normal number up to there
 ROOT_HALF = 0.70710678118654752440
 UPPER_BITS = np.int64(~((1 << 27) - 1))  # of a number that is to be squared exactly
 ERF = (
@@ -393,7 +393,7 @@ def _tail(p: np.ndarray) -> np.ndarray:
 
 
 def _normal_cdf(z: np.ndarray) -> np.ndarray:
-    z = np.minimum(np.maximum(z, -FARTHEST), FARTHEST)
+    z = np.minimum(np.maximum(z, -LARGEST), LARGEST)
     x = z * ROOT_HALF
     t = x * x
     value = 0.5 + 0.5 * (x * _polynomial(t, ERF) / _polynomial(t, ERF_BELOW))

@@ -1,4 +1,4 @@
-"""Sampled memories beside continuous time: the bilinear map, when a sample counts, and how far it all strays.
+"""Sampled memories beside continuous time: the bilinear map, when a sample counts, and how much it all deviates.
 
 The convention is that of ``reference``: x[k] = A x[k-1] + B u[k], read at t = k dt, with u[k] = u((k - 1/2) dt).
 The input is taken half an interval before the states are read, in the middle of the step that it acts on; a

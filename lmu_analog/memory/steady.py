@@ -5,7 +5,7 @@ Algebraic Eigenvalue Problem, 1965, chapter 6, section 8): H upper Hessenberg an
 alone. All rows of (s - H) z = beta e_1 but the first then give z from its last component upwards (Hyman's method;
 Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 14.6), and the first row its size: n^2/2
 products a frequency and no division of matrices. Samples are the last axis of every array, so that the arithmetic
-runs over them; no library call per matrix. Pivots are those of the mean system: they suit samples that stray by
+runs over them; no library call per matrix. Pivots are those of the mean system: they suit samples that deviate by
 percents from it, at half the work of reflections, and the residual tells where they do not.
 """
 

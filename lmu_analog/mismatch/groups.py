@@ -1,7 +1,7 @@
 """Correlated groups: parts that share a draw, in a Gaussian copula.
 
 Local draw = sqrt(rho) shared + sqrt(1 - rho) own, before the distribution of the class is applied: each
-part strays as far as it would alone, and any two of the group have the correlation rho.
+part deviates as much as it would alone, and any two of the group have the correlation rho.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def shared_draws(groups: Sequence[Group], local: Sequence[Target], *, first: int
     Raises
     ------
     DesignError
-        If a group picks nothing that strays, or a component is in two groups.
+        If a group picks nothing that deviates, or a component is in two groups.
     """
     columns: dict[str, int] = {}
     owner: dict[int, tuple[str, float]] = {}
@@ -72,7 +72,9 @@ def shared_draws(groups: Sequence[Group], local: Sequence[Target], *, first: int
         found = [k for k, t in enumerate(local) if _is_member(group, t)]
         if not found:
             names = ", ".join(list(dict.fromkeys(t.parameter for t in local))[:5]) or "none"
-            raise DesignError(f"[mismatch] group {title[:60]!r} picks nothing that strays; there are {names}")
+            raise DesignError(
+                f"[mismatch] group {title[:60]!r} picks nothing that deviates; there are {names}"
+            )
         for k in found:
             if k in owner:
                 raise DesignError(

@@ -285,11 +285,11 @@ def sample_circuit(design: Design, *, seed: int, index: int) -> Circuit:
 
 
 def moved(circuit: Circuit, mismatch: Mismatch) -> Float[np.ndarray, " m"]:
-    """Give the values when every draw is one, (m,), SI units: what differs from the nominal ones is what strays."""
+    """Give the values when every draw is one, (m,), SI units: what differs from the nominal ones is what deviates."""
     return sample(circuit, mismatch, np.ones((1, len(columns(circuit, mismatch)))))[0]
 
 
-def strays(circuit: Circuit, mismatch: Mismatch) -> list[tuple[int, int, float, Distribution]]:
+def relative_deviations(circuit: Circuit, mismatch: Mismatch) -> list[tuple[int, int, float, Distribution]]:
     """List what multiplies a parameter: its place in ``circuit.parameters``, the draw, its spread and law.
 
     Local draws and lots of everything but offset voltages, as ``sample`` applies them; draws are numbered as in

@@ -1,6 +1,6 @@
 """Which mismatch acts: all of it, or what patterns pick, to find the culprit.
 
-A selection changes no draw: what is chosen strays as it does in the full ensemble of the same seed, what is
+A selection changes no draw: what is chosen deviates as it does in the full ensemble of the same seed, what is
 not stays nominal.
 """
 

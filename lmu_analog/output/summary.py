@@ -119,7 +119,7 @@ def uniform_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:
 
 
 def laws(design: Design) -> dict[str, str]:
-    """Say of every class how its parts stray, in words."""
+    """Say of every class how its parts deviate, in words."""
     return {name: law_text(tolerance) for name, tolerance in design.tolerances.items()}
 
 

@@ -15,7 +15,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.nodal.pencil import eliminate, order_of, table
 from lmu_analog.circuits.nodal.unknowns import Index
-from lmu_analog.circuits.nodal.whole import agree, farthest, response_of
+from lmu_analog.circuits.nodal.whole import agree, largest_deviation, response_of
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.stability import lyapunov
 from lmu_analog.memory.statespace import StateSpace, cut, frequency_response, joined
@@ -31,7 +31,8 @@ from lmu_analog.reduction.solvent import Polynomial, nominal_solvent, state_spac
 
 DEGREES = (1, 2, 3, 5, 8)  # powers of s that are tried
 ACCURACY = 2e-9  # of the nominal response, largest error over the band; well below what engines agree to
-TRIALS, STRAY = 3, 0.02  # circuits, and by how much they stray: symmetry may part modes that a sample mixes
+# Circuits tried, and by how much they deviate: symmetry may part modes that a sample mixes.
+TRIALS, DEVIATION = 3, 0.02
 DAMPED = 0.1  # real part beside size of a fast pole: mismatch does not make it unstable
 GAP = 3.0  # at least, between the slowest of the fast poles and the fastest of the slow ones, or the band
 CHECKED = np.array([0.1, 1.0])  # of the band, where one sample of every batch is solved as a whole
@@ -82,13 +83,13 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
     Raises
     ------
     CircuitError
-        If the modes of a sample cannot be parted, or the sample that strays most is not reproduced.
+        If the modes of a sample cannot be parted, or the sample that deviates most is not reproduced.
     """
     content = table(reduction.circuit, reduction.index, values, rate=reduction.rate)
-    strayed = farthest(values, reduction.circuit.values)
+    watched = largest_deviation(values, reduction.circuit.values)
     frequency = reduction.band * CHECKED
     turns = 2j * np.pi * frequency / reduction.rate
-    wanted = response_of(content, reduction.index.size, strayed, turns=turns)
+    wanted = response_of(content, reduction.index.size, watched, turns=turns)
     for step in reduction.order.steps:
         eliminate(content, step, reduction.degree)
     outputs = probe_series(reduction, content, len(values))
@@ -107,16 +108,16 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
             C, start_at = [x @ aim.right for x in C], aim.start
         parts.append(state_space(Polynomial(M, b, C, D, rest, start_at), reduction.rate))
     system = joined(parts)
-    found = frequency_response(cut(system, strayed), frequency)
+    found = frequency_response(cut(system, watched), frequency)
     if not agree(found, wanted):
         raise CircuitError("fast and slow modes of a sample lie too close together to be parted")
     return system
 
 
 def _trials(circuit: Circuit) -> np.ndarray:
-    """Give the nominal values and a few strayed ones."""
+    """Give the nominal values and a few deviated ones."""
     random = np.random.default_rng(0).standard_normal((TRIALS, len(circuit.values)))
-    return np.concatenate([circuit.values[None], circuit.values * (1.0 + STRAY * random)])
+    return np.concatenate([circuit.values[None], circuit.values * (1.0 + DEVIATION * random)])
 
 
 def _gaps(poles: np.ndarray, rate: float) -> Iterator[tuple[int, float]]:

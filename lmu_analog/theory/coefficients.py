@@ -1,4 +1,4 @@
-"""Mismatch at the level of a realization's coefficients: no circuit, every element strays by itself.
+"""Mismatch at the level of a realization's coefficients: no circuit, every element deviates by itself.
 
 The norm is ||e||^2 = mean over w in [0, w_m] of sum_i |dx_i|^2/(2i+1): the mean over the window of the
 squared error, for unit input at every frequency of the band.
@@ -100,7 +100,7 @@ def mismatch_floor(order: int, theta: float, *, bandwidth: float) -> float:
 
 
 def count_unstable(realization: Realization, *, sigma: float, samples: int, seed: int = 0) -> int:
-    """Count unstable circuits among ``samples`` whose coefficients stray as in ``excess_error``."""
+    """Count unstable circuits among ``samples`` whose coefficients deviate as in ``excess_error``."""
     random = np.random.default_rng(seed)
     count = 0
     for start in range(0, samples, BATCH):

@@ -17,7 +17,7 @@ from scipy.sparse import linalg as sparse_linalg
 from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, Resistor, Supply
 from lmu_analog.circuits.nodal.modes import Pencil, Reduced
-from lmu_analog.theory.strays import Box
+from lmu_analog.theory.deviations import Box
 
 _GIVEN_AWAY = 0.03  # of the bound at the worst frequency of a grid, for bands that are wide
 GRID = 40  # frequencies that the first guess is from
@@ -136,7 +136,7 @@ def stability_bound(circuit: Circuit, box: Box) -> Bound:
     if circuit.clock is not None:
         return Bound(None, "not computed of sampled circuits")
     if not box.count:
-        return Bound(None, "nothing in the circuit strays")
+        return Bound(None, "nothing in the circuit deviates")
     if all(isinstance(c, _PASSIVE) for c in circuit.components):
         return Bound(
             box.most, "resistors, inductors and capacitors alone: no positive values make it unstable"

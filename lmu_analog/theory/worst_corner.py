@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.nodal.modes import Pencil, growths, pole_slopes
-from lmu_analog.theory.strays import Box, common_box
+from lmu_analog.theory.deviations import Box, common_box
 
 _LEVELS = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the largest size: where signs are turned
 _BELOW = (0.5, 0.65, 0.8, 0.95)  # of the least size found: where the next round looks
@@ -48,7 +48,7 @@ class Corner:
     signs: Float[np.ndarray, " z"]
 
 
-class _Strayed:
+class _Deviated:
     """A circuit with errors z of a box: growth, and its slopes by z."""
 
     def __init__(self, circuit: Circuit, box: Box) -> None:
@@ -101,25 +101,27 @@ def worst_corner(circuit: Circuit, box: Box, *, seed: int = 0) -> Corner | None:
     """
     if not box.count:
         return None
-    strayed, random = _Strayed(circuit, box), np.random.default_rng(seed)
-    starts, levels, best = _nominal_signs(strayed), box.most * np.array(_LEVELS), None
+    deviated, random = _Deviated(circuit, box), np.random.default_rng(seed)
+    starts, levels, best = _nominal_signs(deviated), box.most * np.array(_LEVELS), None
     for _ in range(_ROUNDS):
-        drawn = random.choice([-1.0, 1.0], (strayed.share(MOST_RANDOM), box.count))
+        drawn = random.choice([-1.0, 1.0], (deviated.share(MOST_RANDOM), box.count))
         if best is not None:
             signs = np.where(random.random(drawn.shape) < _REDRAWN, drawn, best.signs)
             drawn = np.concatenate([drawn, signs])
-        corners = _turned_at(strayed, np.concatenate([starts, drawn]), levels)
+        corners = _turned_at(deviated, np.concatenate([starts, drawn]), levels)
         if not corners:
             break
-        sizes = _brink(strayed, corners, halvings=COARSE)
+        sizes = _brink(deviated, corners, halvings=COARSE)
         ranked = sorted(zip(sizes, corners, strict=True), key=lambda one: one[0])[:_FOLLOWED]
-        found = [_descended(strayed, Corner(float(size), one.signs), halvings=COARSE) for size, one in ranked]
+        found = [
+            _descended(deviated, Corner(float(size), one.signs), halvings=COARSE) for size, one in ranked
+        ]
         best = min(found, key=lambda one: one.size)
         levels = best.size * np.array(_BELOW)
     if best is None:
         return None
-    best = Corner(float(_brink(strayed, [best], halvings=FINE)[0]), best.signs)
-    return _descended(strayed, best, halvings=FINE)
+    best = Corner(float(_brink(deviated, [best], halvings=FINE)[0]), best.signs)
+    return _descended(deviated, best, halvings=FINE)
 
 
 def single_error(circuit: Circuit) -> float | None:
@@ -135,30 +137,30 @@ def single_error(circuit: Circuit) -> float | None:
     box = common_box(circuit)
     if not box.count:
         return None
-    strayed = _Strayed(circuit, box)
+    deviated = _Deviated(circuit, box)
     nominal = np.full(1, _HARDLY), np.zeros((1, box.count))
-    poles, slopes = strayed.slopes(*nominal, count=strayed.states)
+    poles, slopes = deviated.slopes(*nominal, count=deviated.states)
     speed = (np.abs(slopes[0]) / -np.real(poles[0])[:, None]).max(axis=0)
-    tried = np.argsort(-speed, kind="stable")[: _MOST_ALONE // strayed.states]
+    tried = np.argsort(-speed, kind="stable")[: _MOST_ALONE // deviated.states]
     alone = np.concatenate([np.eye(box.count)[tried], -np.eye(box.count)[tried]])
     for level in box.most * np.array(_LEVELS):
-        found = alone[strayed.unstable(np.full(len(alone), level), alone)]
+        found = alone[deviated.unstable(np.full(len(alone), level), alone)]
         if len(found):
             corners = [Corner(float(level), z) for z in found]
-            return float(_brink(strayed, corners, halvings=FINE).min())
+            return float(_brink(deviated, corners, halvings=FINE).min())
     return None
 
 
-def _nominal_signs(strayed: _Strayed) -> np.ndarray:
+def _nominal_signs(deviated: _Deviated) -> np.ndarray:
     """Give the signs of the slopes of the nominal circuit's poles, the slowest first."""
-    nominal = np.full(1, _HARDLY), np.zeros((1, strayed.box.count))
-    poles, slopes = strayed.slopes(*nominal, count=strayed.states)
+    nominal = np.full(1, _HARDLY), np.zeros((1, deviated.box.count))
+    poles, slopes = deviated.slopes(*nominal, count=deviated.states)
     upper = np.flatnonzero(np.imag(poles[0]) >= 0.0)
-    upper = upper[np.argsort(np.abs(poles[0, upper]), kind="stable")][: strayed.share(MOST_POLES)]
+    upper = upper[np.argsort(np.abs(poles[0, upper]), kind="stable")][: deviated.share(MOST_POLES)]
     return np.where(slopes[0, upper] < 0.0, -1.0, 1.0)
 
 
-def _turned_at(strayed: _Strayed, starts: np.ndarray, levels: np.ndarray) -> list[Corner]:
+def _turned_at(deviated: _Deviated, starts: np.ndarray, levels: np.ndarray) -> list[Corner]:
     """Turn signs at every level; give the unstable corners of the lowest level that has any."""
     z, at = np.repeat(starts, len(levels), axis=0), np.tile(np.arange(len(levels)), len(starts))
     lowest, seen = len(levels), set[tuple[int, bytes]]()
@@ -168,7 +170,7 @@ def _turned_at(strayed: _Strayed, starts: np.ndarray, levels: np.ndarray) -> lis
         if not fresh:
             break
         at, z = at[fresh], z[fresh]
-        poles, slopes = strayed.slopes(levels[at], z)
+        poles, slopes = deviated.slopes(levels[at], z)
         growth = np.real(poles[:, 0])
         unstable = growth >= 0.0
         if unstable.any() and (least := int(at[unstable].min())) <= lowest:
@@ -200,25 +202,25 @@ def _fresh(at: np.ndarray, z: np.ndarray, seen: set[tuple[int, bytes]], *, most:
     return kept
 
 
-def _brink(strayed: _Strayed, corners: list[Corner], *, halvings: int) -> np.ndarray:
+def _brink(deviated: _Deviated, corners: list[Corner], *, halvings: int) -> np.ndarray:
     """Bring the sizes of unstable corners down to where each becomes stable, (k,)."""
     high, z = np.array([one.size for one in corners]), np.array([one.signs for one in corners])
     low = np.zeros(len(high))
     for _ in range(halvings):
         middle = 0.5 * (low + high)
-        still = strayed.unstable(middle, z)
+        still = deviated.unstable(middle, z)
         low, high = np.where(still, low, middle), np.where(still, middle, high)
     return high
 
 
-def _descended(strayed: _Strayed, corner: Corner, *, halvings: int) -> Corner:
+def _descended(deviated: _Deviated, corner: Corner, *, halvings: int) -> Corner:
     """Turn signs at the brink of instability and go to the new brink, until none helps."""
     for _ in range(_DESCENTS):
-        better = _better(strayed, corner)
+        better = _better(deviated, corner)
         if not len(better):
             break
         corners = [Corner(corner.size, z) for z in better]
-        sizes = _brink(strayed, corners, halvings=halvings)
+        sizes = _brink(deviated, corners, halvings=halvings)
         least = int(np.argmin(sizes))
         if sizes[least] > (1.0 - _GAINED) * corner.size:
             break
@@ -226,20 +228,20 @@ def _descended(strayed: _Strayed, corner: Corner, *, halvings: int) -> Corner:
     return corner
 
 
-def _better(strayed: _Strayed, corner: Corner) -> np.ndarray:
+def _better(deviated: _Deviated, corner: Corner) -> np.ndarray:
     """Give corners of this size that are unstable: the signs turned that the slope calls wrong, or one alone."""
     z = corner.signs
-    _, slopes = strayed.slopes(np.array([corner.size]), z[None])
+    _, slopes = deviated.slopes(np.array([corner.size]), z[None])
     pull = slopes[0, 0] * z
     wrong = np.argsort(pull, kind="stable")[: int((pull < 0.0).sum())]
     if len(wrong):
         tries = np.repeat(z[None], len(_SHARES), axis=0)
         for one, share in zip(tries, _SHARES, strict=True):
             one[wrong[: max(1, int(share * len(wrong)))]] *= -1.0
-        found = tries[strayed.unstable(np.full(len(tries), corner.size), tries)]
+        found = tries[deviated.unstable(np.full(len(tries), corner.size), tries)]
         if len(found):
             return found
-    if len(z) * strayed.states > _FLIPPED:
+    if len(z) * deviated.states > _FLIPPED:
         return z[:0].reshape(0, len(z))
     alone = np.where(np.eye(len(z), dtype=bool), -z, z)
-    return alone[strayed.unstable(np.full(len(alone), (1.0 - _GAINED) * corner.size), alone)]
+    return alone[deviated.unstable(np.full(len(alone), (1.0 - _GAINED) * corner.size), alone)]

@@ -190,7 +190,7 @@ def tolerances(
 
 
 def resolved(tolerance: Tolerance, kind: str, name: str | None) -> Tolerance:
-    """Let a technology say how far a class strays, if the tolerance leaves that to it.
+    """Let a technology say how much a class deviates, if the tolerance leaves that to it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How far a class of components strays: tolerance, distribution, and what devices share."""
+"""How much a class of components deviates: tolerance, distribution, and what devices share."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
@@ -38,9 +38,9 @@ class Tolerance:
     lot : float
         The same for what all devices of the class share in one circuit (global).
     scale : {"none", "units"}
-        Whether larger devices are made of more units and stray less, see ``spreads``.
+        Whether larger devices are made of more units and deviate less, see ``spreads``.
     area : float or None, m^2
-        Of the device (with ``scale``, of the smallest); a technology then says how far it strays, and the
+        Of the device (with ``scale``, of the smallest); a technology then says how much it deviates, and the
         three figures above are not used.
     device : str
         Name of the technology's device; the first of the class unless given.
@@ -63,7 +63,7 @@ class Tolerance:
 
     @property
     def by_technology(self) -> bool:
-        """Whether a technology says how far the class strays."""
+        """Whether a technology says how much the class deviates."""
         return self.area is not None or bool(self.device)
 
 
@@ -95,8 +95,8 @@ LAWS: dict[str, str] = {
 def law_text(tolerance: Tolerance) -> str:
     """Write a tolerance with its law, as it is printed everywhere: ``1 %, normal, 3 sigma``.
 
-    ``3 sigma``: the figure is three standard deviations, and no part strays farther; ``1 sigma``: it is one, and
-    parts may stray farther; ``uniform``: all errors within it are equally likely.
+    ``3 sigma``: the figure is three standard deviations, and no part deviates more; ``1 sigma``: it is one, and
+    parts may deviate more; ``uniform``: all errors within it are equally likely.
     """
     unit = " for the smallest, over the root of the units" if tolerance.scale == "units" else ""
     lot = f", lot {100.0 * tolerance.lot:.3g} %" if tolerance.lot else ""
@@ -187,9 +187,9 @@ def _read_group(given: object) -> Group:
 def spreads(tolerance: Tolerance, nominal: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     """Give the local tolerance of devices of one class, (k,), from their nominal values.
 
-    With ``scale = "units"`` the smallest is one unit, which strays by the tolerance, and a device of n times
-    its value is made of n of them (resistors in series, capacitors in parallel) that stray independently:
-    its sum strays by the tolerance over sqrt(n). n need not be whole.
+    With ``scale = "units"`` the smallest is one unit, which deviates by the tolerance, and a device of n times
+    its value is made of n of them (resistors in series, capacitors in parallel) that deviate independently:
+    its sum deviates by the tolerance over sqrt(n). n need not be whole.
 
     Where the technology says how far edges deviate, width W and length L of a device do so independently: its
     tolerance is the root of tolerance^2 + (edge/W)^2 + (edge/L)^2. W L is the area; W is as given, or makes the value

@@ -65,7 +65,7 @@ def best_pair(value: float, series: str, *, summed: bool) -> Pair:
     """Find the pair of standard values, each within two decades of a value, that comes closest to it.
 
     All pairs are tried: for every first the two seconds on either side of what is missing. Of equally
-    close ones the most even is taken, which strays least.
+    close ones the most even is taken, which deviates least.
 
     Parameters
     ----------

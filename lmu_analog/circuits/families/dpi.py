@@ -21,7 +21,7 @@ negative ones n-channel copies behind one more mirror, and constant sources take
 
 Measured in ngspice at order 4, 10 pF, 1 ms, at the band where the ideal memory is 1.00 % wrong: window NRMSE
 1.02 %, and 0.18 % between the transistors and their small-signal equivalent. That distance goes with ``DEPTH`` and
-with the square root of ``INVERSION``; order 12 has 0.36 %. A mirror that strays by a fraction moves the states
+with the square root of ``INVERSION``; order 12 has 0.36 %. A mirror that deviates by a fraction moves the states
 by that fraction of the bias, four times the signal's peak: the price of class A. Devices are as wide as weak
 inversion asks for; the model gives them no capacitance.
 """
@@ -179,7 +179,7 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
     Returns
     -------
     Circuit
-        Its small-signal equivalent is linear and includes the bias currents: a mirror that strays
+        Its small-signal equivalent is linear and includes the bias currents: a mirror that deviates
         shifts the states by its share of the bias. Weight mirrors carry the class ``transconductor``,
         capacitors ``tau`` besides their own; the other devices are matched.
     """

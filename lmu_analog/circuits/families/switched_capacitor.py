@@ -8,8 +8,8 @@ A branch from source j into integrator i, one of two halves; phase 1 / phase 2 s
 
 The left plate ends phase 2 on ground, or on the other half of x_j. To ground the integrator gets
 C x_j[k-1]: exact matrices of a zero-order hold. To the other half it gets C (x_j[k] + x_j[k-1]): the
-bilinear map, all integrators settling together. Both plates are driven or at virtual ground, so strays to
-ground have no effect. Branches share the switches of their source and of their integrator: 8 d + 4 in all.
+bilinear map, all integrators settling together. Both plates are driven or at virtual ground, so stray capacitances
+to ground have no effect. Branches share the switches of their source and of their integrator: 8 d + 4 in all.
 """
 
 from collections import defaultdict

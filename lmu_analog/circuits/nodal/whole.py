@@ -8,8 +8,8 @@ from lmu_analog.circuits.nodal.pencil import Table
 AGREED = 1e-7  # of the largest response: a larger difference refuses the quick way
 
 
-def farthest(values: Float[np.ndarray, "s m"], nominal: Float[np.ndarray, " m"]) -> int:
-    """Find the sample that strays most from the nominal circuit."""
+def largest_deviation(values: Float[np.ndarray, "s m"], nominal: Float[np.ndarray, " m"]) -> int:
+    """Find the sample that deviates most from the nominal circuit."""
     moves = nominal != 0.0
     ratio = values.T[moves] / nominal[moves, None]
     return int(np.argmax(np.maximum(ratio.max(axis=0) - 1.0, 1.0 - ratio.min(axis=0))))

@@ -21,7 +21,7 @@ TRUNCATION = 3.0  # sigma, of gauss3 as in mismatch/law.py
 
 @dataclass(frozen=True)
 class Plan:
-    """What of the deviations does not depend on the batch, so that an epoch is compiled for it.
+    """Batch-independent perturbation data: an epoch is compiled for it.
 
     Attributes
     ----------

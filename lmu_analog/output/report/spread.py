@@ -19,7 +19,7 @@ from lmu_analog.storage.completed import circuits
 from lmu_analog.storage.reasons import reasons
 from lmu_analog.theory.sensitivity import elements, tighten
 
-EXACT = Section(absent="No part of the design strays: give [mismatch].")
+EXACT = Section(absent="No part of the design deviates: give [mismatch].")
 
 
 def mismatch(subject: Subject) -> Section:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.mismatch.law import TRUNCATION, Mismatch, strays
+from lmu_analog.mismatch.law import TRUNCATION, Mismatch, relative_deviations
 
 _LARGEST = 0.99  # of a value: no linear error takes more, so that values stay positive
 
@@ -74,7 +74,7 @@ def tolerance_box(circuit: Circuit, law: Mismatch) -> Box:
     ``gauss3`` and ``uniform`` are taken to their end, ``gauss`` and ``lognormal`` to three sigma. Members of a
     group may err in opposite directions. What the selection leaves out is exact; offsets move no pole.
     """
-    terms = strays(circuit, law)
+    terms = relative_deviations(circuit, law)
     drawn = {draw: k for k, draw in enumerate(dict.fromkeys(draw for _, draw, *_ in terms))}
     return Box(
         np.array([parameter for parameter, *_ in terms], int),
