@@ -1,7 +1,6 @@
 """Ladder realizations: O(d) elements, each coupled to its neighbours only."""
 
 import numpy as np
-from scipy import linalg
 
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.memory.structure import (
@@ -12,6 +11,7 @@ from lmu_analog.memory.structure import (
     inputs,
     integrators,
 )
+from lmu_analog.memory.tridiagonal import basis, couplings, even_krylov, rounded, schwarz
 
 Built = tuple[np.ndarray, Structure, np.ndarray | None]
 
@@ -20,26 +20,13 @@ def ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built
     """Orthonormal (Schwarz) ladder: skew-tridiagonal, one damped and driven state, Gramian the identity.
 
     Johns, Snelgrove and Sedra, IEEE Trans. Circuits and Systems 36(3), 1989. Where the controllability
-    Gramian is the identity, A + A^T = -B B^T; Lanczos on the skew part from B does the rest, and the
-    damping is d^2/theta, the trace.
+    Gramian is the identity, A + A^T = -B B^T: the damping is d^2/theta, the trace, and the drive sqrt(2) d/theta.
     """
-    t = _orthonormal_scale(system.order)
-    A, B = theta * t[:, None] * system.A / t, theta * t[:, None] * system.B
-    lower = linalg.cholesky(linalg.solve_continuous_lyapunov(A, -B @ B.T), lower=True)
-    to_identity = linalg.inv(lower)
-    A, B = to_identity @ A @ lower, to_identity @ B
-    skew = A + 0.5 * B @ B.T
-    basis = _lanczos(0.5 * (skew - skew.T), B[:, 0])
-    below = np.diag(basis.T @ skew @ basis, -1)
-    drive = float(np.linalg.norm(B))
-    tridiagonal = np.diag(below, -1) - np.diag(below, 1)
-    tridiagonal[0, 0] = -0.5 * drive**2
-    driven = np.zeros((system.order, 1))
-    driven[0] = drive
-    readout = (lower @ basis) / t[:, None]
-    # The last Legendre state is a multiple of s^(d-1) over the poles' polynomial, and state j of one of degree d-1-j
-    # that is even or odd (Schwarz form): every other one has no part in it. Beyond order 50, rounding would hide it.
-    readout[-1, 1::2] = 0.0
+    d = system.order
+    form = schwarz(d)
+    tridiagonal, driven = couplings(form), np.zeros((d, 1))
+    tridiagonal[0, 0], driven[0] = -(d**2), np.sqrt(2.0) * d
+    readout = basis(form)  # its inverse only ranks terms: no element's value comes from it
     return np.linalg.inv(readout), integrators(tridiagonal / theta, driven / theta), readout
 
 
@@ -53,17 +40,12 @@ def bus_ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> B
     d = system.order
     if d == 1:  # nothing is odd: no bus
         return np.eye(1), integrators(system.A, system.B), None
-    t = _orthonormal_scale(d)
-    even = np.where(np.arange(d) % 2 == 0, 1.0 / t, 0.0)
-    odd = np.where(np.arange(d) % 2 == 1, 1.0 / t, 0.0)
-    skew = theta * t[:, None] * system.A / t + np.outer(even, even) + np.outer(odd, odd)
-    basis = _lanczos(0.5 * (skew - skew.T), even)
-    below = np.diag(basis.T @ skew @ basis, -1)
-    # Even vectors span even coordinates only: what the bus has at even places is rounding.
-    bus = np.where(np.arange(d) % 2 == 1, basis.T @ odd, 0.0)
-    power = float(even @ even)
+    form, weight = even_krylov(d), 2 * np.arange(d) + 1
+    columns, power = basis(form), int(weight[::2].sum())
+    # In orthonormal coordinates o has sqrt(2i+1) where a column has c_i / sqrt(2i+1): the product is c_i.
+    bus = [rounded(sum(column.entries[1::2]), column.weight) for column in form.columns]
     F = np.zeros((d + 1, d + 1))
-    F[:d, :d] = (np.diag(below, -1) - np.diag(below, 1)) / theta
+    F[:d, :d] = couplings(form) / theta
     F[0, 0] = -power / theta
     G = np.zeros((d + 1, 1))
     G[0] = np.sqrt(power) / theta
@@ -74,7 +56,9 @@ def bus_ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> B
         coefficients.append(Coefficient(f"sum[{j}]", "F", d, j, float(bus[j])))
     E, fixed = np.eye(d + 1), np.zeros((d + 1, d + 1))
     E[d, d], fixed[d, d] = 0.0, -1.0
-    return basis.T * t, Structure(E, fixed, np.zeros((d + 1, 1)), tuple(coefficients), d), None
+    structure = Structure(E, fixed, np.zeros((d + 1, 1)), tuple(coefficients), d)
+    # The columns are orthonormal where state i weighs 1/(2i+1); the sum is read by nobody.
+    return (columns / weight[:, None]).T, structure, np.hstack([columns, np.zeros((d, 1))])
 
 
 def rlc_ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
@@ -129,19 +113,3 @@ def _current_law(F: np.ndarray, at: int, place: tuple[int, dict[int, int], dict[
             F[at, k] = -1.0
     if k + 1 in current:
         F[at, current[k + 1]] = -1.0
-
-
-def _orthonormal_scale(order: int) -> np.ndarray:
-    return 1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)
-
-
-def _lanczos(K: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Orthonormal Krylov basis of a skew matrix, with full re-orthogonalisation (twice is enough)."""
-    basis = np.zeros_like(K)
-    basis[:, 0] = start / np.linalg.norm(start)
-    for j in range(1, len(K)):
-        vector = K @ basis[:, j - 1]
-        for _ in range(2):
-            vector = vector - basis[:, :j] @ (basis[:, :j].T @ vector)
-        basis[:, j] = vector / np.linalg.norm(vector)
-    return basis

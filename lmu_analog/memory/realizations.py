@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import linalg
 
 from lmu_analog.errors import DesignError, shown
+from lmu_analog.memory.balanced import balanced
 from lmu_analog.memory.ladders import bus_ladder, ladder, rlc_ladder
 from lmu_analog.memory.legendre import window_length
 from lmu_analog.memory.statespace import StateSpace
@@ -122,23 +122,6 @@ def _orthonormal(system: StateSpace, theta: float, taus: tuple[float, float]) ->
     return np.diag(t), integrators(t[:, None] * system.A / t, t[:, None] * system.B), None
 
 
-def _balanced(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
-    """Make the controllability Gramian equal the observability Gramian of the whole window.
-
-    The taps' Gramian has C^T C = integral of c_r^T c_r dr = diag(1/(2i+1)), the identity in orthonormal
-    coordinates (square-root method, Laub et al., IEEE Trans. Automatic Control 32, 1987).
-    """
-    d = system.order
-    t = 1.0 / np.sqrt(2.0 * np.arange(d) + 1.0)
-    A, B = theta * t[:, None] * system.A / t, theta * t[:, None] * system.B
-    lower = linalg.cholesky(linalg.solve_continuous_lyapunov(A, -B @ B.T), lower=True)
-    taps = linalg.solve_continuous_lyapunov(A.T, -np.eye(d))
-    U, squared, _ = linalg.svd(lower.T @ taps @ lower)
-    T = np.sqrt(np.sqrt(squared))[:, None] * (U.T @ linalg.inv(lower))
-    inverse = lower @ U / np.sqrt(np.sqrt(squared))
-    return T * t, integrators(T @ A @ inverse / theta, T @ B / theta), None
-
-
 def _cap_feedforward(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
     """Feed each integrator from its two predecessors, one through a capacitor (derived here).
 
@@ -180,7 +163,7 @@ Builder = Callable[[StateSpace, float, tuple[float, float]], Built]
 REALIZATIONS: dict[str, Builder] = {
     "legendre": _legendre,
     "orthonormal": _orthonormal,
-    "balanced": _balanced,
+    "balanced": balanced,
     "cap-feedforward": _cap_feedforward,
     "ladder": ladder,
     "bus-ladder": bus_ladder,

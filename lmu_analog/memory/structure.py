@@ -177,7 +177,9 @@ def significant(
         return bool(term >= ROUNDING * largest[c.matrix != "E"][c.row])
 
     kept = tuple(c for c in structure.coefficients if counts(c))
-    return replace(structure, coefficients=kept), without_rounding(readout * size, of=readout * size) / size
+    # A weight that stays keeps its last digit, which sizes would not: they are LAPACK's.
+    zero = without_rounding(readout * size, of=readout * size) == 0.0
+    return replace(structure, coefficients=kept), np.where(zero, 0.0, readout)
 
 
 def entries(letter: str, matrix: Literal["E", "F"], M: np.ndarray) -> tuple[Coefficient, ...]:
