@@ -26,7 +26,7 @@ from IPython.display import Markdown
 
 from lmu_analog import Design, simulate
 from lmu_analog.analysis.budget import budget
-from lmu_analog.analysis.merits import merits
+from lmu_analog.analysis.figures_of_merit import figures_of_merit
 from lmu_analog.analysis.noise import noise
 from lmu_analog.analysis.supply import rejection
 from lmu_analog.output.budget import COLOURS, NAMES, plot_budget
@@ -132,7 +132,7 @@ _ = ax.legend(frameon=False, loc="lower right")
 # %%
 final = design.replace(**taken)
 parts = elements(design)
-figures, better = merits(design), merits(final)
+figures, better = figures_of_merit(design), figures_of_merit(final)
 quiet = [float(np.sqrt(noise(d).attrs["window_mean_v2"])) for d in (design, final)]
 worst = [(str(e.values), float(s)) for e, s in zip(parts.element[:3], parts.share[:3], strict=True)]
 print("what deviates and hurts most:", ", ".join(f"{name} {100 * share:.0f} %" for name, share in worst))

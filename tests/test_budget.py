@@ -8,7 +8,7 @@ import pytest
 
 from lmu_analog import Design, simulate
 from lmu_analog.analysis.budget import CAUSES, budget
-from lmu_analog.analysis.merits import merits
+from lmu_analog.analysis.figures_of_merit import figures_of_merit
 from lmu_analog.analysis.noise import noise
 from lmu_analog.building import realization
 from lmu_analog.circuits.scaling import peak_scale
@@ -171,7 +171,7 @@ def test_sinad_and_its_bits_say_what_they_leave_out():
     opamp = {"gain": "40 dB", "gbw": "100 MHz", "noise": "40 nV/rtHz"}
     design = Design(order=2, theta="1 ms", bandwidth="200 Hz", opamp=opamp)
     found = budget(design, samples=1)
-    content = as_json(found, merits(design))
+    content = as_json(found, figures_of_merit(design))
     assert content["merits"]["joint_error"] == content["merits"]["worst_corner"]
     assert set(content["sinad_leaves_out"]) == set(CAUSES) - {"noise", "distortion"}
     counted = np.sqrt((found.alone.sel(cause=["noise", "distortion"]) ** 2).sum("cause").values)

@@ -5,7 +5,7 @@ import pytest
 
 from lmu_analog import limits
 from lmu_analog.analysis.corners import Axes, corners, one_at_a_time, worst
-from lmu_analog.analysis.merits import merits
+from lmu_analog.analysis.figures_of_merit import figures_of_merit
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -34,7 +34,7 @@ def test_the_typical_corner_is_the_nominal_circuit():
     assert float(place.window_nrmse) == pytest.approx(float(simulate(BOARD).window_nrmse), rel=1e-6)
     assert np.isnan(place.p95_nrmse)
     # One function, once on the slow states: 1e-9 of the response.
-    assert float(place.effective_theta) == pytest.approx(merits(BOARD).theta_eff, rel=1e-6)
+    assert float(place.effective_theta) == pytest.approx(figures_of_merit(BOARD).theta_eff, rel=1e-6)
 
 
 def test_a_lot_of_resistors_or_capacitors_moves_theta_by_as_much():

@@ -12,7 +12,7 @@ from lmu_analog.ensembles.expected import CHECKED, expected_yield
 from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.yields import yield_within
 from lmu_analog.output.design_text import commented
-from lmu_analog.output.facts import expected, rough
+from lmu_analog.output.text_tables import expected, rough
 
 DESIGN = Design(
     order=3, theta="1 ms", realization="cap-feedforward", mismatch={"resistor": "1 %", "capacitor": "1 %"}

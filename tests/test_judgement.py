@@ -18,11 +18,11 @@ from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.judgement import Judgement, clopper_pearson_samples, judge
 from lmu_analog.ensembles.montecarlo import MOST_SAMPLES, monte_carlo
 from lmu_analog.ensembles.yields import yield_within
-from lmu_analog.output.facts import judged, share
 from lmu_analog.output.report.page import report
 from lmu_analog.output.report.requirements import requirements
 from lmu_analog.output.report.subject import Settings, Subject
 from lmu_analog.output.report.verdict import headline, verdict
+from lmu_analog.output.text_tables import judged, share
 from lmu_analog.simulation import simulate
 
 TEXT = (

@@ -16,11 +16,11 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError
-from lmu_analog.output.facts import percent, quantity
 from lmu_analog.output.report import page as paged
 from lmu_analog.output.report.page import write_report
 from lmu_analog.output.report.subject import Settings, Subject
 from lmu_analog.output.report.verdict import verdict
+from lmu_analog.output.text_tables import percent, quantity
 from lmu_analog.simulation import simulate
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -235,7 +235,7 @@ def test_the_headline_says_whether_the_limit_is_met(errors: list[float], limit: 
     status = np.where(np.isinf(values), 1, 0)
     run = xr.Dataset({"window_nrmse": ("sample", values), "status": ("sample", status)})
     given = replace(content(), design=content().design.replace(nrmse=limit), run=run)
-    vars(given)["merits"] = content().merits  # which do not depend on the limit
+    vars(given)["figures_of_merit"] = content().figures_of_merit  # which do not depend on the limit
     assert verdict(given).word == words
 
 

@@ -187,7 +187,9 @@ def test_amplifiers_that_clip_or_slew_and_fragile_loops_take_the_best_mark_away(
     good = real_amplifiers()
     assert verdict(good).kind == "good"
     subject = replace(good)
-    vars(subject)["merits"] = replace(good.merits, **changes)  # in place of what is computed when asked for
+    vars(subject)["figures_of_merit"] = replace(
+        good.figures_of_merit, **changes
+    )  # in place of what is computed when asked for
     (found,) = (r for r in requirements(subject) if r.name == name)
     assert (found.mark, found.value) == ("fail", *changes.values())
     assert verdict(subject).kind == "partly"
@@ -208,7 +210,7 @@ def test_an_output_without_the_current_that_is_asked_of_it_fails_by_name():
 
 def test_figures_that_cannot_be_found_are_no_verdict_but_said():
     subject = replace(real_amplifiers())
-    vars(subject)["merits"] = "ngspice: it broke"
+    vars(subject)["figures_of_merit"] = "ngspice: it broke"
     (found,) = (r for r in requirements(subject) if r.mark == "open")
     assert (found.shown, found.value) == ("ngspice: it broke", None)
     assert verdict(subject).kind == "good"
@@ -251,4 +253,4 @@ def test_progress_counts_every_section():
     subject = Subject(PLAIN, build(PLAIN), settings=replace(QUICK, sections=("resources", "provenance")))
     report(subject, steps.append)
     assert steps == [1, 1]
-    assert np.isfinite(subject.merits.growth)
+    assert np.isfinite(subject.figures_of_merit.growth)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lmu_analog import Design, build, extract
-from lmu_analog.analysis.merits import merits
+from lmu_analog.analysis.figures_of_merit import figures_of_merit
 from lmu_analog.analysis.signs import worst_signs
 from lmu_analog.analysis.supply import Rejection, rejection, supply_ripple
 from lmu_analog.circuits.components import OpAmp, Supply
@@ -153,9 +153,9 @@ def test_a_family_without_a_model_says_so(family: str, opamp: str, note: str):
     assert found == Rejection(None, None, None, None, note)
 
 
-def test_merits_carry_it():
+def test_figures_of_merit_carry_it():
     design = Design(order=3, theta="1 ms", opamp="OPA2192")
-    found, alone = merits(design), rejection(design)
+    found, alone = figures_of_merit(design), rejection(design)
     names = ("psrr", "psrr_one_sign", "psrr_worst", "psrr_bound")
     assert [getattr(found, name) for name in names] == [getattr(alone, name) for name in names]
     assert found.psrr_note == alone.note

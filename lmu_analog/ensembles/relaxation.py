@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.nodal.forced import Forced
 from lmu_analog.circuits.nodal.saturation import Limits, saturate
-from lmu_analog.ensembles.windows import At, Share, Steps, Window, defect, nodes_of, settle
+from lmu_analog.ensembles.windows import At, Common, Steps, Window, defect, nodes_of, settle
 from lmu_analog.memory.held import POWERS
 
 WINDOW = 16  # steps that are repeated together
@@ -30,13 +30,13 @@ class Course:
         Straight between its points, zero before.
     rows, truth : (w, d) and (w, t) arrays
         Readout of the window, and what the window truly holds, V.
-    shared : Share
+    shared : Common
     """
 
     u: Float[np.ndarray, " t"]
     rows: Float[np.ndarray, "w d"]
     truth: Float[np.ndarray, "w t"]
-    shared: Share
+    shared: Common
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, part
     return _means(total, len(course.u), parts)
 
 
-def _rest(system: Forced, limited: Limits, shared: Share) -> tuple[At, np.ndarray]:
+def _rest(system: Forced, limited: Limits, shared: Common) -> tuple[At, np.ndarray]:
     """Find where circuits stand before the recording, and their sources w there, (s, n)."""
     n = len(shared.peak)
     centre = np.broadcast_to(shared.centre, (len(system.A), n, 1))

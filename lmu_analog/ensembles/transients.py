@@ -13,7 +13,7 @@ from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, Limits, cen
 from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.ensembles.balance import STEEPEST
 from lmu_analog.ensembles.relaxation import Course, Relaxed, relax
-from lmu_analog.ensembles.windows import PLACES, Share, steps_of
+from lmu_analog.ensembles.windows import PLACES, Common, steps_of
 from lmu_analog.memory import window
 from lmu_analog.memory.held import doublings, held
 from lmu_analog.memory.statespace import StateSpace, respond
@@ -41,7 +41,7 @@ class Outline:
     circuit : Circuit
     split : Split
     recording : Recording
-    shared : Share
+    shared : Common
     unit : (r,) array
         Balances the states.
     A : (r, r) array, 1/s
@@ -52,7 +52,7 @@ class Outline:
     circuit: Circuit
     split: Split
     recording: Recording
-    shared: Share
+    shared: Common
     unit: Float[np.ndarray, " r"]
     A: Float[np.ndarray, "r r"]
     poles: Complex[np.ndarray, " r"]
@@ -124,7 +124,7 @@ def outline(circuit: Circuit, recording: Recording) -> Outline | None:
     A = forced(shared, centred(equations, limited, centre[None]), limited).A[0]
     balanced, (unit, _) = linalg.matrix_balance(A, permute=False, separate=True)
     poles = np.linalg.eigvals(A).astype(complex)
-    return Outline(circuit, shared, recording, Share(centre, peak), unit, balanced, poles)
+    return Outline(circuit, shared, recording, Common(centre, peak), unit, balanced, poles)
 
 
 def _swing(system: Forced, recording: Recording) -> np.ndarray:

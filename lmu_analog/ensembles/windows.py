@@ -30,7 +30,7 @@ _Map = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Share:
+class Common:
     """What all samples have in common.
 
     Attributes
@@ -150,7 +150,7 @@ def nodes_of(u: Float[np.ndarray, " t"], parts: int) -> Float[np.ndarray, "q2 k"
     return np.stack([at, np.ones_like(at)], axis=1).reshape(2 * len(NODES), -1)
 
 
-def settle(steps: Steps, limited: Limits, at: At, *, shared: Share, u: Float[np.ndarray, "q2 k"]) -> Window:
+def settle(steps: Steps, limited: Limits, at: At, *, shared: Common, u: Float[np.ndarray, "q2 k"]) -> Window:
     """Repeat waveforms and sources until they agree.
 
     A sample stops by its own residual and then keeps its sources, so it does not depend on those beside it.
@@ -161,7 +161,7 @@ def settle(steps: Steps, limited: Limits, at: At, *, shared: Share, u: Float[np.
     limited : Limits
     at : At
         Where the window starts.
-    shared : Share
+    shared : Common
     u : (2 q, k) array
         From ``nodes_of``.
     """
@@ -204,7 +204,7 @@ def _left(change: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def defect(
-    steps: Steps, limited: Limits, found: Window, *, shared: Share, u: Float[np.ndarray, "q2 k"]
+    steps: Steps, limited: Limits, found: Window, *, shared: Common, u: Float[np.ndarray, "q2 k"]
 ) -> Float[np.ndarray, "s n k"]:
     """Give by how much the sources of a settled window are off at the tests, V."""
     s, q, n, k = found.z.shape

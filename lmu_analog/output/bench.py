@@ -17,9 +17,9 @@ from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.ensembles.yields import warnings
 from lmu_analog.errors import DesignError
 from lmu_analog.output import style
-from lmu_analog.output.facts import percent
 from lmu_analog.output.files import check_figure
 from lmu_analog.output.layout import save_panels
+from lmu_analog.output.text_tables import percent
 from lmu_analog.storage.completed import completed
 from lmu_analog.storage.store import open_run
 from lmu_analog.units import write

@@ -11,15 +11,15 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.analysis.budget import budget
-from lmu_analog.analysis.merits import Merits, merits
+from lmu_analog.analysis.figures_of_merit import FiguresOfMerit, figures_of_merit
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.limits import limit_warnings
 from lmu_analog.output import style
-from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.stability import corner_rows
 from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.text_tables import Table, percent, quantity
 from lmu_analog.units import write
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ SINAD = (
 )
 
 
-def as_json(found: xr.Dataset, figures: Merits, warnings: Sequence[str] = ()) -> dict[str, Any]:
+def as_json(found: xr.Dataset, figures: FiguresOfMerit, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """Give the budget and the figures of merit as one object; what a family does not have is null.
 
     ``warnings``: which parts of the circuit cannot give what the signal asks.
@@ -92,7 +92,7 @@ def budget_of(design: Design, *, samples: int, seed: int) -> tuple[dict[str, Any
     """Give what the command ``budget`` says, and the dataset that its plot shows."""
     found = budget(design, samples=samples, seed=seed)
     warned = limit_warnings(build(design), design.stimulus, random="opamp" in design.mismatch)
-    return as_json(found, merits(design), warned), found
+    return as_json(found, figures_of_merit(design), warned), found
 
 
 def text(content: dict[str, Any]) -> str:
@@ -111,7 +111,7 @@ def text(content: dict[str, Any]) -> str:
         decibels = f"{row['window_db']:>15.4g} dB{row['sinad_db']:>9.4g} dB"
         lines.append(f"{row['r']:<8g}{decibels}{row['enob']:>8.3g}")
     lines += wrap(SINAD, 88)
-    lines += ["", *(f"{name:<36}{value:>12}" for name, value in _merit_rows(content["merits"]))]
+    lines += ["", *(f"{name:<36}{value:>12}" for name, value in _figure_rows(content["merits"]))]
     lines.append(f"supply rejection: {content['merits']['psrr_note']}")
     lines += [f"not known of {content['family']}: {cause}" for cause in content["left_out"]]
     lines += [f"  warning: {line}" for line in content["warnings"]]
@@ -123,7 +123,7 @@ def _share(value: float) -> str:
     return percent(0.0 if abs(value) < _NEGLIGIBLE else value)
 
 
-def _merit_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+def _figure_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     def shown(value: float | None, unit: str = "") -> str:
         if value is None:
             return "none"
@@ -191,7 +191,7 @@ def budget_tables(content: dict[str, Any]) -> tuple[Table, Table, Table]:
     return (
         Table("Error by cause", ("cause", "rms alone", "share of the power"), tuple(causes)),
         Table(f"As a converter. {SINAD}", columns, tuple(places)),
-        Table("Figures of merit", ("figure", "value"), tuple(_merit_rows(content["merits"]))),
+        Table("Figures of merit", ("figure", "value"), tuple(_figure_rows(content["merits"]))),
     )
 
 

@@ -12,8 +12,8 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.uniform import applies
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.output import style
-from lmu_analog.output.facts import Table, percent
 from lmu_analog.output.layout import lined_up, percent_along
+from lmu_analog.output.text_tables import Table, percent
 from lmu_analog.storage.store import FAILED, UNSTABLE
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import xarray as xr
 
 from lmu_analog.analysis.corners import one_at_a_time, worst
 from lmu_analog.output import style
-from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.layout import lined_up, percent_along
+from lmu_analog.output.text_tables import Table, percent, quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

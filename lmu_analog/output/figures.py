@@ -18,9 +18,9 @@ from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import readout
 from lmu_analog.output import plots
-from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.style import LOWEST_DB
 from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.text_tables import Table, percent, quantity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

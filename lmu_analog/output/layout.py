@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmu_analog.output.facts import Table
 from lmu_analog.output.files import write_figure
+from lmu_analog.output.text_tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ import xarray as xr
 from lmu_analog.analysis.noise import bounds
 from lmu_analog.design import Design
 from lmu_analog.output import style
-from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.text_tables import Table, percent, quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

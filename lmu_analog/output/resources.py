@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from lmu_analog.analysis.resources import Resources
-from lmu_analog.output.facts import Table, quantity
 from lmu_analog.output.layout import lined_up
+from lmu_analog.output.text_tables import Table, quantity
 
 UNITS = {"resistor": "Ohm", "capacitor": "F"}  # of a unit element; transistors count by W/L
 _UNKNOWN = "–"

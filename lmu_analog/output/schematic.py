@@ -15,10 +15,10 @@ from lmu_analog.output.drawings.links import network
 from lmu_analog.output.drawings.network import network_sheet
 from lmu_analog.output.drawings.paint import paint
 from lmu_analog.output.drawings.sheet import Sheet
-from lmu_analog.output.facts import Table
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.style import BLUE, GREEN, ORANGE, PURPLE, VERMILLION
 from lmu_analog.output.svg import picture, svg
+from lmu_analog.output.text_tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lmu_analog.output.facts import percent
+from lmu_analog.output.text_tables import percent
 
 _MULTIPLE = "× the tolerances"
 
@@ -17,7 +17,7 @@ def corner_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     Parameters
     ----------
     found : mapping
-        The ``worst_corner`` keys of ``Merits``.
+        The ``worst_corner`` keys of ``FiguresOfMerit``.
     """
     rows = [
         ("all R, L, C, gm found unstable at", found_at(found, "worst_corner")),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lmu_analog.ensembles.judgement import Judgement
-from lmu_analog.output.facts import judged, share
+from lmu_analog.output.text_tables import judged, share
 
 
 def simulation(content: dict[str, Any]) -> str:

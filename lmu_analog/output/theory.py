@@ -13,12 +13,12 @@ from lmu_analog.ensembles.comparison import predict
 from lmu_analog.ensembles.expected import expected_yield
 from lmu_analog.ensembles.high_sigma import HighSigma
 from lmu_analog.ensembles.judgement import verdict_of
-from lmu_analog.output.facts import percent, rough, share
 from lmu_analog.output.files import check_figure
 from lmu_analog.output.layout import save_figure
 from lmu_analog.output.plots import plot_elements
 from lmu_analog.output.summary import laws, uniform_circuits
 from lmu_analog.output.tables import uniform_note
+from lmu_analog.output.text_tables import percent, rough, share
 from lmu_analog.theory.coefficients import first_order_excess, mismatch_floor
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.sensitivity import elements, tighten

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lmu_analog.output import facts, figures, summary
+from lmu_analog.output import figures, summary, text_tables
 from lmu_analog.output.report.subject import Section, Subject
 
 _NOT_SIMULATED = Section(absent="The nominal circuit was not simulated.")
@@ -14,7 +14,7 @@ def accuracy(subject: Subject) -> Section:
     if not subject.results:
         return Section(absent="; ".join(said), failed=True) if said else _NOT_SIMULATED
     found = {name: summary.simulation(result) for name, result in subject.results.items()}
-    return Section(tables=(facts.accuracy(subject.results),), notes=said, content=found)
+    return Section(tables=(text_tables.accuracy(subject.results),), notes=said, content=found)
 
 
 def window(subject: Subject) -> Section:

@@ -9,13 +9,13 @@ from lmu_analog.analysis.noise import noise
 from lmu_analog.errors import SimulationError
 from lmu_analog.output import budget as budgeted
 from lmu_analog.output import noise as noisy
-from lmu_analog.output.facts import Table, percent, quantity
 from lmu_analog.output.report.subject import Section, Subject
+from lmu_analog.output.text_tables import Table, percent, quantity
 
 
 def error_budget(subject: Subject) -> Section:
     """Split the window error by its causes."""
-    chosen, figures = subject.settings, subject.merits
+    chosen, figures = subject.settings, subject.figures_of_merit
     if isinstance(figures, str):
         raise SimulationError(figures)
     found = budget(subject.design, samples=chosen.budget, seed=chosen.seed)

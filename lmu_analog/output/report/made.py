@@ -5,12 +5,12 @@ from __future__ import annotations
 from lmu_analog.analysis.resources import resources
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.ranges import counts, spreads
-from lmu_analog.output import facts
 from lmu_analog.output import resources as taken
+from lmu_analog.output import text_tables
 from lmu_analog.output.export.lists import COLUMNS, bom_rows
-from lmu_analog.output.facts import Table
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.schematic import drawing_figure
+from lmu_analog.output.text_tables import Table
 
 # Columns of the bill of materials that a page has room for; the file has all.
 _ORDERED = ("quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent", "tolerance_law")
@@ -28,7 +28,7 @@ def components(subject: Subject) -> Section:
     """Count the components with their ranges, and warn of impractical values."""
     of = subject.circuit
     content = {"counts": counts(of), "spreads": spreads(of), "warnings": list(subject.warnings)}
-    return Section(tables=tuple(facts.circuit(of)), notes=subject.warnings, content=content)
+    return Section(tables=tuple(text_tables.circuit(of)), notes=subject.warnings, content=content)
 
 
 def parts(subject: Subject) -> Section:

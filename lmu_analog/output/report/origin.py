@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lmu_analog.output import facts
+from lmu_analog.output import text_tables
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.report.subject import Section, Subject
 
@@ -14,7 +14,7 @@ def design_file(subject: Subject) -> Section:
 
 def provenance(subject: Subject) -> Section:
     """Show digest, seeds and versions."""
-    table = facts.provenance(subject.design, subject.run, written=subject.written)
+    table = text_tables.provenance(subject.design, subject.run, written=subject.written)
     return Section(
         tables=(table,),
         content={**subject.design.provenance, "made_by": {row[0]: row[1] for row in table.rows}},

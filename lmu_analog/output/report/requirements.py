@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from lmu_analog.analysis.merits import Merits
+from lmu_analog.analysis.figures_of_merit import FiguresOfMerit
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.ensembles.judgement import judge, verdict_of
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.limits import said as words_of
 from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
-from lmu_analog.output.facts import Table, expected, interval, judged, percent, share, uniform_aside
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.stability import bounded, found_at
+from lmu_analog.output.text_tables import Table, expected, interval, judged, percent, share, uniform_aside
 
 Mark = Literal["pass", "partly", "undecided", "fail", "open"]
 _WORDS: dict[Mark, str] = {
@@ -136,7 +136,7 @@ def _circuit(subject: Subject) -> Iterator[Requirement]:
     rate = float(growth(extract(subject.circuit)))
     said = f"{rate:.4g} 1/s".replace("-", "−")
     yield Requirement("Largest real part of a pole", "circuit", rate, said, "< 0", _within(rate < 0.0))
-    found = subject.merits
+    found = subject.figures_of_merit
     if isinstance(found, str):
         if rate < 0.0:
             yield Requirement("Stability, headroom and slew", "circuit", None, found, "known", "open")
@@ -157,7 +157,7 @@ def _circuit(subject: Subject) -> Iterator[Requirement]:
     yield from _limits(found)
 
 
-def _limits(found: Merits) -> Iterator[Requirement]:
+def _limits(found: FiguresOfMerit) -> Iterator[Requirement]:
     """Compare what the signal asks of the part that uses most of each limit with what it gives."""
     for quantity, asked in worst(found.limits).items():
         name = f"{quantity.capitalize()} with the signal"
@@ -165,7 +165,7 @@ def _limits(found: Merits) -> Iterator[Requirement]:
         yield Requirement(name, "limits", asked.share, shown, "≤ 100 %", _within(asked.kept))
 
 
-def _stability(subject: Subject, found: Merits) -> Iterator[Requirement]:
+def _stability(subject: Subject, found: FiguresOfMerit) -> Iterator[Requirement]:
     """Compare the least multiple of all tolerances that was found to destabilise with one."""
     if subject.circuit.clock is not None:
         return

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable, shown
-from lmu_analog.output.facts import Table
 from lmu_analog.output.report.accuracy import accuracy, frequency, profile, window
 from lmu_analog.output.report.causes import error_budget, noise_section
 from lmu_analog.output.report.made import components, drawings, parts, what_it_takes
@@ -15,6 +14,7 @@ from lmu_analog.output.report.origin import design_file, provenance
 from lmu_analog.output.report.requirements import specification
 from lmu_analog.output.report.spread import calibrated, cornered_circuit, mismatch, sensitivity
 from lmu_analog.output.report.subject import Section, Settings, Subject
+from lmu_analog.output.text_tables import Table
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from lmu_analog.analysis.calibration import calibrate
 from lmu_analog.analysis.corners import Axes, corners
 from lmu_analog.ensembles.yields import counts, percentiles, warnings
-from lmu_analog.output import calibration, facts, figures
+from lmu_analog.output import calibration, figures, text_tables
 from lmu_analog.output import corners as cornered
-from lmu_analog.output.facts import percent
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.jobs import against_theory
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.summary import good_circuits, laws, uniform_circuits
 from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.text_tables import percent
 from lmu_analog.storage.completed import circuits
 from lmu_analog.storage.reasons import reasons
 from lmu_analog.theory.sensitivity import elements, tighten
@@ -41,7 +41,7 @@ def mismatch(subject: Subject) -> Section:
     }
     lead = f"{circuits(run)}, {run.attrs['engine']} engine, seed {run.attrs['seed']}."
     return Section(
-        lead, (drawn,), (facts.ensemble(run, design, theory),), tuple(warnings(run)), content=content
+        lead, (drawn,), (text_tables.ensemble(run, design, theory),), tuple(warnings(run)), content=content
     )
 
 
@@ -67,8 +67,8 @@ def sensitivity(subject: Subject) -> Section:
             for name, kind, share, excess in rows
         ],
     }
-    drawn = figures.elements_figure(found, values=facts.nominal_values(subject.circuit))
-    return Section(lead, (drawn,), (facts.tightened(found),), content=content)
+    drawn = figures.elements_figure(found, values=text_tables.nominal_values(subject.circuit))
+    return Section(lead, (drawn,), (text_tables.tightened(found),), content=content)
 
 
 def calibrated(subject: Subject) -> Section:

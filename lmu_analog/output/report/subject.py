@@ -9,14 +9,14 @@ from typing import Any
 
 import xarray as xr
 
-from lmu_analog.analysis.merits import Merits, merits
+from lmu_analog.analysis.figures_of_merit import FiguresOfMerit, figures_of_merit
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import theory_of
 from lmu_analog.ensembles.expected import Expected, expected_yield
 from lmu_analog.errors import LmuAnalogError
-from lmu_analog.output.facts import Table
 from lmu_analog.output.figures import Figure
+from lmu_analog.output.text_tables import Table
 from lmu_analog.storage.completed import completed
 
 LARGE = 12  # order above which calibration takes long
@@ -88,10 +88,10 @@ class Subject:
             object.__setattr__(self, "run", completed(self.run))
 
     @cached_property
-    def merits(self) -> Merits | str:
+    def figures_of_merit(self) -> FiguresOfMerit | str:
         """Figures of merit of the nominal circuit, or why there are none."""
         try:
-            return merits(self.design)
+            return figures_of_merit(self.design)
         except LmuAnalogError as error:
             return str(error)
 

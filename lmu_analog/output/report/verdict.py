@@ -12,9 +12,9 @@ from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.ensembles.expected import Expected
 from lmu_analog.ensembles.judgement import judge, verdict_of
 from lmu_analog.ensembles.yields import Yield, percentiles, yield_within
-from lmu_analog.output.facts import expected, interval, judged, percent, quantity, share, uniform_aside
 from lmu_analog.output.report.requirements import LEAST_YIELD, requirements
 from lmu_analog.output.report.subject import Subject
+from lmu_analog.output.text_tables import expected, interval, judged, percent, quantity, share, uniform_aside
 
 
 @dataclass(frozen=True)

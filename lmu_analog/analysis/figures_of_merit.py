@@ -32,7 +32,7 @@ _LONGEST = 50.0  # theta: a step that has not settled by then does not count as 
 
 
 @dataclass(frozen=True)
-class Merits:
+class FiguresOfMerit:
     """Figures of the nominal circuit; none where the family has no such thing.
 
     Attributes
@@ -118,7 +118,7 @@ class Merits:
         return self.worst_corner
 
 
-def merits(design: Design) -> Merits:
+def figures_of_merit(design: Design) -> FiguresOfMerit:
     """Measure a design's nominal circuit.
 
     Raises
@@ -138,7 +138,7 @@ def merits(design: Design) -> Merits:
     rest = np.zeros(design.order) if system.offset is None else system.offset
     given, supply = excitation(design.order, design.bandwidth, theta=design.theta), rejection(design, circuit)
     common, tolerances = common_box(circuit), tolerance_box(circuit, Mismatch.of(design))
-    return Merits(
+    return FiguresOfMerit(
         theta_eff=effective_theta(steady_response(system, given.frequency), given, design.theta),
         delay_flatness=_flatness(states, frequency) / design.theta,
         swing=_swing(design, circuit, frequency),
