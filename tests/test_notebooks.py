@@ -1,34 +1,52 @@
-"""The notebooks run, every cell, in a kernel of their own; ngspice cells where it is installed."""
+"""The notebooks run, every cell, each in a process of its own; ngspice cells where it is installed."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-import nbclient
+import cells
 import nbformat
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
-TIMEOUT = 300  # s for a cell: a hung kernel, not a slow machine
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a notebook runs in a fork")
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Run all cells; the kernel inherits this process' environment, one BLAS thread included."""
-    where = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", resources=where).execute()
+@pytest.fixture(scope="module")
+def run() -> Iterator[cells.Run]:
+    with cells.server() as run:
+        yield run
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path: Path, tmp_path: Path):
+def test_a_notebook_runs(path: Path, tmp_path: Path, run: cells.Run):
     notebook = nbformat.read(path, as_version=4)
-    execute(notebook, tmp_path)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    told = run([cell.source for cell in notebook.cells if cell.cell_type == "code"], tmp_path)
     # A warning is shown on stderr; a reader should meet none.
-    assert "".join(output.text for output in outputs if output.get("name") == "stderr") == ""
+    assert (told["error"], told["stderr"]) == ("", "")
+    assert told["stdout"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cell_that_fails_is_an_error(tmp_path: Path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
-    with pytest.raises(
-        nbclient.exceptions.CellExecutionError, match=r"ZeroDivisionError.*: division by zero"
-    ):
-        execute(notebook, tmp_path)
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("1 /", "SyntaxError"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("import os; os._exit(0 * 3 + 3)", "the process of the notebook ended with 3"),
+    ],
+)
+def test_a_cell_that_fails_is_an_error(source: str, error: str, tmp_path: Path, run: cells.Run):
+    told = run(["print(1)", source, "print(2)"], tmp_path)
+    assert error in told["error"]
+    assert told["stdout"].strip() in ("1", "")
+
+
+def test_warnings_and_what_other_processes_say_are_seen(tmp_path: Path, run: cells.Run):
+    warns = ["import warnings", "_ = warnings.warn('take care')", "import os; _ = os.system('echo too >&2')"]
+    told = run(warns, tmp_path)
+    assert "take care" in told["stderr"]
+    assert "too" in told["stderr"]
+    assert told["error"] == ""

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Complex, Float
 from scipy import linalg
 
+AT_ONCE = 1 << 14  # entries of the matrices that are solved in one call, which a processor's cache holds
+
 
 @dataclass(frozen=True, eq=False)
 class StateSpace:
@@ -115,15 +117,21 @@ def frequency_response(
     (..., f, p) complex array
     """
     identity = np.eye(system.order)
+    A, B, C, D = (M[..., None, :, :] for M in (system.A, system.B, system.C, system.D))
+    # Many frequencies of one system are solved in one call, each as if alone; of many systems, few.
+    stretch = max(1, AT_ONCE // max(1, system.A.size))
     responses = []
-    for f in frequency:
-        s = 2j * np.pi * f
+    for start in range(0, len(frequency), stretch):
+        s = 2j * np.pi * frequency[start : start + stretch]
+        at = s[:, None, None]
         if system.dt is None:
-            state = np.linalg.solve(s * identity - system.A, system.B)
+            state = np.linalg.solve(at * identity - A, B)
         else:
-            state = np.linalg.solve(identity - np.exp(-s * system.dt) * system.A, system.B)
-        responses.append((system.C @ state + system.D)[..., 0] + fed(system, s))
-    return np.stack(responses, axis=-2)
+            state = np.linalg.solve(identity - np.exp(-at * system.dt) * A, B)
+        responses.append((C @ state + D)[..., 0])
+        if system.slope is not None:
+            responses[-1] += np.stack([fed(system, one) for one in s], axis=-2)
+    return np.concatenate(responses, axis=-2)
 
 
 def fed(system: StateSpace, s: complex) -> np.ndarray | float:
