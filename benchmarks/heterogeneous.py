@@ -3,7 +3,7 @@
     python benchmarks/heterogeneous.py [--networks 3] [--seconds 20]
 
 Order 3, theta = 1 s, 3 x 200 leaky integrate-and-fire neurons whose synapses of 100 ms deviate by 30 % (log-normal),
-nothing measured; readouts of five places are fitted to one noise and judged by another. Prints the errors over the
+nothing measured; readouts of five places are fitted to one noise and evaluated on another. Prints the errors over the
 input's rms and writes benchmarks/results/heterogeneous.json.
 """
 
@@ -33,7 +33,7 @@ def errors(seed: int, steps: int) -> dict[str, float]:
     settings = Settings(neurons=NEURONS, firing="spiking", seed=seed)
     memory = spiking_memory(ORDER, 1.0, settings, silicon=Silicon(tau=SPREAD), radii=np.ones(ORDER))
     t = STEP * np.arange(steps)
-    inputs = [multitone(1.0, 0.5, seed=2 * seed + k) for k in (0, 1)]  # one to fit, one to judge
+    inputs = [multitone(1.0, 0.5, seed=2 * seed + k) for k in (0, 1)]  # one to fit, one to evaluate
     traces = [run(memory, u(t), seed=2 * seed + k) for k, u in enumerate(inputs)]
     windows = [u(t[SKIPPED:, None] - np.linspace(0.0, 1.0, 5)) for u in inputs]
     deviating = TAU * lognormal(np.random.default_rng(seed), SPREAD, (ORDER, COPIES))

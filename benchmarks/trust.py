@@ -82,7 +82,7 @@ def solved_in_full(circuit: Circuit, values: np.ndarray, tones: Tones) -> np.nda
     return tone_profile(phasor, (tones.frequency, tones.phasor), circuit.theta, offset=offset)
 
 
-def judged(design: Design, samples: int) -> dict[str, int] | None:
+def checked(design: Design, samples: int) -> dict[str, int] | None:
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(samples)))
     values = values[is_sound(circuit, values)]
@@ -125,7 +125,7 @@ def main() -> None:
     while total.get("samples", 0) < given.samples:
         try:
             design = random_design(rng)
-            row = judged(design, 4096 if design.order < 10 else 1024)
+            row = checked(design, 4096 if design.order < 10 else 1024)
         except (LmuAnalogError, np.linalg.LinAlgError):
             without += 1
             continue

@@ -69,7 +69,7 @@ def stated(design: Design) -> Design:
 
 
 def compared(design: Design, samples: int) -> dict[str, Any]:
-    """Judge the same circuits in both engines."""
+    """Evaluate the same circuits in both engines."""
     start, limit = time.perf_counter(), float(design.nrmse or 0.0)
     exact = exact_chunk(design, SEED, range(samples), is_uniform=True).window_nrmse
     normal = exact_chunk(design, SEED, range(samples)).window_nrmse
@@ -102,7 +102,7 @@ def main() -> None:
         print(
             f"{name:38s} normal {100 * row['yield']:.1f} %, uniform {100 * uniform['value']:.1f} % "
             f"[{100 * uniform['low']:.1f}, {100 * uniform['high']:.1f}], ngspice {100 * row['ngspice']:.1f} %; "
-            f"{row['judged_otherwise']} of {row['samples']} judged otherwise; errors differ by "
+            f"{row['judged_otherwise']} of {row['samples']} decided otherwise; errors differ by "
             f"{row['largest_difference']:.1e}",
             flush=True,
         )

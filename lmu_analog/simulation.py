@@ -276,7 +276,7 @@ def engines_apart(results: Mapping[str, xr.Dataset]) -> str | None:
     why = (
         "the exact engine runs the small-signal equivalent"
         if "model" in exact.attrs
-        else "ngspice is the judge"
+        else "ngspice is the reference"
     )
     errors = [100.0 * float(result["window_nrmse"]) for result in (exact, simulated)]
     return (

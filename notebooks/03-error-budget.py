@@ -44,10 +44,10 @@ design = Design(
 )
 
 # %% [markdown]
-# ## One cause at a time
+# ## One contributor at a time
 #
-# The circuit is run with ideal parts, then with one cause of error turned on alone: the rounded values, the op-amps'
-# gain, their bandwidth, their offsets, mismatch (100 circuits), noise, rails and slew. `share` is what a cause adds to
+# The circuit is run with ideal parts, then with one error contributor turned on alone: the rounded values, the op-amps'
+# gain, their bandwidth, their offsets, mismatch (100 circuits), noise, rails and slew. `share` is what it adds to
 # the mean square error; `rms alone` what it does by itself. The last line has all of them at once, as the real board.
 
 # %%
@@ -61,7 +61,7 @@ table.loc["all at once"] = [100 * split.measured_nrmse, 100.0]
 table.round(3)
 
 # %% [markdown]
-# The shares add up to what all causes do together; the remainder is what they do only jointly. Does the whole agree
+# The shares add up to what all contributors do together; the remainder is their joint effect. Does the whole agree
 # with a simulator that knows nothing of budgets? ngspice runs the nominal circuit, rails and slew included.
 
 # %%
@@ -80,7 +80,7 @@ _ = plot_budget(split, ax)
 # %% [markdown]
 # ## One change at a time
 #
-# Every remedy aims at one cause. What does each leave of the whole?
+# Every remedy acts on one contributor. What does each leave of the whole?
 
 # %%
 remedies = {
@@ -97,10 +97,10 @@ remedies = {
 tried = {name: budget(design.replace(**change), samples=60) for name, change in remedies.items()}
 left = {name: 100 * one.measured_nrmse for name, one in tried.items()}
 largest = {name: str(one.cause.values[one.mean_power.values.argmax()]) for name, one in tried.items()}
-pd.DataFrame({"all at once (%)": left, "largest cause": largest}).round(2)
+pd.DataFrame({"all at once (%)": left, "largest contributor": largest}).round(2)
 
 # %% [markdown]
-# And one after the other, the one that helps most first? A cause that has gone leaves the next one bare, and what did
+# And one after the other, the one that helps most first? One that has gone leaves the next one bare, and what did
 # not pay before may pay now: a state more costs parts, which helps only once the parts are good.
 
 # %%

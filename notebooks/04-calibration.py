@@ -45,7 +45,7 @@ design = Design(
 # %% [markdown]
 # ## Every method on the same 100 circuits
 #
-# Methods are fitted at 27 °C to tones spread over the band, and judged by another input: the ten tones of the design,
+# Methods are fitted at 27 °C to tones spread over the band and tested on another input: the ten tones of the design,
 # with all parts at 60 °C in the last columns.
 
 # %%

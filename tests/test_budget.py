@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lmu_analog import Design, simulate
-from lmu_analog.analysis.budget import CAUSES, budget
+from lmu_analog.analysis.budget import CONTRIBUTORS, budget
 from lmu_analog.analysis.figures_of_merit import figures_of_merit
 from lmu_analog.analysis.noise import noise
 from lmu_analog.building import realization
@@ -21,7 +21,7 @@ from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.opamp_needs import Need, excess_with_opamps
 
 LOOSE = {"resistor": "1 %", "capacitor": "1 %"}
-# Three families, each with several causes of like size.
+# Three families, each with several contributors of like size.
 DESIGNS = {
     "slow op-amps": Design(
         order=6, theta="1 ms", mismatch={**LOOSE, "opamp": "1 %"}, values="E96",
@@ -39,11 +39,11 @@ DESIGNS = {
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-def test_the_causes_add_up_to_the_whole(name: str):
+def test_the_contributors_add_up_to_the_whole(name: str):
     found = budget(DESIGNS[name], samples=60)
-    assert found.cause.values.tolist() == list(CAUSES)
+    assert found.cause.values.tolist() == list(CONTRIBUTORS)
     assert found.attrs["engine"] == "nonlinear"
-    # The goal: what causes do only together is below a tenth of the power. The draws are the same.
+    # The goal: what contributors do only together is below a tenth of the power. The draws are the same.
     assert abs(found.attrs["remainder_share"]) < 0.1
     whole = float(QUADRATURE.weight @ found.measured.values)
     total = float(found.mean_power.sum() + QUADRATURE.weight @ found.remainder.values)
@@ -52,9 +52,9 @@ def test_the_causes_add_up_to_the_whole(name: str):
 
 
 @pytest.mark.parametrize(
-    ("cause", "figures"), [("gain", {"gain": 1e3}), ("speed", {"crossover": 2e6 * np.pi})]
+    ("contributor", "figures"), [("gain", {"gain": 1e3}), ("speed", {"crossover": 2e6 * np.pi})]
 )
-def test_gain_and_bandwidth_cost_what_the_formula_says(cause: str, figures: dict[str, float]):
+def test_gain_and_bandwidth_cost_what_the_formula_says(contributor: str, figures: dict[str, float]):
     band = 2e3
     centres = (np.arange(40) + 0.5) / 40 * band
     design = Design(
@@ -71,7 +71,7 @@ def test_gain_and_bandwidth_cost_what_the_formula_says(cause: str, figures: dict
     found = budget(design)
     wanted = excess_with_opamps(realization(design), Need(**figures), bandwidth=band)
     # Outputs swing as far as the input, as in the formula; forty tones in place of the integral over the band.
-    assert float(found.mean_alone.sel(cause=cause)) == pytest.approx(wanted, rel=0.01)
+    assert float(found.mean_alone.sel(cause=contributor)) == pytest.approx(wanted, rel=0.01)
 
 
 def test_equal_offsets_show_as_the_formula_says():
@@ -129,15 +129,15 @@ def test_what_balance_cannot_do_is_done_by_ngspice():
     assert abs(found.attrs["remainder_share"]) < 1e-3  # nothing is measured apart then
 
 
-def test_rounded_values_are_a_cause_of_their_own():
+def test_rounded_values_are_a_contributor_of_their_own():
     design = Design(order=4, theta="1 ms", values="E24")
     found = budget(design)
     wanted = float(simulate(design).window_nrmse) ** 2 - float(simulate(design).truncation_nrmse) ** 2
     assert float(found.mean_power.sel(cause="values")) == pytest.approx(
         wanted, rel=1e-6
     )  # time against phasors
-    for cause in ("gain", "speed", "offset", "mismatch", "distortion"):
-        assert float(found.mean_alone.sel(cause=cause)) < 1e-12  # rounding
+    for contributor in ("gain", "speed", "offset", "mismatch", "distortion"):
+        assert float(found.mean_alone.sel(cause=contributor)) < 1e-12  # rounding
 
 
 def test_an_unstable_circuit_has_no_budget():
@@ -154,7 +154,7 @@ def test_the_command_gives_one_object_and_a_figure(tmp_path, capsys):
     )
     assert run_command(["budget", str(path), "-n", "10", "--json", "--plot", str(figure)]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [c["cause"] for c in found["causes"]] == list(CAUSES)
+    assert [c["cause"] for c in found["causes"]] == list(CONTRIBUTORS)
     assert sum(c["share"] for c in found["causes"]) + found["remainder_share"] == pytest.approx(1.0, rel=1e-9)
     assert [p["r"] for p in found["places"]] == [0.0, 0.5, 1.0]
     assert found["merits"]["headroom"] == pytest.approx(
@@ -173,7 +173,7 @@ def test_sinad_and_its_bits_say_what_they_leave_out():
     found = budget(design, samples=1)
     content = as_json(found, figures_of_merit(design))
     assert content["merits"]["joint_error"] == content["merits"]["worst_corner"]
-    assert set(content["sinad_leaves_out"]) == set(CAUSES) - {"noise", "distortion"}
+    assert set(content["sinad_leaves_out"]) == set(CONTRIBUTORS) - {"noise", "distortion"}
     counted = np.sqrt((found.alone.sel(cause=["noise", "distortion"]) ** 2).sum("cause").values)
     place = content["places"][1]
     middle = float(np.interp(0.5, found.delay.values, counted))

@@ -98,7 +98,7 @@ def test_the_numbers_of_the_json_are_those_of_the_functions_behind():
     assert found["sensitivity"]["predicted_rms"] == elements(PLAIN).attrs["predicted_rms"]
     assert found["corners"]["samples"] == QUICK.corners
     assert content["settings"] == {"budget": 5, "calibration": 2, "corners": 5, "seed": 0}
-    # The budget's causes and the remainder are the whole (as they are defined).
+    # The budget's contributors and the remainder are the whole (as they are defined).
     shares = [row["share"] for row in found["budget"]["causes"]]
     assert sum(shares) + found["budget"]["remainder_share"] == pytest.approx(1.0, rel=1e-9)
 
@@ -157,7 +157,7 @@ def test_what_the_main_job_leaves_out_is_named():
     assert content["sections"]["calibration"]["reason"].startswith("Left out here, as it takes long")
 
 
-def test_every_requirement_is_judged():
+def test_every_requirement_is_decided():
     marks = {r.name: r.mark for r in requirements(Subject(PLAIN, build(PLAIN), {"exact": simulate(PLAIN)}))}
     assert marks == {
         "Window NRMSE, nominal, exact engine": "pass",

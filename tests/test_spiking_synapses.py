@@ -172,7 +172,7 @@ def test_spikes_through_synapses_that_deviate_hold_more_of_the_window():
         3, 1.0, Settings(neurons=200, firing="spiking"), silicon=Silicon(tau=0.3), radii=np.ones(3)
     )
     t, skip = 1e-3 * np.arange(6000), 1000
-    inputs = [multitone(1.0, 0.5, seed=seed) for seed in (0, 1)]  # one to fit, one to judge
+    inputs = [multitone(1.0, 0.5, seed=seed) for seed in (0, 1)]  # one to fit, one to evaluate
     traces = [run(memory, u(t), seed=seed) for seed, u in enumerate(inputs)]
     windows = [u(t[skip:, None] - np.linspace(0.0, 1.0, 5)) for u in inputs]
     deviated = 0.1 * lognormal(np.random.default_rng(0), 0.3, (3, 8))

@@ -75,7 +75,7 @@ def test_lots_and_offsets_keep_their_law():
     np.testing.assert_array_equal(sample(circuit, alone, z), sample(circuit, Mismatch(alone.classes), z))
 
 
-def test_the_same_draws_judge_uniform_parts():
+def test_the_same_draws_evaluate_uniform_parts():
     run = monte_carlo(DESIGN, 300, seed=4, workers=1)
     found = uniform_yield(run, DESIGN)
     # The design that states the uniform law meets the same draws, so the same circuits, to the last bit.
@@ -132,7 +132,7 @@ def test_the_commands_give_both_yields(tmp_path):
     assert "resistor: normal, 3 sigma" in again
 
 
-def test_calibration_is_judged_with_uniform_parts_too():
+def test_calibration_is_evaluated_with_uniform_parts_too():
     content = shown.content(
         calibrate(DESIGN, 40, methods=("theta",)),
         DESIGN.nrmse,
@@ -146,7 +146,7 @@ def test_calibration_is_judged_with_uniform_parts_too():
 
 
 @pytest.mark.ngspice
-def test_ngspice_judges_uniform_parts_alike():
+def test_ngspice_evaluates_uniform_parts_alike():
     # One tone, so that ngspice is done soon. benchmarks/uniform_yield.py has 300.
     design = DESIGN.replace(signal="sine", opamp="OPA2192", nrmse="2.5 %")
     even = design.replace(mismatch={c: {"tolerance": "1 %", "distribution": "uniform"} for c in PARTS})

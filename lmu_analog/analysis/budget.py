@@ -1,4 +1,4 @@
-"""Where a design's window error comes from: each cause turned on alone, against all of them at once."""
+"""Where a design's window error comes from: each contributor turned on alone, against all of them at once."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from lmu_analog.analysis.causes import Cause, before_speed, caused
+from lmu_analog.analysis.contributors import Contributor, before_speed, with_contributor
 from lmu_analog.analysis.noise import noise_powers
 from lmu_analog.analysis.periodic import Periodic, difference_power, error_power, ideal, linear, nonlinear
 from lmu_analog.building import build
@@ -21,7 +21,7 @@ from lmu_analog.mismatch.law import Mismatch, columns, draw, sample
 from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Tones, multitone
 
-CAUSES = ("truncation", "values", "gain", "speed", "offset", "mismatch", "noise", "distortion")
+CONTRIBUTORS = ("truncation", "values", "gain", "speed", "offset", "mismatch", "noise", "distortion")
 _PLACES = (0.0, 0.5, 1.0)
 _SAMPLES = 100  # circuits of the ensemble: its rms is then right to about 5 %
 Engine = Literal["nonlinear", "ngspice", "linear"]
@@ -29,7 +29,7 @@ Engine = Literal["nonlinear", "ngspice", "linear"]
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One cause at every place: growth of the mean square error, and mean square of what it adds itself."""
+    """One contributor at every place: growth of the mean square error, and mean square of what it adds itself."""
 
     power: Float[np.ndarray, " q"]
     alone: Float[np.ndarray, " q"]
@@ -79,13 +79,13 @@ class _Subject:
 
 
 def budget(design: Design, *, samples: int = _SAMPLES, seed: int = 0) -> xr.Dataset:
-    """Split the window error by its causes.
+    """Split the window error into its contributors.
 
     The input is the design's sum of tones, or the default ten tones in place of a recording. ``power`` of a
-    cause is by how much the mean square error grows when it is turned on alone, so it may be negative where
+    contributor is by how much the mean square error grows when it is turned on alone, so it may be negative where
     it happens to undo another error; ``alone`` is the rms of what it adds, whatever there was. ``measured``
-    has all causes at once: an ensemble of the nonlinear circuit, and noise. ``remainder`` is what the powers
-    leave: causes that act together, and chance.
+    has all contributors at once: an ensemble of the nonlinear circuit, and noise. ``remainder`` is what the powers
+    leave: contributors that act together, and chance.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def budget(design: Design, *, samples: int = _SAMPLES, seed: int = 0) -> xr.Data
         noise and distortion alone, and ``enob`` from it, which know nothing of the linear window error.
         Attributes ``measured_nrmse``, ``remainder_share``,
         ``engine`` (of the distortion: nonlinear, ngspice or linear), ``samples`` (that have a steady state)
-        of ``drawn``, and ``left_out``: causes that are not known of this family.
+        of ``drawn``, and ``left_out``: contributors that are not known of this family.
 
     Raises
     ------
@@ -136,19 +136,19 @@ def _active(subject: _Subject) -> dict[str, _Part]:
     """Split what the nominal circuit does by the figures of its active parts."""
     tones, design = subject.tones, subject.design
     memory = ideal(design.order, design.theta, tones)
-    kinds: tuple[Cause, ...] = ("values", "gain", "speed")
-    runs = {cause: linear(caused(design, cause, subject.circuit), tones) for cause in kinds}
-    errors = {cause: error_power(found, design.theta, subject.r)[0] for cause, found in runs.items()}
+    kinds: tuple[Contributor, ...] = ("values", "gain", "speed")
+    runs = {kind: linear(with_contributor(design, kind, subject.circuit), tones) for kind in kinds}
+    errors = {kind: error_power(found, design.theta, subject.r)[0] for kind, found in runs.items()}
     floor = subject.error(memory)[0]
     parts = {
         "truncation": _Part(floor, floor),
         "values": _Part(errors["values"] - floor, difference_power(runs["values"], memory, subject.r)[0]),
     }
-    for cause in ("gain", "speed"):
-        before = before_speed(subject.circuit) if cause == "speed" else "values"
-        # Offsets are a cause of their own.
-        added = difference_power(runs[cause], runs[before], subject.r, rest=False)[0]
-        parts[cause] = _Part(errors[cause] - errors[before], added)
+    for kind in ("gain", "speed"):
+        before = before_speed(subject.circuit) if kind == "speed" else "values"
+        # Offsets are a contributor of their own.
+        added = difference_power(runs[kind], runs[before], subject.r, rest=False)[0]
+        parts[kind] = _Part(errors[kind] - errors[before], added)
     return parts
 
 
@@ -211,7 +211,9 @@ def _dataset(
 ) -> xr.Dataset:
     rule = subject.rule
     window, weight, shown = len(rule.r), rule.weight, rule.shown
-    power, alone = (np.array([getattr(parts[cause], key) for cause in CAUSES]) for key in ("power", "alone"))
+    power, alone = (
+        np.array([getattr(parts[name], key) for name in CONTRIBUTORS]) for key in ("power", "alone")
+    )
     remainder = measured - power.sum(axis=0)
     mean = float(weight @ measured[:window])
     share, decibels = {"units": "1"}, {"units": "dB"}
@@ -229,7 +231,7 @@ def _dataset(
             "enob": ("place", figures[2], {"units": "bit"}),
         },
         coords={
-            "cause": np.array(CAUSES, dtype=object),
+            "cause": np.array(CONTRIBUTORS, dtype=object),
             "delay": ("delay", rule.r[shown], {"units": "theta"}),
             "place": ("place", np.array(_PLACES), {"units": "theta"}),
         },

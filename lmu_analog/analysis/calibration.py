@@ -1,7 +1,7 @@
 """Calibration of real circuits: what each method wins back, on another input and at another temperature.
 
 Every method is fitted at the bench, at the temperature where parts are nominal, to tones at Gauss-Legendre
-nodes of the band; it is judged by the design's own input, and at the design's temperature where that differs.
+nodes of the band; it is evaluated on the design's own input, and at the design's temperature where that differs.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def calibrate(
     settings: Settings | None = None,
     is_uniform: bool = False,
 ) -> xr.Dataset:
-    """Calibrate mismatched circuits of a design, and judge what is left.
+    """Calibrate mismatched circuits of a design, and measure what is left.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def calibrate(
         if said := lacking(batch, method):
             raise DesignError(f"calibration {method}: {said}")
     ordered: tuple[Method, ...] = ("nominal", *(m for m in METHODS if m in methods and m != "nominal"))
-    found = [_judged(batch, calibrated(batch, method)) for method in ordered]
+    found = [_evaluated(batch, calibrated(batch, method)) for method in ordered]
     return _dataset(batch, ordered, found).assign_attrs(seed=seed)
 
 
@@ -99,7 +99,7 @@ def _check(design: Design, samples: int, settings: Settings) -> None:
         raise DesignError(f"{shown(settings.elements)} elements; 1 to {_MOST_ELEMENTS} are accepted")
 
 
-def _judged(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
+def _evaluated(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
     """Score what a method left: by the design's input, by the tones of the fit, and at another temperature."""
     design, device, given = batch.design, batch.device, batch.given
     rule = given.rule

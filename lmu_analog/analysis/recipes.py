@@ -24,7 +24,7 @@ from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 
 Method = Literal["nominal", "readout", "ensemble", "theta", "trim", "exact-k", "dac", "tau"]
 METHODS: tuple[Method, ...] = get_args(Method)
-_OTHERS = 100  # circuits that one readout for all is fitted to; they follow those that are judged
+_OTHERS = 100  # circuits that one readout for all is fitted to; they follow those that are evaluated
 _SPREAD_DRAWS = 1000  # tell sigma of an element to 2 %
 _BITS = 4
 

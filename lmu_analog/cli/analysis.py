@@ -1,4 +1,4 @@
-"""Commands about errors of a circuit: their causes, what wins them back, what the circuit takes, what a bench says.
+"""Commands about errors of a circuit: contributors, what wins them back, what the circuit takes, what a bench says.
 
 Heavy modules load inside the commands.
 """
@@ -61,7 +61,7 @@ class _Budget(InputDesign, Seed, Plot, Json):
 
 
 def budget(options: _Budget) -> None:
-    """Split the window error by its causes, with the circuit's figures of merit."""
+    """Split the window error into its contributors, with the circuit's figures of merit."""
     from lmu_analog.output import budget as shown
 
     check_plot(options)
@@ -83,7 +83,7 @@ class _Calibrate(Seed, Plot, Selection, Json):
 
 
 def calibrate(options: _Calibrate) -> None:
-    """Say what calibration wins back: readouts, trims and converters, judged on another input."""
+    """Say what calibration wins back: readouts, trims and converters, evaluated on another input."""
     from lmu_analog.analysis import calibration
     from lmu_analog.analysis.recipes import Settings
     from lmu_analog.output import calibration as shown

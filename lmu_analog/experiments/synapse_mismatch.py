@@ -171,7 +171,7 @@ def _of_readouts(order: int, options: Options) -> dict[str, Any]:
 
 
 def _read_error(fitted: np.ndarray, tested: np.ndarray, nodes: np.ndarray) -> float:
-    """Fit on the nodes of the band and judge by the tones, the noise that the readout passes added."""
+    """Fit on the nodes of the band and evaluate on the tones, the noise that the readout passes added."""
     places = EVEN.r * THETA
     wanted = np.exp(-2j * np.pi * np.outer(nodes, places))
     weights = fitted_readout(fitted, wanted, noise=NOISE)

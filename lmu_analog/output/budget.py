@@ -1,4 +1,4 @@
-"""The error budget for people and scripts: causes, figures of merit, and a stacked plot."""
+"""The error budget for people and scripts: error contributors, figures of merit, and a stacked plot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lmu_analog.units import write
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, those of causes that are often large the farthest apart.
+# Okabe and Ito's colours, those of contributors that are often large the most different.
 COLOURS = (
     style.BLUE, style.SKY, style.PURPLE, style.GREEN,
     style.YELLOW, style.ORANGE, style.GREY, style.VERMILLION,
@@ -71,7 +71,7 @@ def as_json(found: xr.Dataset, figures: FiguresOfMerit, warnings: Sequence[str] 
                 "power": float(one.mean_power),
                 "share": float(one.mean_power) / mean,
             }
-            for one in (found.sel(cause=cause) for cause in found.cause.values)
+            for one in (found.sel(cause=name) for name in found.cause.values)
         ],
         "places": [
             {
@@ -100,7 +100,7 @@ def text(content: dict[str, Any]) -> str:
     lines = [
         f"error budget: {content['family']}, {content['realization']}, order {content['order']}; "
         f"{content['samples']} of {content['drawn']} circuits, {content['engine']} engine",
-        f"{'cause':<26}{'rms alone':>12}{'share':>14}",
+        f"{'contributor':<26}{'rms alone':>12}{'share':>14}",
     ]
     for row in content["causes"]:
         lines.append(f"{NAMES[row['cause']]:<26}{percent(row['rms']):>12}{_share(row['share']):>14}")
@@ -113,7 +113,7 @@ def text(content: dict[str, Any]) -> str:
     lines += wrap(SINAD, 88)
     lines += ["", *(f"{name:<36}{value:>12}" for name, value in _figure_rows(content["merits"]))]
     lines.append(f"supply rejection: {content['merits']['psrr_note']}")
-    lines += [f"not known of {content['family']}: {cause}" for cause in content["left_out"]]
+    lines += [f"not known of {content['family']}: {name}" for name in content["left_out"]]
     lines += [f"  warning: {line}" for line in content["warnings"]]
     return "\n".join(lines)
 
@@ -154,21 +154,21 @@ def _decibels(value: float | None) -> str:
 
 
 def plot_budget(found: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw the mean square error over the window, stacked by cause, and the error of all at once.
+    """Draw the mean square error over the window, stacked by contributor, and the error of all at once.
 
     Parameters
     ----------
     found : Dataset
-        From ``analysis.budget.budget``. A cause that undoes another's error hangs below zero.
+        From ``analysis.budget.budget``. A contributor that undoes another's error hangs below zero.
     ax : Axes, optional
     """
     ax = style.axes(ax)
     power = 1e4 * found.power.values
     floors = {1.0: np.zeros(found.sizes["delay"]), -1.0: np.zeros(found.sizes["delay"])}
-    for colour, cause, part in zip(COLOURS, found.cause.values, power, strict=True):
+    for colour, name, part in zip(COLOURS, found.cause.values, power, strict=True):
         for sign, floor in floors.items():
             top = floor + sign * np.maximum(sign * part, 0.0)
-            label = NAMES[str(cause)] if sign > 0.0 else None
+            label = NAMES[str(name)] if sign > 0.0 else None
             ax.fill_between(found.delay, floor, top, color=colour, alpha=0.75, linewidth=0.0, label=label)
             floors[sign] = top
     ax.plot(found.delay, 1e4 * found.measured, color=style.INK, linewidth=1.8, label="all at once")
@@ -177,9 +177,11 @@ def plot_budget(found: xr.Dataset, ax: Axes | None = None) -> Axes:
 
 
 def budget_tables(content: dict[str, Any]) -> tuple[Table, Table, Table]:
-    """Make the tables of the report from the object of ``as_json``: causes, places, figures of merit."""
-    causes = [(NAMES[row["cause"]], percent(row["rms"]), _share(row["share"])) for row in content["causes"]]
-    causes += [
+    """Make the tables of the report from the object of ``as_json``: contributors, places, figures of merit."""
+    contributors = [
+        (NAMES[row["cause"]], percent(row["rms"]), _share(row["share"])) for row in content["causes"]
+    ]
+    contributors += [
         ("remainder", "", _share(content["remainder_share"])),
         ("all at once", percent(content["measured_nrmse"]), "100 %"),
     ]
@@ -189,17 +191,19 @@ def budget_tables(content: dict[str, Any]) -> tuple[Table, Table, Table]:
     ]
     columns = ("r (θ)", "signal over all errors (dB)", "SINAD (dB)", "ENOB")
     return (
-        Table("Error by cause", ("cause", "rms alone", "share of the power"), tuple(causes)),
+        Table(
+            "Error by contributor", ("contributor", "rms alone", "share of the power"), tuple(contributors)
+        ),
         Table(f"As a converter. {SINAD}", columns, tuple(places)),
         Table("Figures of merit", ("figure", "value"), tuple(_figure_rows(content["merits"]))),
     )
 
 
 def budget_figure(content: dict[str, Any], found: xr.Dataset) -> Figure:
-    """Show the budget over the window, and its causes as a table."""
+    """Show the budget over the window, and its contributors as a table."""
     drawn = draw(lambda canvas: plot_budget(found, canvas.subplots()), height=3.6)
     caption = (
-        "Each cause turned on alone, stacked; the line is the circuit with all of them at once. "
+        "Each contributor turned on alone, stacked; the line is the circuit with all of them at once. "
         f"The remainder is {_share(content['remainder_share'])} of the power."
     )
     shown = picture(drawn, key="budget", title="Error budget", about=caption)

@@ -13,9 +13,9 @@ from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid
-from lmu_analog.ensembles.judgement import judge
 from lmu_analog.ensembles.uniform import samples_for, uniform_yield
 from lmu_analog.ensembles.until import describe, read_target
+from lmu_analog.ensembles.verdict import yield_verdict
 from lmu_analog.ensembles.yields import counts, percentiles, warnings, yield_within
 from lmu_analog.storage.reasons import reasons
 
@@ -106,7 +106,7 @@ def good_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:
     found, wanted = yield_within(run, design.nrmse), design.wanted_yield
     if wanted is None:
         return {**asdict(found), **dict.fromkeys(("wanted", "verdict", "samples_to_decide"))}
-    return {**asdict(found), **asdict(judge(run, found, wanted))}
+    return {**asdict(found), **asdict(yield_verdict(run, found, wanted))}
 
 
 def uniform_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from lmu_analog.ensembles.judgement import Judgement
-from lmu_analog.output.text_tables import judged, share
+from lmu_analog.ensembles.verdict import YieldVerdict
+from lmu_analog.output.text_tables import share, verdict_text
 
 
 def simulation(content: dict[str, Any]) -> str:
@@ -69,8 +69,8 @@ def _wanted(limit: dict[str, Any], samples: int) -> list[tuple[str, str, str]]:
     """Lay out what the run says about the yield that is wanted, if one is."""
     if (wanted := limit["wanted"]) is None:
         return []
-    found = Judgement(wanted, limit["verdict"], limit["samples_to_decide"])
-    return [("yield wanted", share(wanted), judged(found, samples))]
+    found = YieldVerdict(wanted, limit["verdict"], limit["samples_to_decide"])
+    return [("yield wanted", share(wanted), verdict_text(found, samples))]
 
 
 def _hybrid(both: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -26,8 +26,8 @@ from lmu_analog.circuits.devices.tolerance import law_text
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.expected import Expected
-from lmu_analog.ensembles.judgement import Judgement, judge
 from lmu_analog.ensembles.uniform import uniform_yield
+from lmu_analog.ensembles.verdict import YieldVerdict, yield_verdict
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.mismatch.selection import Selection
 from lmu_analog.storage.reasons import reasons
@@ -121,7 +121,7 @@ def uniform_aside(run: xr.Dataset, design: Design) -> str:
     return "" if found is None else f"; {share(found.value)} with parts uniform within their tolerance"
 
 
-def judged(found: Judgement, samples: int) -> str:
+def verdict_text(found: YieldVerdict, samples: int) -> str:
     """Write whether an ensemble of so many samples shows the wanted yield, and else how many would tell."""
     if found.verdict != "undecided":
         return found.verdict
@@ -158,7 +158,7 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
             said = f"{share(uniform.value)} ({interval(uniform)})"
             rows.append(("yield with parts uniform within their tolerance", said))
         if (wanted := design.wanted_yield) is not None:
-            said = judged(judge(run, found, wanted), run.sizes["sample"])
+            said = verdict_text(yield_verdict(run, found, wanted), run.sizes["sample"])
             rows.append(("yield that is wanted", f"≥ {share(wanted)}: {said}"))
     if theory is not None:
         rows += comparison(theory)

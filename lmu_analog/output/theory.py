@@ -12,7 +12,7 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import predict
 from lmu_analog.ensembles.expected import expected_yield
 from lmu_analog.ensembles.high_sigma import HighSigma
-from lmu_analog.ensembles.judgement import verdict_of
+from lmu_analog.ensembles.verdict import verdict_of
 from lmu_analog.output.files import check_figure
 from lmu_analog.output.layout import save_figure
 from lmu_analog.output.plots import plot_elements

@@ -10,14 +10,22 @@ import xarray as xr
 
 from lmu_analog.analysis.figures_of_merit import FiguresOfMerit
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.ensembles.judgement import judge, verdict_of
+from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.limits import said as words_of
 from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.stability import bounded, found_at
-from lmu_analog.output.text_tables import Table, expected, interval, judged, percent, share, uniform_aside
+from lmu_analog.output.text_tables import (
+    Table,
+    expected,
+    interval,
+    percent,
+    share,
+    uniform_aside,
+    verdict_text,
+)
 
 Mark = Literal["pass", "partly", "undecided", "fail", "open"]
 _WORDS: dict[Mark, str] = {
@@ -80,9 +88,9 @@ def _undecided(subject: Subject) -> Iterator[str]:
     limit, wanted, run = subject.design.nrmse, subject.design.wanted_yield, subject.run
     if limit is None or wanted is None or run is None:
         return
-    judgement = judge(run, yield_within(run, limit), wanted)
-    if judgement.verdict == "undecided":
-        yield f"The yield of {share(wanted)} is {judged(judgement, run.sizes['sample'])}."
+    verdict = yield_verdict(run, yield_within(run, limit), wanted)
+    if verdict.verdict == "undecided":
+        yield f"The yield of {share(wanted)} is {verdict_text(verdict, run.sizes['sample'])}."
 
 
 def _errors(subject: Subject) -> Iterator[Requirement]:
@@ -122,13 +130,13 @@ def _yield(subject: Subject) -> Iterator[Requirement]:
 
 
 def _counted(run: xr.Dataset, found: Yield, wanted: float | None, *, aside: str) -> Requirement:
-    """Judge the yield of a run: by its interval where the design says how many must pass."""
+    """Decide about the yield of a run: by its interval where the design says how many must pass."""
     samples = run.sizes["sample"]
     name, said = f"Yield, {samples} circuits", f"{share(found.value)} ({interval(found)}{aside})"
     if wanted is None:
         return Requirement(name, "yield", found.value, said, "all circuits", _share(found.value))
     return Requirement(
-        name, "yield", found.value, said, f"≥ {share(wanted)}", judge(run, found, wanted).verdict
+        name, "yield", found.value, said, f"≥ {share(wanted)}", yield_verdict(run, found, wanted).verdict
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable, shown
 from lmu_analog.output.report.accuracy import accuracy, frequency, profile, window
-from lmu_analog.output.report.causes import error_budget, noise_section
+from lmu_analog.output.report.contributors import error_budget, noise_section
 from lmu_analog.output.report.made import components, drawings, parts, what_it_takes
 from lmu_analog.output.report.origin import design_file, provenance
 from lmu_analog.output.report.requirements import specification

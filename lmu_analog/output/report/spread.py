@@ -84,7 +84,7 @@ def calibrated(subject: Subject) -> Section:
     table = calibration.table(content)
     drawn = Figure(key, title, words, picture(canvas, key=key, title=title, about=words), table)
     lead = (
-        f"The same {chosen.calibration} circuits (seed {chosen.seed}) with every method, judged by another input "
+        f"The same {chosen.calibration} circuits (seed {chosen.seed}) with every method, evaluated on another input "
         "than that of the fit. The command calibrate takes more circuits and other settings."
     )
     return Section(lead, (drawn,), content=content)

@@ -10,11 +10,19 @@ import xarray as xr
 
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.ensembles.expected import Expected
-from lmu_analog.ensembles.judgement import judge, verdict_of
+from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
 from lmu_analog.ensembles.yields import Yield, percentiles, yield_within
 from lmu_analog.output.report.requirements import LEAST_YIELD, requirements
 from lmu_analog.output.report.subject import Subject
-from lmu_analog.output.text_tables import expected, interval, judged, percent, quantity, share, uniform_aside
+from lmu_analog.output.text_tables import (
+    expected,
+    interval,
+    percent,
+    quantity,
+    share,
+    uniform_aside,
+    verdict_text,
+)
 
 
 @dataclass(frozen=True)
@@ -78,15 +86,15 @@ def _verdict(subject: Subject) -> Verdict:
 
 
 def _with_wanted(run: xr.Dataset, found: Yield, wanted: float, *, sentence: str) -> Verdict:
-    judgement = judge(run, found, wanted)
+    verdict = yield_verdict(run, found, wanted)
     aim = f"{sentence} A yield of {share(wanted)} is wanted"
-    match judgement.verdict:
+    match verdict.verdict:
         case "pass":
             return Verdict("good", "PASS", f"{aim}.")
         case "fail":
             return Verdict("bad", "FAIL with mismatch", f"{aim}.")
         case "undecided":
-            said = judged(judgement, run.sizes["sample"])
+            said = verdict_text(verdict, run.sizes["sample"])
             return Verdict("partly", "UNDECIDED with mismatch", f"{aim}: {said}.")
 
 

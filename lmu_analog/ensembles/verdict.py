@@ -17,7 +17,7 @@ TAIL = 0.5 * (1.0 - CONFIDENCE)
 
 
 @dataclass(frozen=True)
-class Judgement:
+class YieldVerdict:
     """What the 95 % interval of a yield says about the yield that is wanted.
 
     Attributes
@@ -36,7 +36,7 @@ class Judgement:
     samples_to_decide: int | None = None
 
 
-def judge(run: xr.Dataset, found: Yield, wanted: float) -> Judgement:
+def yield_verdict(run: xr.Dataset, found: Yield, wanted: float) -> YieldVerdict:
     """Compare the yield of a run with the one that is wanted.
 
     Parameters
@@ -50,10 +50,10 @@ def judge(run: xr.Dataset, found: Yield, wanted: float) -> Judgement:
     """
     verdict = verdict_of(found.low, found.high, wanted)
     if verdict != "undecided":
-        return Judgement(wanted, verdict)
+        return YieldVerdict(wanted, verdict)
     sampling = cast("Sampling", run.attrs.get("sampling", "random"))
     samples = completed(run).sizes["sample"]
-    return Judgement(wanted, "undecided", _deciding(found, wanted, samples, BLOCK[sampling]))
+    return YieldVerdict(wanted, "undecided", _deciding(found, wanted, samples, BLOCK[sampling]))
 
 
 def verdict_of(low: float | None, high: float | None, wanted: float) -> Verdict:

@@ -15,14 +15,14 @@ from lmu_analog import cli
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.intervals import clopper_pearson
-from lmu_analog.ensembles.judgement import Judgement, clopper_pearson_samples, judge
 from lmu_analog.ensembles.montecarlo import MOST_SAMPLES, monte_carlo
+from lmu_analog.ensembles.verdict import YieldVerdict, clopper_pearson_samples, yield_verdict
 from lmu_analog.ensembles.yields import yield_within
 from lmu_analog.output.report.page import report
 from lmu_analog.output.report.requirements import requirements
 from lmu_analog.output.report.subject import Settings, Subject
 from lmu_analog.output.report.verdict import headline, verdict
-from lmu_analog.output.text_tables import judged, share
+from lmu_analog.output.text_tables import share, verdict_text
 from lmu_analog.simulation import simulate
 
 TEXT = (
@@ -41,9 +41,9 @@ def run(good: int, samples: int, sampling: str = "random") -> xr.Dataset:
     return xr.Dataset(content, attrs={"sampling": sampling})
 
 
-def judgement(good: int, samples: int, wanted: float, sampling: str = "random") -> Judgement:
+def verdict_for(good: int, samples: int, wanted: float, sampling: str = "random") -> YieldVerdict:
     given = run(good, samples, sampling)
-    return judge(given, yield_within(given, LIMIT), wanted)
+    return yield_verdict(given, yield_within(given, LIMIT), wanted)
 
 
 @given(samples=st.integers(1, 3000), bad=st.integers(0, 60), wanted=st.floats(1e-9, 1.0))
@@ -51,7 +51,7 @@ def test_the_verdict_is_where_the_interval_lies(samples, bad, wanted):
     good = max(0, samples - bad)
     low, high = clopper_pearson(good, samples)
     expected = "pass" if low >= wanted else "fail" if high < wanted else "undecided"
-    assert judgement(good, samples, wanted).verdict == expected
+    assert verdict_for(good, samples, wanted).verdict == expected
 
 
 @pytest.mark.parametrize("wanted", [0.5, 0.9, 0.99, 0.999, 0.9999])
@@ -59,8 +59,8 @@ def test_if_all_pass_the_number_of_samples_has_a_closed_form(wanted):
     # All of n good: Clopper and Pearson's lower end is 0.025^(1/n).
     needed = math.ceil(math.log(0.025) / math.log(wanted))
     assert clopper_pearson_samples(1.0, wanted) == needed
-    assert judgement(needed, needed, wanted).verdict == "pass"
-    assert judgement(needed - 1, needed - 1, wanted) == Judgement(wanted, "undecided", needed)
+    assert verdict_for(needed, needed, wanted).verdict == "pass"
+    assert verdict(needed - 1, needed - 1, wanted) == YieldVerdict(wanted, "undecided", needed)
 
 
 @given(
@@ -80,19 +80,19 @@ def test_so_many_samples_decide_and_fewer_do_not(good, bad, wanted, times):
 
 
 def test_a_yield_that_is_just_what_is_wanted_is_never_decided():
-    assert judgement(198, 200, 0.99) == Judgement(0.99, "undecided", None)
+    assert verdict_for(198, 200, 0.99) == YieldVerdict(0.99, "undecided", None)
     assert clopper_pearson_samples(0.99 + 1e-9, 0.99) is None  # more than can be run
     assert clopper_pearson_samples(0.99 + 1e-4, 0.99) < MOST_SAMPLES
 
 
 def test_all_circuits_can_be_missed_and_never_shown():
-    assert judgement(5000, 5000, 1.0) == Judgement(1.0, "undecided", None)
-    assert judgement(4999, 5000, 1.0).verdict == "fail"
+    assert verdict_for(5000, 5000, 1.0) == YieldVerdict(1.0, "undecided", None)
+    assert verdict_for(4999, 5000, 1.0).verdict == "fail"
 
 
 @pytest.mark.parametrize(("sampling", "block"), [("latin", 64), ("sobol", 256)])
 def test_even_samples_are_counted_in_whole_blocks(sampling, block):
-    few = judgement(block, block, 0.9, sampling)  # no interval yet
+    few = verdict_for(block, block, 0.9, sampling)  # no interval yet
     assert (few.verdict, few.samples_to_decide) == ("undecided", 4 * block)
     random = np.random.default_rng(2)
     errors = np.where(random.random(8 * block) < 0.9, 0.5 * LIMIT, 2.0 * LIMIT)
@@ -100,15 +100,18 @@ def test_even_samples_are_counted_in_whole_blocks(sampling, block):
     found = yield_within(many, LIMIT)
     assert found.method == "replicates"
     wanted = found.value - 0.25 * (found.high - found.low)  # half of the half width away
-    needed = judge(many, found, wanted).samples_to_decide
+    needed = yield_verdict(many, found, wanted).samples_to_decide
     # Half widths go with one over the root of the samples, so four times as many; the next block after rounding.
     assert needed in (32 * block, 33 * block)
 
 
 def test_the_words_say_what_would_decide():
-    assert judged(Judgement(0.9, "pass"), 10) == "pass"
-    assert judged(Judgement(0.9, "undecided", 64), 10) == "undecided with 10 samples; about 64 would decide"
-    never = judged(Judgement(0.9, "undecided"), 10)
+    assert verdict_text(YieldVerdict(0.9, "pass"), 10) == "pass"
+    assert (
+        verdict_text(YieldVerdict(0.9, "undecided", 64), 10)
+        == "undecided with 10 samples; about 64 would decide"
+    )
+    never = verdict_text(YieldVerdict(0.9, "undecided"), 10)
     assert never == "undecided with 10 samples, and with as many as can be run if the yield stays the same"
 
 
@@ -131,7 +134,7 @@ def test_yields_near_all_keep_the_digits_that_tell_them_apart(value, text):
     ("wanted", "mark", "kind"),
     [("90.0 %", "pass", "good"), ("99.9 %", "undecided", "partly"), ("100 %", "undecided", "partly")],
 )
-def test_the_report_judges_by_the_interval(wanted, mark, kind):
+def test_the_report_decides_by_the_interval(wanted, mark, kind):
     design = DESIGN.replace(wanted_yield=wanted)
     subject = Subject(
         design, build(design), {"exact": simulate(design)}, monte_carlo(design, 64, 1, workers=1)
@@ -192,7 +195,7 @@ def test_montecarlo_says_what_a_longer_run_would_tell_and_the_longer_run_tells(t
 @pytest.mark.parametrize(
     ("wanted", "verdict"), [("99 %", "pass"), ("99.9999999 %", "fail"), ("VALUE", "undecided")]
 )
-def test_the_command_yield_judges_by_its_own_interval(wanted, verdict, tmp_path, monkeypatch, capsys):
+def test_the_command_yield_decides_by_its_own_interval(wanted, verdict, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command = ["yield", "d.toml", "-n", "200", "--workers", "1"]
     (tmp_path / "d.toml").write_text(TEXT.format("10 %", "99 %"))

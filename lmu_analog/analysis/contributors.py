@@ -1,4 +1,4 @@
-"""A design's circuit with one cause of error alone: all else about its active parts is ideal."""
+"""A design's circuit with one error contributor alone: all else about its active parts is ideal."""
 
 import math
 from collections.abc import Callable
@@ -11,55 +11,55 @@ from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Transconduc
 from lmu_analog.circuits.devices.models import IDEAL, IDEAL_OTA, OpAmpModel, OtaModel
 from lmu_analog.design import Design
 
-Cause = Literal["values", "gain", "speed"]
+Contributor = Literal["values", "gain", "speed"]
 _FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, which then does nothing else
 
-_OPAMP: dict[Cause, Callable[[OpAmpModel], OpAmpModel]] = {
+_OPAMP: dict[Contributor, Callable[[OpAmpModel], OpAmpModel]] = {
     "values": lambda m: IDEAL,
     "gain": lambda m: OpAmpModel(m.name, gain=m.gain, gbw=_FAST * m.gbw),
     "speed": lambda m: OpAmpModel(
         m.name, gbw=m.gbw, output_resistance=m.output_resistance, input_capacitance=m.input_capacitance
     ),
 }
-_OTA: dict[Cause, Callable[[OtaModel], OtaModel]] = {
+_OTA: dict[Contributor, Callable[[OtaModel], OtaModel]] = {
     "values": lambda m: IDEAL_OTA,
     "gain": lambda m: OtaModel(m.name, gain=m.gain),
     "speed": lambda m: m,
 }
 
 
-def caused(design: Design, cause: Cause, circuit: Circuit | None = None) -> Circuit:
-    """Build a design with one cause of error in its active parts.
+def with_contributor(design: Design, contributor: Contributor, circuit: Circuit | None = None) -> Circuit:
+    """Build a design with one error contributor in its active parts.
 
     Parameters
     ----------
     design : Design
-    cause : {"values", "gain", "speed"}
+    contributor : {"values", "gain", "speed"}
         Nothing but the element values as they are, or finite DC gain, or finite bandwidth (with what input
         capacitance and output resistance do to it). Predistortion belongs to the bandwidth that it makes up
         for: it is there with ``speed`` alone.
     circuit : Circuit, optional
         The design's own, where it has been built already.
     """
-    if circuit is None or (cause != "speed" and design.predistort != "none"):
-        circuit = build(design if cause == "speed" else design.replace(predistort="none"))
-    return _replaced(circuit.small_signal or circuit, cause)
+    if circuit is None or (contributor != "speed" and design.predistort != "none"):
+        circuit = build(design if contributor == "speed" else design.replace(predistort="none"))
+    return _replaced(circuit.small_signal or circuit, contributor)
 
 
-def before_speed(circuit: Circuit) -> Cause:
+def before_speed(circuit: Circuit) -> Contributor:
     """Give what bandwidth is turned on upon: of transconductors, whose poles need a load, finite gain."""
     finite = (c for c in circuit.only(Transconductor) if math.isfinite(c.model.gain))
     return "gain" if any(finite) else "values"
 
 
-def _replaced(circuit: Circuit, cause: Cause) -> Circuit:
+def _replaced(circuit: Circuit, contributor: Contributor) -> Circuit:
     parts = []
     for c in circuit.components:
         match c:
             case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
-                parts.append(replace(c, model=_OPAMP[cause](c.model)))
+                parts.append(replace(c, model=_OPAMP[contributor](c.model)))
             case Transconductor():
-                parts.append(replace(c, model=_OTA[cause](c.model)))
+                parts.append(replace(c, model=_OTA[contributor](c.model)))
             case _:
                 parts.append(c)
     return replace(circuit, components=tuple(parts), small_signal=None)

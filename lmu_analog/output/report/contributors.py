@@ -14,7 +14,7 @@ from lmu_analog.output.text_tables import Table, percent, quantity
 
 
 def error_budget(subject: Subject) -> Section:
-    """Split the window error by its causes."""
+    """Split the window error into its contributors."""
     chosen, figures = subject.settings, subject.figures_of_merit
     if isinstance(figures, str):
         raise SimulationError(figures)
@@ -23,9 +23,10 @@ def error_budget(subject: Subject) -> Section:
     _, *tables = budgeted.budget_tables(content)
     lead = (
         f"{content['samples']} of {content['drawn']} mismatched circuits have a steady state and count; "
-        f"distortion by the {content['engine']} engine. All causes together leave {percent(content['measured_nrmse'])}."
+        f"distortion by the {content['engine']} engine. "
+        f"All contributors together leave {percent(content['measured_nrmse'])}."
     )
-    missing = tuple(f"Not known of {content['family']}: {cause}." for cause in content["left_out"])
+    missing = tuple(f"Not known of {content['family']}: {name}." for name in content["left_out"])
     drawn = budgeted.budget_figure(content, found)
     return Section(lead, (drawn,), tuple(tables), missing, content=content)
 
