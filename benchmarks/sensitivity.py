@@ -24,8 +24,8 @@ from scipy.optimize import brentq  # noqa: E402
 from lmu_analog.ensembles.yields import clopper_pearson  # noqa: E402
 from lmu_analog.memory.legendre import legendre  # noqa: E402
 from lmu_analog.memory.realizations import realize  # noqa: E402
-from lmu_analog.theory.coefficients import count_unstable, excess_error  # noqa: E402
-from lmu_analog.theory.opamp_needs import Need, excess_with_opamps, offset_gain  # noqa: E402
+from lmu_analog.theory.coefficients import added_error, count_unstable  # noqa: E402
+from lmu_analog.theory.opamp_needs import Need, error_added_by_opamps, offset_gain  # noqa: E402
 from lmu_analog.theory.rounding import rounding_errors  # noqa: E402
 
 SEED = 0
@@ -72,9 +72,9 @@ NEEDS = {
     ("cap-feedforward", 12): (61, 1.5e4, 3.05),
     ("cap-feedforward", 24): (68, 7.9e4, 3.5),
 }
-# Order: first-order excess error in % per 1 %.
+# Order: first-order added error in % per 1 %.
 SHORT_TAU = {6: 44, 12: 35, 24: 29}
-# Series, order: best and median excess error in % over a decade of common resistors.
+# Series, order: best and median added error in % over a decade of common resistors.
 ROUNDING = {
     ("E24", 6): ("about 1.1", 3.6),
     ("E24", 12): ("2.3-3.6", 7.2),
@@ -85,13 +85,13 @@ ROUNDING = {
 
 
 def sensitivities(orders: list[int], samples: int) -> list[dict[str, object]]:
-    """Excess error in % per 1 %, for every realization and order."""
+    """Added error in % per 1 %, for every realization and order."""
     rows = []
     for name, published in PUBLISHED.items():
         for order, given in zip(BAND, published, strict=True):
             if order not in orders:
                 continue
-            errors = excess_error(
+            errors = added_error(
                 realize(legendre(order), name),
                 bandwidth=BAND[order] / (2 * math.pi),
                 sigma=0.01,
@@ -99,25 +99,25 @@ def sensitivities(orders: list[int], samples: int) -> list[dict[str, object]]:
                 seed=SEED,
             )
             ours = float(100 * np.sqrt(np.mean(errors**2)))
-            floor = BAND[order] / (3 * math.sqrt(order))
+            bound = BAND[order] / (3 * math.sqrt(order))
             rows.append(
-                {"realization": name, "order": order, "ours": ours, "published": given, "floor": floor}
+                {"realization": name, "order": order, "ours": ours, "published": given, "floor": bound}
             )
             print(
-                f"{name:16s} {order:3d}  ours {ours:6.2f}  published {given!s:>5s}  floor {floor:5.2f}",
+                f"{name:16s} {order:3d}  ours {ours:6.2f}  published {given!s:>5s}  lower bound {bound:5.2f}",
                 flush=True,
             )
     return rows
 
 
 def short_synapses(orders: list[int]) -> list[dict[str, object]]:
-    """First-order excess error of principle3 with tau = theta/100, in % per 1 %: the leak nearly cancels."""
+    """First-order added error of principle3 with tau = theta/100, in % per 1 %: the leak nearly cancels."""
     rows = []
     for order, given in SHORT_TAU.items():
         if order not in orders:
             continue
         made, tiny = realize(legendre(order), "principle3", tau=0.01), 1e-6
-        errors = excess_error(made, bandwidth=BAND[order] / (2 * math.pi), sigma=tiny, samples=600, seed=SEED)
+        errors = added_error(made, bandwidth=BAND[order] / (2 * math.pi), sigma=tiny, samples=600, seed=SEED)
         ours = float(np.sqrt(np.mean(errors**2)) / tiny)
         rows.append(
             {"realization": "principle3, tau = .01 theta", "order": order, "ours": ours, "published": given}
@@ -162,12 +162,12 @@ def needs(orders: list[int]) -> list[dict[str, object]]:
             continue
         realization, w_m = realize(legendre(order), name), BAND[order]
 
-        def excess(log_figure: float, kind: str, made: object = realization, band: float = w_m) -> float:
+        def beyond(log_figure: float, kind: str, made: object = realization, band: float = w_m) -> float:
             need = Need(gain=10**log_figure) if kind == "gain" else Need(crossover=10**log_figure)
-            return excess_with_opamps(made, need, bandwidth=band / (2 * math.pi)) - 0.01
+            return error_added_by_opamps(made, need, bandwidth=band / (2 * math.pi)) - 0.01
 
-        gain = 10 ** brentq(excess, 1.0, 6.0, args=("gain",), xtol=1e-4)
-        speed = 10 ** brentq(excess, 2.0, 8.0, args=("crossover",), xtol=1e-4)
+        gain = 10 ** brentq(beyond, 1.0, 6.0, args=("gain",), xtol=1e-4)
+        speed = 10 ** brentq(beyond, 2.0, 8.0, args=("crossover",), xtol=1e-4)
         gained, with_summer = (
             offset_gain(realization, bandwidth=w_m / (2 * math.pi), of=of) for of in ("integrators", "all")
         )
@@ -192,7 +192,7 @@ def needs(orders: list[int]) -> list[dict[str, object]]:
 
 
 def standard_values(orders: list[int]) -> list[dict[str, object]]:
-    """Excess error from rounding resistors to a series over a decade of R_0, in %.
+    """Added error from rounding resistors to a series over a decade of R_0, in %.
 
     The median hardly depends on where a scan of a hundred begins; the best does, so its range is given too.
     """

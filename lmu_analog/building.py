@@ -41,7 +41,7 @@ def build(design: Design) -> Circuit:
     ngspice or without. Before leakage and temperature, which are plain arithmetic, values have 12 significant digits,
     so that LAPACK's last ones, which depend on the processor, do not reach them.
     """
-    return _in_its_place(_checked(_designed(design)), design)
+    return _in_its_environment(_checked(_designed(design)), design)
 
 
 def _checked(circuit: Circuit) -> Circuit:
@@ -54,8 +54,8 @@ def _checked(circuit: Circuit) -> Circuit:
     return replace(circuit, components=components)
 
 
-def _in_its_place(circuit: Circuit, design: Design) -> Circuit:
-    """Do to a circuit what the world does to it."""
+def _in_its_environment(circuit: Circuit, design: Design) -> Circuit:
+    """Apply leakage and temperature."""
     if design.leakage is not None:
         if circuit.clock is not None:
             raise DesignError(

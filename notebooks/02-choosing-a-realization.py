@@ -26,7 +26,7 @@ import xarray as xr
 from lmu_analog import Design, build, legendre, monte_carlo, realize
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
 from lmu_analog.memory.legendre import usable_band
-from lmu_analog.theory.coefficients import count_unstable, excess_error
+from lmu_analog.theory.coefficients import added_error, count_unstable
 
 names = ["legendre", "balanced", "cap-feedforward", "ladder", "bus-ladder", "rlc-ladder"]
 orders = [3, 6, 12, 24]
@@ -35,8 +35,8 @@ colours = dict(zip(names, ["#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7"
 # %% [markdown]
 # ## Mismatch of the coefficients
 #
-# Every coefficient deviates by 1 % of its value, independently. The excess window error is measured over the band
-# where the ideal memory is 1 % wrong, so higher orders also work harder. The dashed line is the floor that no
+# Every coefficient deviates by 1 % of its value, independently. The added window error is measured over the band
+# where the ideal memory is 1 % wrong, so higher orders also work harder. The dashed line is the lower bound that no
 # circuit with one independent error an integrator can beat.
 
 # %%
@@ -45,7 +45,7 @@ errors = {
         100
         * np.sqrt(
             np.mean(
-                excess_error(realize(legendre(d), name), bandwidth=usable_band(d), sigma=0.01, samples=200)
+                added_error(realize(legendre(d), name), bandwidth=usable_band(d), sigma=0.01, samples=200)
                 ** 2
             )
         )

@@ -104,7 +104,7 @@ ax.set(xlabel="Window NRMSE (%)", ylabel="Fraction of circuits")
 _ = ax.legend()
 
 # %%
-print(f"rms excess error, Monte Carlo over theory: {compare(run, theory).ratio:.3f}")
+print(f"error added by mismatch (rms), Monte Carlo over theory: {compare(run, theory).ratio:.3f}")
 pd.DataFrame(
     {
         "theory (%)": [100 * v for v in (expected.median, expected.p95, expected.good)],
@@ -161,7 +161,7 @@ _ = plots.plot_elements(shares.isel(element=slice(12)), ax)
 
 # %%
 left_over = tighten(shares)
-print("rms excess error, all parts as they are:", f"{100 * theory.predicted_rms:.2f} %")
+print("error added by mismatch (rms), all parts as they are:", f"{100 * theory.predicted_rms:.2f} %")
 for name, rms in zip(left_over.element.values, left_over.rms.values, strict=True):
     print(f"  with {name} exact too: {100 * rms:.2f} %")
 for kind, rms in zip(left_over.kind.values, left_over.class_rms.values, strict=True):

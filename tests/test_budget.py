@@ -18,7 +18,7 @@ from lmu_analog.memory.structure import matrices, scaled
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.output.budget import SINAD, as_json, budget_tables, text
 from lmu_analog.theory.first_order import first_order
-from lmu_analog.theory.opamp_needs import Need, excess_with_opamps
+from lmu_analog.theory.opamp_needs import Need, error_added_by_opamps
 
 LOOSE = {"resistor": "1 %", "capacitor": "1 %"}
 # Three families, each with several contributors of like size.
@@ -69,7 +69,7 @@ def test_gain_and_bandwidth_cost_what_the_formula_says(contributor: str, figures
         tones=tuple((float(f), 0.01, 0.0) for f in centres),
     )
     found = budget(design)
-    wanted = excess_with_opamps(realization(design), Need(**figures), bandwidth=band)
+    wanted = error_added_by_opamps(realization(design), Need(**figures), bandwidth=band)
     # Outputs swing as far as the input, as in the formula; forty tones in place of the integral over the band.
     assert float(found.mean_alone.sel(cause=contributor)) == pytest.approx(wanted, rel=0.01)
 

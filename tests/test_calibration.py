@@ -27,7 +27,7 @@ from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.output import calibration as shown
-from lmu_analog.theory.coefficients import first_order_excess
+from lmu_analog.theory.coefficients import first_order_added_error
 
 BAND = 17.3 / (
     2 * math.pi
@@ -95,7 +95,9 @@ def test_importance_adds_up_to_first_order_theory():
     spread = np.where(device.rates, 0.0, 1.0)
     alone = importance(device, excitation(6, 1.0, theta=1.0), spread)
     # Differences of steps of 1e-6 against the adjoint; both quadratures are exact to rounding.
-    assert np.linalg.norm(alone) == pytest.approx(first_order_excess(realization, bandwidth=1.0), rel=1e-4)
+    assert np.linalg.norm(alone) == pytest.approx(
+        first_order_added_error(realization, bandwidth=1.0), rel=1e-4
+    )
 
 
 def test_knobs_on_every_deviating_element_bring_the_nominal_response_back():

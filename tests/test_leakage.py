@@ -24,11 +24,9 @@ def test_every_integrator_leaks_with_the_time_constant():
 def test_the_window_error_is_the_leak_over_the_root_of_three():
     leaking = simulate(DESIGN, circuit=leaky(build(DESIGN), 50e-3))
     nominal = simulate(DESIGN)
-    excess = (leaking.estimate - nominal.estimate) ** 2
-    weight = np.diff(
-        np.concatenate([[0.0], 0.5 * (excess.delay.values[1:] + excess.delay.values[:-1]), [1.0]])
-    )
-    rms = np.sqrt(float(excess.mean("time").values @ weight)) / float(np.sqrt((nominal.input**2).mean()))
+    added = (leaking.estimate - nominal.estimate) ** 2
+    weight = np.diff(np.concatenate([[0.0], 0.5 * (added.delay.values[1:] + added.delay.values[:-1]), [1.0]]))
+    rms = np.sqrt(float(added.mean("time").values @ weight)) / float(np.sqrt((nominal.input**2).mean()))
     # docs/reference-figures.md, op-amps: eps theta/sqrt(3) for a uniform leak, to first order in eps theta = .02.
     assert rms == pytest.approx(0.02 / np.sqrt(3), rel=0.1)
 

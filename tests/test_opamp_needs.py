@@ -11,7 +11,7 @@ from lmu_analog.circuits.scaling import peak_scale
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
-from lmu_analog.theory.opamp_needs import Need, excess_with_opamps, offset_gain
+from lmu_analog.theory.opamp_needs import Need, error_added_by_opamps, offset_gain
 
 BAND = {6: 6.46 / (2 * np.pi), 12: 17.3 / (2 * np.pi)}  # theta = 1
 # docs/reference-figures.md, op-amps: A0 in dB, w_t theta, offset gain, for 1 % extra window error.
@@ -30,10 +30,10 @@ def test_published_figures_give_one_percent(name, order):
     decibel, crossover, offset = PUBLISHED[name, order]
     made = realize(legendre(order), name)
     # The gain is given to 1 dB (up to 6 % in the error), the crossover to two digits.
-    assert excess_with_opamps(made, Need(gain=10 ** (decibel / 20)), bandwidth=BAND[order]) == pytest.approx(
-        0.01, rel=0.07
-    )
-    assert excess_with_opamps(made, Need(crossover=crossover), bandwidth=BAND[order]) == pytest.approx(
+    assert error_added_by_opamps(
+        made, Need(gain=10 ** (decibel / 20)), bandwidth=BAND[order]
+    ) == pytest.approx(0.01, rel=0.07)
+    assert error_added_by_opamps(made, Need(crossover=crossover), bandwidth=BAND[order]) == pytest.approx(
         0.01, rel=0.05
     )
     # The published offset gain leaves the summer's own offset out.
@@ -41,7 +41,7 @@ def test_published_figures_give_one_percent(name, order):
 
 
 def test_ideal_opamps_add_nothing():
-    assert excess_with_opamps(realize(legendre(6), "ladder"), Need(), bandwidth=1.0) == 0.0
+    assert error_added_by_opamps(realize(legendre(6), "ladder"), Need(), bandwidth=1.0) == 0.0
 
 
 def test_a_circuit_of_real_opamps_has_the_predicted_gain_error():

@@ -124,7 +124,7 @@ def test_a_gyrator_is_the_coil_c_over_both_transconductances(order, seed):
 
 @pytest.mark.parametrize(("order", "excess"), [(3, 0.8), (6, 1.9), (12, 3.2)])
 def test_the_ladder_is_as_sensitive_as_published(order, excess):
-    # reference-figures.md: rms excess error in % of the input per 1 % of every element, on the 1 % band.
+    # reference-figures.md: added error (rms) in % of the input per 1 % of every element, on the 1 % band.
     circuit = built(order)
     band = {3: 1.76, 6: 6.46, 12: 17.3}[order] / (2 * np.pi)
     f = band * (np.arange(64) + 0.5) / 64

@@ -22,7 +22,7 @@ def design(order=6, speed=1e4, **changes):
     return Design(order=order, theta=1.0, **fields)
 
 
-def excess(made):
+def added_error(made):
     rule = gauss_legendre(80)
     f = made.bandwidth * rule.r
     ideal = frequency_response(legendre(made.order), f)
@@ -58,11 +58,11 @@ def test_resistors_shrink_and_input_capacitors_grow_by_the_share_of_the_bandwidt
 
 
 @pytest.mark.parametrize("order", [6, 12])
-def test_the_excess_error_of_slow_opamps_shrinks(order):
+def test_the_added_error_of_slow_opamps_shrinks(order):
     # docs/reference-figures.md: 5.3e3 and 6.5e4 uncorrected give 1 %; after predistortion 1.1e3 and 7.7e3 do. The
     # inverters, which that leaves out, keep their own delay.
     speed = {6: 5.3e3, 12: 6.5e4}[order]
-    before, after = (excess(design(order, speed, predistort=p)) for p in ("none", "gbw"))
+    before, after = (added_error(design(order, speed, predistort=p)) for p in ("none", "gbw"))
     assert after < before / 2
 
 

@@ -181,7 +181,7 @@ def test_the_numbers_are_those_that_were_given():
     found = yield_within(run, 0.05)
     assert f"{percent(found.low)} to {percent(found.high)}" in text
     assert given.design.digest in text
-    assert "1.23 %" in text  # the excess of the first element
+    assert "1.23 %" in text  # the error that the first element adds
     assert "126 dB" in text  # the gain of the op-amp
     assert 'bandwidth = "1 kHz"' in text
 

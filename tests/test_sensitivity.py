@@ -12,16 +12,16 @@ DESIGN = Design(order=6, theta="1 ms", bandwidth="1 kHz", mismatch={"resistor": 
 
 
 @pytest.mark.parametrize("family", ["active-rc", "rc-synapse"])
-def test_the_prediction_is_the_rms_excess_of_an_ensemble(family):
+def test_the_prediction_is_the_rms_error_added_in_an_ensemble(family):
     design = DESIGN.replace(
         family=family, mismatch={"resistor": "1 %", "capacitor": "1 %", "transconductor": "1 %"}
     )
     run = monte_carlo(design, 2000, seed=0)
     nominal = float(simulate(design).window_nrmse)
-    # Mean square errors add, the nominal one and the excess, to first order: uncorrelated with z.
-    excess = np.sqrt(np.mean(run.window_nrmse.values**2) - nominal**2)
+    # Mean square errors add, the nominal one and the added one, to first order: uncorrelated with z.
+    added = np.sqrt(np.mean(run.window_nrmse.values**2) - nominal**2)
     # An rms of 2000 samples is right to about 2 %; the second order adds 1 % at sigma .33 %.
-    assert elements(design).attrs["predicted_rms"] == pytest.approx(excess, rel=0.06)
+    assert elements(design).attrs["predicted_rms"] == pytest.approx(added, rel=0.06)
 
 
 def test_shares_add_up_and_fall():
@@ -30,7 +30,7 @@ def test_shares_add_up_and_fall():
     assert (np.diff(share) <= 0.0).all()
 
 
-def test_the_excess_scales_with_the_tolerance():
+def test_the_added_error_scales_with_the_tolerance():
     double = DESIGN.replace(mismatch={"resistor": "2 %", "capacitor": "2 %"})
     ratio = elements(double).attrs["predicted_rms"] / elements(DESIGN).attrs["predicted_rms"]
     assert ratio == pytest.approx(2.0, rel=1e-4)  # the quotient's own second order

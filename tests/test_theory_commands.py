@@ -62,7 +62,7 @@ def test_what_is_left_by_exact_elements_falls(path, capsys):
     assert classes["capacitor"]["rms"] == pytest.approx(alone)
 
 
-def test_coefficient_level_and_floor_are_those_of_the_tables(tmp_path, capsys):
+def test_coefficient_level_and_lower_bound_are_those_of_the_tables(tmp_path, capsys):
     # Order 6 at the band where the ideal memory is 1 % wrong: 2.3 and .88 % per 1 % are published.
     path = tmp_path / "six.toml"
     band = 1e3 * 6.46 / (2.0 * math.pi)

@@ -60,7 +60,7 @@ def test_if_all_pass_the_number_of_samples_has_a_closed_form(wanted):
     needed = math.ceil(math.log(0.025) / math.log(wanted))
     assert clopper_pearson_samples(1.0, wanted) == needed
     assert verdict_for(needed, needed, wanted).verdict == "pass"
-    assert verdict(needed - 1, needed - 1, wanted) == YieldVerdict(wanted, "undecided", needed)
+    assert verdict_for(needed - 1, needed - 1, wanted) == YieldVerdict(wanted, "undecided", needed)
 
 
 @given(

@@ -139,10 +139,12 @@ def _active(subject: _Subject) -> dict[str, _Part]:
     kinds: tuple[Contributor, ...] = ("values", "gain", "speed")
     runs = {kind: linear(with_contributor(design, kind, subject.circuit), tones) for kind in kinds}
     errors = {kind: error_power(found, design.theta, subject.r)[0] for kind, found in runs.items()}
-    floor = subject.error(memory)[0]
+    truncation = subject.error(memory)[0]
     parts = {
-        "truncation": _Part(floor, floor),
-        "values": _Part(errors["values"] - floor, difference_power(runs["values"], memory, subject.r)[0]),
+        "truncation": _Part(truncation, truncation),
+        "values": _Part(
+            errors["values"] - truncation, difference_power(runs["values"], memory, subject.r)[0]
+        ),
     }
     for kind in ("gain", "speed"):
         before = before_speed(subject.circuit) if kind == "speed" else "values"
@@ -161,9 +163,9 @@ def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, 
     deviated = linear(subject.circuit, tones, subject.values(z * ~offsets))
     if not deviated.sure.any():
         raise SimulationError("every circuit of the ensemble is unstable; tighten the mismatch")
-    excess = difference_power(deviated, nominal, subject.r, rest=False)[deviated.sure]
+    added = difference_power(deviated, nominal, subject.r, rest=False)[deviated.sure]
     growth = subject.error(deviated).mean(axis=0) - subject.error(nominal)[0]
-    return {"offset": _Part(offset, offset), "mismatch": _Part(growth, excess.mean(axis=0))}
+    return {"offset": _Part(offset, offset), "mismatch": _Part(growth, added.mean(axis=0))}
 
 
 def _noise(subject: _Subject) -> tuple[_Part, list[str]]:

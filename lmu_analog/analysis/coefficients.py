@@ -1,6 +1,6 @@
 """Calibration at the level of coefficients: what each method leaves of a realization's error, before a circuit.
 
-200 circuits, every coefficient p (1 + sigma z), errors in total (not excess) in the norm of
+200 circuits, every coefficient p (1 + sigma z), errors in total (not added ones) in the norm of
 ``theory.coefficients``.
 """
 

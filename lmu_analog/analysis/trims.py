@@ -38,7 +38,7 @@ class Knobs:
 def importance(
     device: DeviceUnderCalibration, given: Excitation, spread: Float[np.ndarray, " m"]
 ) -> Float[np.ndarray, " m"]:
-    """Give the rms excess error that each element's spread, a relative standard deviation, causes alone."""
+    """Give the rms error that each element's spread, a relative standard deviation, adds alone."""
     slopes = _slopes(device, device.nominal[None], Knobs(np.eye(len(device.nominal), dtype=bool)), given)[0]
     return np.linalg.norm(slopes, axis=0) * spread
 
@@ -139,7 +139,7 @@ def quantised(
 def _tried(
     device: DeviceUnderCalibration, values: np.ndarray, given: Excitation, nominal: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the real vector, (s, e), whose length is the excess window error, and that length.
+    """Give the real vector, (s, e), whose length is the added window error, and that length.
 
     Infinite where a circuit is unstable: a response alone does not tell, mirrored poles can have the same one.
     """

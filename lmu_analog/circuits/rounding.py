@@ -47,7 +47,7 @@ class Rounded:
     ----------
     circuit : Circuit
     before, after : float
-        Excess window error, a fraction of the input, of rounding each value where it stands, and of the
+        Window error, a fraction of the input, that is added by rounding each value where it stands, and of the
         chosen circuit.
     exact : Circuit
         The same at the chosen impedance levels, before rounding.
@@ -130,7 +130,7 @@ class _Board:
         return frequency_response(system, self.frequency)
 
     def errors(self, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, " s"]:
-        """Excess window error of values, (s,)."""
+        """Give the window error that values add, (s,)."""
         power = np.abs(self._response(extract(self.circuit, values)) - self.nominal) ** 2
         return np.sqrt(power @ (1.0 / (2.0 * np.arange(self.circuit.order) + 1.0)) @ self.weight)
 

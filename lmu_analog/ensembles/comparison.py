@@ -40,7 +40,7 @@ class Comparison:
     Attributes
     ----------
     predicted_rms : float
-        rms excess error by first-order theory, a fraction of rms(u).
+        Error added by mismatch (rms) by first-order theory, a fraction of rms(u).
     ratio : float or None
         That of the samples over it; None without finite samples.
     low, high : float
@@ -75,7 +75,7 @@ def theory_of(design: Design) -> FirstOrder | None:
 def compare(run: xr.Dataset, theory: FirstOrder, *, nominal: float | None = None) -> Comparison:
     """Compare an ensemble with the theory of its design.
 
-    Only the NRMSE of a sample is stored, e, so the rms excess is estimated by sqrt(mean(e^2) - nominal^2):
+    Only the NRMSE of a sample is stored, e, so the added rms is estimated by sqrt(mean(e^2) - nominal^2):
     to first order the error adds to the nominal one, and their product has no mean. The interval is that of
     the mean of as many quadratic forms, which is one itself, not the samples' own: where tails are heavy
     their variance says nothing. Sobol' and Latin samples lie closer to the middle than it says.

@@ -79,7 +79,7 @@ def make_plan(design: Design, sampling: str) -> Plan:
         return Plan(sampling)
     circuit, law = build(design), Mismatch.of(design)
     _check_dimensions(len(columns(circuit, law)))
-    return Plan("sobol", _by_effect(first_order(design).excess))
+    return Plan("sobol", _by_effect(first_order(design).added_rms))
 
 
 def _check_dimensions(draws: int) -> None:

@@ -130,7 +130,7 @@ def traces_figure(result: xr.Dataset) -> Figure:
 
 
 def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) -> Figure:
-    """Show the error over the window, of every engine and of the ensemble."""
+    """Show the error against delay, of every engine and of the ensemble."""
     shown = {**results, **({"mismatch": run} if run is not None else {})}
     drawn = draw(lambda canvas: plots.plot_profile(shown, canvas.subplots()), height=3.3)
     caption = "Error of every place in the window. Pale: what the ideal memory of this order already lacks."
@@ -140,8 +140,8 @@ def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) ->
     if run is not None and len(finite := run.profile.values[np.isfinite(run.window_nrmse.values)]):
         for q in (5, 50, 95):
             columns[f"mismatch p{q:02} (%)"] = 100.0 * np.percentile(finite, q, axis=0)
-    table = _columns("NRMSE over the window", columns)
-    return _figure("profile", "NRMSE over r", caption, drawn, table)
+    table = _columns("NRMSE against delay r", columns)
+    return _figure("profile", "NRMSE against delay r", caption, drawn, table)
 
 
 def histogram_figure(run: xr.Dataset, *, limit: float | None, nominal: float | None) -> Figure:
@@ -208,7 +208,7 @@ def elements_figure(sensitivity: xr.Dataset, *, values: Mapping[str, str]) -> Fi
         (values.get(str(name), "–") for name in top.element.values),
         (percent(share) for share in top.share.values),
         (percent(total) for total in np.cumsum(top.share.values)),
-        (percent(excess) for excess in top.excess.values),
+        (percent(added) for added in top.excess.values),
         strict=True,
     )
     columns = ("element", "nominal", "share of variance", "cumulated", "NRMSE alone")

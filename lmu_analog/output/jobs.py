@@ -151,7 +151,7 @@ def against_theory(run: xr.Dataset, design: Design) -> Comparison | None:
         return None
     if run.attrs["engine"] == "exact" or not ngspice.library_path():
         return compare(run, theory)
-    # Rails, slew and ngspice's steps are in the nominal circuit too, and are none of mismatch.
+    # Rails, slew and step error also affect the nominal run, so compare with it.
     nominal = float(simulate(design, engine="ngspice").window_nrmse)
     return compare(run, theory, nominal=nominal)
 

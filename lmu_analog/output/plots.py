@@ -88,7 +88,7 @@ def plot_traces(
 
 
 def plot_profile(results: xr.Dataset | Mapping[str, xr.Dataset], ax: Axes | None = None) -> Axes:
-    """Draw the NRMSE over the window, in %, on a logarithmic axis.
+    """Draw the NRMSE against delay r, in %, on a logarithmic axis.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def plot_elements(sensitivity: xr.Dataset, ax: Axes | None = None, count: int = 
     top = sensitivity.isel(element=slice(count))
     names = [str(name).replace("$", r"\$") for name in top.element.values]
     bars = ax.barh(range(len(names)), 100.0 * top.share, color=style.BLUE, alpha=0.65, height=0.7)
-    ax.bar_label(bars, [f"{100.0 * excess:.3g} %" for excess in top.excess.values], padding=4)
+    ax.bar_label(bars, [f"{100.0 * added:.3g} %" for added in top.excess.values], padding=4)
     if rest := sensitivity.sizes["element"] - len(names):
         share = 100.0 * float(sensitivity.share[count:].sum())
         ax.set_title(f"{rest} others: {share:.3g} % of the variance", loc="right", fontsize="medium")

@@ -46,7 +46,7 @@ def ensemble(content: dict[str, Any]) -> str:
     if both := content.get("hybrid"):
         rows += _hybrid(both)
     if (theory := content.get("theory")) and theory["ratio"] is not None:
-        note = f"rms excess error; {theory['low']:.3g} to {theory['high']:.3g} is expected"
+        note = f"error added by mismatch (rms); {theory['low']:.3g} to {theory['high']:.3g} is expected"
         rows.append(("over theory", f"{theory['ratio']:.3g}", note))
     for kind, law in content["mismatch"].items():
         figure, _, words = law.partition(", ")

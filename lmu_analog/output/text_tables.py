@@ -174,7 +174,7 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
 
 def comparison(theory: Comparison) -> list[tuple[str, str]]:
     """Write Monte Carlo over theory, with what is expected and a flag where it is missed."""
-    rows = [("rms excess error by first-order theory", percent(theory.predicted_rms))]
+    rows = [("error added by mismatch (rms), by first-order theory", percent(theory.predicted_rms))]
     if theory.ratio is not None:
         expected = f"({theory.low:.3g} to {theory.high:.3g} expected)"
         rows.append(("Monte Carlo over theory", f"{theory.ratio:.3g} {expected}"))
@@ -182,7 +182,7 @@ def comparison(theory: Comparison) -> list[tuple[str, str]]:
 
 
 def tightened(sensitivity: xr.Dataset) -> Table:
-    """List what is left of the excess error where the first elements, or a whole class, are exact."""
+    """List what is left of the error added by mismatch where the first elements, or a whole class, are exact."""
     left = tighten(sensitivity)
     names = [str(name) for name in left.element.values]
     rows = [(", ".join(names[: k + 1]), percent(float(rms))) for k, rms in enumerate(left.rms.values)]
@@ -190,7 +190,7 @@ def tightened(sensitivity: xr.Dataset) -> Table:
         (f"all of {kind}", percent(float(rms)))
         for kind, rms in zip(left.kind.values, left.class_rms.values, strict=True)
     ]
-    return Table("rms excess error that is left", ("when exact", "excess error"), tuple(rows))
+    return Table("Error added by mismatch (rms) that is left", ("when exact", "added error"), tuple(rows))
 
 
 def _estimate(spread: Mapping[str, float | None], name: str) -> str:

@@ -19,7 +19,7 @@ from lmu_analog.output.plots import plot_elements
 from lmu_analog.output.summary import laws, uniform_circuits
 from lmu_analog.output.tables import uniform_note
 from lmu_analog.output.text_tables import percent, rough, share
-from lmu_analog.theory.coefficients import first_order_excess, mismatch_floor
+from lmu_analog.theory.coefficients import first_order_added_error, mismatch_lower_bound
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.sensitivity import elements, tighten
 
@@ -56,8 +56,8 @@ def sensitivity(design: Design, *, plot: Path | str | None = None) -> dict[str, 
         if good is None or good.uniform is None
         else {**{key: getattr(good.uniform, key) for key in CHECKED[:-1]}, "samples": good.samples},
         "mismatch": laws(design),
-        "coefficient_percent": first_order_excess(realization(design), bandwidth=design.bandwidth),
-        "floor_percent": mismatch_floor(design.order, design.theta, bandwidth=design.bandwidth),
+        "coefficient_percent": first_order_added_error(realization(design), bandwidth=design.bandwidth),
+        "floor_percent": mismatch_lower_bound(design.order, design.theta, bandwidth=design.bandwidth),
         "elements": _rows(found),
         "tighten": {
             "elements": [
@@ -94,15 +94,15 @@ def sensitivity_text(content: dict[str, Any]) -> str:
     lines = [
         f"first-order theory: {content['family']}, {content['realization']}, order {content['order']}",
         f"  nominal NRMSE     {percent(content['nominal_nrmse']):>10}  without mismatch",
-        f"  excess error      {percent(content['predicted_rms']):>10}  rms that mismatch adds, all parts together",
+        f"  added error       {percent(content['predicted_rms']):>10}  rms error added by mismatch, all parts together",
         f"  median NRMSE      {percent(spread['median']):>10}  5 % to 95 %: "
         f"{percent(spread['p05'])} to {percent(spread['p95'])}, without sampling",
     ]
     if limit := content["yield"]:
         lines += _yield_lines(limit, content["yield_uniform"])
     lines += [
-        f"  coefficients      {content['coefficient_percent']:>8.3g} %  excess per 1 % error of every coefficient",
-        f"  floor             {content['floor_percent']:>8.3g} %  least for as many errors as states",
+        f"  coefficients      {content['coefficient_percent']:>8.3g} %  added error per 1 % error of every coefficient",
+        f"  lower bound       {content['floor_percent']:>8.3g} %  least for as many errors as states",
     ]
     if not content["elements"]:
         return "\n".join([*lines, "no mismatch: give [mismatch] to see which elements matter"])
@@ -113,7 +113,7 @@ def sensitivity_text(content: dict[str, Any]) -> str:
         )
     if (rest := len(content["elements"]) - _LISTED) > 0:
         lines.append(f"and {rest} more")
-    lines += ["", "excess error that is left when exact:"]
+    lines += ["", "added error that is left when exact:"]
     names: list[str] = []
     for row in content["tighten"]["elements"]:
         names.append(row["name"])

@@ -1,4 +1,4 @@
-"""The slow states of a circuit: all that only answers at once is eliminated, for many samples together.
+"""The slow states of a circuit: memoryless unknowns are eliminated, for many samples together.
 
 Nets, inverters and the poles of fast amplifiers are taken out of (s E - F) v = (G - s E_u) u + h entry by
 entry, in an order found on the nominal circuit. An entry is a series in s: its terms fall like (signal

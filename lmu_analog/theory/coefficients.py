@@ -18,10 +18,10 @@ NODES = 80  # frequencies; 48 are enough at order 12
 BATCH = 64  # samples at once: bounds the memory
 
 
-def excess_error(
+def added_error(
     realization: Realization, *, bandwidth: float, sigma: float, samples: int, seed: int = 0
 ) -> Float[np.ndarray, " s"]:
-    """Perturb every coefficient, p (1 + sigma z), and give the excess window error of each sample.
+    """Perturb every coefficient, p (1 + sigma z), and give the window error that it adds to each sample.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def excess_error(
     return np.concatenate(errors)
 
 
-def first_order_excess(realization: Realization, *, bandwidth: float) -> float:
-    """Give the rms excess error over sigma, to first order: fraction of the input per unit error, % per %.
+def first_order_added_error(realization: Realization, *, bandwidth: float) -> float:
+    """Give the added error (rms) over sigma, to first order: fraction of the input per unit error, % per %.
 
     One direct and one adjoint solve a frequency: with F v = b and m = R v, dm/dp = X^T (db/dp - (dF/dp) v).
 
@@ -63,7 +63,7 @@ def first_order_excess(realization: Realization, *, bandwidth: float) -> float:
     ----------
     realization : Realization
     bandwidth : float, Hz
-        As in ``excess_error``.
+        As in ``added_error``.
     """
     rule = gauss_legendre(NODES)
     structure = realization.structure
@@ -84,8 +84,8 @@ def first_order_excess(realization: Realization, *, bandwidth: float) -> float:
     return math.sqrt(total)
 
 
-def mismatch_floor(order: int, theta: float, *, bandwidth: float) -> float:
-    """Give w_m theta/(3 sqrt(d)): no d independent errors of time constants cost less, per unit of sigma.
+def mismatch_lower_bound(order: int, theta: float, *, bandwidth: float) -> float:
+    """Give the lower bound w_m theta/(3 sqrt(d)): no d independent errors of time constants add less, per sigma.
 
     Derived here; n independent errors of any kind, such as those of dense matrices, may fall below it, down
     to the same with n in place of d.
@@ -100,7 +100,7 @@ def mismatch_floor(order: int, theta: float, *, bandwidth: float) -> float:
 
 
 def count_unstable(realization: Realization, *, sigma: float, samples: int, seed: int = 0) -> int:
-    """Count unstable circuits among ``samples`` whose coefficients deviate as in ``excess_error``."""
+    """Count unstable circuits among ``samples`` whose coefficients deviate as in ``added_error``."""
     random = np.random.default_rng(seed)
     count = 0
     for start in range(0, samples, BATCH):

@@ -51,7 +51,7 @@ class FirstOrder:
         return math.sqrt(self.rest + float(self.error @ self.error))
 
     @property
-    def excess(self) -> Float[np.ndarray, " z"]:
+    def added_rms(self) -> Float[np.ndarray, " z"]:
         """Rms window error that each draw adds alone, (z,)."""
         return np.sqrt(np.sum(self.jacobian**2, axis=0))
 

@@ -37,8 +37,8 @@ class Need:
     crossover: float = math.inf
 
 
-def excess_with_opamps(realization: Realization, need: Need, *, bandwidth: float) -> float:
-    """Excess window error, a fraction of the input, that op-amps of finite gain and speed add.
+def error_added_by_opamps(realization: Realization, need: Need, *, bandwidth: float) -> float:
+    """Window error, a fraction of the input, that op-amps of finite gain and speed add.
 
     Parameters
     ----------

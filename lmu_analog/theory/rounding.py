@@ -1,4 +1,4 @@
-"""What standard values cost: excess window error over the common resistor, at the level of coefficients."""
+"""What standard values cost: added window error over the common resistor, at the level of coefficients."""
 
 import numpy as np
 from jaxtyping import Float
@@ -43,7 +43,7 @@ def rounding_errors(
     Returns
     -------
     (100,) array
-        Excess window error, a fraction of the input, for R_0 = 10^((start + k)/100).
+        Added window error, a fraction of the input, for R_0 = 10^((start + k)/100).
     """
     made = realize(legendre(order), realization)
     plain = np.abs(made.structure.values)

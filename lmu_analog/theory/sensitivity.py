@@ -31,13 +31,13 @@ def elements(design: Design, theory: FirstOrder | None = None) -> xr.Dataset:
         ``predicted_rms``: all together; ``nominal_nrmse``: the error without mismatch.
     """
     found = first_order(design) if theory is None else theory
-    power = found.excess**2
+    power = found.added_rms**2
     order = np.argsort(-power, kind="stable")
     total = power.sum()
     roles = _roles(build(design), found.names)
     return xr.Dataset(
         {
-            "excess": ("element", found.excess[order], {"units": "1"}),
+            "excess": ("element", found.added_rms[order], {"units": "1"}),
             "share": ("element", power[order] / total if total else power[order], {"units": "1"}),
             "role": ("element", np.array([roles[k] for k in order], dtype=object)),
             "kind": ("element", np.array([_class(found.names[k]) for k in order], dtype=object)),
@@ -52,7 +52,7 @@ def elements(design: Design, theory: FirstOrder | None = None) -> xr.Dataset:
 
 
 def tighten(found: xr.Dataset) -> xr.Dataset:
-    """Say what exact elements would leave of the rms excess error.
+    """Say what exact elements would leave of the error added by mismatch (rms).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sections on the nominal circuit: its errors, the window over time, the profile, the frequency response."""
+"""Sections on the nominal circuit: errors, the window over time, error against delay, frequency response."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def window(subject: Subject) -> Section:
 
 
 def profile(subject: Subject) -> Section:
-    """Show the error over the window."""
+    """Show the error against delay r."""
     if not subject.results and subject.run is None:
         return _NOT_SIMULATED
     content = {name: r.profile.values.tolist() for name, r in subject.results.items()}

@@ -39,7 +39,7 @@ SECTIONS: tuple[Row, ...] = (
     Row("specification", "Specification", specification),
     Row("summary", "Accuracy", accuracy),
     Row("window-over-time", "The sliding window", window),
-    Row("profile-over-r", "Error over the window", profile),
+    Row("profile-over-r", "Error against delay", profile),
     Row("budget", "Error budget", error_budget),
     Row("noise", "Noise", noise_section),
     Row("mismatch", "Mismatch ensemble", mismatch),

@@ -56,15 +56,15 @@ def sensitivity(subject: Subject) -> Section:
     names = [str(name) for name in left.element.values]
     rms = float(found.attrs["predicted_rms"])
     lead = (
-        f"First to tighten: {', '.join(names)}. With these exact, the rms excess error falls from {percent(rms)} "
-        f"to {percent(float(left.rms[-1]))} of rms(u)."
+        f"First to tighten: {', '.join(names)}. With these exact, the error added by mismatch (rms) falls "
+        f"from {percent(rms)} to {percent(float(left.rms[-1]))} of rms(u)."
     )
     rows = zip(found.element.values, found.kind.values, found.share.values, found.excess.values, strict=True)
     content = {
         "predicted_rms": rms,
         "elements": [
-            {"name": str(name), "class": str(kind), "share": float(share), "excess": float(excess)}
-            for name, kind, share, excess in rows
+            {"name": str(name), "class": str(kind), "share": float(share), "excess": float(added)}
+            for name, kind, share, added in rows
         ],
     }
     drawn = figures.elements_figure(found, values=text_tables.nominal_values(subject.circuit))
