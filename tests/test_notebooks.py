@@ -1,11 +1,11 @@
 """The notebooks run, every cell, each in a process of its own; ngspice cells where it is installed."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import cells
-import nbformat
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
@@ -21,8 +21,8 @@ def run() -> Iterator[cells.Run]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path, run: cells.Run):
-    notebook = nbformat.read(path, as_version=4)
-    told = run([cell.source for cell in notebook.cells if cell.cell_type == "code"], tmp_path)
+    stored = json.loads(path.read_text("utf-8"))["cells"]
+    told = run(["".join(cell["source"]) for cell in stored if cell["cell_type"] == "code"], tmp_path)
     # A warning is shown on stderr; a reader should meet none.
     assert (told["error"], told["stderr"]) == ("", "")
     assert told["stdout"]

@@ -28,8 +28,8 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.devices.values import TIE, around, nearest
 from lmu_analog.circuits.families.registry import is_on_chip
-from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.memory.statespace import StateSpace, frequency_response
+from lmu_analog.circuits.nodal.extract import extract, split
+from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import gauss_legendre
 
 COARSEST_CAPACITORS = "E12"  # C0G capacitors are not sold in finer series
@@ -124,14 +124,16 @@ class _Board:
         self.groups = [_group(circuit, members, series["C"]) for members in _nodes(circuit)]
         rule = gauss_legendre(NODES)
         self.frequency, self.weight = bandwidth * rule.r, rule.weight
-        self.nominal = self._response(extract(circuit))
+        # Decided by the connections, which are the same for all values.
+        self.plan = None if circuit.clock is not None else split(circuit)
+        self.nominal = self._response(circuit.values)
 
-    def _response(self, system: StateSpace) -> np.ndarray:
-        return frequency_response(system, self.frequency)
+    def _response(self, values: np.ndarray) -> np.ndarray:
+        return frequency_response(extract(self.circuit, values, plan=self.plan), self.frequency)
 
     def errors(self, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, " s"]:
         """Give the window error that values add, (s,)."""
-        power = np.abs(self._response(extract(self.circuit, values)) - self.nominal) ** 2
+        power = np.abs(self._response(values) - self.nominal) ** 2
         return np.sqrt(power @ (1.0 / (2.0 * np.arange(self.circuit.order) + 1.0)) @ self.weight)
 
     def rounded(self, levels: list[float]) -> Float[np.ndarray, " m"]:
@@ -175,13 +177,16 @@ class _Board:
         """Try every level of every node in turn, and keep what is better: levels, and their error."""
         timed = [k for k, g in enumerate(self.groups) if g.timed]
         trials = sum(len(self.groups[k].levels) for k in timed)
-        for _ in range(PASSES if trials <= MOST_TRIALS else 0):
-            for k in timed:
-                others = [[*levels[:k], float(level), *levels[k + 1 :]] for level in self.groups[k].levels]
-                errors = self.errors(np.stack([self.rounded(o) for o in others]))
-                if not _equally_good(np.append(errors, error))[-1]:
-                    best = int(_equally_good(errors).argmax())
-                    levels, error = others[best], float(errors[best])
+        tried = 0  # nodes whose levels were tried since one of them changed that of another
+        for k in timed * (PASSES if trials <= MOST_TRIALS else 0):
+            if tried == len(timed):
+                break  # every further trial would be a repetition
+            others = [[*levels[:k], float(level), *levels[k + 1 :]] for level in self.groups[k].levels]
+            errors = self.errors(np.stack([self.rounded(o) for o in others]))
+            tried += 1
+            if not _equally_good(np.append(errors, error))[-1]:
+                best = int(_equally_good(errors).argmax())
+                levels, error, tried = others[best], float(errors[best]), 1
         return levels, error
 
 

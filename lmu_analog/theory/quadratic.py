@@ -17,7 +17,7 @@ from scipy.optimize import root_scalar
 from lmu_analog.theory.first_order import FirstOrder
 
 _STEP = 0.1  # of the width of the saddle: the trapezoidal rule is then right to rounding
-STRETCH = 300  # steps taken at once
+STRETCH = 100  # steps taken at once
 _LEFT = 1e-13  # of the sum so far: where the path may end
 _LEAST_CURVATURE = 0.1  # keeps the path away from the real axis, where few terms decay slowly
 _CLIMB = 1.0  # of the exponent above its saddle: a steeper path than that is none of descent

@@ -17,7 +17,9 @@ from lmu_analog.memory.statespace import StateSpace
 CHUNK_BYTES = 16e6  # working set of one pass over samples; beyond the cache it only gets slower
 
 
-def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -> StateSpace:
+def extract(
+    circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None, *, plan: "Split | None" = None
+) -> StateSpace:
     """Read the state space back out of a linear circuit.
 
     Parameters
@@ -26,6 +28,8 @@ def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -
     values : (..., m) array, optional
         Values of ``circuit.parameters`` to use instead of the nominal ones, SI units. Leading axes, for
         example a sample axis, carry over.
+    plan : Split, optional
+        What ``split(circuit)`` gives, for callers that extract many times from one circuit without clock or twin.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def extract(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None = None) -
         return extract_sampled(circuit, values)
     values = circuit.values if values is None else np.asarray(values, float)
     flat = values.reshape(-1, values.shape[-1])
-    plan = split(circuit)
+    plan = split(circuit) if plan is None else plan
     step = max(1, int(CHUNK_BYTES / (24.0 * max(plan.index.size, 1) ** 2)))
     starts = range(0, max(len(flat), 1), step)
     parts = [_reduced(plan, circuit, flat[k : k + step]) for k in starts]
