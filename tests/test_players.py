@@ -1,10 +1,13 @@
 """The two players of a job: the same bits, whatever the instruction set, the number of samples and of threads."""
 
 import os
+import platform
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -181,6 +184,96 @@ def test_a_library_of_another_source_is_made_anew_in_a_checkout_and_refused_else
     finally:
         native.found.cache_clear()
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".player-")]
+
+
+def test_without_sources_or_a_folder_to_write_there_is_no_native_player(tmp_path, monkeypatch):
+    monkeypatch.setattr(native, "FOLDER", tmp_path / "package" / "engine")
+    native.found.cache_clear()
+    try:
+        assert "player.c" in native.found().missing
+    finally:
+        native.found.cache_clear()
+    if compiling.compiler():
+        assert "player.c" in str(compiling.compile_library(tmp_path))
+        assert str(tmp_path / "none") in str(compiling.compile_library(tmp_path / "none"))
+
+
+@with_native
+def test_a_library_that_cannot_be_loaded_is_made_anew_though_it_is_of_this_source(tmp_path, monkeypatch):
+    folder = tmp_path / "package" / "engine"
+    folder.mkdir(parents=True)
+    for name in compiling.SOURCES:
+        (folder / name).write_bytes((native.FOLDER / name).read_bytes())
+    (tmp_path / "pyproject.toml").touch()
+    # As another system that shares the checkout would have left it.
+    (folder / compiling.library_name()).write_bytes(compiling.digest(folder).encode())
+    monkeypatch.setattr(native, "FOLDER", folder)
+    native.found.cache_clear()
+    try:
+        assert native.is_there()
+    finally:
+        native.found.cache_clear()
+
+
+@with_native
+def test_threads_that_prepare_one_job_at_once_share_its_arrays(monkeypatch):
+    # The arrays of a second copy would be freed under the feet of whoever plays the first.
+    job, _ = job_and_values(DESIGN, 1)
+    both, fields = Barrier(2, timeout=60.0), native._fields
+
+    def slowly(*given):
+        both.wait()
+        return fields(*given)
+
+    monkeypatch.setattr(native, "_fields", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(native._packed, (job, job))
+    assert one is other
+    assert native._packed(job) is one
+
+
+def test_the_threads_of_a_run_prepare_a_design_once(monkeypatch):
+    made, of = [], exact.PerFrequency.of
+
+    def slowly(*given, **options):
+        made.append(1)
+        time.sleep(0.3)  # in which the other threads come by
+        return of(*given, **options)
+
+    monkeypatch.setattr(exact.PerFrequency, "of", slowly)
+    design = DESIGN.replace(theta="1.25 ms")
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda k: exact_chunk(design, 0, range(2048 * k, 2048 * k + 1)), range(3)))
+    assert len(made) == 1
+
+
+@with_native
+def test_a_constant_zero_keeps_its_sign():
+    job, values = job_and_values(Design(order=1, theta="1 ms", mismatch=LAW), 3)
+    entries = replace(
+        job.pencil.entries,
+        code=np.zeros((0, 5), np.int64),
+        constant=np.zeros(0),
+        template=np.full_like(job.pencil.entries.template, -0.0),
+    )
+    job = replace(job, pencil=replace(job.pencil, entries=entries))
+    wanted = interpreter.play(job, values, 0).determinant
+    for variant in runnable():
+        found = native.play(job, values, 0, variant=variant).determinant
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(wanted))
+
+
+@with_native
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="has one kind of arithmetic"
+)
+def test_a_compiler_that_rounds_otherwise_is_refused():
+    command = [compiling.compiler(), *compiling.FLAGS, "-mfpmath=387", "-DVARIANT=generic", "-fsyntax-only"]
+    done = subprocess.run(
+        [*command, str(native.FOLDER / "player.c")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "every operation is rounded by itself" in done.stderr
 
 
 def test_places_of_wide_windows_count_in_the_error_and_are_not_shown():

@@ -59,12 +59,17 @@ def compiler() -> str | None:
 
 def compile_library(folder: Path) -> str | None:
     """Make the library of the sources in a folder beside them, whole or not at all; what went wrong, or None."""
-    wanted, whole = digest(folder), folder / library_name()
-    if whole.is_file() and wanted.encode() in whole.read_bytes():
-        return None
     cc = compiler()
     if cc is None:
         return "there is no C compiler"
+    try:
+        return _compile(folder, cc)
+    except OSError as error:  # a folder that cannot be written
+        return str(error)
+
+
+def _compile(folder: Path, cc: str) -> str | None:
+    wanted = digest(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".player-") as made:
         objects = []
         for variant in variants():
@@ -87,7 +92,7 @@ def compile_library(folder: Path) -> str | None:
         linked = Path(made) / library_name()
         if (wrong := _run([cc, "-shared", *objects, "-o", str(linked)], folder)) is not None:
             return wrong
-        linked.replace(whole)
+        linked.replace(folder / library_name())
     return None
 
 

@@ -39,16 +39,17 @@ class Found:
 @lru_cache(maxsize=1)
 def found() -> Found:
     """Load the library; in a checkout one that is missing or not of this source is made anew first."""
-    path, wanted = FOLDER / library_name(), digest(FOLDER)
+    path = FOLDER / library_name()
+    try:
+        wanted = digest(FOLDER)
+    except OSError as error:  # a bundle of Python files alone
+        return Found(None, str(error))
     library = _opened(path, wanted)
     if library is not None:
         return Found(library)
     why = "its library is of another source" if path.exists() else "its library was not built"
     if (FOLDER.parents[1] / "pyproject.toml").is_file():
-        try:
-            why = compile_library(FOLDER) or why
-        except OSError as error:
-            why = str(error)
+        why = compile_library(FOLDER) or why
         library = _opened(path, wanted)
     return Found(library, "" if library is not None else why)
 
@@ -85,9 +86,10 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int, *, variant: s
     determinant = np.empty((2, padded, points), np.float32)
     response = np.empty((2, len(job.bound), len(job.window.direct)))
     function = getattr(found().library, f"lmu_play_{variant or instruction_set()}")
+    packed, _ = _packed(job)
     # ctypes gives the interpreter's lock back: threads run beside each other.
     status = function(
-        *(ctypes.c_void_p(x.ctypes.data) for x in (_packed(job), given)),
+        *(ctypes.c_void_p(x.ctypes.data) for x in (packed, given)),
         *(ctypes.c_int64(k) for k in (padded, 0, padded)),
         *(ctypes.c_void_p(x.ctypes.data) for x in (profile, fits, determinant)),
         ctypes.c_int64(watched),
@@ -154,11 +156,15 @@ def _fields(*fields: int | float) -> np.ndarray:
     return np.array([np.float64(x).view(np.int64) if isinstance(x, float) else x for x in fields], np.int64)
 
 
-_PACKED: "WeakKeyDictionary[Job, tuple[np.ndarray, list[np.ndarray]]]" = WeakKeyDictionary()
+_Packed = tuple[np.ndarray, list[np.ndarray]]
+_PACKED: "WeakKeyDictionary[Job, _Packed]" = WeakKeyDictionary()
 
 
-def _packed(job: Job) -> np.ndarray:
-    """Write a job as the struct of that name in player.c: eight bytes a field, arrays by their addresses."""
+def _packed(job: Job) -> _Packed:
+    """Write a job as the struct of that name in player.c: eight bytes a field, arrays by their addresses.
+
+    With it come the arrays. They live as long as the job: of threads that write it at once, the first one's count.
+    """
     if job not in _PACKED:
         fields: list[int | float] = []
         kept: list[np.ndarray] = []
@@ -204,5 +210,5 @@ def _packed(job: Job) -> np.ndarray:
             array(job.scale, np.float64),
             array(job.pivots, np.float32),
         ]
-        _PACKED[job] = _fields(*fields), kept
-    return _PACKED[job][0]
+        return _PACKED.setdefault(job, (_fields(*fields), kept))
+    return _PACKED[job]

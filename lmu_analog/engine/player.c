@@ -10,9 +10,13 @@
  */
 #ifndef ELEMENT /* the file itself */
 
+#include <float.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert(sizeof(void *) == 8, "arguments are eight bytes wide");
+_Static_assert(FLT_EVAL_METHOD == 0, "every operation is rounded by itself, to its own precision");
 
 typedef int64_t whole;
 
@@ -81,7 +85,7 @@ static void run_program(const program *p, const double *values, whole samples, w
 {
     const part_double zero = {0};
     for (whole k = 0; k < p->outputs; k++)
-        EACH out[k].s[s] = zero + p->initial[k];
+        EACH out[k].s[s] = p->initial[k] - zero; /* which keeps the sign of a zero */
     for (whole line = 0; line < p->lines; line++) {
         const whole *code = p->code + 5 * line;
         const vdouble *a = reg + code[2], *b = reg + code[3], *c = reg + code[4];
@@ -236,8 +240,8 @@ static void write_errors(const job *j, const complex_double *y, const complex_do
             there /= j->power;
             for (unsigned lane = 0; lane < LANES / PARTS; lane++) {
                 double *to = profile + (s * LANES / PARTS + lane) * q;
-                to[k] = __builtin_sqrt(here[lane]);
                 to[mirror] = __builtin_sqrt(there[lane]);
+                to[k] = __builtin_sqrt(here[lane]); /* last: the middle is its own mirror */
             }
         }
     }

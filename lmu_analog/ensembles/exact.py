@@ -4,6 +4,7 @@ Samples are computed in whole blocks, see ``blocks``, by engines that are tried 
 the next computes.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -40,6 +41,7 @@ BLOCK = 2048  # samples of tones computed together: enough to hide what a call o
 SMALL_BLOCK = 64  # of what takes longer: long recordings, circuits that do not come down to slow states
 BLOCK_POINTS = 2**20  # samples times points of a recording, in a block between the two
 KEPT_DESIGNS = 4
+_PREPARING = threading.Lock()  # the threads of a run would all prepare the same, one hindering another
 # What state spaces cost in NumPy, in complex products of the per-frequency solve (measured): once, and per square of
 # the order, once and for every tone. What a product in single precision costs, of one in double.
 DENSE_ONCE, DENSE, DENSE_TONE, SINGLE = 420.0, 62.0, 1.1, 0.5
@@ -143,7 +145,8 @@ def exact_chunk(
     """
     named = _Named(design.digest, design)
     prepared, block = _prepared(named), _block_size(named)
-    engines = _engines(named, solver or solver_of(design, kernel), kernel_of(kernel))
+    with _PREPARING:
+        engines = _engines(named, solver or solver_of(design, kernel), kernel_of(kernel))
     law, parts = replace(prepared.law, is_uniform=is_uniform), []
     with one_thread_each():
         for whole in whole_blocks(samples, block):
@@ -265,7 +268,8 @@ class _LateStateSpaces:
 
     def run(self, values: np.ndarray) -> Profiles:
         prepared = _prepared(self.named)
-        reduction, theta = _reduced(self.named), self.named.design.theta
+        with _PREPARING:
+            reduction, theta = _reduced(self.named), self.named.design.theta
         return StateSpaces(prepared.circuit, reduction, prepared.grid, prepared.rule, theta).run(values)
 
 
