@@ -348,3 +348,18 @@ def test_the_native_law_draws_what_numpy_draws(name, is_uniform):
             assert (found == wanted).all()
     with pytest.raises(ValueError, match="no whole groups of eight"):
         native.draw(law_steps(circuit, law), seed=0, samples=range(3, 11))
+
+
+@pytest.mark.parametrize("play", [interpreter.play, pytest.param(native.play, marks=with_native)])
+def test_a_solution_of_other_equations_does_not_fit(play):
+    # Offsets drive, so the last pass is at DC. One entry of a pass takes the coefficients of another.
+    job, values = job_and_values(DESIGN.replace(opamp="OPA2192"), 16)
+    assert job.has_offsets
+    assert play(job, values, 0).fits.all()
+    for _, _, start, _ in job.tones.passes.tolist():
+        code = job.tones.code.copy()
+        loads = code[start + 1 : start + 1 + 3 * code[start]].reshape(-1, 3)
+        moving = [load for load in loads if load[2] == loads[0, 2]]
+        moving[0][1], moving[-1][1] = moving[-1][1], moving[0][1]
+        wrong = replace(job, tones=replace(job.tones, code=code))
+        assert not play(wrong, values, 0).fits.any()
