@@ -1,4 +1,4 @@
-"""What a design builds: the realization, what its family is told, and the circuit."""
+"""Build a design: the realization, the settings of its family, and the circuit."""
 
 from dataclasses import replace
 from typing import cast

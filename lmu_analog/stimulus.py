@@ -1,4 +1,4 @@
-"""What drives the memory: a periodic sum of tones, or a recording; nothing else."""
+"""Inputs of the memory: a periodic sum of tones, or a recording."""
 
 import math
 from collections.abc import Mapping

@@ -53,13 +53,13 @@ errors = {
     ]
     for name in names
 }
-floor = [100 * 0.01 * 2 * np.pi * usable_band(d) / (3 * np.sqrt(d)) for d in orders]
+bound = [100 * 0.01 * 2 * np.pi * usable_band(d) / (3 * np.sqrt(d)) for d in orders]
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for name in names:
     ax.loglog(orders, errors[name], "o-", color=colours[name], label=name)
-ax.loglog(orders, floor, "k--", label="floor")
-ax.set(xlabel="Order d", ylabel="Excess window error (% per 1 %)", xticks=orders, xticklabels=orders)
+ax.loglog(orders, bound, "k--", label="lower bound")
+ax.set(xlabel="Order d", ylabel="Added window error (% per 1 %)", xticks=orders, xticklabels=orders)
 ax.legend(loc="upper left")
 ax.grid(alpha=0.3)
 

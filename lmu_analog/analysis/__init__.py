@@ -1,1 +1,1 @@
-"""Where the error comes from, and what can be won back."""
+"""Error budgets, figures of merit and calibration."""

@@ -1,4 +1,4 @@
-"""Calibration of real circuits: what each method wins back, on another input and at another temperature.
+"""Calibration of mismatched circuits: the error each method leaves, on another input and at another temperature.
 
 Every method is fitted at the bench, at the temperature where parts are nominal, to tones at Gauss-Legendre
 nodes of the band; it is evaluated on the design's own input, and at the design's temperature where that differs.

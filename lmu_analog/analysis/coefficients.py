@@ -1,4 +1,4 @@
-"""Calibration at the level of coefficients: what each method leaves of a realization's error, before a circuit.
+"""Calibration at the level of coefficients: the error each method leaves of a realization, without a circuit.
 
 200 circuits, every coefficient p (1 + sigma z), errors in total (not added ones) in the norm of
 ``theory.coefficients``.

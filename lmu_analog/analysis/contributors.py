@@ -1,4 +1,4 @@
-"""A design's circuit with one error contributor alone: all else about its active parts is ideal."""
+"""A design's circuit with one error contributor alone: its active parts are otherwise ideal."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from lmu_analog.circuits.devices.models import IDEAL, IDEAL_OTA, OpAmpModel, Ota
 from lmu_analog.design import Design
 
 Contributor = Literal["values", "gain", "speed"]
-_FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, which then does nothing else
+_FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, here too fast to matter
 
 _OPAMP: dict[Contributor, Callable[[OpAmpModel], OpAmpModel]] = {
     "values": lambda m: IDEAL,

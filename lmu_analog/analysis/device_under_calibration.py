@@ -1,4 +1,4 @@
-"""Circuits as a bench sees them: element values in, responses of the Legendre states out.
+"""The device under calibration: element values in, responses of the Legendre states out.
 
 The device under calibration is a realization whose coefficients deviate, or a circuit whose components do;
 calibration treats both alike.

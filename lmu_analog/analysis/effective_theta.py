@@ -1,4 +1,4 @@
-"""The window length that a circuit really has."""
+"""The effective window length of a circuit."""
 
 from typing import Any
 

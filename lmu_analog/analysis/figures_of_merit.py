@@ -1,4 +1,4 @@
-"""What a data sheet would say of a design's memory: delay, swings, distortion, settling, stability."""
+"""Figures of merit of a design, as in a data sheet: delay, swings, distortion, settling, stability."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""A bench recording: which of its columns is what."""
+"""The columns of a bench recording: time, input and outputs."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Noise of a design at the window: what every component contributes at every delay, in the band and in total."""
+"""Noise of a design at the window: the contribution of every component at every delay, in the band and in total."""
 
 import math
 from dataclasses import dataclass

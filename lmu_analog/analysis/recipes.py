@@ -1,4 +1,4 @@
-"""Recipes of calibration: what each does to element values and to the readout of mismatched circuits."""
+"""Calibration methods: how each changes element values and the readout of mismatched circuits."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property

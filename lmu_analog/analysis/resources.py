@@ -1,4 +1,4 @@
-"""What a circuit takes: supply current and energy, area on a chip, and money for its parts.
+"""Resources of a circuit: supply current and energy, chip area, and cost of its parts.
 
 Only what is known is counted, and what is missing is said: a sum is a figure of the rows above it.
 """

@@ -1,4 +1,4 @@
-"""Power-supply rejection at the window: what ripple on the supply adds to what the memory shows."""
+"""Power-supply rejection at the window: the output that supply ripple adds."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Circuits of standard values: which common resistor of each amplifier makes rounding hurt least.
+"""Circuits of standard values: the common resistor of each amplifier for which rounding adds the least error.
 
 All that is joined to one node that no amplifier drives (a virtual ground, a synapse) may change its
 impedance level by a factor of its own without changing the circuit's response: Kirchhoff's current law at

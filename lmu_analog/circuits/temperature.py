@@ -1,4 +1,4 @@
-"""What temperature does to the values of a circuit."""
+"""The values of a circuit at a temperature."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""Commands about errors of a circuit: contributors, what wins them back, what the circuit takes, what a bench says.
+"""Commands about errors of a circuit: budget, calibration, resources, bench recordings.
 
 Heavy modules load inside the commands.
 """

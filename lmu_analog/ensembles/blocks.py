@@ -1,4 +1,4 @@
-"""Whole blocks of samples: how a sample's last bit is kept from depending on which others are wanted.
+"""Whole blocks of samples, so that the bits of a sample do not depend on which others are computed.
 
 BLAS, and whatever repeats until all samples beside each other have settled, may round a sample differently with
 other neighbours or in other numbers. So every engine computes blocks that begin at fixed sample numbers and are

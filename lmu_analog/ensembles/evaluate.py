@@ -1,4 +1,4 @@
-"""The window error of draws of one's own choice, in either engine: what high-sigma methods ask for."""
+"""The window error of given draws, in either engine, for high-sigma methods."""
 
 from typing import assert_never
 

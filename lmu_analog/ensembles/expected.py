@@ -1,4 +1,4 @@
-"""The yield that first-order theory expects, held against circuits: how many of its digits count.
+"""The yield by first-order theory, compared with circuits: how many of its digits are significant.
 
 The quadratic form is accurate relative to itself far out in either tail, and so says 99.99999947 %; of the circuit it
 knows the slopes alone, and what it leaves out is largest there. A few hundred circuits of the exact engine say between

@@ -1,4 +1,4 @@
-"""Sampling plans: where in the space of draws an ensemble looks.
+"""Sampling plans: which points of the space of draws an ensemble takes.
 
 "random" are the independent streams of ``mismatch.draw``. "latin" (McKay, Beckman and Conover, Technometrics
 21, 1979) and "sobol" (Sobol' points, scrambled: Owen, Ann. Statist. 25, 1997) spread each block of samples

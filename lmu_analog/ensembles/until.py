@@ -21,7 +21,7 @@ from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError, shown
 
 BATCH = SOBOL  # samples between looks at first: whole chunks and whole blocks of every plan
-GROWTH = 8  # later an eighth of what there is, so that looking costs little and tempts little
+GROWTH = 8  # later an eighth of what there is, so that few looks bias the interval
 _FORM = re.compile(r"(yield|mean|median|p05|p95) ?(?:\+-|\+/-|±) ?(\d+(?:\.\d+)?) ?%")
 
 

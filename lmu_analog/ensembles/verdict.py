@@ -1,4 +1,4 @@
-"""Whether an ensemble shows that enough circuits keep the limit: yes, no, or how many samples would tell."""
+"""The yield verdict: whether an ensemble shows the wanted yield, or how many samples would decide."""
 
 from dataclasses import dataclass
 from typing import Literal, cast

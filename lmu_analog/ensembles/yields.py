@@ -132,7 +132,7 @@ def _replicated(blocks: np.ndarray, finite: np.ndarray, p: float) -> tuple[int, 
     """
     below = np.mean(blocks <= np.quantile(finite, p), axis=1, where=np.isfinite(blocks))
     half = half_width(below)
-    if not half:  # no scatter at all says nothing; independent samples scatter more
+    if not half:  # no scatter at all is no estimate; independent samples scatter more
         return order_statistics(len(finite), p)
     low, high = np.floor((p - half) * len(finite)), np.ceil((p + half) * len(finite))
     return None if low < 1 or high >= len(finite) else (int(low) - 1, int(high))

@@ -1,1 +1,1 @@
-"""What people look at and take away: plots, schematics, exports and the report."""
+"""Output for people: plots, schematics, exports and the report."""

@@ -1,4 +1,4 @@
-"""What a cell's circuit is like beside its network: for scripts, and as lines for a terminal."""
+"""The circuit of a cell compared with its network: for scripts, and as lines for a terminal."""
 
 from typing import Any
 

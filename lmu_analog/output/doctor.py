@@ -1,4 +1,4 @@
-"""What a bug report needs: versions, processor, the player of the engine, the simulator, and which extras are there."""
+"""Data for a bug report: versions, processor, the player of the engine, the simulator, and which extras are there."""
 
 import importlib.metadata
 import platform

@@ -1,4 +1,4 @@
-"""What single commands do with a design: one simulation, one stored ensemble."""
+"""Single jobs on a design: one simulation, one stored ensemble."""
 
 import time
 from collections.abc import Callable

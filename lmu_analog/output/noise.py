@@ -1,4 +1,4 @@
-"""Noise for people and scripts: who makes it, and what it leaves of the signal."""
+"""Noise for people and scripts: its sources and the SNR."""
 
 from __future__ import annotations
 

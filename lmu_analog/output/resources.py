@@ -1,4 +1,4 @@
-"""What a circuit takes, for people and scripts."""
+"""Resources of a circuit, for people and scripts."""
 
 from dataclasses import asdict
 from typing import Any

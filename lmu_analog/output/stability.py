@@ -1,4 +1,4 @@
-"""What was found of errors that destabilise, in words: a search and a bound are not the same."""
+"""Errors that destabilise, as text: the smallest found by search, and the proven bound."""
 
 from __future__ import annotations
 

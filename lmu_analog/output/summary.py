@@ -1,4 +1,4 @@
-"""What scripts read: results as plain objects for JSON."""
+"""Results as plain objects for JSON."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Theory for people and scripts: what elements matter, and yield far out in the tail."""
+"""Theory for people and scripts: sensitivities of elements, and high-sigma yield."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How the state space of a circuit answers to its parameters: quotients of small steps, for many at once."""
+"""Derivatives of a circuit's state space by its parameters: quotients of small steps, for many at once."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Mistakes that ngspice swallows without a word, found in the deck before it runs.
+"""Errors that ngspice accepts without a message, found in the deck before it runs.
 
 A resistor without a value becomes 1 mOhm and R = 0 a short; a ``.control`` section may do anything. Decks
 of this package have none of these, so finding one means a fault, not a choice.

@@ -1,4 +1,4 @@
-"""ngspice's shared library, driven by PySpice in a worker process, and nothing taken on trust.
+"""ngspice's shared library, driven by PySpice in a worker process, with every answer checked.
 
 Exit status 0 is no success: the plot must be new and alone, complete, finite and hold every vector.
 """

@@ -1,4 +1,4 @@
-"""What a deck's inputs must be, read from its own text: ngspice's answer is compared with it after every run.
+"""The inputs of a deck, read from its text: ngspice's inputs are compared with them after every run.
 
 A card that ngspice reads otherwise than it stands (a function or parameter of a user's model under one of SPICE's own
 names, for example) would otherwise give good numbers for another signal.

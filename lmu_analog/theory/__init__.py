@@ -1,1 +1,1 @@
-"""What mismatch does, without sampling: sensitivities, quadratic forms, needs of op-amps and values."""
+"""Effects of mismatch without sampling: sensitivities, quadratic forms, needs of op-amps and values."""

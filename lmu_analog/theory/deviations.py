@@ -1,4 +1,4 @@
-"""What may be wrong in a circuit, and how far: a box of errors that grows with one size."""
+"""Which parameters of a circuit may deviate, and by how much: a box of errors scaled by one size."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The window's error as a linear function of mismatch: what theory has in place of samples.
+"""The window error as a linear function of mismatch.
 
 NRMSE^2 = rest + |error + J x|^2, where x are the draws in units of their own standard deviations.
 """

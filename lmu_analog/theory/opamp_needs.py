@@ -1,4 +1,4 @@
-"""What op-amps a realization needs, before there is a circuit: window error from finite gain, speed and offset.
+"""Op-amp requirements of a realization, without a circuit: window error from finite gain, speed and offset.
 
 With one pole, 1/A(s) = s/w_t + 1/A0, and ideal inverters, row i of E s x = F x + G u gains
 (1/A(s)) (s (1 + sum_j |E_ij|) + g_i) x_i, where g_i adds up all that a resistor sets in the row; a summer's row

@@ -1,4 +1,4 @@
-"""What standard values cost: added window error over the common resistor, at the level of coefficients."""
+"""Error added by standard values: window error over the common resistor, at the level of coefficients."""
 
 import numpy as np
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""Which elements matter: first-order theory of the real circuit."""
+"""Sensitivities of elements: first-order theory of the circuit."""
 
 import numpy as np
 import xarray as xr

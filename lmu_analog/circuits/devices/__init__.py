@@ -1,1 +1,1 @@
-"""What parts and devices are: models, catalogue, technologies, tolerances, standard values, users' model files."""
+"""Parts and devices: models, catalogue, technologies, tolerances, standard values, users' model files."""

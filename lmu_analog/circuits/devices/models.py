@@ -1,4 +1,4 @@
-"""What active components do beside their ideal: figures that a data sheet or a process gives."""
+"""Nonideal figures of active components, from a data sheet or a process."""
 
 import math
 from dataclasses import dataclass

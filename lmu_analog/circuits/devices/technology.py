@@ -1,4 +1,4 @@
-"""Technologies: what mismatch and temperature do to their devices, from ``technologies.toml``."""
+"""Technologies: mismatch and temperature coefficients of their devices, from ``technologies.toml``."""
 
 import math
 import tomllib

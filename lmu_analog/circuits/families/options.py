@@ -1,4 +1,4 @@
-"""What a family may be told beside the realization: settings, each without effect where a family has no use."""
+"""Settings of a family beside the realization; one that a family does not use has no effect."""
 
 from dataclasses import dataclass
 from typing import Literal

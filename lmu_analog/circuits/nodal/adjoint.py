@@ -1,4 +1,4 @@
-"""How the states answer to every component: one direct and one adjoint solve of the node equations a tone.
+"""Sensitivities of the states to every component: one direct and one adjoint solve of the node equations a tone.
 
 With M v = b and m = O v, dm/dp = X^T (db/dp - (dM/dp) v), where M^T X = O^T (Director and Rohrer, IEEE Trans.
 Circuit Theory 16, 1969): as many solves as there are outputs, however many parameters there are.

@@ -1,4 +1,4 @@
-"""Poles of a linear circuit, and how each answers to every parameter, many samples at once.
+"""Poles of a linear circuit and their sensitivities to every parameter, many samples at once.
 
 The pole s of E v' = F v with right and left vectors v and w moves by w (dF - s dE) v / (w E v).
 """

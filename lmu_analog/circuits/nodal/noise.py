@@ -1,4 +1,4 @@
-"""What makes noise in a circuit, and how its states answer: x' = A x + B n, m = C x + D n, n unit white noises.
+"""Noise sources of a circuit and their transfer to the states: x' = A x + B n, m = C x + D n, n unit white noises.
 
 Resistors have 4kT/R, transconductors 4kT gamma g, transistors the shot noise of their channel at rest, op-amps a noise
 voltage at their input and a noise current into each; all densities are one-sided. Ideal op-amps, followers and sources

@@ -1,4 +1,4 @@
-"""What limits a switched-capacitor circuit beside mismatch: kT/C noise, and op-amps that must settle."""
+"""Limits of a switched-capacitor circuit beside mismatch: kT/C noise, and op-amps that must settle."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What every active part of a circuit is asked for: linear functions of the states, each with the part's limits.
+"""The demands on every active part of a circuit: linear functions of the states, each with the part's limits.
 
 Of an op-amp: the voltage of its output (before any output resistance), the current that leaves it, its slope, and the
 common mode of its inputs; of a transconductor the voltage between its inputs. Currents follow from Kirchhoff's law at

@@ -1,4 +1,4 @@
-"""What ripple on the supply does to a circuit of op-amps, whose rejection turns it into voltages at their inputs.
+"""Supply ripple in a circuit of op-amps, whose finite rejection turns it into voltages at their inputs.
 
 The input voltage is v_ripple (1 + jf/f_c)/10^(PSRR/20); in most op-amps f_c is the corner of the open-loop gain
 (Analog Devices, tutorial MT-043, 2008), so that above it the open-loop output follows the ripple.

@@ -1,11 +1,11 @@
-"""All equations of one circuit solved as they stand: what the quick ways are checked against, sample by sample."""
+"""All node equations of one circuit solved unreduced: the reference for the faster methods, sample by sample."""
 
 import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.circuits.nodal.pencil import Table
 
-AGREED = 1e-7  # of the largest response: a larger difference refuses the quick way
+AGREED = 1e-7  # of the largest response: a larger difference rejects the faster method
 
 
 def largest_deviation(values: Float[np.ndarray, "s m"], nominal: Float[np.ndarray, " m"]) -> int:

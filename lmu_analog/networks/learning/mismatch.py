@@ -1,4 +1,4 @@
-"""Training that meets mismatch: in every batch other memories of drawn circuits, and deviated weights."""
+"""Training with mismatch: in every batch other memories of drawn circuits, and deviated weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

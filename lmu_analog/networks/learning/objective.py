@@ -1,4 +1,4 @@
-"""What is learned: losses, and the error that is reported."""
+"""Losses, and the error that is reported."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""How well a network does on each of many circuits, and what many of those figures say together."""
+"""Scores of a network on each of many circuits, and their statistics."""
 
 from dataclasses import dataclass
 from typing import assert_never

@@ -1,4 +1,4 @@
-"""A feed-forward channel: what one population makes of a signal, without a memory."""
+"""A feed-forward channel: a signal decoded from one population, without a memory."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What neurons send: spikes of a Poisson process, spikes of a membrane, or their rate.
+"""Output of neurons: spikes of a Poisson process, spikes of a membrane, or their rate.
 
 A ``Fire`` takes x, (d,), and gives what the decoders make of a time step's spikes, (d,), over the step: an estimate
 of x with the noise of spikes. It keeps the membranes between calls.

@@ -1,4 +1,4 @@
-"""Synapses whose time constants deviate, as a set of basis functions: what a readout can make of the spread.
+"""Synapses whose time constants deviate, as a set of basis functions for a readout.
 
 Spikes that pass synapses of many time constants leave differently delayed copies of the same state. Where these
 are measured, or a readout is fitted to them, they hold more of the window than the states alone.
