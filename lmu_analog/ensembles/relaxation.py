@@ -1,7 +1,7 @@
-"""Nonlinear circuits through a recording from rest: interval after interval, with an error estimate of each.
+"""Nonlinear circuits through a recording from rest: waveform relaxation by intervals, with an error estimate.
 
-What is found solves the circuit exactly for sources that are a little wrong. By how much is evaluated between the
-nodes (the defect) and where steps meet (the kinks).
+The solution is exact for slightly wrong sources. Their error is evaluated between the nodes (the defect) and where
+steps meet (the kinks).
 """
 
 from dataclasses import dataclass, fields, replace
@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.nodal.forced import Forced
 from lmu_analog.circuits.nodal.saturation import Limits, saturate
-from lmu_analog.ensembles.windows import At, Common, Steps, Window, defect, nodes_of, settle
+from lmu_analog.ensembles.waveforms import At, Common, RelaxationInterval, Steps, defect, nodes_of, settle
 from lmu_analog.memory.held import POWERS
 
-WINDOW = 16  # steps that are repeated together
+INTERVAL_STEPS = 16  # of a relaxation interval: steps that are repeated together
 NEARLY = 0.99  # share of a limit; there an op-amp's law is 2.8 times as steep as below its knee, undone
 REST_ROUNDS = 10  # sources at rest are offsets over the gain, and each round is better by the loop gain
 
@@ -54,7 +54,7 @@ class Relaxed:
     jump : (s, n) array, V
         Of the saturating voltages, where the recording begins.
     settled, within : (s,) bool arrays
-        Whether all windows settled, and whether they are within the limits.
+        Whether all relaxation intervals settled, and whether they are within the limits.
     """
 
     square: Float[np.ndarray, "s w"]
@@ -84,7 +84,7 @@ def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, part
     states = _states(system, at.x[..., None], w[..., None], course.u[:1])
     total = _nothing(len(w), course)
     total.square[:] = _squares(course, states, 0)
-    stride = max(1, WINDOW // parts)
+    stride = max(1, INTERVAL_STEPS // parts)
     for first in range(0, len(course.u) - 1, stride):
         u = course.u[first : first + stride + 1]
         driven = nodes_of(u, parts)
@@ -137,8 +137,8 @@ def _squares(course: Course, states: np.ndarray, first: int) -> np.ndarray:
     return np.einsum("swt,swt->sw", error, error)
 
 
-def _met(found: Window, at: At, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Give z where the window starts, by its polynomials, (s, n), and what jumps where steps meet, (s, n, k)."""
+def _met(found: RelaxationInterval, at: At, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Give z where the interval starts, by its polynomials, (s, n), and what jumps where steps meet, (s, n, k)."""
     s, q, n, k = found.z.shape
     instant, z = (POWERS[0] @ y.reshape(s, q, n * k) for y in (found.saturated.instant, found.z))
     starts = instant.reshape(s, n, k)
@@ -149,7 +149,7 @@ def _met(found: Window, at: At, *, is_first: bool) -> tuple[np.ndarray, np.ndarr
 
 
 def _nothing(samples: int, course: Course) -> Relaxed:
-    """Give the sums before the first window, which the windows then add to."""
+    """Give the sums before the first relaxation interval, to which all intervals add."""
     w, n = len(course.rows), len(course.shared.peak)
     true = (np.ones(samples, bool) for _ in range(2))
     return Relaxed(*(np.zeros((samples, size)) for size in (w, n, n, n)), *true)

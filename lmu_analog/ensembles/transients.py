@@ -13,7 +13,7 @@ from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, Limits, cen
 from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.ensembles.balance import STEEPEST
 from lmu_analog.ensembles.relaxation import Course, Relaxed, relax
-from lmu_analog.ensembles.windows import PLACES, Common, steps_of
+from lmu_analog.ensembles.waveforms import PLACES, Common, steps_of
 from lmu_analog.memory import window
 from lmu_analog.memory.held import doublings, held
 from lmu_analog.memory.statespace import StateSpace, respond

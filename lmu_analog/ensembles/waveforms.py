@@ -18,7 +18,7 @@ from lmu_analog.memory.held import NODES, POWERS, Held
 from lmu_analog.memory.mixing import Rounds, mixed
 
 MOST_ROUNDS = 30
-SETTLED = 1e-7  # of the nominal peaks: what is left of a window's waveforms
+SETTLED = 1e-7  # of the nominal peaks: what is left of the waveforms of a relaxation interval
 LEAST_RATIO = 0.1  # that rounds are trusted to shrink by: one good round alone may be chance
 TEST = 0.4  # of a step, where the defect is evaluated: its largest between two nodes
 PLACES = (*NODES.tolist(), TEST)
@@ -81,7 +81,7 @@ class At:
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
+class RelaxationInterval:
     """Waveforms of k steps.
 
     Attributes
@@ -103,7 +103,7 @@ class Window:
 
     @property
     def end(self) -> At:
-        """Where the window ends."""
+        """Where the relaxation interval ends."""
         return At(self.x[..., -1], self.z[:, -1, :, -1], self.saturated.instant[:, -1, :, -1])
 
 
@@ -150,7 +150,9 @@ def nodes_of(u: Float[np.ndarray, " t"], parts: int) -> Float[np.ndarray, "q2 k"
     return np.stack([at, np.ones_like(at)], axis=1).reshape(2 * len(NODES), -1)
 
 
-def settle(steps: Steps, limited: Limits, at: At, *, shared: Common, u: Float[np.ndarray, "q2 k"]) -> Window:
+def settle(
+    steps: Steps, limited: Limits, at: At, *, shared: Common, u: Float[np.ndarray, "q2 k"]
+) -> RelaxationInterval:
     """Repeat waveforms and sources until they agree.
 
     A sample stops by its own residual and then keeps its sources, so it does not depend on those beside it.
@@ -160,7 +162,7 @@ def settle(steps: Steps, limited: Limits, at: At, *, shared: Common, u: Float[np
     steps : Steps
     limited : Limits
     at : At
-        Where the window starts.
+        Where the relaxation interval starts.
     shared : Common
     u : (2 q, k) array
         From ``nodes_of``.
@@ -185,7 +187,7 @@ def settle(steps: Steps, limited: Limits, at: At, *, shared: Common, u: Float[np
         if not waits.any():
             break
         w, rounds = _next(rounds, w, saturated.w, waits)
-    return Window(x, z, w, saturated, ~waits)
+    return RelaxationInterval(x, z, w, saturated, ~waits)
 
 
 def _next(
@@ -204,9 +206,9 @@ def _left(change: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def defect(
-    steps: Steps, limited: Limits, found: Window, *, shared: Common, u: Float[np.ndarray, "q2 k"]
+    steps: Steps, limited: Limits, found: RelaxationInterval, *, shared: Common, u: Float[np.ndarray, "q2 k"]
 ) -> Float[np.ndarray, "s n k"]:
-    """Give by how much the sources of a settled window are off at the tests, V."""
+    """Give by how much the sources of a settled relaxation interval are off at the tests, V."""
     s, q, n, k = found.z.shape
     seen = (
         steps.test[0] @ found.x[..., :-1] + steps.test[1] @ found.w.reshape(s, q * n, k) + steps.test[2] @ u
