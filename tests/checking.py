@@ -3,7 +3,8 @@
 Jaxtyping's import hook (``--jaxtyping-packages``) puts ``jaxtyping.jaxtyped`` on every function. That one binds the
 arguments by ``inspect`` in each call and has beartype check them twice, in two functions made for their messages,
 which took a quarter of the suite's time. Here beartype checks a function itself, once; a memo of what the names of
-axes stand for is kept where there are arrays, which alone have such names.
+axes stand for is kept where there are arrays, which alone have such names. Private functions without arrays are left to
+pyright.
 """
 
 import dataclasses
@@ -39,11 +40,15 @@ def _checked_function(plain: Callable[..., Any], typechecker: Callable[[Any], An
         return plain
     written = plain.__annotations__
     hints = {name: _evaluated(hint, plain.__globals__) for name, hint in written.items()}
+    arrays = [array for hint in hints.values() for array in _arrays(hint)]
+    if not arrays and _is_private(plain):
+        # Only its own file calls it, where pyright's strict types hold without arrays' shapes, which no type has. Each
+        # check costs milliseconds to compile, and the stamps of a circuit are put by millions of such calls.
+        return plain
     # Beartype reads what stands at the function; documentation and signatures keep the hints as written.
     plain.__annotations__ = hints
     called = typechecker(plain)
     plain.__annotations__ = written
-    arrays = [array for hint in hints.values() for array in _arrays(hint)]
     if not arrays:
         if called is not plain:
             called.is_checked = True
@@ -67,6 +72,12 @@ def _checked_function(plain: Callable[..., Any], typechecker: Callable[[Any], An
 
     wrapped.is_checked = True
     return wrapped
+
+
+def _is_private(plain: Callable[..., Any]) -> bool:
+    """Tell whether a function, or the class of a method, has a name with one underscore in front."""
+    names = plain.__qualname__.split(".")
+    return any(name.startswith("_") and not name.startswith("__") for name in names)
 
 
 def _evaluated(hint: Any, names: dict[str, Any]) -> Any:
