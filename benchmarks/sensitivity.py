@@ -2,9 +2,9 @@
 
     python benchmarks/sensitivity.py [--orders 3 6 12 24] [--samples 600] [--stability 1000]
 
-Prints five tables and writes benchmarks/results/sensitivity.json: rms excess window error per 1 % error of every
-coefficient, the fraction of unstable circuits, the op-amps needed for 1 % extra error, the mismatch
-floor, and what rounding to E24 and E96 costs.
+Prints five tables and writes benchmarks/results/sensitivity.json: added window error (rms) per 1 % error of every
+coefficient, the fraction of unstable circuits, the op-amps needed for 1 % extra error, the lower
+bound of mismatch error, and what rounding to E24 and E96 costs.
 Norm: mean over frequencies in [0, w_m] and over the window, unit input; w_m where the ideal memory is 1 % wrong.
 """
 

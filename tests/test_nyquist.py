@@ -133,7 +133,7 @@ def test_a_ratio_as_large_as_one_proves_nothing():
     assert beside > 10
 
 
-def judged(r: np.ndarray, *, outside: float = 0.0, unstable: int = 0) -> tuple[bool, bool]:
+def decided(r: np.ndarray, *, outside: float = 0.0, unstable: int = 0) -> tuple[bool, bool]:
     """Stability and certainty for a ratio that is known at all points of the axis, some of it outside the span."""
     points = len(r)
     w = np.linspace(0.0, 1.0, points)
@@ -151,8 +151,8 @@ def path(angle: np.ndarray, size: np.ndarray | float) -> np.ndarray:
 def test_a_ratio_outside_the_span_is_in_doubt():
     r = 1.0 + 0.5 * np.exp(1j * np.linspace(0.0, np.pi, 50))
     r /= r.real.mean()
-    assert judged(r) == (True, True)
-    assert not judged(r, outside=1.0)[1]
+    assert decided(r) == (True, True)
+    assert not decided(r, outside=1.0)[1]
 
 
 def crossing(points: int, turns: float = -1.0) -> np.ndarray:
@@ -162,27 +162,27 @@ def crossing(points: int, turns: float = -1.0) -> np.ndarray:
 
 
 def test_a_pole_that_crosses_is_counted_where_nothing_is_in_doubt():
-    assert judged(crossing(60)) == (False, True)
-    assert judged(crossing(60, -2.0), unstable=0) == (False, True)
-    assert judged(crossing(60, 2.0), unstable=2) == (True, True)  # both come back
-    assert not judged(crossing(60, 1.0), unstable=0)[1]  # more than there are cannot
+    assert decided(crossing(60)) == (False, True)
+    assert decided(crossing(60, -2.0), unstable=0) == (False, True)
+    assert decided(crossing(60, 2.0), unstable=2) == (True, True)  # both come back
+    assert not decided(crossing(60, 1.0), unstable=0)[1]  # more than there are cannot
 
 
 def test_a_turn_between_neighbours_that_could_be_one_to_the_other_side_is_in_doubt():
     angle = np.concatenate([np.zeros(30), np.full(30, -2.0), np.linspace(-2.0, -np.pi, 40)])
-    assert not judged(path(angle, 1.0))[1]
+    assert not decided(path(angle, 1.0))[1]
 
 
 def test_a_ratio_that_comes_near_zero_is_in_doubt():
     def dip(depth: float) -> np.ndarray:
         return path(np.zeros(401), 1.0 - (1.0 - depth) * np.exp(-(np.linspace(-40.0, 40.0, 401) ** 2)))
 
-    assert judged(dip(0.05)) == (True, True)
-    assert not judged(dip(0.01))[1]
+    assert decided(dip(0.05)) == (True, True)
+    assert not decided(dip(0.01))[1]
     # Two hundredths outside the span are three times too many beside a twentieth.
-    assert judged(dip(0.2), outside=0.02) == (True, True)
-    assert not judged(dip(0.05), outside=0.02)[1]
+    assert decided(dip(0.2), outside=0.02) == (True, True)
+    assert not decided(dip(0.05), outside=0.02)[1]
 
 
 def test_a_count_that_is_not_whole_is_in_doubt():
-    assert not judged(crossing(60, -1.3))[1]
+    assert not decided(crossing(60, -1.3))[1]

@@ -187,9 +187,8 @@ def test_amplifiers_that_clip_or_slew_and_fragile_loops_take_the_best_mark_away(
     good = real_amplifiers()
     assert verdict(good).kind == "good"
     subject = replace(good)
-    vars(subject)["figures_of_merit"] = replace(
-        good.figures_of_merit, **changes
-    )  # in place of what is computed when asked for
+    # In place of what is computed when asked for.
+    vars(subject)["figures_of_merit"] = replace(good.figures_of_merit, **changes)
     (found,) = (r for r in requirements(subject) if r.name == name)
     assert (found.mark, found.value) == ("fail", *changes.values())
     assert verdict(subject).kind == "partly"

@@ -1,4 +1,4 @@
-"""Standard values: the series of IEC 60063 by their closed facts, and what rounding to them costs."""
+"""Standard values: the series of IEC 60063 by their defining values, and what rounding to them costs."""
 
 import numpy as np
 import pytest

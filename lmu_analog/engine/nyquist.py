@@ -24,7 +24,7 @@ RANK = 1e-3  # of the largest singular value: what is smaller stays far below wh
 MORE = 1  # points beyond the rank: they keep the bound near two
 SAFE = 0.9  # of one
 TOGETHER = 256  # circuits whose ratio is evaluated on the fine grid at once
-# Where winding between neighbours of the fine grid is beyond doubt: rad; the size of r, alone and over its misfit.
+# Where the phase between neighbours of the fine grid is certain: rad; the size of r, alone and over its residual.
 FASTEST_TURN, SMALLEST, MARGIN = 1.5, 0.03, 3.0
 WHOLE = 0.1  # how far a count may be from a whole number: what is beyond the grid
 
@@ -105,17 +105,17 @@ def stability(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         deviation = determinant / np.real(determinant).mean(axis=1, keepdims=True) - 1.0
         parts = np.concatenate([np.real(deviation), np.imag(deviation)], axis=1)
-        misfit = on.bound * np.abs(parts @ on.outside).max(axis=1)
-        near = on.bound * np.abs(deviation).max(axis=1) + misfit < SAFE
+        residual = on.bound * np.abs(parts @ on.outside).max(axis=1)
+        near = on.bound * np.abs(deviation).max(axis=1) + residual < SAFE
     crossed, certain = np.zeros(len(near), int), near.copy()
-    left = np.flatnonzero(~near & (misfit < SMALLEST))
+    left = np.flatnonzero(~near & (residual < SMALLEST))
     for cut in np.array_split(left, 1 + len(left) // TOGETHER):
-        crossed[cut], certain[cut] = _windings(on, parts[cut], misfit[cut])
+        crossed[cut], certain[cut] = _encirclements(on, parts[cut], residual[cut])
     remaining = crossed + on.unstable
     return remaining == 0, certain & (remaining >= 0)
 
 
-def _windings(on: Contour, deviation: np.ndarray, misfit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _encirclements(on: Contour, deviation: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count the zeros of r = 1 + deviation that crossed into the right half plane, and where that is certain."""
     found = deviation @ on.between.T
     half = found.shape[1] // 2
@@ -125,7 +125,7 @@ def _windings(on: Contour, deviation: np.ndarray, misfit: np.ndarray) -> tuple[n
     halves = -turns.sum(axis=1) / np.pi
     crossed = np.rint(halves)
     smallest = np.abs(r).min(axis=1)
-    sure = (np.abs(turns).max(axis=1) < FASTEST_TURN) & (smallest > np.maximum(SMALLEST, MARGIN * misfit))
+    sure = (np.abs(turns).max(axis=1) < FASTEST_TURN) & (smallest > np.maximum(SMALLEST, MARGIN * residual))
     return crossed.astype(int), sure & (np.abs(halves - crossed) < WHOLE)
 
 

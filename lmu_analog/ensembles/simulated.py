@@ -21,7 +21,7 @@ from lmu_analog.storage.store import GOOD, UNSTABLE, Results, failed
 
 
 @dataclass(frozen=True, eq=False)
-class _Bench:
+class _Prepared:
     """What all samples have in common: circuit, law, times, places in the window, its ideal content, (t, q), V."""
 
     circuit: Circuit
@@ -34,37 +34,37 @@ class _Bench:
 # Without it, a sample of order 3 spends a fifth of its time outside ngspice. A design is no key, as it holds
 # dictionaries; its pickled bytes are, and cost 0.1 ms.
 @lru_cache(maxsize=2)
-def _bench(pickled: bytes) -> _Bench:
+def _prepared(pickled: bytes) -> _Prepared:
     design: Design = pickle.loads(pickled)
     evaluation_grid = grid(design.stimulus, design.theta)
     rule = places(evaluation_grid.stimulus, design.order, design.theta)
     truth = ideal_window(evaluation_grid, design.theta, rule)
-    return _Bench(build(design), Mismatch.of(design), evaluation_grid, rule, truth)
+    return _Prepared(build(design), Mismatch.of(design), evaluation_grid, rule, truth)
 
 
 def ngspice_sample(design: Design, seed: int, index: int, *, plan: Plan = RANDOM) -> Results:
     """Run one sample in ngspice; call it in a worker."""
-    bench = _bench(pickle.dumps(design))
+    prepared = _prepared(pickle.dumps(design))
     samples = range(index, index + 1)
-    z = draw_plan(bench.circuit, bench.law, seed=seed, samples=samples, plan=plan)
+    z = draw_plan(prepared.circuit, prepared.law, seed=seed, samples=samples, plan=plan)
     return ngspice_draws(design, z[0], index)
 
 
 def ngspice_draws(design: Design, z: Float[np.ndarray, " z"], index: int) -> Results:
     """Run the circuit of given draws, columns as in ``law.columns``, in ngspice; call it in a worker."""
-    bench = _bench(pickle.dumps(design))
-    values = sample(bench.circuit, bench.law, z[None])[0]
-    if not is_sound(bench.circuit, values):
+    prepared = _prepared(pickle.dumps(design))
+    values = sample(prepared.circuit, prepared.law, z[None])[0]
+    if not is_sound(prepared.circuit, values):
         return failed(index, index + 1)
-    mismatched = with_values(bench.circuit, values)
+    mismatched = with_values(prepared.circuit, values)
     try:
         settle = settling(extract(mismatched), design.theta)
     except SimulationError:
         unstable = np.full((1, window.POINTS), np.inf)
         return Results(index, unstable, unstable[:, 0], np.array([UNSTABLE], np.int8))
-    states = _ngspice_states(mismatched, bench.grid, settle)
-    profile = window.time_profile(states, bench.truth, bench.grid.rms, quadrature=bench.rule)[None]
-    return Results(index, *window.measured(profile, bench.rule), np.array([GOOD], np.int8))
+    states = _ngspice_states(mismatched, prepared.grid, settle)
+    profile = window.time_profile(states, prepared.truth, prepared.grid.rms, quadrature=prepared.rule)[None]
+    return Results(index, *window.measured(profile, prepared.rule), np.array([GOOD], np.int8))
 
 
 def _ngspice_states(circuit: Circuit, evaluation_grid: Grid, settle: float) -> np.ndarray:
