@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from lmu_analog import cli
@@ -53,9 +54,12 @@ def labels(sheet: Sheet) -> list[str]:
 def test_no_text_covers_another_or_leaves_the_paper(family, realization, order, more):
     canvas = draw_circuit(circuit(family, realization, order, more))
     paper = canvas.bbox
+    renderer = FigureCanvasAgg(canvas).get_renderer()  # without one, each text makes one of its own
     for ax in canvas.axes:
         texts = [t for t in ax.findobj(Text) if t.get_text().strip()]
-        boxes = [t.get_window_extent().padded(-1.0) for t in texts]  # a pixel: anti-aliasing may touch
+        boxes = [
+            t.get_window_extent(renderer).padded(-1.0) for t in texts
+        ]  # a pixel: anti-aliasing may touch
         x0, y0, x1, y1 = np.array([box.extents for box in boxes]).T
         apart = (x0[:, None] >= x1) | (x0 >= x1[:, None]) | (y0[:, None] >= y1) | (y0 >= y1[:, None])
         covered = [(texts[i], texts[j]) for i, j in np.argwhere(~apart) if i < j]
