@@ -202,10 +202,10 @@ def _stretched(system: StateSpace, recording: Recording) -> tuple[np.ndarray, np
     u, dt = recording.values, recording.dt
     length = int(np.ceil(np.sqrt(len(u))))
     stretches = -(-len(u) // length)
-    # The last value is held to the end of the last stretch; what comes after the recording is not evaluated.
-    held = np.concatenate([u, np.full(stretches * length + 1 - len(u), u[-1])])
-    here, after = held[:-1].reshape(stretches, length), held[1:].reshape(stretches, length)
-    slope = np.diff(held, prepend=held[0])[:-1].reshape(stretches, length) / dt
+    # The last value is repeated to the end of the last stretch; what comes after the recording is not evaluated.
+    padded = np.concatenate([u, np.full(stretches * length + 1 - len(u), u[-1])])
+    here, after = padded[:-1].reshape(stretches, length), padded[1:].reshape(stretches, length)
+    slope = np.diff(padded, prepend=padded[0])[:-1].reshape(stretches, length) / dt
     inside = (np.arange(stretches * length) < len(u)).reshape(stretches, length)
     phi, gamma0, gamma1 = first_order_hold(system, dt)
     x = np.zeros((system.order, stretches))

@@ -323,11 +323,11 @@ def ideal_window(
 
     The rule of ``places`` for a recording has its Legendre coefficients too; the grid is then its samples.
     """
-    held = evaluation_grid.stimulus(evaluation_grid.time[:, None] - theta * quadrature.r)
+    ideal = evaluation_grid.stimulus(evaluation_grid.time[:, None] - theta * quadrature.r)
     if isinstance(quadrature, window.Projection) and isinstance(evaluation_grid.stimulus, Recording):
         u, dt, order = evaluation_grid.values, evaluation_grid.stimulus.dt, quadrature.after - 1
-        return np.concatenate([held, projected(u, dt, theta, order=order)], axis=1)
-    return held
+        return np.concatenate([ideal, projected(u, dt, theta, order=order)], axis=1)
+    return ideal
 
 
 def reference_states(evaluation_grid: Grid, order: int, theta: float) -> np.ndarray:

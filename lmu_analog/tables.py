@@ -218,9 +218,9 @@ def text_lines(text: str) -> Iterator[tuple[int, str]]:
     for begin in range(0, len(text) or 1, BLOCK):  # a list of all lines would need the memory twice
         block = rest + text[begin : begin + BLOCK]
         last = begin + BLOCK >= len(text)
-        held = "\r" if block.endswith("\r") and not last else ""  # its \n may come next
-        *whole, rest = _LINES.split(block[: len(block) - len(held)])
-        rest += held
+        pending = "\r" if block.endswith("\r") and not last else ""  # its \n may come next
+        *whole, rest = _LINES.split(block[: len(block) - len(pending)])
+        rest += pending
         for line in [*whole, rest] if last else whole:
             number += 1
             if line := line.strip():

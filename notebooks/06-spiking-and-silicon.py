@@ -137,7 +137,7 @@ plot_readouts(frame.stored("synapse-mismatch")["result"], ax)
 # ## And integers?
 #
 # One word shortened at a time. What is cut off towards zero is never made up for, so a state then needs four
-# bits more. The hardware's simulation can be held against `reference`, bit for bit.
+# bits more. The hardware's simulation can be compared with `reference`, bit for bit.
 
 # %%
 memory = integer_memory(6, 1.0, Format(state=16, weight=8), dt=0.01, tau=0.1, radii=np.ones(6))

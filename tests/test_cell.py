@@ -37,9 +37,9 @@ def changed(layer: LMULayer, **arrays) -> LMULayer:
 def test_a_memory_is_scipys_discrete_system(order: int, theta: float, seed: int):
     A, B = coefficients(order, theta)
     u = np.random.default_rng(seed).standard_normal(60)
-    held = signal.cont2discrete((A, B[:, None], np.eye(order), np.zeros((order, 1))), 1.0, "zoh")
+    discrete = signal.cont2discrete((A, B[:, None], np.eye(order), np.zeros((order, 1))), 1.0, "zoh")
     # SciPy's dlsim has u[k] act on x[k + 1]; ours is one step ahead.
-    _, states, _ = signal.dlsim(signal.dlti(*held[:4], dt=1.0), np.append(u, 0.0))
+    _, states, _ = signal.dlsim(signal.dlti(*discrete[:4], dt=1.0), np.append(u, 0.0))
     scale = np.abs(states).max()
     np.testing.assert_allclose(
         Memory(order, theta).run(u), states[1:], atol=1e-11 * scale

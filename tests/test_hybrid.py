@@ -30,17 +30,17 @@ def as_run(errors: np.ndarray, status: np.ndarray | None = None) -> xr.Dataset:
 
 def test_the_mean_is_unbiased_and_its_interval_holds():
     rng, repeats, subset = np.random.default_rng(1), 2000, 12
-    values, held, worth = [], [], []
+    values, covered, worth = [], [], []
     for _ in range(repeats):
         x, y = pair(rng, 400)
         found = control_variate(y[:subset], x[:subset], x[subset:])
         values.append(found.value)
-        held.append(found.low <= MEAN <= found.high)
+        covered.append(found.low <= MEAN <= found.high)
         worth.append(found.equivalent)
     error = (np.mean(values) - MEAN) / (np.std(values) / np.sqrt(repeats))
     assert abs(error) < 4.0  # standard errors: one in 16,000 fair runs fails
     # 12 skewed pairs: Student's interval of such data itself holds in 93 to 95 %; 0.5 % is 1 standard error.
-    assert 0.92 < np.mean(held) < 0.98
+    assert 0.92 < np.mean(covered) < 0.98
     # Worth more than the 12 that it cost, and honest: the variance of 12 plain samples over its own.
     plain = np.var(pair(rng, 200_000)[1])
     assert np.median(worth) == pytest.approx(plain / np.var(values), rel=0.3)
@@ -83,14 +83,14 @@ def test_a_perfect_control_is_worth_all_samples():
 def test_the_yield_is_unbiased_and_its_interval_never_too_narrow():
     rng, repeats, limit = np.random.default_rng(5), 400, 2.0
     truth = np.mean(pair(rng, 1_000_000)[1] <= limit)  # to 4e-4
-    values, held = [], []
+    values, covered = [], []
     for _ in range(repeats):
         x, y = pair(rng, 600)
         found = yield_of_both(as_run(x), as_run(y[:100]), limit)
         values.append(found.value)
-        held.append(found.low <= truth <= found.high)
+        covered.append(found.low <= truth <= found.high)
     assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(repeats) + 1e-3
-    assert np.mean(held) >= 0.95
+    assert np.mean(covered) >= 0.95
 
 
 def test_unstable_and_failed_samples_count_as_they_should():

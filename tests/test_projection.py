@@ -39,13 +39,13 @@ def between_kinks(length, nodes=24):
 def test_coefficients_and_rest_are_those_of_nodes_between_the_kinks(length, count, order, seed):
     u = np.random.default_rng(seed).standard_normal(count)
     time, (r, weight) = np.arange(count) * 1e-3, between_kinks(length)
-    held = np.interp(time[:, None] - length * 1e-3 * r, time, u, left=0.0)
+    ideal = np.interp(time[:, None] - length * 1e-3 * r, time, u, left=0.0)
     found = projected(u, 1e-3, length * 1e-3, order=order)
     span = 2.0 * np.arange(order) + 1.0
-    wanted = held @ (weight[:, None] * readout(order, r)) * np.sqrt(span)
+    wanted = ideal @ (weight[:, None] * readout(order, r)) * np.sqrt(span)
     # Sums of 80 pieces round to 1e-14, and so does the transform behind the convolution.
     np.testing.assert_allclose(found[:, :-1], wanted, atol=1e-12)
-    np.testing.assert_allclose(np.sum(found**2, axis=1), held**2 @ weight, atol=1e-12)
+    np.testing.assert_allclose(np.sum(found**2, axis=1), ideal**2 @ weight, atol=1e-12)
 
 
 def oracle(design, values):
@@ -53,10 +53,10 @@ def oracle(design, values):
     evaluation_grid = grid(design.stimulus, design.theta)
     recording = evaluation_grid.stimulus
     r, weight = between_kinks(design.theta / recording.dt, nodes=6)
-    held = recording(evaluation_grid.time[:, None] - design.theta * r)
+    ideal = recording(evaluation_grid.time[:, None] - design.theta * r)
     system, rows = extract(build(design), values), readout(design.order, r).T
     states = respond(system, recording.values, recording.dt)
-    square = [np.mean((run @ rows - held) ** 2, axis=0) @ weight for run in states]
+    square = [np.mean((run @ rows - ideal) ** 2, axis=0) @ weight for run in states]
     return np.sqrt(square) / evaluation_grid.rms
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, saturate
 from lmu_analog.circuits.nodal.stepped import saturate_steps
-from lmu_analog.memory.held import NODES
+from lmu_analog.memory.polynomial_hold import NODES
 
 W_T, RATE = 1e6, 2e4
 # Slopes at the nodes from values at the start and the nodes, for a step of 1 s.

@@ -39,17 +39,17 @@ def known(sampling: str, samples: int, random: np.random.Generator) -> xr.Datase
 @pytest.mark.parametrize(("sampling", "samples"), [("random", 200), ("latin", 512), ("sobol", 1024)])
 def test_intervals_hold_the_truth_about_nineteen_times_in_twenty(sampling, samples):
     random, times = np.random.default_rng(3), 200
-    held = dict.fromkeys([*TRUTH, 0.2, 0.8, 0.97], 0)
+    covered = dict.fromkeys([*TRUTH, 0.2, 0.8, 0.97], 0)
     for _ in range(times):
         given = known(sampling, samples, random)
         spread = percentiles(given)
         for name, truth in TRUTH.items():
-            held[name] += spread[f"{name}_low"] <= truth <= spread[f"{name}_high"]
+            covered[name] += spread[f"{name}_low"] <= truth <= spread[f"{name}_high"]
         for share in (0.2, 0.8, 0.97):
             found = yield_within(given, float(np.exp(0.3 * norm.ppf(share))))
-            held[share] += found.low <= share <= found.high
+            covered[share] += found.low <= share <= found.high
     # Of 200, 190 are wanted, with a standard deviation of 3.1: three of those below it.
-    assert min(held.values()) >= 180, held
+    assert min(covered.values()) >= 180, covered
 
 
 def test_even_samples_have_narrower_intervals():

@@ -21,7 +21,7 @@ from lmu_analog.engine.order import EXACT, Pass, at_points, early_steps, numbers
 from lmu_analog.errors import CircuitError
 
 ALIKE = 0.02  # of one: a determinant over the product of its zeros; some 1e-4 in circuits for a millisecond
-AT_ONCE = 64  # points whose matrices are held together
+AT_ONCE = 64  # points whose matrices are in memory together
 Left = tuple[tuple[int, ...], tuple[int, ...]]  # equations and unknowns
 
 
@@ -184,7 +184,7 @@ def _sums(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> tup
 
 
 def _check_poles(around: tuple[Pass, ...], poles: np.ndarray) -> None:
-    """Hold the determinant against the product over its zeros: they are alike but for a real factor."""
+    """Compare the determinant with the product over its zeros: they are alike but for a real factor."""
     w = np.concatenate([each.w for each in around])
     found = np.concatenate([np.log(each.pivots).sum(axis=0) for each in around])
     found -= np.log(1j * w[:, None] - poles).sum(axis=1)

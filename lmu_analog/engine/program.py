@@ -130,7 +130,7 @@ def program(builder: Builder, outputs: Mapping[int, Number | float], size: int) 
     lines = _lines(builder, set(wanted))
     last = {operand: k for k, line in enumerate(lines) for operand in line.operands}
     free: list[int] = []
-    held: dict[int, int] = {}
+    register_of: dict[int, int] = {}
     code: list[tuple[int, ...]] = []
     constants: list[float] = []
     registers = 0
@@ -138,15 +138,15 @@ def program(builder: Builder, outputs: Mapping[int, Number | float], size: int) 
         if not free:
             free.append(registers)
             registers += 1
-        held[line.node] = target = free.pop()
-        read = [held[operand] for operand in line.operands] or [builder.nodes[line.node][1]]
+        register_of[line.node] = target = free.pop()
+        read = [register_of[operand] for operand in line.operands] or [builder.nodes[line.node][1]]
         code.append((line.operation, target, *read, *[0] * (3 - len(read))))
         constants.append(line.constant)
         for place, sign in wanted.get(line.node, ()):
             code.append((STORE, place, target, 0, 0))
             constants.append(sign)
         done = {operand for operand in line.operands if last[operand] == k}
-        free += [held[node] for node in sorted(done | ({line.node} - last.keys()))]
+        free += [register_of[node] for node in sorted(done | ({line.node} - last.keys()))]
     return Program(np.array(code, np.int64).reshape(-1, 5), np.array(constants), registers, template)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from lmu_analog.circuits.nodal.forced import Forced
 from lmu_analog.circuits.nodal.saturation import Limits, saturate
 from lmu_analog.ensembles.waveforms import At, Common, RelaxationInterval, Steps, defect, nodes_of, settle
-from lmu_analog.memory.held import POWERS
+from lmu_analog.memory.polynomial_hold import POWERS
 
 INTERVAL_STEPS = 16  # of a relaxation interval: steps that are repeated together
 NEARLY = 0.99  # share of a limit; there an op-amp's law is 2.8 times as steep as below its knee, undone

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.engine.frequency import Profiles
-from lmu_analog.memory import lifted, steady, window
+from lmu_analog.memory import blocked_hold, steady, window
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.squares import content_of
 from lmu_analog.memory.stability import is_stable
@@ -68,7 +68,7 @@ class StateSpaces:
                 u, dt, rms = recording.values, float(recording.dt), grid.rms
                 content = content_of(self.circuit.order, truth.T, rule)
                 parts = [
-                    lifted.many_profiles(part, u, dt, content=content, rms=rms)
+                    blocked_hold.many_profiles(part, u, dt, content=content, rms=rms)
                     for part in _batches(system, grid)
                 ]
                 return np.concatenate(parts)

@@ -15,7 +15,7 @@ from lmu_analog.ensembles.balance import STEEPEST
 from lmu_analog.ensembles.relaxation import Course, Relaxed, relax
 from lmu_analog.ensembles.waveforms import PLACES, Common, steps_of
 from lmu_analog.memory import window
-from lmu_analog.memory.held import doublings, held
+from lmu_analog.memory.polynomial_hold import doublings, hold_step
 from lmu_analog.memory.statespace import StateSpace, respond
 from lmu_analog.stimulus import Recording
 
@@ -147,7 +147,7 @@ def _solved(
     found = forced(plan.split, equations, limited)
     system = replace(found, A=found.A * unit / unit[:, None], B=found.B / unit[:, None], C=found.C * unit)
     halvings = doublings(MOST_DEVIATION * plan.A, length)
-    steps = steps_of(system, held(system.A, system.B, length, places=PLACES, halvings=halvings), length)
+    steps = steps_of(system, hold_step(system.A, system.B, length, places=PLACES, halvings=halvings), length)
     run = relax(system, limited, steps, course=course, parts=parts)
     missed = SPREAD[type(limited.law)] * run.defect + _hurried(plan, limited, run, length)
     weight = 1.0 / (2.0 * np.arange(plan.circuit.order) + 1.0)

@@ -14,7 +14,7 @@ from lmu_analog.circuits.nodal.forced import Forced
 from lmu_analog.circuits.nodal.saturation import Limits, saturate
 from lmu_analog.circuits.nodal.stepped import Stepped, saturate_steps
 from lmu_analog.ensembles.balance import LOST
-from lmu_analog.memory.held import NODES, POWERS, Held
+from lmu_analog.memory.polynomial_hold import NODES, POWERS, HoldStep
 from lmu_analog.memory.mixing import Rounds, mixed
 
 MOST_ROUNDS = 30
@@ -107,13 +107,13 @@ class RelaxationInterval:
         return At(self.x[..., -1], self.z[:, -1, :, -1], self.saturated.instant[:, -1, :, -1])
 
 
-def steps_of(system: Forced, held: Held, length: float) -> Steps:
+def steps_of(system: Forced, hold: HoldStep, length: float) -> Steps:
     """Prepare steps from those of the linear part, held at ``PLACES``."""
     q, n = len(NODES), system.B.shape[-1] - 2
     C, D = system.C[:, None, :n], system.D[:, :n]
     rates = C @ system.A[:, None]
-    z, z_forced = C @ held.decay, _through(C, held.forced)
-    rate, rate_forced = rates @ held.decay[:, q:], _through(rates, held.forced[:, q:])
+    z, z_forced = C @ hold.decay, _through(C, hold.forced)
+    rate, rate_forced = rates @ hold.decay[:, q:], _through(rates, hold.forced[:, q:])
     for k in range(q):
         z_forced[:, k, :, k] += D
         z_forced[:, q, :, k] += _AT_TEST[k] * D
@@ -121,7 +121,7 @@ def steps_of(system: Forced, held: Held, length: float) -> Steps:
     test = np.concatenate([z[:, q:], rate], axis=1), np.concatenate([z_forced[:, q:], rate_forced], axis=1)
     return Steps(
         length,
-        _flat(held.decay[:, q - 1 : q], held.forced[:, q - 1 : q], n),
+        _flat(hold.decay[:, q - 1 : q], hold.forced[:, q - 1 : q], n),
         _flat(z[:, :q], z_forced[:, :q], n),
         _flat(*test, n),
     )

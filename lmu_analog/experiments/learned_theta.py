@@ -15,7 +15,7 @@ from lmu_analog.option import option
 
 ORDER, SIGNALS, PERIODS, RATE = 8, 8, 16, 0.03
 CYCLES = 0.3  # of the highest frequency in the delay: so slow that the loss has one valley over all starts
-AHEAD = 0.5  # steps that a held input runs ahead, see ``memory.reference``
+AHEAD = 0.5  # steps that a zero-order-hold input runs ahead, see ``memory.reference``
 
 
 @dataclass(frozen=True)

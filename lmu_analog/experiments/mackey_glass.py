@@ -117,12 +117,12 @@ def task_of(options: Options) -> Any:
 
     series = mackey_glass(options.series, options.length, tau=TAU, seed=options.seed)
     series = series / np.sqrt(np.mean(series**2))  # hidden units saturate at one
-    half, held = options.series // 2, options.series // 8
+    half, validation = options.series // 2, options.series // 8
     usable = options.length // options.piece * options.piece
-    pieces = series[: half - held, :usable].reshape(-1, options.piece)
+    pieces = series[: half - validation, :usable].reshape(-1, options.piece)
     return Task(
         forecast(pieces, AHEAD, first=options.washout),
-        forecast(series[half - held : half], AHEAD, first=FIRST),
+        forecast(series[half - validation : half], AHEAD, first=FIRST),
         forecast(series[half:], AHEAD, first=FIRST),
     )
 

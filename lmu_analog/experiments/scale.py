@@ -3,7 +3,7 @@
 A layer whose only recurrence is the memory is trained, as an LSTM is, to give out band-limited noise as it was some
 steps ago. Then the same signals are sampled twice as often, and half as often; theta in steps follows, the weights
 stay (Voelker, Kajić and Eliasmith, NeurIPS 2019, section 2.2, on time scales). The input is sampled half a step
-early, for both networks, so that the lead of the held input is the same at every step size.
+early, for both networks, so that the lead of the zero-order hold is the same at every step size.
 """
 
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
 """The NumPy Legendre memory: the software that a circuit is compared with.
 
 The update m[k] = Ad m[k-1] + Bd u[k] holds u[k] over the interval that *ends* at sample k, as keras-lmu
-does. The held input runs half a sample ahead of the sampled one, so ``midpoints`` samples a continuous
+does. A zero-order-hold input runs half a sample ahead of the sampled one, so ``midpoints`` samples a continuous
 input half a sample early; the memory then follows the continuous one to second order in dt.
 """
 
@@ -28,7 +28,7 @@ def discretize(system: StateSpace, dt: float, method: Method = "zoh") -> StateSp
     dt : float, s
         Sampling interval.
     method : {"zoh", "euler"}
-        Zero-order hold (exact for a held input) or forward Euler, I + A dt.
+        Zero-order hold (exact for an input that is constant over a step) or forward Euler, I + A dt.
     """
     n = system.order
     match method:

@@ -117,10 +117,10 @@ def _trusted(A: np.ndarray, B: np.ndarray, x: np.ndarray, w: np.ndarray) -> np.n
     signs = np.random.default_rng(0).choice([-1.0, 1.0], A.shape[-1])
     moved = ((signs @ A)[:, None] @ x)[:, 0]
     moved[:, :count] += (B @ signs)[:, None]
-    held = signs @ x
+    signed = signs @ x
     terms = np.abs(moved).max(axis=1) + np.abs(B).max(axis=1)
-    moved[:, :count] += w * held[:, count:]
-    moved[:, count:] -= w * held[:, :count]
+    moved[:, :count] += w * signed[:, count:]
+    moved[:, count:] -= w * signed[:, :count]
     return np.asarray(np.abs(moved).max(axis=1) <= TRUSTED * terms)
 
 

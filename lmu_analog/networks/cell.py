@@ -72,7 +72,7 @@ class Memory:
     dt : float, s
         Of one step.
     method : {"zoh", "euler"}
-        Exact for an input that is held over a step, or forward Euler.
+        Zero-order hold (exact for an input that is constant over a step), or forward Euler.
     """
 
     order: int

@@ -52,7 +52,7 @@ def text(figures: dict[str, Any]) -> str:
 
 
 def plot_window(outcome: Outcome, ax: Axes | None = None) -> Axes:
-    """Draw three places of the window that a run of a memory has held, above the input as it truly was."""
+    """Draw three places of the window that a run of a memory has stored, above the input as it truly was."""
     ax = style.axes(ax)
     if outcome.time is None or outcome.window is None:
         return style.finish(ax, None)

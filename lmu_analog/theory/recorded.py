@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
-from lmu_analog.memory.lifted import many_runs
+from lmu_analog.memory.blocked_hold import many_runs
 from lmu_analog.memory.orthogonal import Filters, as_system, expand, filters
 from lmu_analog.memory.projection import projected
 from lmu_analog.memory.sampled import sampled_run
@@ -97,13 +97,13 @@ class _Place:
     def of(cls, order: int, evaluation_grid: Grid, theta: float) -> "_Place":
         given = evaluation_grid.stimulus
         dt = given.dt if isinstance(given, Recording) else float(evaluation_grid.time[1])
-        held = projected(evaluation_grid.values, dt, theta, order=order)
-        return cls(np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)), held, evaluation_grid)
+        window = projected(evaluation_grid.values, dt, theta, order=order)
+        return cls(np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)), window, evaluation_grid)
 
     def content(self, moments: slice) -> tuple[np.ndarray, np.ndarray]:
         """Give the window's true content in these directions, (t, d), and what lies beyond them, (t, 1); V."""
-        held = self.window[moments]
-        return held[:, :-1], held[:, -1:]
+        window = self.window[moments]
+        return window[:, :-1], window[:, -1:]
 
 
 def _filters(nominal: StateSpace, duration: float) -> Filters:

@@ -51,8 +51,8 @@ class Model:
 
     def written(self) -> str:
         """Give its card for ngspice."""
-        held = " ".join(f"{key}={value}" if value else key for key, value in self.values.items())
-        return f".model {self.name} {self.kind}({held})" if held else f".model {self.name} {self.kind}"
+        given = " ".join(f"{key}={value}" if value else key for key, value in self.values.items())
+        return f".model {self.name} {self.kind}({given})" if given else f".model {self.name} {self.kind}"
 
 
 @dataclass(frozen=True, eq=False)

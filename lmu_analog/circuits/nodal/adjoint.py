@@ -155,9 +155,9 @@ def _solve(
     matrix = balance[:, None] * M
     v = np.linalg.solve(matrix, balance * b)
     adjoint = balance[:, None] * np.linalg.solve(matrix.T, output.T)
-    held = np.concatenate([v, np.ones(3)])
+    unknowns = np.concatenate([v, np.ones(3)])
     change = np.zeros((len(M), int(count)), np.result_type(amount, v))
-    np.add.at(change, (row, parameter), amount * held[column])
+    np.add.at(change, (row, parameter), amount * unknowns[column])
     return output @ v, adjoint.T @ change
 
 

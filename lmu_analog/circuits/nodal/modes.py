@@ -74,8 +74,8 @@ class Pencil:
 
     def matrices(self, values: Float[np.ndarray, "s m"]) -> tuple[np.ndarray, np.ndarray]:
         """Give E and F of samples, (s, N, N)."""
-        held = np.where(self.nominal == 0.0, 1.0, self.nominal)
-        share = np.where(self.nominal == 0.0, 1.0, values / held)
+        base = np.where(self.nominal == 0.0, 1.0, self.nominal)
+        share = np.where(self.nominal == 0.0, 1.0, values / base)
         change = np.where(self.reciprocal, 1.0 / share, share) - 1.0
         size = len(self.E)
         shape, at = (size * size, len(self.nominal)), (self.row * size + self.column, self.parameter)

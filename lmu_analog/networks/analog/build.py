@@ -22,7 +22,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.networks.analog.arrays import Weighted, gains, weighted_sum
 from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.sheet import NETS, Cell, Levels, Volts, renamed
-from lmu_analog.networks.analog.units import Pair, follower, held, lag, pair, supplies
+from lmu_analog.networks.analog.units import Pair, follower, lag, pair, sample_and_hold, supplies
 from lmu_analog.networks.network import LMULayer, Weights
 
 ONE = "one"  # net of 1 V
@@ -106,7 +106,7 @@ def made_weights(cell: Cell, value: Callable[[Component], np.ndarray] | None = N
     drives = [row(f"m{j}_u", volts.memory) for j in range(w.memories)]
     for j, drive in enumerate(drives):
         if f"f{j}" in cell.sums:
-            # What is held passes through the sum that it goes into, with a gain of about 1.
+            # The held value passes through the sum that it goes into, with a gain of about 1.
             passed = found[f"m{j}_u"][f"e{j}"]
             drive[2] = row(f"f{j}", volts.memory)[2] * passed[..., None]
     arguments = [row(f"p{k}", volts.argument) for k in range(w.hidden)]
@@ -187,7 +187,7 @@ class _Builder:
                 w.input_encoders[:, j], w.hidden_encoders[:, j], w.memory_encoders[:, j], w.memory_bias[j]
             )
             if sampled and fed:
-                # The feedback is that of the step before: it has a sum of its own, which is held.
+                # The feedback is that of the step before: it has a sum of its own, which is sampled and held.
                 nothing = _Rows(*(0.0 * row for row in rows))
                 own = rows._replace(memories=nothing.memories)
                 made[f"m{j}_u"] = self._sum(f"m{j}_u", own, self.volts.memory, held_back=[f"e{j}"])
@@ -228,13 +228,13 @@ class _Builder:
         for j in range(w.memories):
             parts += [renamed(c, f"m{j}_") for c in self.memory.components]
             if f"f{j}" in self.sums:
-                parts += held(f"e{j}", (f"f{j}", f"e{j}"), opamp, step=self.step)
+                parts += sample_and_hold(f"e{j}", (f"f{j}", f"e{j}"), opamp, step=self.step)
         for k in range(w.hidden):
             buffered = sampled or self.options.arrays == "resistor"
             driven = f"t{k}" if buffered else f"h{k}"
             parts += self.pair.components(f"t{k}", f"p{k}", driven)
             if sampled:
-                parts += held(f"h{k}", (driven, f"h{k}"), opamp, step=self.step)
+                parts += sample_and_hold(f"h{k}", (driven, f"h{k}"), opamp, step=self.step)
             else:
                 parts.append(lag(f"t{k}", driven, load=self.pair.load, step=self.step))
                 parts += [follower(f"h{k}", (driven, f"h{k}"), opamp)] if buffered else []

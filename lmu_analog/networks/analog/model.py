@@ -1,7 +1,7 @@
 """What a cell computes, without its circuit: the layer with any memory, sampled or in continuous time.
 
-Sampled, it is the layer's step with the memory's exact response to an input that is held over a step. In
-continuous time, with inputs held over a step dt, it is
+Sampled, it is the layer's step with the memory's exact response by zero-order hold. In
+continuous time, with a zero-order hold of step dt, it is
 
     m from the memory driven by u = e_x.x + e_h.h + e_m.m + b_m
     dt h' = -h + tanh(W_x x + W_h h + W_m m + b)
@@ -40,7 +40,7 @@ class CellModel:
     continuous: bool = False
 
     def run(self, x: np.ndarray) -> State:
-        """Run inputs (steps, inputs), held over a step each, from rest; the states after every step.
+        """Run inputs (steps, inputs) through a zero-order hold, from rest; the states after every step.
 
         Returns
         -------

@@ -194,7 +194,7 @@ def cell_deck(cell: Cell, x: np.ndarray) -> tuple[str, Transient]:
 
 
 def held_points(values: np.ndarray, step: float, *, edge: float = EDGE) -> np.ndarray:
-    """Give the points in time of values that are held over a step each, from 0 V on, (n, 2); edges in steps."""
+    """Give the points in time of values after a zero-order hold, from 0 V on, (n, 2); edges in steps."""
     start = step * np.arange(len(values))
     before = np.concatenate([[0.0], values[:-1]])
     points = np.stack(

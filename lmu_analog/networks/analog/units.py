@@ -82,7 +82,9 @@ def follower(name: str, nets: tuple[str, str], model: OpAmpModel) -> OpAmp:
     return OpAmp(f"U{name}", nets[0], nets[1], nets[1], model, f"follower {name}")
 
 
-def held(name: str, nets: tuple[str, str], model: OpAmpModel, *, step: float) -> tuple[Component, ...]:
+def sample_and_hold(
+    name: str, nets: tuple[str, str], model: OpAmpModel, *, step: float
+) -> tuple[Component, ...]:
     """Draw two hold stages in turn: the second net keeps over a step what the first was at the end of the last."""
     driven, between = f"{name}_driven", f"{name}_between"
     return (

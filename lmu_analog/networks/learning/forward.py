@@ -110,8 +110,8 @@ def dynamics(layer: LMULayer, weights: Parameters) -> Memories:
         case "zoh":
             block = jnp.zeros((order + 1, order + 1), A.dtype)
             block = block.at[:order].set(jnp.concatenate([A, B[:, None]], axis=1))
-            held = expm(block, max_squarings=_LARGEST_SQUARINGS)
-            return _identical(held[:order, :order], held[:order, order], layer.memories)
+            discrete = expm(block, max_squarings=_LARGEST_SQUARINGS)
+            return _identical(discrete[:order, :order], discrete[:order, order], layer.memories)
 
 
 def _identical(A: Float[Array, "n n"], B: Float[Array, " n"], memories: int) -> Memories:

@@ -116,7 +116,7 @@ def delayed_noise(
     step : float
         Sampling interval.
     early : float
-        How much earlier than it seems the input is sampled; half a step undoes the lead of a held input, see
+        How much earlier than it seems the input is sampled; half a step undoes the lead of a zero-order hold, see
         ``memory.reference``.
     seed : int
 

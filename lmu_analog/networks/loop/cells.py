@@ -17,7 +17,7 @@ from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.sheet import Levels
 from lmu_analog.networks.cell import Memories
 from lmu_analog.networks.loop.forward import steps
-from lmu_analog.networks.loop.memories import Draws, held_memories
+from lmu_analog.networks.loop.memories import Draws, sampled_memories
 from lmu_analog.networks.network import LMULayer, Weights
 
 
@@ -69,7 +69,7 @@ def drawn_cells(layer: LMULayer, draws: Draws, options: CellOptions, *, x: np.nd
     column = {p.name: k for k, p in enumerate(cell.circuit.parameters)}
     own = [p.name for p in cell.memory_circuit.parameters]
     each = [[column[f"{name[0]}m{j}_{name[1:]}"] for name in own] for j in range(layer.memories)]
-    memories = held_memories(cell.memory_circuit, values[:, each], step=cell.step, volts=cell.volts.memory)
+    memories = sampled_memories(cell.memory_circuit, values[:, each], step=cell.step, volts=cell.volts.memory)
     loads = [column[f"Rt{k}_load"] for k in range(layer.hidden)]
     tanh = values[:, loads] / cell.circuit.values[loads]
     weights = made_weights(cell, lambda part: values[:, column[part.name]])

@@ -90,7 +90,7 @@ def drawn(network: Network, draws: Draws, where: Sequence[Place | None]) -> list
             continue
         step = check_design(layer, draws.design, k)
         circuit, values = layer_circuits(layer.memories, draws, place)
-        found.append(held_memories(circuit, values, step=step, volts=place.volts))
+        found.append(sampled_memories(circuit, values, step=step, volts=place.volts))
     return found
 
 
@@ -136,7 +136,7 @@ def layer_circuits(memories: int, draws: Draws, place: Place) -> tuple[Circuit, 
     return circuit, each[:, place.first : place.first + memories]
 
 
-def held_memories(
+def sampled_memories(
     circuit: Circuit, values: Float[np.ndarray, "s k m"], *, step: float, volts: float
 ) -> Memories:
     """Read circuits back as memories that are sampled at a network's steps.
@@ -171,7 +171,7 @@ def held_memories(
 
 
 def sampled(system: StateSpace, lead: tuple[int, ...], *, step: float, volts: float) -> Memories:
-    """Give memories, with leading axes (s, k), of as many continuous systems whose inputs are held over a step.
+    """Give memories, with leading axes (s, k), of as many continuous systems with zero-order hold of their inputs.
 
     Parameters
     ----------
@@ -182,10 +182,13 @@ def sampled(system: StateSpace, lead: tuple[int, ...], *, step: float, volts: fl
     volts : float, V
         For a u of 1: so large are op-amps' offsets beside the signal.
     """
-    held = discretize(system, step)
+    discrete = discretize(system, step)
     offset = np.zeros(system.D.shape[:-1]) if system.offset is None else system.offset / volts
     return Memories(
-        *(a.reshape(*lead, *a.shape[1:]) for a in (held.A, held.B[..., 0], held.C, held.D[..., 0], offset))
+        *(
+            a.reshape(*lead, *a.shape[1:])
+            for a in (discrete.A, discrete.B[..., 0], discrete.C, discrete.D[..., 0], offset)
+        )
     )
 
 

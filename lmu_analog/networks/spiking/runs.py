@@ -123,7 +123,7 @@ def run_memory(request: Request, advance: Callable[[int], None] | None = None) -
     trace = run(memory, u, seed=request.seed, advance=advance)
     seconds = time.perf_counter() - began
     m = legendre_states(memory, trace.states)
-    # A held input runs half a step ahead of the states that it is compared with.
+    # A zero-order-hold input runs half a step ahead of the states that it is compared with.
     true = sine(t[SKIPPED:, None] + 0.5 * DT - THETA * QUADRATURE.r)
     profile = time_profile(m[SKIPPED:], true, float(np.sqrt(np.mean(u[SKIPPED:] ** 2))))
     taps = m @ readout(request.order, np.array([0.0, 0.5, 1.0])).T

@@ -3,8 +3,8 @@ import pytest
 from test_steady import many
 
 from lmu_analog.memory import window
+from lmu_analog.memory.blocked_hold import many_profiles, many_runs
 from lmu_analog.memory.legendre import legendre
-from lmu_analog.memory.lifted import many_profiles, many_runs
 from lmu_analog.memory.squares import content_of
 from lmu_analog.memory.statespace import StateSpace, respond
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from lmu_analog.memory.held import NODES, POWERS, doublings, held
+from lmu_analog.memory.polynomial_hold import NODES, POWERS, doublings, hold_step
 
 STEP = 0.3
 
@@ -34,7 +34,7 @@ def test_a_step_is_that_of_the_exponential(fastest, rtol):
     rng = np.random.default_rng(1)
     x, inputs = rng.normal(size=5), rng.normal(size=(3, 2))
     places = (*NODES.tolist(), 0.4)
-    found = held(A, B, STEP, places=places, halvings=doublings(A[0], STEP))
+    found = hold_step(A, B, STEP, places=places, halvings=doublings(A[0], STEP))
     for s in range(3):
         states = found.decay[s] @ x + np.einsum("knqm,qm->kn", found.forced[s], inputs)
         for k, place in enumerate(places):
@@ -44,8 +44,8 @@ def test_a_step_is_that_of_the_exponential(fastest, rtol):
 
 def test_a_sample_does_not_depend_on_its_neighbours():
     A, B = system(4, 50.0)
-    whole = held(A, B, STEP, places=NODES.tolist(), halvings=8)
-    alone = held(A[2:3], B[2:3], STEP, places=NODES.tolist(), halvings=8)
+    whole = hold_step(A, B, STEP, places=NODES.tolist(), halvings=8)
+    alone = hold_step(A[2:3], B[2:3], STEP, places=NODES.tolist(), halvings=8)
     np.testing.assert_array_equal(alone.decay[0], whole.decay[2])
     np.testing.assert_array_equal(alone.forced[0], whole.forced[2])
 

@@ -1,4 +1,4 @@
-"""Exact steps of linear systems whose inputs are polynomials of time: no step is too long for a fast pole.
+"""Exact steps of linear systems whose inputs are polynomials of time: a hold of higher order, without step limit.
 
 With a hold of degree q - 1 the variation of constants is a sum of the functions phi_0 .. phi_q of A h (Hochbruck and
 Ostermann, Acta Numerica 19, 2010, section 2.1). They start from their series at a small fraction of the step and
@@ -22,7 +22,7 @@ TERMS = 13  # of the series: 1/13! 2^-13 is below rounding
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class HoldStep:
     """What a step of s systems makes of its start and of m inputs given by their values at the nodes.
 
     Attributes
@@ -38,19 +38,19 @@ class Held:
 
 
 def doublings(A: Float[np.ndarray, "n n"], step: float) -> int:
-    """Give how often a step is halved before the series of ``held`` converges at once."""
+    """Give how often a step is halved before the series of ``hold_step`` converges at once."""
     norm = float(np.abs(A).sum(axis=-1).max(initial=0.0)) * step
     return max(0, int(np.ceil(np.log2(max(norm, 1e-300)))) + 1)
 
 
-def held(
+def hold_step(
     A: Float[np.ndarray, "s n n"],
     B: Float[np.ndarray, "s n m"],
     step: float,
     *,
     places: Sequence[float],
     halvings: int,
-) -> Held:
+) -> HoldStep:
     """Find the step of systems x' = A x + B f.
 
     Parameters
@@ -72,7 +72,7 @@ def held(
             # The integral of e^(A(t - s)) s^j over the way: j! t^(j+1) phi_(j+1)(A t).
             term = step * factorial(j) * place ** (j + 1) * phi[..., n + j * m : n + (j + 1) * m]
             forced[:, k] += weights[:, None] * term[:, :, None, :]
-    return Held(decay, forced)
+    return HoldStep(decay, forced)
 
 
 def _phi(A: np.ndarray, B: np.ndarray, halvings: int) -> np.ndarray:

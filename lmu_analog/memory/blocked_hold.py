@@ -1,7 +1,7 @@
-"""Many systems through one recording, exactly, in lifted blocks of samples.
+"""Many systems through one recording, exactly, by a blocked first-order hold.
 
 First-order hold is exact for a piecewise-linear input (Franklin, Powell and Workman, Digital Control of Dynamic
-Systems, 1998, section 6.3.2). Instead of one small product a time step, ``LIFT`` steps are one product: the
+Systems, 1998, section 6.3.2). Instead of one small product a time step, ``BLOCK`` steps are one product: the
 input's part of all blocks at once, then the state from block to block, then the states inside all blocks.
 """
 
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from lmu_analog.memory.squares import Content, squared_errors
 from lmu_analog.memory.statespace import StateSpace
 
-LIFT = 16  # steps in a block
+BLOCK = 16  # steps in a block
 TAYLOR = 16  # terms: 1/17! beside a norm of 1 is below rounding
 FACTORIAL = [float(factorial(k)) for k in range(TAYLOR + 3)]
 
@@ -72,31 +72,31 @@ def _states(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:
     """Give x at every sample but the first, where it is zero, and some more, (s, t', n)."""
     samples, n = system.A.shape[:2]
     phi, hold, ramp = _one_step(system.A * dt, system.B[..., 0] * dt)
-    blocks = max(1, -(-(len(u) - 1) // LIFT))
-    padded = np.concatenate([u, np.full(LIFT * blocks + 1 - len(u), u[-1])])
-    pieces = np.stack([padded[k : k + LIFT * blocks : LIFT] for k in range(LIFT + 1)], axis=1)
-    powers, forced = _lifted(phi.transpose(0, 2, 1), hold, ramp)
-    driven = pieces @ forced.reshape(samples, LIFT + 1, LIFT * n)
+    blocks = max(1, -(-(len(u) - 1) // BLOCK))
+    padded = np.concatenate([u, np.full(BLOCK * blocks + 1 - len(u), u[-1])])
+    pieces = np.stack([padded[k : k + BLOCK * blocks : BLOCK] for k in range(BLOCK + 1)], axis=1)
+    powers, forced = _blocked(phi.transpose(0, 2, 1), hold, ramp)
+    driven = pieces @ forced.reshape(samples, BLOCK + 1, BLOCK * n)
     starts = np.zeros((samples, blocks, n))
     last, ends = np.ascontiguousarray(powers[:, :, -1]), driven[:, :, -n:]
     for k in range(1, blocks):
         starts[:, k] = (starts[:, k - 1, None] @ last)[:, 0] + ends[:, k - 1]
-    driven += starts @ powers.reshape(samples, n, LIFT * n)
-    return driven.reshape(samples, blocks * LIFT, n)
+    driven += starts @ powers.reshape(samples, n, BLOCK * n)
+    return driven.reshape(samples, blocks * BLOCK, n)
 
 
-def _lifted(phi: np.ndarray, hold: np.ndarray, ramp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _blocked(phi: np.ndarray, hold: np.ndarray, ramp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give what a block's first state, (s, n, L, n), and its inputs, (s, L + 1, L, n), become in each step.
 
     States are rows here, and ``phi`` is transposed.
     """
     samples, n = phi.shape[:2]
-    powers = np.empty((samples, n, LIFT, n))
-    forced = np.zeros((samples, LIFT + 1, LIFT, n))
+    powers = np.empty((samples, n, BLOCK, n))
+    forced = np.zeros((samples, BLOCK + 1, BLOCK, n))
     # x' = phi x + hold u + ramp (u' - u): one input counts where a piece begins, and where one ends.
     powers[:, :, 0] = phi
     forced[:, 0, 0], forced[:, 1, 0] = hold - ramp, ramp
-    for k in range(1, LIFT):
+    for k in range(1, BLOCK):
         powers[:, :, k] = powers[:, :, k - 1] @ phi
         forced[:, : k + 1, k] = forced[:, : k + 1, k - 1] @ phi
         forced[:, k, k] += hold - ramp
@@ -105,7 +105,7 @@ def _lifted(phi: np.ndarray, hold: np.ndarray, ramp: np.ndarray) -> tuple[np.nda
 
 
 def _one_step(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give phi = e^A, (s, n, n), and what a held and a rising input add in one step, (s, n).
+    """Give phi = e^A, (s, n, n), and what a constant and a rising input add in one step, (s, n).
 
     phi = 1 + A P, hold = P B, ramp = R B with P = 1 + A R, P and R the next two functions of e^A's family; they
     double with their argument (Higham, Functions of Matrices, 2008, section 10.7.4).
