@@ -5,7 +5,7 @@ from test_steady import many
 from lmu_analog.memory import window
 from lmu_analog.memory.blocked_hold import many_profiles, many_runs
 from lmu_analog.memory.legendre import legendre
-from lmu_analog.memory.squares import content_of
+from lmu_analog.memory.squares import prepared_window
 from lmu_analog.memory.statespace import StateSpace, respond
 
 
@@ -32,8 +32,8 @@ def test_profiles_are_those_of_the_window():
     u = np.sin(3.0 * times)
     ideal = np.sin(3.0 * (times[:, None] - window.QUADRATURE.r))
     wanted = window.time_profile(respond(system, u, dt), ideal, 0.7)
-    content = content_of(4, ideal.T, window.QUADRATURE)
-    np.testing.assert_allclose(many_profiles(system, u, dt, content=content, rms=0.7), wanted, rtol=1e-9)
+    ideal = prepared_window(4, ideal.T, window.QUADRATURE)
+    np.testing.assert_allclose(many_profiles(system, u, dt, ideal=ideal, rms=0.7), wanted, rtol=1e-9)
 
 
 def test_a_constant_input_leaves_the_steady_state():

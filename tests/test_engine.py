@@ -10,7 +10,7 @@ from lmu_analog.circuits.circuit import small_signal_values
 from lmu_analog.circuits.components import Resistor
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.circuits.nodal.pencil import table
+from lmu_analog.circuits.nodal.pencil import pencil_entries
 from lmu_analog.circuits.nodal.whole import agree, response_of
 from lmu_analog.design import Design
 from lmu_analog.engine import interpreter, native
@@ -57,7 +57,7 @@ def test_responses_and_determinants_are_those_of_the_whole_circuit(family, reali
     plan = engine.plan
     played = [interpreter.play(engine.job, values.T.copy(), k) for k in range(6)]
     found = np.array([one.response[0] + 1j * one.response[1] for one in played])
-    whole = table(circuit, plan.index, values, rate=plan.rate)
+    whole = pencil_entries(circuit, plan.index, values, rate=plan.rate)
     wanted = np.array([response_of(whole, plan.index.size, k, turns=1j * plan.w) for k in range(6)])
     # Growth of entries is held to a thousand; LAPACK rounds, too.
     np.testing.assert_allclose(found, wanted, atol=1e-10 * np.abs(wanted).max())

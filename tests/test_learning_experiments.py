@@ -34,7 +34,7 @@ def test_an_lmu_beats_an_lstm_of_equal_size_on_the_stored_mackey_glass_series():
 def test_the_stored_lmu_keeps_its_error_at_other_step_sizes_and_the_lstm_does_not():
     found = frame.stored("scale")["result"]
     for step in ("half", "double"):
-        # The input after the hold is the continuous one to second order in the step: measured, 7 and 15 % more. The LSTM's
+        # The hold's output is the continuous input to second order in the step: measured, 7 and 15 % more. The LSTM's
         # error is 1.4 of the signal, as of an output that has nothing to do with it.
         assert np.mean(found["lmu"][step]) < 1.2 * np.mean(found["lmu"]["same"])
         assert np.mean(found["lstm"][step]) > 10.0 * np.mean(found["lstm"]["same"])

@@ -97,12 +97,12 @@ def choose_common(
         return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
         capacitors = capacitors_beside(resistors)
-    board = _Board(circuit, bandwidth, {"R": resistors, "C": capacitors})
-    simple = board.simple()
-    errors = board.errors(np.stack([board.rounded(levels) for levels in simple]))
+    rounding = _Rounding(circuit, bandwidth, {"R": resistors, "C": capacitors})
+    simple = rounding.simple()
+    errors = rounding.errors(np.stack([rounding.rounded(levels) for levels in simple]))
     before, start = float(errors[0]), int(_equally_good(errors).argmax())
-    levels, after = board.descended(simple[start], float(errors[start]))
-    values, exact = board.rounded(levels), board.exact(levels)
+    levels, after = rounding.descended(simple[start], float(errors[start]))
+    values, exact = rounding.rounded(levels), rounding.exact(levels)
     # A level may be a power of ten, whose last digits are the C library's.
     made = [with_twelve_digits(with_values(circuit, chosen)) for chosen in (values, exact)]
     return Rounded(made[0], before, after, made[1])
@@ -113,7 +113,7 @@ def capacitors_beside(resistors: str) -> str:
     return min(resistors, COARSEST_CAPACITORS, key=lambda name: int(name[1:]))
 
 
-class _Board:
+class _Rounding:
     """The circuit's nodes, and what it costs to round its values at chosen levels."""
 
     def __init__(self, circuit: Circuit, bandwidth: float, series: dict[str, str]) -> None:

@@ -91,7 +91,7 @@ class _Code:
         return self.code[self.at - count : self.at]
 
 
-class _Board:
+class _Workspace:
     """Complex entries of the equations of some samples at some points: an array (places, 2, q, s)."""
 
     def __init__(self, places: int, powers: Array, samples: int) -> None:
@@ -185,10 +185,10 @@ def _responses(job: Job, given: Array) -> tuple[Array, Array | None, Array]:
     p, f = len(window.direct), len(job.bound)
     y, fits, offsets = np.empty((p, f, 2, samples)), np.ones(samples, bool), None
     for at, code, powers in _passes(job.tones, float):
-        board = _Board(job.tones.places, powers, samples)
-        board.load(code, given)
-        board.eliminate(code)
-        x = board.substitute(code)
+        workspace = _Workspace(job.tones.places, powers, samples)
+        workspace.load(code, given)
+        workspace.eliminate(code)
+        x = workspace.substitute(code)
         if at.start < f:
             re, im = _residual(job, given, x, powers)
             fits &= (re * re + im * im <= job.bound[at, None]).all(axis=0)
@@ -202,7 +202,7 @@ def _responses(job: Job, given: Array) -> tuple[Array, Array | None, Array]:
 
 
 def _residual(job: Job, given: Array, x: Array, powers: Array) -> Array:
-    """Put a solution into the signed sum of the equations (Freivalds, 1977), (2, q, s).
+    """Give the residual of a solution in the signed sum of the equations (Freivalds, 1977), (2, q, s).
 
     A wrong solution has no reason to be right in it.
     """
@@ -292,11 +292,11 @@ def _determinants(job: Job, given: Array) -> Array:
     pivot_scale = job.pivots.astype(np.float32)
     found = np.empty((2, given.shape[1], len(job.contour.powers)), np.float32)
     for at, code, powers in _passes(job.contour, np.float32):
-        board = _Board(job.contour.places, powers, given.shape[1])
-        board.load(code, scaled)
+        workspace = _Workspace(job.contour.places, powers, given.shape[1])
+        workspace.load(code, scaled)
         product = np.zeros((2, len(powers), given.shape[1]), np.float32)
         product[0] = 1.0
-        for k, (a, b) in enumerate(board.eliminate(code)):
+        for k, (a, b) in enumerate(workspace.eliminate(code)):
             _turn(product, a, b)
             product *= pivot_scale[at, k, None]
         found[:, :, at] = product.transpose(0, 2, 1)

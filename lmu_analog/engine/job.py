@@ -2,8 +2,8 @@
 
 A job has two parts. A program of real instructions turns the parameters of a sample into the coefficients of its
 pencil: polynomials in s, one for each entry of the equations that are left. Then, at every tone and at every point of
-the Nyquist contour, the entries are evaluated on a board of complex numbers, and the unknowns are eliminated in
-place, in an order that is fixed. The order makes the entries of a pivot row neighbours on the board, so a step is a
+the Nyquist contour, the entries are evaluated in a workspace of complex numbers, and the unknowns are eliminated in
+place, in an order that is fixed. The order makes the entries of a pivot row neighbours in the workspace, so a step is a
 few runs of ``row -= factor * pivot row``.
 
 Both players do the same operations on the same numbers in the same order, +, -, *, / and square root alone, each
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from lmu_analog.circuits.nodal.pencil import Step, table
+from lmu_analog.circuits.nodal.pencil import Step, pencil_entries
 from lmu_analog.circuits.nodal.series import Series
 from lmu_analog.engine.order import Pass
-from lmu_analog.engine.plan import FrequencyPlan, eliminate_early
+from lmu_analog.engine.plan import FrequencyPlan, eliminate_real
 from lmu_analog.engine.program import Builder, Number, Program, program
 from lmu_analog.memory.elementary import cos_sin_turns
 from lmu_analog.memory.window import quadrature_for, readout
@@ -66,7 +66,7 @@ class Eliminations:
     passes : (k, 4) int array
         Of each pass the first and the last point, and where its code begins and ends.
     code : int array
-        Of each pass: the number of entries, and of each its place on the board, its first coefficient and how many
+        Of each pass: the number of entries, and of each its place in the workspace, its first coefficient and how many
         it has; the number of places to be cleared, and these; the number of steps. Of each step: place of the pivot,
         first place of its row, length of the row; then the number of rows below, of each the place of its factor,
         the number of runs, and of each run the first place, the offset in the pivot's row, and the length. Last, in
@@ -75,7 +75,7 @@ class Eliminations:
     powers : (q, 4) array
         Sizes of 1, s, s^2, s^3 with their signs; every second is imaginary.
     places : int
-        Complex numbers on the board.
+        Complex numbers in the workspace.
     """
 
     passes: Int[np.ndarray, "k 4"]
@@ -184,9 +184,9 @@ def job_of(plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones) ->
     """
     builder, nominal, size = Builder(), plan.circuit.values, plan.index.size
     values = [builder.load(k) if moving[k] else float(x) for k, x in enumerate(nominal)]
-    content = table(plan.circuit, plan.index, np.array([values], object), rate=plan.rate)
-    equations = _equations(builder, content, size, outputs=plan.circuit.order)
-    left, signed, has_offsets = eliminate_early(plan, content)
+    stamped = pencil_entries(plan.circuit, plan.index, np.array([values], object), rate=plan.rate)
+    equations = _equations(builder, stamped, size, outputs=plan.circuit.order)
+    left, signed, has_offsets = eliminate_real(plan, stamped)
     coefficients = {place: _numbers(series) for place, series in sorted(left.items())}
     flat = [x for part in coefficients.values() for x in part]
     first = dict(
@@ -214,7 +214,7 @@ def job_of(plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones) ->
     # Rows of siemens would leave the range of single precision where they are squared.
     pivots = [
         _power_of_two(1.0 / np.abs(each.pivots * [[sizes[step.row]] for step in each.steps])).T
-        for each in plan.around
+        for each in plan.contour_passes
     ]
     return Job(
         pencil,
@@ -222,7 +222,7 @@ def job_of(plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones) ->
         has_offsets,
         (TRUSTED * plan.terms) ** 2,
         window_of(tones, plan),
-        _eliminations([(each, None) for each in plan.around], entries, plan),
+        _eliminations([(each, None) for each in plan.contour_passes], entries, plan),
         scale,
         np.concatenate(pivots),
     )
@@ -231,7 +231,7 @@ def job_of(plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones) ->
 def determinant_unit(plan: FrequencyPlan, job: Job) -> np.ndarray:
     """Give the nominal determinants at the contour's points as a player scales them, (q,) complex."""
     sizes = dict(zip(plan.rows, _power_of_two(np.abs(plan.mixing)).tolist(), strict=True))
-    nominal = [each.pivots * [[sizes[step.row]] for step in each.steps] for each in plan.around]
+    nominal = [each.pivots * [[sizes[step.row]] for step in each.steps] for each in plan.contour_passes]
     return np.prod(np.concatenate(nominal, axis=1).T * job.pivots, axis=1)
 
 
@@ -245,11 +245,11 @@ def _numbers(series: Series) -> list[Number | float]:
     return [0.0 if x is None else np.asarray(x, object).ravel()[0] for x in series]
 
 
-def _equations(builder: Builder, content: Mapping[Place, Series], size: int, *, outputs: int) -> Program:
+def _equations(builder: Builder, stamped: Mapping[Place, Series], size: int, *, outputs: int) -> Program:
     """Record all equations and probes: outputs are (2, N + p, N + 2), coefficients of 1 and s."""
     rows, columns = size + outputs, size + 2
     found: dict[int, Number | float] = {}
-    for (row, column), series in content.items():
+    for (row, column), series in stamped.items():
         for power, x in enumerate(_numbers(series)):
             found[(power * rows + row) * columns + column] = x
     return program(builder, found, 2 * rows * columns)
@@ -293,7 +293,7 @@ def _eliminations(
 def _pass_code(
     steps: Sequence[Step], right: int | None, entries: Mapping[Place, tuple[int, int]], plan: FrequencyPlan
 ) -> tuple[list[int], int]:
-    """Write the code of one pass, see ``Eliminations``, and count the places on its board.
+    """Write the code of one pass, see ``Eliminations``, and count the places in its workspace.
 
     ``right`` is the column of the right side, None where only determinants are wanted.
     """

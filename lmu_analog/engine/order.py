@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lmu_analog.circuits.nodal.pencil import PIVOT, Step, Table, eliminate, grouped
+from lmu_analog.circuits.nodal.pencil import PIVOT, PencilEntries, Step, eliminate, grouped
 from lmu_analog.circuits.nodal.series import Series
 from lmu_analog.errors import CircuitError
 
@@ -43,7 +43,9 @@ class Pass:
     pivots: Complex[np.ndarray, "n q"]
 
 
-def passes(content: Table, unit: np.ndarray, w: np.ndarray, *, most: float = np.inf) -> tuple[Pass, ...]:
+def passes(
+    pencil: PencilEntries, unit: np.ndarray, w: np.ndarray, *, most: float = np.inf
+) -> tuple[Pass, ...]:
     """Order the eliminations at points, in halves where one order for all is impossible, or no good one.
 
     Raises
@@ -51,26 +53,26 @@ def passes(content: Table, unit: np.ndarray, w: np.ndarray, *, most: float = np.
     CircuitError
         If pivots become too small, or more than ``most`` products a point are needed.
     """
-    values = {at: at_points(series, w) for at, series in content.items()}
+    values = {at: at_points(series, w) for at, series in pencil.items()}
     middle = len(w) // 2
     try:
-        whole = (Pass(w, *_late(values, unit, most)),)
-        if len(w) < FEWEST or products(whole) <= WORTH * len(w) * _single(content, unit, w[middle]):
+        whole = (Pass(w, *_complex_eliminations(values, unit, most)),)
+        if len(w) < FEWEST or products(whole) <= WORTH * len(w) * _single(pencil, unit, w[middle]):
             return whole
     except CircuitError:
         if not middle:
             raise
         whole = ()
-    halves = [passes(content, unit, part, most=most) for part in (w[:middle], w[middle:])]
+    halves = [passes(pencil, unit, part, most=most) for part in (w[:middle], w[middle:])]
     parts = (*halves[0], *halves[1])
     return whole if whole and products(whole) <= WORTH * products(parts) else parts
 
 
-def _single(content: Table, unit: np.ndarray, w: float) -> float:
+def _single(pencil: PencilEntries, unit: np.ndarray, w: float) -> float:
     """Count the products at one point, for which an order is made that suits no other."""
     here = np.array([w])
-    values = {at: at_points(series, here) for at, series in content.items()}
-    return products([Pass(here, *_late(values, unit, np.inf))])
+    values = {at: at_points(series, here) for at, series in pencil.items()}
+    return products([Pass(here, *_complex_eliminations(values, unit, np.inf))])
 
 
 def products(of: Iterable[Pass]) -> int:
@@ -83,37 +85,39 @@ def products_of(step: Step) -> int:
     return 2 + len(step.beside) * (1 + len(step.below))
 
 
-def early_steps(content: Table, unit: np.ndarray, *, kept: np.ndarray, w: np.ndarray) -> tuple[Step, ...]:
+def real_eliminations(
+    pencil: PencilEntries, unit: np.ndarray, *, kept: np.ndarray, w: np.ndarray
+) -> tuple[Step, ...]:
     """Eliminate, in place, what has a pivot without storage; cheapest first (Markowitz, 1957)."""
     steps: list[Step] = []
-    rows = {i for i, _ in content}
+    rows = {i for i, _ in pencil}
     sizes: dict[int, dict[int, float]] = {}
     while True:
-        members = grouped(content, 0)
+        members = grouped(pencil, 0)
         for i in rows - sizes.keys():
-            mine = {j: content[i, j] for j in members[i] if j < len(unit)}
+            mine = {j: pencil[i, j] for j in members[i] if j < len(unit)}
             sizes[i] = {j: np.abs(at_points(x, w)).max() * unit[j] for j, x in mine.items()}
         found = (
             step
-            for _, i, j in _ranked(content, rows, len(unit))
+            for _, i, j in _ranked(pencil, rows, len(unit))
             if not kept[j]
-            and len(content[i, j]) == 1
+            and len(pencil[i, j]) == 1
             and sizes[i][j] >= PIVOT * max(sizes[i].values())
-            and _adds_little(content, step := _step(content, i, j))
+            and _adds_little(pencil, step := _step(pencil, i, j))
         )
         if (step := next(found, None)) is None:
             return tuple(steps)
         steps.append(step)
-        eliminate(content, step, EXACT)
+        eliminate(pencil, step, EXACT)
         rows.discard(step.row)
         for i in (step.row, *step.below):
             sizes.pop(i, None)
 
 
-def _adds_little(content: Table, step: Step) -> bool:
+def _adds_little(pencil: PencilEntries, step: Step) -> bool:
     """Tell whether a step leaves no more entries than before, and no high powers."""
     sides = [(step.row, j) for j in step.beside], [(i, step.column) for i in step.below]
-    powers = [max((len(content[at]) - 1 for at in side), default=0) for side in sides]
+    powers = [max((len(pencil[at]) - 1 for at in side), default=0) for side in sides]
     return sum(powers) <= HIGHEST and min(len(step.below), len(step.beside)) <= 1
 
 
@@ -131,7 +135,9 @@ def _step(places: Iterable[Place], i: int, j: int) -> Step:
     return Step(i, j, tuple(below), tuple(beside))
 
 
-def _late(values: Values, unit: np.ndarray, most: float) -> tuple[tuple[Step, ...], np.ndarray]:
+def _complex_eliminations(
+    values: Values, unit: np.ndarray, most: float
+) -> tuple[tuple[Step, ...], np.ndarray]:
     """Eliminate the rest by its values at all points, in place; the steps, and their pivots (n, q).
 
     Raises

@@ -1,6 +1,6 @@
 """How the node equations of a circuit are solved frequency by frequency: in which order, at which points, at what cost.
 
-Unknowns whose pivot holds no storage go first, in real arithmetic and without rest: the entries that are left are
+Unknowns whose pivot holds no storage go first, in real arithmetic and exactly: the entries that are left are
 polynomials in s. The others follow in complex arithmetic, in an order found on the nominal circuit, each frequency
 for itself; the products of their pivots, the determinant, tell whether a circuit is stable (``engine.nyquist``).
 """
@@ -12,12 +12,12 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import extract, probe_rows, units
-from lmu_analog.circuits.nodal.pencil import Step, Table, eliminate, table
+from lmu_analog.circuits.nodal.pencil import PencilEntries, Step, eliminate, pencil_entries
 from lmu_analog.circuits.nodal.series import Series, add
 from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.engine.nyquist import Contour, contour
-from lmu_analog.engine.order import EXACT, Pass, at_points, early_steps, numbers, passes
+from lmu_analog.engine.order import EXACT, Pass, at_points, numbers, passes, real_eliminations
 from lmu_analog.errors import CircuitError
 
 ALIKE = 0.02  # of one: a determinant over the product of its zeros; some 1e-4 in circuits for a millisecond
@@ -36,11 +36,11 @@ class FrequencyPlan:
     index : Index
     rate : float, rad/s
         Unit of s.
-    early : tuple of Step
+    real_steps : tuple of Step
         Eliminations in real arithmetic.
     rows, columns : tuple of int
         Equations and unknowns that are left, n each.
-    tones, around : tuple of Pass
+    tones, contour_passes : tuple of Pass
         At the tones, and at the contour's points.
     dc : Pass
         At s = 0, where offsets drive.
@@ -50,7 +50,7 @@ class FrequencyPlan:
     direct : (p,) array
         What of the input the probes show at once.
     mixing : (n,) array
-        Signs over the sizes of the rows: a solution is put back into the sum of the equations so weighted.
+        Signs over the sizes of the rows: the residual of a solution is that of the sum of the equations so weighted.
     terms : (f,) array
         Size of the terms of that sum, in the nominal circuit.
     """
@@ -58,12 +58,12 @@ class FrequencyPlan:
     circuit: Circuit
     index: Index
     rate: float
-    early: tuple[Step, ...]
+    real_steps: tuple[Step, ...]
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     tones: tuple[Pass, ...]
     dc: Pass
-    around: tuple[Pass, ...]
+    contour_passes: tuple[Pass, ...]
     contour: Contour
     output: Float[np.ndarray, "p n"]
     direct: Float[np.ndarray, " p"]
@@ -98,29 +98,29 @@ def plan_frequencies(
     index, rate = Index(circuit), 2.0 * circuit.order / circuit.theta
     w = 2.0 * np.pi * frequency / rate
     output, direct = probe_rows(circuit, index)
-    content = table(circuit, index, circuit.values[None], rate=rate)
-    content = {at: series for at, series in content.items() if at[0] < index.size}
+    pencil = pencil_entries(circuit, index, circuit.values[None], rate=rate)
+    pencil = {at: series for at, series in pencil.items() if at[0] < index.size}
     unit = units(index, stamp(circuit, index, circuit.values[None]).F[0])
-    early = early_steps(content, unit, kept=np.any(output, axis=0), w=w)
-    rows = tuple(sorted({i for i, _ in content}))
-    columns = tuple(sorted({j for _, j in content if j < index.size}))
-    left, tones = (rows, columns), passes(content, unit, w, most=most / len(w))
-    mixing, terms = _sums(content, left, unit, w=w)
+    real_steps = real_eliminations(pencil, unit, kept=np.any(output, axis=0), w=w)
+    rows = tuple(sorted({i for i, _ in pencil}))
+    columns = tuple(sorted({j for _, j in pencil if j < index.size}))
+    left, tones = (rows, columns), passes(pencil, unit, w, most=most / len(w))
+    mixing, terms = _sums(pencil, left, unit, w=w)
     poles = extract(circuit).poles
-    around = contour(poles, lambda points: _sensitivity(content, left, unit, w=points / rate))
-    seen = passes(content, unit, around.w / rate)
-    _check_poles(seen, poles / rate)
+    points = contour(poles, lambda at: _sensitivity(pencil, left, unit, w=at / rate))
+    contour_passes = passes(pencil, unit, points.w / rate)
+    _check_poles(contour_passes, poles / rate)
     return FrequencyPlan(
         circuit,
         index,
         rate,
-        early,
+        real_steps,
         rows,
         columns,
         tones,
-        passes(content, unit, np.zeros(1))[0],
-        seen,
-        around,
+        passes(pencil, unit, np.zeros(1))[0],
+        contour_passes,
+        points,
         output[:, columns],
         direct[:, 0],
         mixing,
@@ -128,18 +128,20 @@ def plan_frequencies(
     )
 
 
-def eliminate_early(plan: FrequencyPlan, content: Table) -> tuple[Table, dict[int, Series], bool]:
+def eliminate_real(
+    plan: FrequencyPlan, pencil: PencilEntries
+) -> tuple[PencilEntries, dict[int, Series], bool]:
     """Eliminate what needs no frequency, and sum the equations that are left.
 
     Parameters
     ----------
     plan : FrequencyPlan
-    content : Table
-        ``pencil.table`` of the plan's circuit for some samples; it is changed in place.
+    pencil : PencilEntries
+        ``pencil.pencil_entries`` of the plan's circuit for some samples; it is changed in place.
 
     Returns
     -------
-    left : Table
+    left : PencilEntries
         Entries of the equations that are left, polynomials in s, with their right sides.
     signed : dict of int to Series
         Their sum, weighted by ``plan.mixing``, column by column.
@@ -147,35 +149,39 @@ def eliminate_early(plan: FrequencyPlan, content: Table) -> tuple[Table, dict[in
         Whether offsets drive any sample.
     """
     size = plan.index.size
-    has_offsets = any(np.any(series[0]) for at, series in content.items() if at[1] > size)
-    for at in [at for at in content if at[0] >= size or (at[1] > size and not has_offsets)]:
-        del content[at]
-    for step in plan.early:
+    has_offsets = any(np.any(series[0]) for at, series in pencil.items() if at[1] > size)
+    for at in [at for at in pencil if at[0] >= size or (at[1] > size and not has_offsets)]:
+        del pencil[at]
+    for step in plan.real_steps:
         # Right sides that are not there are no part of a step.
         beside = tuple(j for j in step.beside if j <= size or has_offsets)
-        eliminate(content, replace(step, beside=beside), EXACT)
+        eliminate(pencil, replace(step, beside=beside), EXACT)
     weight = dict(zip(plan.rows, plan.mixing.tolist(), strict=True))
     signed: dict[int, Series] = {}
-    for (row, column), series in content.items():
+    for (row, column), series in pencil.items():
         part = tuple(None if x is None else weight[row] * x for x in series)
         signed[column] = add(signed.get(column, ()), part)
-    return content, signed, has_offsets
+    return pencil, signed, has_offsets
 
 
-def _matrices(content: Table, rows: tuple[int, ...], columns: tuple[int, ...], w: np.ndarray) -> np.ndarray:
+def _matrices(
+    pencil: PencilEntries, rows: tuple[int, ...], columns: tuple[int, ...], w: np.ndarray
+) -> np.ndarray:
     """Evaluate the equations of one sample, (q, n, m)."""
     found = np.zeros((len(w), len(rows), len(columns)), complex)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
-            if (row, column) in content:
-                found[:, i, j] = at_points(content[row, column], w)
+            if (row, column) in pencil:
+                found[:, i, j] = at_points(pencil[row, column], w)
     return found
 
 
-def _sums(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sums(
+    pencil: PencilEntries, left: Left, unit: np.ndarray, *, w: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Give ``mixing`` and ``terms``."""
     rows, columns = left
-    whole = _matrices(content, rows, (*columns, len(unit)), w)
+    whole = _matrices(pencil, rows, (*columns, len(unit)), w)
     # Rows may be siemens or 1/s.
     sizes = np.abs(whole[..., :-1] * unit[list(columns)]).max(axis=(0, 2))
     mixing = np.random.default_rng(0).choice([-1.0, 1.0], len(rows)) / sizes
@@ -183,10 +189,10 @@ def _sums(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> tup
     return mixing, np.sum(np.abs(mixing @ whole[..., :-1]) * np.abs(x), axis=-1)
 
 
-def _check_poles(around: tuple[Pass, ...], poles: np.ndarray) -> None:
+def _check_poles(contour_passes: tuple[Pass, ...], poles: np.ndarray) -> None:
     """Compare the determinant with the product over its zeros: they are alike but for a real factor."""
-    w = np.concatenate([each.w for each in around])
-    found = np.concatenate([np.log(each.pivots).sum(axis=0) for each in around])
+    w = np.concatenate([each.w for each in contour_passes])
+    found = np.concatenate([np.log(each.pivots).sum(axis=0) for each in contour_passes])
     found -= np.log(1j * w[:, None] - poles).sum(axis=1)
     found -= found[0]
     turned = (found.imag + 0.5 * np.pi) % np.pi - 0.5 * np.pi  # rows may have changed places
@@ -194,22 +200,22 @@ def _check_poles(around: tuple[Pass, ...], poles: np.ndarray) -> None:
         raise CircuitError("poles of the circuit lie too many decades apart to be told from rounding")
 
 
-def _sensitivity(content: Table, left: Left, unit: np.ndarray, *, w: np.ndarray) -> np.ndarray:
+def _sensitivity(pencil: PencilEntries, left: Left, unit: np.ndarray, *, w: np.ndarray) -> np.ndarray:
     """Give the relative change of the determinant for that of each coefficient of each entry, (q, k).
 
     It is the entry's part times the transposed entry of the inverse (Jacobi's formula).
     """
     parts = np.array_split(w, 1 + len(w) // AT_ONCE)
-    return np.concatenate([_sensitivity_at(content, left, unit, part) for part in parts])
+    return np.concatenate([_sensitivity_at(pencil, left, unit, part) for part in parts])
 
 
-def _sensitivity_at(content: Table, left: Left, unit: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _sensitivity_at(pencil: PencilEntries, left: Left, unit: np.ndarray, w: np.ndarray) -> np.ndarray:
     rows, columns = left
-    whole = _matrices(content, rows, columns, w) * unit[list(columns)]
+    whole = _matrices(pencil, rows, columns, w) * unit[list(columns)]
     size = np.abs(whole).max(axis=2, keepdims=True)
     inverse = np.linalg.inv(whole / size)
     found = []
-    for (row, column), series in content.items():
+    for (row, column), series in pencil.items():
         if column < len(unit):
             i, j = rows.index(row), columns.index(column)
             share = unit[column] * inverse[:, j, i] / size[:, i, 0]

@@ -134,7 +134,7 @@ static void keep_within(const part_double x, const part_double bound, unsigned c
             fits[lane] = 0;
 }
 
-/* Put a solution into the signed sum of the equations: what is left must be rounding. */
+/* The residual of a solution in the signed sum of the equations must be rounding. */
 static void check_residual(const job *j, const vdouble *given, const complex_double *x, const double *powers,
                            double bound, unsigned char *fits)
 {
@@ -252,9 +252,9 @@ static double lane_of(const vdouble *x, whole lane) { return ((const double *)x)
 
 typedef struct {
     vdouble *registers, *given;
-    complex_double *board, *x, *y;
+    complex_double *workspace, *x, *y;
     vfloat *scaled;
-    complex_float *board_float;
+    complex_float *workspace_float;
 } workspace;
 
 static void respond(const job *j, workspace *w, double *profile, unsigned char *fits, whole watched, double *response)
@@ -269,9 +269,9 @@ static void respond(const job *j, workspace *w, double *profile, unsigned char *
             const double *powers = (const double *)j->tones.powers + 4 * point;
             const whole *code = j->tones.code + bounds[2];
             complex_double *y = w->y + point * p;
-            code = load_double(code, w->given, powers, w->board);
-            code = eliminate_double(code, w->board, NULL, NULL);
-            substitute_double(code, w->board, w->x);
+            code = load_double(code, w->given, powers, w->workspace);
+            code = eliminate_double(code, w->workspace, NULL, NULL);
+            substitute_double(code, w->workspace, w->x);
             if (point == f) {
                 check_residual_at_dc(j, w->given, w->x, fits);
                 read_probes(j, w->x, y, 0);
@@ -304,8 +304,8 @@ static void surround(const job *j, workspace *w, float *determinant, whole sampl
             const whole *code = j->contour.code + bounds[2];
             complex_float product;
             memset(&product, 0, sizeof product);
-            code = load_float(code, w->scaled, powers, w->board_float);
-            eliminate_float(code, w->board_float, j->pivots + point * j->unknowns, &product);
+            code = load_float(code, w->scaled, powers, w->workspace_float);
+            eliminate_float(code, w->workspace_float, j->pivots + point * j->unknowns, &product);
             for (int lane = 0; lane < 2 * LANES; lane++) {
                 determinant[lane * j->contour.points + point] = ((const float *)&product.re)[lane];
                 determinant[(samples + lane) * j->contour.points + point] = ((const float *)&product.im)[lane];
@@ -469,11 +469,11 @@ typedef struct {
 } NAME(complex);
 
 /* Evaluate the entries, and clear what fills in. */
-static const whole *NAME(load)(const whole *code, const VECTOR *given, const ELEMENT *powers, NAME(complex) *board)
+static const whole *NAME(load)(const whole *code, const VECTOR *given, const ELEMENT *powers, NAME(complex) *workspace)
 {
     const PART zero = {0};
     for (whole count = *code++; count > 0; count--, code += 3) {
-        NAME(complex) *entry = board + code[0];
+        NAME(complex) *entry = workspace + code[0];
         const VECTOR *x = given + code[1];
         const whole coefficients = code[2];
         EACH {
@@ -489,19 +489,19 @@ static const whole *NAME(load)(const whole *code, const VECTOR *given, const ELE
         }
     }
     for (whole count = *code++; count > 0; count--, code++)
-        EACH board[*code].re.s[s] = board[*code].im.s[s] = zero;
+        EACH workspace[*code].re.s[s] = workspace[*code].im.s[s] = zero;
     return code;
 }
 
 /* Run all steps in place; with a scale also multiply the pivots, each with its own. */
-static const whole *NAME(eliminate)(const whole *code, NAME(complex) *board, const ELEMENT *scale, NAME(complex) *product)
+static const whole *NAME(eliminate)(const whole *code, NAME(complex) *workspace, const ELEMENT *scale, NAME(complex) *product)
 {
     NAME(complex) all;
     memset(&all, 0, sizeof all);
     EACH all.re.s[s] += 1;
     for (whole steps = *code++; steps > 0; steps--) {
-        const NAME(complex) pivot = board[code[0]];
-        NAME(complex) *row = board + code[1], inverse;
+        const NAME(complex) pivot = workspace[code[0]];
+        NAME(complex) *row = workspace + code[1], inverse;
         const whole length = code[2], below = code[3];
         code += 4;
         if (scale) {
@@ -525,10 +525,10 @@ static const whole *NAME(eliminate)(const whole *code, NAME(complex) *board, con
                 row[k].re.s[s] = re;
             }
         for (whole i = 0; i < below; i++) {
-            const NAME(complex) factor = board[code[0]];
+            const NAME(complex) factor = workspace[code[0]];
             whole runs = code[1];
             for (code += 2; runs > 0; runs--, code += 3) {
-                NAME(complex) *target = board + code[0];
+                NAME(complex) *target = workspace + code[0];
                 const NAME(complex) *from = row + code[1];
                 const whole count = code[2];
                 for (whole k = 0; k < count; k++)
@@ -546,14 +546,14 @@ static const whole *NAME(eliminate)(const whole *code, NAME(complex) *board, con
 }
 
 /* Solve for the unknowns, last first. */
-static void NAME(substitute)(const whole *code, const NAME(complex) *board, NAME(complex) *x)
+static void NAME(substitute)(const whole *code, const NAME(complex) *workspace, NAME(complex) *x)
 {
     for (whole count = *code++; count > 0; count--) {
         NAME(complex) found;
-        const NAME(complex) *row = board + code[2];
+        const NAME(complex) *row = workspace + code[2];
         const whole unknown = code[0], length = code[3];
         if (code[1] >= 0)
-            found = board[code[1]];
+            found = workspace[code[1]];
         else
             memset(&found, 0, sizeof found);
         code += 4;

@@ -29,7 +29,7 @@ from lmu_analog.errors import CircuitError, DesignError, shown
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, check_seed, is_sound, law_steps, moved, sample
 from lmu_analog.reduction.reduced import planned
-from lmu_analog.reduction.remainder import Reduction
+from lmu_analog.reduction.reduced_equations import Reduction
 from lmu_analog.simulation import Grid, grid, places
 from lmu_analog.stimulus import Tones
 from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results
@@ -108,7 +108,7 @@ def solver_of(design: Design, kernel: Kernel | None = None) -> Solver:
 
 def relative_cost(plan: FrequencyPlan) -> float:
     """Estimate the time of the per-frequency solve over that of state spaces, both in NumPy."""
-    cost = products(plan.tones) + SINGLE * products(plan.around)
+    cost = products(plan.tones) + SINGLE * products(plan.contour_passes)
     return cost / (DENSE_ONCE + plan.circuit.order**2 * (DENSE + DENSE_TONE * len(plan.w)))
 
 

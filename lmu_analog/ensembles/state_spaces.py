@@ -13,11 +13,11 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.engine.frequency import Profiles
 from lmu_analog.memory import blocked_hold, steady, window
 from lmu_analog.memory.sampled import steady_response
-from lmu_analog.memory.squares import content_of
+from lmu_analog.memory.squares import prepared_window
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.reduction.reduced import state_spaces
-from lmu_analog.reduction.remainder import Reduction
+from lmu_analog.reduction.reduced_equations import Reduction
 from lmu_analog.simulation import Grid, exact_states, ideal_window
 from lmu_analog.stimulus import Recording, Tones
 
@@ -66,9 +66,9 @@ class StateSpaces:
                 if system.dt is not None:
                     return window.time_profile(exact_states(system, grid), truth, grid.rms, quadrature=rule)
                 u, dt, rms = recording.values, float(recording.dt), grid.rms
-                content = content_of(self.circuit.order, truth.T, rule)
+                ideal = prepared_window(self.circuit.order, truth.T, rule)
                 parts = [
-                    blocked_hold.many_profiles(part, u, dt, content=content, rms=rms)
+                    blocked_hold.many_profiles(part, u, dt, ideal=ideal, rms=rms)
                     for part in _batches(system, grid)
                 ]
                 return np.concatenate(parts)

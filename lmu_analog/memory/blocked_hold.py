@@ -10,7 +10,7 @@ from math import factorial
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.memory.squares import Content, squared_errors
+from lmu_analog.memory.squares import IdealWindow, squared_errors
 from lmu_analog.memory.statespace import StateSpace
 
 BLOCK = 16  # steps in a block
@@ -50,7 +50,7 @@ def _outputs(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:
 
 
 def many_profiles(
-    system: StateSpace, u: Float[np.ndarray, " t"], dt: float, *, content: Content, rms: float
+    system: StateSpace, u: Float[np.ndarray, " t"], dt: float, *, ideal: IdealWindow, rms: float
 ) -> Float[np.ndarray, "s q"]:
     """Give ``window.time_profile`` of ``many_runs`` without the errors at every moment.
 
@@ -60,12 +60,12 @@ def many_profiles(
         One leading axis s; outputs the Legendre states.
     u : (t,) array, V
     dt : float, s
-    content : Content
-        The true window content at the quadrature points, V.
+    ideal : IdealWindow
+        The ideal window at the quadrature points, V.
     rms : float, V
     """
     y = _outputs(system, np.asarray(u, float), dt)
-    return np.sqrt(squared_errors(content, y) / len(u)) / rms
+    return np.sqrt(squared_errors(ideal, y) / len(u)) / rms
 
 
 def _states(system: StateSpace, u: np.ndarray, dt: float) -> np.ndarray:

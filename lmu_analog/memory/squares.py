@@ -17,8 +17,8 @@ NEGLIGIBLE = 1e-15  # of the largest part of the rest: below rounding
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
-    """What a window holds at k moments, prepared for the errors of many estimates.
+class IdealWindow:
+    """The ideal window at k moments, prepared for the errors of many estimates.
 
     Attributes
     ----------
@@ -47,8 +47,8 @@ class Content:
         return self.rows.shape[1] >= self.rows.shape[0]
 
 
-def content_of(order: int, window: Float[np.ndarray, "q k"], quadrature: Quadrature) -> Content:
-    """Prepare a window's content, in any unit, for estimates by ``order`` Legendre states of a precision."""
+def prepared_window(order: int, window: Float[np.ndarray, "q k"], quadrature: Quadrature) -> IdealWindow:
+    """Prepare the ideal window, in any unit, for estimates by ``order`` Legendre states of a precision."""
     rows = quadrature.rows(order)
     q, d = rows.shape
     nearest = np.zeros((d, window.shape[1]))
@@ -61,38 +61,38 @@ def content_of(order: int, window: Float[np.ndarray, "q k"], quadrature: Quadrat
     square = np.einsum("qi,qj->ijq", rows, rows).reshape(d * d, q)
     cross = 2.0 * np.einsum("qi,qj->ijq", rows, seen).reshape(-1, q)
     moments = np.ascontiguousarray(patterns[counts].T)
-    return Content(nearest, rows, rest, square, cross, moments)
+    return IdealWindow(nearest, rows, rest, square, cross, moments)
 
 
-def squared_errors(content: Content, y: Float[np.ndarray, "s d k"]) -> Float[np.ndarray, "s q"]:
+def squared_errors(ideal: IdealWindow, y: Float[np.ndarray, "s d k"]) -> Float[np.ndarray, "s q"]:
     """Give the squared error of many estimates, summed over moments; ``y`` is overwritten.
 
     Parameters
     ----------
-    content : Content
+    ideal : IdealWindow
     y : (s, d, k) array
         The states, in the unit of the window.
     """
-    if content.is_direct:
-        error = content.rows @ y
-        error += content.rest
+    if ideal.is_direct:
+        error = ideal.rows @ y
+        error += ideal.rest
         return np.einsum("sqk,sqk->sq", error, error)
-    y -= content.nearest
+    y -= ideal.nearest
     gram = y @ np.swapaxes(y, -1, -2)
-    found = gram.reshape(len(y), -1) @ content.square
-    seen = y.reshape(-1, y.shape[-1]) @ content.moments  # one product for all samples
-    found += seen.reshape(len(y), -1) @ content.cross
-    found += np.einsum("qk,qk->q", content.rest, content.rest)
+    found = gram.reshape(len(y), -1) @ ideal.square
+    seen = y.reshape(-1, y.shape[-1]) @ ideal.moments  # one product for all samples
+    found += seen.reshape(len(y), -1) @ ideal.cross
+    found += np.einsum("qk,qk->q", ideal.rest, ideal.rest)
     return np.maximum(found, 0.0, out=found)  # rounding may leave a zero below zero
 
 
 @dataclass(frozen=True, eq=False)
-class ToneContent:
-    """What the window holds of a sum of tones, prepared for the errors of many steady states.
+class IdealToneWindow:
+    """The ideal window for a sum of tones, prepared for the errors of many steady states.
 
     Attributes
     ----------
-    content : Content
+    ideal : IdealWindow
         Moments are real and imaginary parts of the tones.
     size : (2 f,) array, V
         Amplitudes.
@@ -100,7 +100,7 @@ class ToneContent:
         Mean square of the input.
     """
 
-    content: Content
+    ideal: IdealWindow
     size: Float[np.ndarray, " k"]
     power: float
 
@@ -109,19 +109,19 @@ class ToneContent:
     ) -> Float[np.ndarray, "s q"]:
         """Give NRMSE over the window from responses to unit tones; ``y`` is overwritten."""
         y *= self.size
-        square = 0.5 * squared_errors(self.content, y)
+        square = 0.5 * squared_errors(self.ideal, y)
         if offset is not None:
-            square += (offset @ self.content.rows.T) ** 2
+            square += (offset @ self.ideal.rows.T) ** 2
         return np.sqrt(square / self.power)
 
 
-def tone_content(
+def prepared_tone_window(
     order: int,
     tones: tuple[Float[np.ndarray, " f"], Complex[np.ndarray, " f"]],
     theta: float,
     *,
     layout: Literal["halves", "pairs"] = "halves",
-) -> ToneContent:
+) -> IdealToneWindow:
     """Prepare for responses whose real parts come first, or whose parts alternate; places are ``quadrature_for``'s.
 
     Parameters
@@ -140,5 +140,5 @@ def tone_content(
     if layout == "pairs":
         pairs = np.arange(len(size)).reshape(2, -1).T.ravel()
         size, window = size[pairs], window[:, pairs]
-    content = content_of(order, window, quadrature)
-    return ToneContent(content, size, 0.5 * float(np.sum(np.abs(phasor) ** 2)))
+    ideal = prepared_window(order, window, quadrature)
+    return IdealToneWindow(ideal, size, 0.5 * float(np.sum(np.abs(phasor) ** 2)))

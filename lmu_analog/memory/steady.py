@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lmu_analog.memory.squares import tone_content
+from lmu_analog.memory.squares import prepared_tone_window
 from lmu_analog.memory.statespace import StateSpace
 
 SAMPLES = 512  # of one pass: enough to hide what a call of NumPy costs
@@ -56,7 +56,7 @@ def many_profiles(
         (f,) Hz and (f,) V: the input is the real part of phasor exp(jwt).
     theta : float, s
     """
-    measure = tone_content(system.C.shape[-2], tones, theta)
+    measure = prepared_tone_window(system.C.shape[-2], tones, theta)
     parts = [
         measure.profiles(y, None if system.offset is None else system.offset[cut])
         for cut, y in _outputs(system, 2.0 * np.pi * tones[0])
@@ -109,7 +109,7 @@ def _states(A: np.ndarray, B: np.ndarray, w: np.ndarray, order: np.ndarray) -> n
 
 
 def _trusted(A: np.ndarray, B: np.ndarray, x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Put x back into a sum of the rows of jw x = A x + B, with signs; (s,) bool.
+    """Test the residual of x in a signed sum of the rows of jw x = A x + B; (s,) bool.
 
     A wrong x has no reason to be right in a sum of seeded signs (Freivalds, 1977).
     """

@@ -9,7 +9,7 @@ from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.reduction.remainder import Reduction
+from lmu_analog.reduction.reduced_equations import Reduction
 from lmu_analog.reduction.slow import plan_reduction, slow_states
 
 

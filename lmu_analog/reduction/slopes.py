@@ -9,7 +9,7 @@ from lmu_analog.circuits.circuit import Circuit, small_signal_values
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace, cut, joined
-from lmu_analog.reduction.remainder import Reduction
+from lmu_analog.reduction.reduced_equations import Reduction
 from lmu_analog.reduction.slow import slow_states
 
 STEP = 1e-3  # of a value: the quotient's error is its fourth power, and what reading back rounds, over it

@@ -3,7 +3,7 @@
 Nets, inverters and the poles of fast amplifiers are taken out of (s E - F) v = (G - s E_u) u + h entry by
 entry, in an order found on the nominal circuit. An entry is a series in s: its terms fall like (signal
 frequency / amplifier's crossover)^k. What remains is a matrix polynomial on the states that remember, and
-``memory.solvent`` turns it into a state space. There is no dense matrix of all nets on the way.
+``reduction.solvent`` turns it into a state space. There is no dense matrix of all nets on the way.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.circuits.nodal.pencil import eliminate, order_of, table
+from lmu_analog.circuits.nodal.pencil import eliminate, order_of, pencil_entries
 from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.circuits.nodal.whole import agree, largest_deviation, response_of
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.stability import lyapunov
 from lmu_analog.memory.statespace import StateSpace, cut, frequency_response, joined
-from lmu_analog.reduction.remainder import (
-    Aim,
+from lmu_analog.reduction.reduced_equations import (
+    BalancingTransform,
     Reduction,
-    choose_sweeps,
+    gauss_jordan,
+    plan_gauss_jordan,
     probe_series,
-    remainder,
-    sweep,
+    reduced_equations,
 )
 from lmu_analog.reduction.solvent import Polynomial, nominal_solvent, state_space
 
@@ -63,12 +63,12 @@ def plan_reduction(circuit: Circuit, *, band: float) -> Reduction:
     for slow in _gaps(full.poles, rate):
         try:
             order = order_of(circuit, index, rate=rate, slow=slow)
-            sweeps = choose_sweeps(circuit, index, order, rate=rate)
+            steps = plan_gauss_jordan(circuit, index, order, rate=rate)
         except (CircuitError, np.linalg.LinAlgError):
             continue
         for degree in DEGREES:
             try:
-                reduction = _aimed(Reduction(circuit, index, order, rate, degree, sweeps, band))
+                reduction = _balanced(Reduction(circuit, index, order, rate, degree, steps, band))
                 found = frequency_response(slow_states(reduction, trials), frequency)
             except (CircuitError, np.linalg.LinAlgError):
                 continue
@@ -85,27 +85,27 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
     CircuitError
         If the modes of a sample cannot be parted, or the sample that deviates most is not reproduced.
     """
-    content = table(reduction.circuit, reduction.index, values, rate=reduction.rate)
+    pencil = pencil_entries(reduction.circuit, reduction.index, values, rate=reduction.rate)
     watched = largest_deviation(values, reduction.circuit.values)
     frequency = reduction.band * CHECKED
     turns = 2j * np.pi * frequency / reduction.rate
-    wanted = response_of(content, reduction.index.size, watched, turns=turns)
+    wanted = response_of(pencil, reduction.index.size, watched, turns=turns)
     for step in reduction.order.steps:
-        eliminate(content, step, reduction.degree)
-    outputs = probe_series(reduction, content, len(values))
+        eliminate(pencil, step, reduction.degree)
+    outputs = probe_series(reduction, pencil, len(values))
     samples = max(1, int(CELLS / (len(reduction.order.rows) ** 2 * (reduction.degree + 1))))
-    parts, board = [], None
+    parts, workspace = [], None
     for start in range(0, len(values), samples):
         stretch = slice(start, min(start + samples, len(values)))
-        board = remainder(reduction, content, stretch, board=board)
-        M, b, rest = sweep(reduction, board)
+        workspace = reduced_equations(reduction, pencil, stretch, workspace=workspace)
+        M, b, rest = gauss_jordan(reduction, workspace)
         C, D = (
             [x[stretch] if x.ndim == top else x for x in found]
             for found, top in zip(outputs, (3, 2), strict=True)
         )
         start_at = None
-        if (aim := reduction.aim) is not None:
-            C, start_at = [x @ aim.right for x in C], aim.start
+        if (balancing := reduction.balancing) is not None:
+            C, start_at = [x @ balancing.right for x in C], balancing.start
         parts.append(state_space(Polynomial(M, b, C, D, rest, start_at), reduction.rate))
     system = joined(parts)
     found = frequency_response(cut(system, watched), frequency)
@@ -131,13 +131,15 @@ def _gaps(poles: np.ndarray, rate: float) -> Iterator[tuple[int, float]]:
     yield len(sizes), 10.0 * float(max(sizes[-1], rate))
 
 
-def _aimed(reduction: Reduction) -> Reduction:
+def _balanced(reduction: Reduction) -> Reduction:
     """Prepare for M_2, M_3, ... that are not small: divide by N_0 of M(s) = N(s) (s - A), nominally."""
-    content = table(reduction.circuit, reduction.index, reduction.circuit.values[None], rate=reduction.rate)
+    pencil = pencil_entries(
+        reduction.circuit, reduction.index, reduction.circuit.values[None], rate=reduction.rate
+    )
     for step in reduction.order.steps:
-        eliminate(content, step, reduction.degree)
-    swept, forced, _ = sweep(reduction, remainder(reduction, content, slice(0, 1)))
-    M = [part[0] for part in swept]
+        eliminate(pencil, step, reduction.degree)
+    reduced, forced, _ = gauss_jordan(reduction, reduced_equations(reduction, pencil, slice(0, 1)))
+    M = [part[0] for part in reduced]
     if len(M) == 2:
         return reduction
     A, N = nominal_solvent(M), M[-1]
@@ -153,4 +155,4 @@ def _aimed(reduction: Reduction) -> Reduction:
         raise CircuitError("what is left of the circuit without its fast modes is not stable")
     right = np.linalg.cholesky(reached)
     inverse = np.linalg.inv(right)
-    return replace(reduction, aim=Aim(inverse @ left, right, inverse @ A @ right))
+    return replace(reduction, balancing=BalancingTransform(inverse @ left, right, inverse @ A @ right))

@@ -1,6 +1,6 @@
 """From a matrix polynomial to a state space: the modes that stay when its small leading terms vanish.
 
-M_0 x + M_1 s x + M_2 s^2 x + ... = (b_0 + b_1 s + ...) u. A solvent A, M_0 + M_1 A + M_2 A^2 + ... = 0, splits
+M_0 x + M_1 s x + M_2 s^2 x + ... = (b_0 + b_1 s + ...) u. A right solvent A, M_0 + M_1 A + M_2 A^2 + ... = 0, splits
 M(s) = N(s) (s - A) with nothing left over (Gohberg, Lancaster and Rodman, Matrix Polynomials, 1982, section
 4.1), so that x = (s - A)^-1 N(s)^-1 b(s) u. Where M_2, M_3, ... are small beside M_1 the fixed point of
 A = -M_1^-1 (M_0 + M_2 A^2 + ...) is the solvent of the slow modes.

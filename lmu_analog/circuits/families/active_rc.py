@@ -48,16 +48,16 @@ def active_rc(realization: Realization, scale: np.ndarray, options: Options) -> 
     """
     signs = choose_signs(realization.structure)
     structure = predistorted(scaled(realization.structure, signs * scale), options)
-    board = _Board(structure, options.capacitance, options.opamp)
+    builder = _Builder(structure, options.capacitance, options.opamp)
     components: list[Component] = []
     for i in range(structure.dynamic):
-        components += board.integrator(i)
+        components += builder.integrator(i)
     for i in range(structure.dynamic, structure.variables):
-        components += board.summer(i)
-    components += board.inverters(components)
+        components += builder.summer(i)
+    components += builder.inverters(components)
     readout = realization.readout / (signs * scale)
     probes = tuple(
-        tuple(Term("v", board.net(int(j)), float(row[j])) for j in np.flatnonzero(row)) for row in readout
+        tuple(Term("v", builder.net(int(j)), float(row[j])) for j in np.flatnonzero(row)) for row in readout
     )
     return check(Circuit("active-rc", realization.name, realization.theta, tuple(components), probes))
 
@@ -89,7 +89,7 @@ def choose_signs(structure: Structure) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Board:
+class _Builder:
     """Writes components for one variable at a time."""
 
     structure: Structure

@@ -58,18 +58,18 @@ def active_rc_differential(realization: Realization, scale: np.ndarray, options:
         input stays v(u); an ideal source of gain -1 makes its other half ``un``.
     """
     structure = predistorted(scaled(realization.structure, scale), options)
-    board = _Board(structure, options.capacitance, options.opamp)
-    n, v = board.structure.dynamic, board.structure.variables
+    builder = _Builder(structure, options.capacitance, options.opamp)
+    n, v = builder.structure.dynamic, builder.structure.variables
     components: list[Component] = [Follower("Ein", INPUT_PAIR["n"], GROUND, INPUT, 1.0, "balanced input")]
     for i in range(v):
-        components += board.integrator(i) if i < n else board.summer(i)
-    probes = difference_probes(realization.readout / (2.0 * scale), [board.net(i) for i in range(v)])
+        components += builder.integrator(i) if i < n else builder.summer(i)
+    probes = difference_probes(realization.readout / (2.0 * scale), [builder.net(i) for i in range(v)])
     name, theta = realization.name, realization.theta
     return check(Circuit("active-rc-differential", name, theta, tuple(components), probes))
 
 
 @dataclass(frozen=True, eq=False)
-class _Board:
+class _Builder:
     """Writes components for one variable at a time."""
 
     structure: Structure

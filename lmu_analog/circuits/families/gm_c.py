@@ -83,9 +83,9 @@ def gm_c(realization: Realization, scale: np.ndarray, options: Options) -> Circu
     scale = scale * min(1.0, options.transconductor.limit / options.supply)
     plan = _without_feedforward(scaled(realization.structure, scale))
     _check_model(plan.structure, options.transconductor)
-    board = _Board(plan.structure, plan.nets, options)
-    drivers = board.transconductors()
-    components = (*board.capacitors(drivers), *drivers)
+    builder = _Builder(plan.structure, plan.nets, options)
+    drivers = builder.transconductors()
+    components = (*builder.capacitors(drivers), *drivers)
     readout = realization.readout / scale
     probes = tuple(
         tuple(Term("v", plan.nets[plan.place[j]], float(row[j])) for j in np.flatnonzero(row))
@@ -146,7 +146,7 @@ def _without_feedforward(structure: Structure) -> _Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class _Board:
+class _Builder:
     """Writes the parts of a structure whose E is diagonal."""
 
     structure: Structure

@@ -23,7 +23,7 @@ CONTOUR = 16  # points around the slow poles: what is five times as far counts 1
 PASSES = 2  # what is not slow in the first guess is large, and leaves rounding behind
 PREFERRED = 1e3  # a probed unknown is kept unless another tells the slow modes apart a thousand times as well
 
-Table = dict[tuple[int, int], Series]
+PencilEntries = dict[tuple[int, int], Series]
 
 
 @dataclass(frozen=True)
@@ -54,35 +54,35 @@ class Order:
     unit: np.ndarray
 
 
-def table(circuit: Circuit, index: Index, values: np.ndarray, *, rate: float) -> Table:
+def pencil_entries(circuit: Circuit, index: Index, values: np.ndarray, *, rate: float) -> PencilEntries:
     """Write M(s) = s E - F, its right sides and the probes as series in s/rate, for values (s, m).
 
     Rows from N = ``index.size`` on are the probes; column N is u, column N + 1 the constants.
     """
     found = entries(circuit, index, values)
     size = index.size
-    content: Table = {at: (-amount,) for at, amount in found.F.items()}
+    pencil: PencilEntries = {at: (-amount,) for at, amount in found.F.items()}
     for at, amount in found.E.items():
-        content[at] = (content[at][0] if at in content else None, rate * amount)
+        pencil[at] = (pencil[at][0] if at in pencil else None, rate * amount)
     for (row, kind), amount in found.drive.items():
         at = (row, size + 1 if kind == 2 else size)
-        content[at] = add(content.get(at, ()), (None, -rate * amount) if kind == 1 else (amount,))
+        pencil[at] = add(pencil.get(at, ()), (None, -rate * amount) if kind == 1 else (amount,))
     output, feedthrough = probe_rows(circuit, index)
     for row, column in zip(*np.nonzero(output), strict=True):
-        content[size + int(row), int(column)] = (float(output[row, column]),)
+        pencil[size + int(row), int(column)] = (float(output[row, column]),)
     for row in np.flatnonzero(feedthrough[:, 0]):
-        content[size + int(row), size] = (-float(feedthrough[row, 0]),)
-    return content
+        pencil[size + int(row), size] = (-float(feedthrough[row, 0]),)
+    return pencil
 
 
-def eliminate(content: Table, step: Step, degree: int) -> None:
+def eliminate(pencil: PencilEntries, step: Step, degree: int) -> None:
     """Take one unknown out of all equations and probes, in place, up to a power of s."""
-    reciprocal = inverse(content.pop((step.row, step.column)), degree)
-    beside = [(j, multiply(content.pop((step.row, j)), reciprocal, degree)) for j in step.beside]
+    reciprocal = inverse(pencil.pop((step.row, step.column)), degree)
+    beside = [(j, multiply(pencil.pop((step.row, j)), reciprocal, degree)) for j in step.beside]
     for i in step.below:
-        factor = negative(content.pop((i, step.column)))
+        factor = negative(pencil.pop((i, step.column)))
         for j, share in beside:
-            content[i, j] = add(content.get((i, j), ()), multiply(factor, share, degree))
+            pencil[i, j] = add(pencil.get((i, j), ()), multiply(factor, share, degree))
 
 
 def order_of(circuit: Circuit, index: Index, *, rate: float, slow: tuple[int, float]) -> Order:
@@ -102,13 +102,13 @@ def order_of(circuit: Circuit, index: Index, *, rate: float, slow: tuple[int, fl
     CircuitError
         If other than as many equations remain.
     """
-    content = table(circuit, index, circuit.values[None], rate=rate)
+    pencil = pencil_entries(circuit, index, circuit.values[None], rate=rate)
     unit = units(index, stamp(circuit, index, circuit.values[None]).F[0])
     kept = _kept(circuit, index, unit, slow)
-    choice = {i: _pivots(content, i, unit, kept) for i in range(index.size)}
+    choice = {i: _pivots(pencil, i, unit, kept) for i in range(index.size)}
     steps: list[Step] = []
     while any(choice.values()):
-        holders, members = grouped(content, 1), grouped(content, 0)
+        holders, members = grouped(pencil, 1), grouped(pencil, 0)
         _, _, i, j = min(
             (decade, (len(holders[j]) - 1) * (len(members[i]) - 1), i, j)
             for i, pivots in choice.items()
@@ -116,9 +116,9 @@ def order_of(circuit: Circuit, index: Index, *, rate: float, slow: tuple[int, fl
         )
         below, beside = sorted(holders[j] - {i}), sorted(members[i] - {j})
         steps.append(Step(i, j, tuple(below), tuple(beside)))
-        eliminate(content, steps[-1], 1)
+        eliminate(pencil, steps[-1], 1)
         del choice[i]
-        choice |= {r: _pivots(content, r, unit, kept) for r in below if r in choice}
+        choice |= {r: _pivots(pencil, r, unit, kept) for r in below if r in choice}
         for pivots in choice.values():
             pivots.pop(j, None)
     if len(choice) != len(kept):
@@ -155,9 +155,9 @@ def grouped(places: Iterable[tuple[int, int]], side: int) -> dict[int, set[int]]
     return found
 
 
-def _pivots(content: Table, row: int, unit: np.ndarray, kept: set[int]) -> dict[int, int]:
+def _pivots(pencil: PencilEntries, row: int, unit: np.ndarray, kept: set[int]) -> dict[int, int]:
     """Give the columns that may be a row's pivot, each with the decade of what the row stores beside it."""
-    mine = {j: series for (i, j), series in content.items() if i == row and j < len(unit)}
+    mine = {j: series for (i, j), series in pencil.items() if i == row and j < len(unit)}
     still = {j: _size(series[0]) * unit[j] for j, series in mine.items()}
     stored = max((_size(x) * unit[j] for j, series in mine.items() for x in series[1:]), default=0.0)
     largest = max(still.values(), default=0.0)

@@ -67,13 +67,13 @@ class Entries:
 
 def entries(circuit: Circuit, index: Index, values: np.ndarray) -> Entries:
     """Write the entries that are not zero for values (s, m) of ``circuit.parameters``."""
-    board = _Board(index, len(values), values.dtype)
+    stamps = _Stamps(index, len(values), values.dtype)
     columns = np.ascontiguousarray(values.T)
     column = 0
     for component in circuit.components:
-        board.place(component, columns[column : column + width(component)])
+        stamps.place(component, columns[column : column + width(component)])
         column += width(component)
-    return Entries(board.E, board.F, board.drive)
+    return Entries(stamps.E, stamps.F, stamps.drive)
 
 
 def stamp(circuit: Circuit, index: Index, values: np.ndarray) -> Equations:
@@ -92,7 +92,7 @@ def _dense(found: Place, shape: tuple[int, ...]) -> np.ndarray:
     return matrix
 
 
-class _Board:
+class _Stamps:
     """Collects stamps; a current law reads: what leaves the net through capacitors = what comes in."""
 
     def __init__(self, index: Index, samples: int, dtype: np.dtype[Any]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lmu_analog.circuits.nodal.pencil import Table
+from lmu_analog.circuits.nodal.pencil import PencilEntries
 
 AGREED = 1e-7  # of the largest response: a larger difference rejects the faster method
 
@@ -15,11 +15,11 @@ def largest_deviation(values: Float[np.ndarray, "s m"], nominal: Float[np.ndarra
     return int(np.argmax(np.maximum(ratio.max(axis=0) - 1.0, 1.0 - ratio.min(axis=0))))
 
 
-def response_of(content: Table, size: int, k: int, *, turns: Complex[np.ndarray, " f"]) -> np.ndarray:
+def response_of(pencil: PencilEntries, size: int, k: int, *, turns: Complex[np.ndarray, " f"]) -> np.ndarray:
     """Solve all node equations of sample k, ``size`` of them, at values of s in the table's unit; (f, p)."""
-    outputs = 1 + max(row for row, _ in content) - size
+    outputs = 1 + max(row for row, _ in pencil) - size
     powers = np.zeros((2, size + outputs, size + 2))
-    for at, series in content.items():
+    for at, series in pencil.items():
         for power, x in enumerate(series):
             if x is not None:
                 powers[(power, *at)] = x[k] if isinstance(x, np.ndarray) and x.ndim else x

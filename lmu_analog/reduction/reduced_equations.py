@@ -1,21 +1,21 @@
-"""What elimination leaves of a circuit's equations, as arrays: swept until M_1 is nearly the unit matrix."""
+"""The reduced equations of a circuit (a Schur complement), as arrays; Gauss-Jordan steps take M_1 to nearly one."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.nodal.pencil import Order, Table, eliminate, table
+from lmu_analog.circuits.nodal.pencil import Order, PencilEntries, eliminate, pencil_entries
 from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.errors import CircuitError
 
 TINY = 1e-9  # a pivot below is rounding
-WEAK = 3e-3  # of the largest entry of its row: what is smaller is left to the iteration of the solvent
+WEAK = 3e-3  # of the largest entry of its row: what is smaller is left to the iteration of the right solvent
 
 
 @dataclass(frozen=True, eq=False)
-class Aim:
-    """Equations and coordinates in which the solvent is close, from the nominal circuit.
+class BalancingTransform:
+    """Row scaling and balanced coordinates from the nominal circuit: the solvent is close to its start in them.
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class Reduction:
         Unit of s.
     degree : int
         Highest power of s that is kept.
-    sweeps : tuple of (int, tuple of int)
-        For every unknown the equation that its storage is solved from, and those it is taken out of.
+    gauss_jordan_steps : tuple of (int, tuple of int)
+        Gauss-Jordan steps: for every unknown the equation of its pivot, and those it is eliminated from.
     band : float, Hz
         Highest frequency at which the response counts.
-    aim : Aim or None
+    balancing : BalancingTransform or None
         Needed where the nominal M_2, M_3, ... are not small.
     """
 
@@ -59,21 +59,21 @@ class Reduction:
     order: Order
     rate: float
     degree: int
-    sweeps: tuple[tuple[int, int, tuple[int, ...]], ...]
+    gauss_jordan_steps: tuple[tuple[int, int, tuple[int, ...]], ...]
     band: float
-    aim: Aim | None = None
+    balancing: BalancingTransform | None = None
 
 
-def choose_sweeps(
+def plan_gauss_jordan(
     circuit: Circuit, index: Index, order: Order, *, rate: float
 ) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
-    """Plan how the nominal M_1 is swept to the unit matrix: what is large, largest pivot first."""
-    content = table(circuit, index, circuit.values[None], rate=rate)
+    """Plan the Gauss-Jordan steps that take the nominal M_1 to the unit matrix: what is large, largest pivot first."""
+    pencil = pencil_entries(circuit, index, circuit.values[None], rate=rate)
     for step in order.steps:
-        eliminate(content, step, 1)
+        eliminate(pencil, step, 1)
     bare = Reduction(circuit, index, order, rate, 1, (), rate)
     n = len(order.rows)
-    W = remainder(bare, content, slice(0, 1))[:, n : 2 * n, 0].copy()
+    W = reduced_equations(bare, pencil, slice(0, 1))[:, n : 2 * n, 0].copy()
     found: dict[int, tuple[int, tuple[int, ...]]] = {}
     left = set(range(len(W)))
     for _ in range(len(W)):
@@ -90,25 +90,25 @@ def choose_sweeps(
     return tuple((j, *found[j]) for j in found)
 
 
-def remainder(
+def reduced_equations(
     reduction: Reduction,
-    content: Table,
+    pencil: PencilEntries,
     stretch: slice,
     *,
-    board: np.ndarray | None = None,
+    workspace: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Write what has not been eliminated as one array, (n, k, s): M_0, M_1, ..., b_0, b_1, ..., constants.
+    """Write the reduced equations as one array, (n, k, s): M_0, M_1, ..., b_0, b_1, ..., constants.
 
-    ``board`` is an array of an earlier call to write on: fresh memory costs more than the arithmetic.
+    ``workspace`` is an array of an earlier call to write to: fresh memory costs more than the arithmetic.
     """
     place = {row: k for k, row in enumerate(reduction.order.rows)}
     where = {column: k for k, column in enumerate(reduction.order.columns)}
     n, samples, size = len(place), stretch.stop - stretch.start, reduction.index.size
-    mine = [(place[row], column, series) for (row, column), series in content.items() if row in place]
+    mine = [(place[row], column, series) for (row, column), series in pencil.items() if row in place]
     powers = max(2, *(len(series) for *_, series in mine))
-    if board is None or board.shape[-1] != samples:
-        board = np.empty((n, (n + 1) * powers + 1, samples))
-    board.fill(0.0)
+    if workspace is None or workspace.shape[-1] != samples:
+        workspace = np.empty((n, (n + 1) * powers + 1, samples))
+    workspace.fill(0.0)
     for i, column, series in mine:
         for k, x in enumerate(series):
             if x is None:
@@ -116,37 +116,37 @@ def remainder(
             part = x[stretch] if isinstance(x, np.ndarray) and x.ndim else x
             if column in where:
                 unit = reduction.order.unit[column]
-                board[i, n * k + where[column]] = part if unit == 1.0 else unit * part
+                workspace[i, n * k + where[column]] = part if unit == 1.0 else unit * part
             elif column == size:
-                board[i, n * powers + k] = part
+                workspace[i, n * powers + k] = part
             elif k == 0:
-                board[i, -1] = part
-    return board
+                workspace[i, -1] = part
+    return workspace
 
 
-def sweep(
+def gauss_jordan(
     reduction: Reduction, W: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]:
-    """Sweep M_1 to nearly the unit matrix, in place, and give M_k (s, n, n), b_k (s, n), constants or None."""
+    """Take M_1 to nearly the unit matrix, in place; then M_k (s, n, n), b_k (s, n), constants or None."""
     n = len(W)
     powers = (W.shape[1] - 1) // (n + 1)
     used = slice(None) if W[:, -1].any() else slice(W.shape[1] - 1)
     rows = np.zeros(n, int)
-    for j, i, others in reduction.sweeps:
+    for j, i, others in reduction.gauss_jordan_steps:
         W[i, used] *= 1.0 / W[i, n + j]
         for k in others:
             W[k, used] -= W[k, n + j] * W[i, used]
         rows[j] = i
-    aim = reduction.aim
-    if aim is None:
+    balancing = reduction.balancing
+    if balancing is None:
         V = W[rows]
     else:  # one product for all samples
-        left = np.empty_like(aim.left)
-        left[:, rows] = aim.left
+        left = np.empty_like(balancing.left)
+        left[:, rows] = balancing.left
         V = (left @ W.reshape(n, -1)).reshape(W.shape)
     M = [_samples_first(V[:, n * k : n * (k + 1)]) for k in range(powers)]
-    if aim is not None:
-        M = [(part.reshape(-1, n) @ aim.right).reshape(part.shape) for part in M]
+    if balancing is not None:
+        M = [(part.reshape(-1, n) @ balancing.right).reshape(part.shape) for part in M]
     b = [_samples_first(V[:, n * powers + k]) for k in range(powers)]
     return M, b, _samples_first(V[:, -1]) if used == slice(None) else None
 
@@ -156,12 +156,12 @@ def _samples_first(x: np.ndarray) -> np.ndarray:
 
 
 def probe_series(
-    reduction: Reduction, content: Table, samples: int
+    reduction: Reduction, pencil: PencilEntries, samples: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Give C_k and D_k, without a sample axis where no sample differs."""
     where = {column: k for k, column in enumerate(reduction.order.columns)}
     size = reduction.index.size
-    mine = {(i - size, j): series for (i, j), series in content.items() if i >= size}
+    mine = {(i - size, j): series for (i, j), series in pencil.items() if i >= size}
     C, D = [], []
     for k in range(max(len(series) for series in mine.values())):
         parts = {at: series[k] for at, series in mine.items() if len(series) > k and series[k] is not None}
