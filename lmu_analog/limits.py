@@ -133,12 +133,12 @@ def sine_demands(
     if found is None:
         return ()
     response = _stepping(found, steady_response(found.system, frequency), frequency)
-    size, rest = amplitude * np.abs(response).max(axis=0), _rest(found)
-    return _listed(found, rest - size, rest + size, None)
+    size, dc = amplitude * np.abs(response).max(axis=0), _dc(found)
+    return _listed(found, dc - size, dc + size, None)
 
 
-def _rest(found: Watched) -> np.ndarray:
-    """Give the quantities at rest, (k,); nothing steps then."""
+def _dc(found: Watched) -> np.ndarray:
+    """Give the quantities at u = 0, (k,); nothing steps then."""
     offset = np.zeros(len(found.of)) if found.system.offset is None else found.system.offset
     return offset * ~_steps(found)
 
@@ -169,15 +169,15 @@ def _extremes(found: Watched, stimulus: Stimulus, theta: float) -> tuple[np.ndar
 def _of_tones(found: Watched, tones: Tones) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     turns = np.rint(tones.frequency * tones.period).astype(int)
     response = _stepping(found, steady_response(found.system, tones.frequency), tones.frequency)
-    phasor, rest = response * tones.phasor[:, None], _rest(found)
+    phasor, dc = response * tones.phasor[:, None], _dc(found)
     highest = int(turns.max())
     count = (POINTS if POINTS * highest <= MOST_POINTS else FEWER) * highest
     kept: list[np.ndarray] = []
-    for k in range(0, len(rest), max(1, BLOCK // count)):
+    for k in range(0, len(dc), max(1, BLOCK // count)):
         cut = slice(k, k + max(1, BLOCK // count))
         spectrum = np.zeros((phasor[:, cut].shape[1], count // 2 + 1), complex)
         spectrum[:, turns] = 0.5 * phasor[:, cut].T
-        wave = np.fft.irfft(spectrum, count, norm="forward") + rest[cut, None]
+        wave = np.fft.irfft(spectrum, count, norm="forward") + dc[cut, None]
         kept.append(_summary(wave))
     low, high, mean = np.concatenate(kept, axis=1)
     return low, high, mean
@@ -215,12 +215,12 @@ def _stretched(system: StateSpace, recording: Recording) -> tuple[np.ndarray, np
     for k in range(1, stretches):
         start[:, k] = across @ start[:, k - 1] + x[:, k - 1]
     fed = np.zeros((system.C.shape[0], 1)) if system.slope is None else system.slope[:, :1]
-    rest = np.zeros((len(fed), 1)) if system.offset is None else system.offset[:, None]
+    offset = np.zeros((len(fed), 1)) if system.offset is None else system.offset[:, None]
     low, high, total = np.full(len(fed), np.inf), np.full(len(fed), -np.inf), np.zeros(len(fed))
     x = start
     for j in range(length):
         good = inside[:, j]
-        z = (system.C @ x + system.D * here[:, j] + fed * slope[:, j] + rest)[:, good]
+        z = (system.C @ x + system.D * here[:, j] + fed * slope[:, j] + offset)[:, good]
         if z.size:
             low, high = np.minimum(low, z.min(axis=1)), np.maximum(high, z.max(axis=1))
             total += np.abs(z).sum(axis=1)

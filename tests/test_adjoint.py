@@ -30,16 +30,16 @@ CASES = [
 
 
 def by_steps(circuit: Circuit) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences of what extraction gives: states (f, d, m) and rest (d, m), per unit or per volt."""
+    """Central differences of what extraction gives: states (f, d, m) and offset (d, m), per unit or per volt."""
     values = circuit.values
     step = np.where(values == 0.0, 1e-3, STEP * np.abs(values))
     up, down = (extract(circuit, values + sign * np.diag(step)) for sign in (1.0, -1.0))
     states = steady_response(up, FREQUENCY) - steady_response(down, FREQUENCY)
-    rest = np.zeros((len(values), circuit.order))
+    offset = np.zeros((len(values), circuit.order))
     if up.offset is not None and down.offset is not None:
-        rest = up.offset - down.offset
+        offset = up.offset - down.offset
     unit = np.where(values == 0.0, 1.0, np.abs(values)) / (2.0 * step)
-    return np.moveaxis(states * unit[:, None, None], 0, -1), (rest * unit[:, None]).T
+    return np.moveaxis(states * unit[:, None, None], 0, -1), (offset * unit[:, None]).T
 
 
 @pytest.mark.parametrize(("family", "name", "opamp"), CASES)
@@ -51,10 +51,10 @@ def test_the_adjoint_is_the_difference_quotient(family: str, name: str, opamp: o
     circuit = build(design)
     found = derivatives(circuit, FREQUENCY)
     unit = np.where(circuit.values == 0.0, 1.0, np.abs(circuit.values))
-    states, rest = by_steps(circuit)
+    states, offset = by_steps(circuit)
     # The quotient: rounding of extraction, 1e-12, over its step, 1e-5; 3.4e-7 was the largest seen.
     np.testing.assert_allclose(found.by_parameter * unit, states, atol=1e-6 * np.abs(states).max())
-    np.testing.assert_allclose(found.rest_by_parameter * unit, rest, atol=1e-6 * np.abs(rest).max() + 1e-12)
+    np.testing.assert_allclose(found.offset_by_parameter * unit, offset, atol=1e-6 * np.abs(offset).max() + 1e-12)
     np.testing.assert_allclose(found.states, steady_response(extract(circuit), FREQUENCY), atol=1e-9)
 
 

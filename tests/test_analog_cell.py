@@ -61,9 +61,9 @@ def gains(components: tuple, inputs: list[str]) -> np.ndarray:
     )
     found = []
     for net in inputs:
-        still = [Supply(f"V{other}", other, GROUND, 0.0, "off") for other in inputs if other != net]
+        grounded = [Supply(f"V{other}", other, GROUND, 0.0, "off") for other in inputs if other != net]
         probes = ((Term("v", "out", 1.0),),)
-        circuit = Circuit("sum", "test", 1.0, (*components, *still, *beside), probes, source=net)
+        circuit = Circuit("sum", "test", 1.0, (*components, *grounded, *beside), probes, source=net)
         found.append(extract(circuit).D[0, 0])
     return np.array(found)
 

@@ -14,8 +14,8 @@ from lmu_analog.circuits.families.dpi import (
     dpi,
     integrator,
     leak_for,
+    operating_point,
     output,
-    rest,
     time_constant,
 )
 from lmu_analog.circuits.families.options import Options
@@ -49,8 +49,8 @@ def single(f: Filter) -> Circuit:
         Bias("Iin_0", VDD, "in_0", f.bias, "bias"),
         Transconductor("Gin_0", "in_0", "u", "0", 1e-12, "input"),
     )
-    start = tuple(pair for pair in rest(f) if not pair[0].startswith("neg"))
-    return Circuit("by hand", "none", 1.0, parts, ((Term("i", "Vout_0", 1e12),),), rest=start)
+    start = tuple(pair for pair in operating_point(f) if not pair[0].startswith("neg"))
+    return Circuit("by hand", "none", 1.0, parts, ((Term("i", "Vout_0", 1e12),),), operating_point=start)
 
 
 def ac(circuit: Circuit, sweep: Sweep) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +130,7 @@ def test_a_mirror_that_deviates_shifts_transistors_and_equivalent_alike():
     circuit = sample_circuit(design(3, mismatch={"transconductor": "3 %"}), seed=2, index=4)
     shift = extract(circuit).offset
     assert np.abs(shift).max() > 0.01  # V: a percent of a bias that stands for 2 V
-    # At rest currents just add: what is left is ngspice's reltol, 1e-5 of a bias that stands for 2 V.
+    # Without a signal currents just add: what is left is ngspice's reltol, 1e-5 of a bias that stands for 2 V.
     np.testing.assert_allclose(offsets(circuit), shift, atol=5e-5)
 
 

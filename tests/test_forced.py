@@ -43,8 +43,8 @@ def test_without_sources_it_is_the_circuits_state_space(design):
     for given, true in [*pairs, (found.D[:, n:, n : n + 1], wanted.D)]:
         # The same operations but for columns that ride along: rounding of the elimination.
         np.testing.assert_allclose(given, true, rtol=1e-9, atol=1e-9 * np.abs(true).max())
-    at_rest = found.D[:, n:, -1] - (found.C[:, n:] @ np.linalg.solve(found.A, found.B[..., -1:]))[..., 0]
-    np.testing.assert_allclose(at_rest, wanted.offset, rtol=1e-9, atol=1e-12)
+    at_dc = found.D[:, n:, -1] - (found.C[:, n:] @ np.linalg.solve(found.A, found.B[..., -1:]))[..., 0]
+    np.testing.assert_allclose(at_dc, wanted.offset, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("design", DESIGNS, ids=lambda d: d.family)

@@ -103,7 +103,7 @@ def test_theta_stretches_time_and_nothing_else(order, theta):
 
 
 @given(order=orders)
-def test_the_trace_is_minus_the_order_squared_and_at_rest_only_the_mean_is_held(order):
+def test_the_trace_is_minus_the_order_squared_and_at_dc_only_the_mean_remains(order):
     system = legendre(order)
     assert np.trace(system.A) == -(order**2)
     np.testing.assert_array_equal(system.C, np.eye(order))

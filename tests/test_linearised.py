@@ -1,4 +1,4 @@
-"""Circuits of transistors at rest: operating point, small-signal circuit and noise against ngspice and formulas."""
+"""Circuits of transistors: operating point, small-signal circuit and noise against ngspice and formulas."""
 
 import subprocess
 

@@ -114,7 +114,7 @@ def test_every_memory_of_every_layer_is_a_circuit_of_its_own_from_the_law():
                 np.testing.assert_allclose(m.offset[s, j], offset, rtol=1e-6, atol=1e-12)
 
 
-def test_a_circuit_at_rest_shows_its_offset():
+def test_a_circuit_without_a_signal_shows_its_offset():
     stack = network(1, memories=1)
     deaf = ("bias", "memory_bias", "memory_encoders", "hidden_encoders", "hidden_kernel")
     layer = changed(stack, **{name: 0.0 * stack.layers[0].weights[name] for name in deaf}).layers[0]

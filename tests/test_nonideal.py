@@ -124,9 +124,9 @@ def test_ngspice_has_the_response_of_the_extracted_circuit(name):
 def test_ngspice_rests_where_the_extracted_offset_says(name):
     circuit = CIRCUITS[name]
     analysis = Transient(1e-6, 1e-7)
-    rest = states(ngspice.run(deck(circuit, analysis), analysis), circuit)[0]
+    offset = states(ngspice.run(deck(circuit, analysis), analysis), circuit)[0]
     # Newton stops at 1e-8 V (vntol).
-    np.testing.assert_allclose(rest, extract(circuit).offset, rtol=1e-6, atol=3e-8)
+    np.testing.assert_allclose(offset, extract(circuit).offset, rtol=1e-6, atol=3e-8)
 
 
 @pytest.mark.parametrize(("figures", "message"), [

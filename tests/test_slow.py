@@ -49,7 +49,7 @@ def test_as_many_states_are_left_as_the_memory_has(order):
 def test_what_op_amp_offsets_leave_is_kept():
     circuit = build(Design(order=4, theta="1 ms", opamp={**FAST, "offset": "2 mV", "bias": "3 nA"}))
     system = slow_states(plan_reduction(circuit, band=1000.0), circuit.values[None])
-    # Both solve the same equations at rest; gains of 1e6 leave ten digits.
+    # Both solve the same equations at DC; gains of 1e6 leave ten digits.
     np.testing.assert_allclose(system.offset[0], extract(circuit).offset, rtol=1e-8)
 
 

@@ -41,8 +41,8 @@ def test_the_state_space_responds_as_the_polynomial_does():
 
 def test_rest_is_what_constants_leave():
     polynomial = example()
-    at_rest = np.linalg.solve(polynomial.M[0], polynomial.rest[..., None])[..., 0] @ polynomial.C[0].T
-    np.testing.assert_allclose(state_space(polynomial, 50.0).offset, at_rest, rtol=1e-12)
+    at_dc = np.linalg.solve(polynomial.M[0], polynomial.constant[..., None])[..., 0] @ polynomial.C[0].T
+    np.testing.assert_allclose(state_space(polynomial, 50.0).offset, at_dc, rtol=1e-12)
 
 
 def test_modes_that_cannot_be_parted_are_refused():

@@ -53,7 +53,7 @@ def test_ngspice_passes_the_same_ripple_through_every_op_amp(realization: str):
         np.testing.assert_allclose(found.gain[:, :, k], theirs, rtol=1e-5, atol=1e-7 * np.abs(theirs).max())
 
 
-def test_at_rest_ripple_is_an_offset():
+def test_at_dc_ripple_is_an_offset():
     design = Design(order=4, theta="1 ms", opamp=PART)
     found = ripple(build(design), np.array([1e-6]))
     shifted = extract(build(design.replace(opamp={**PART, "offset": "1 V"}))).offset

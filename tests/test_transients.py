@@ -57,7 +57,7 @@ def inverted(model: OpAmpModel, recording: Recording) -> np.ndarray:
         e = -(2.0 * (a + (b - a) * t / recording.dt) + limited(x, rail)) / 3.0 + model.offset
         return w_t * (limited(e, limit) - x / model.gain)
 
-    # Where it rests with its offset; the excess over a linear output at rest is below 1e-7.
+    # At its operating point, the offset; the excess over a linear output there is below 1e-7.
     x = np.array([model.offset / (1.0 / 3.0 + 1.0 / model.gain)])
     found = [limited(x, rail)]
     for pair in zip(recording.values[:-1], recording.values[1:], strict=True):

@@ -101,7 +101,7 @@ def analyze(
     skip : float, s, optional
         What is left out at the start. Unless given: for a periodic signal until the circuit has settled and
         the window is full, and then what makes whole periods; nothing for a recording or step, before which
-        the input is 0 V and the memory at rest.
+        the input is 0 V and the memory settled.
 
     Returns
     -------

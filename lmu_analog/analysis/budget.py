@@ -149,7 +149,7 @@ def _active(subject: _Subject) -> dict[str, _Part]:
     for kind in ("gain", "speed"):
         before = before_speed(subject.circuit) if kind == "speed" else "values"
         # Offsets are a contributor of their own.
-        added = difference_power(runs[kind], runs[before], subject.r, rest=False)[0]
+        added = difference_power(runs[kind], runs[before], subject.r, with_offset=False)[0]
         parts[kind] = _Part(errors[kind] - errors[before], added)
     return parts
 
@@ -159,11 +159,11 @@ def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, 
     tones, nominal = subject.tones, subject.nominal
     rows = readout(subject.circuit.order, subject.r)
     shifted = linear(subject.circuit, tones, subject.values(z * offsets))
-    offset = np.mean((shifted.rest @ rows.T) ** 2, axis=0) / tones.rms**2
+    offset = np.mean((shifted.offset @ rows.T) ** 2, axis=0) / tones.rms**2
     deviated = linear(subject.circuit, tones, subject.values(z * ~offsets))
     if not deviated.sure.any():
         raise SimulationError("every circuit of the ensemble is unstable; tighten the mismatch")
-    added = difference_power(deviated, nominal, subject.r, rest=False)[deviated.sure]
+    added = difference_power(deviated, nominal, subject.r, with_offset=False)[deviated.sure]
     growth = subject.error(deviated).mean(axis=0) - subject.error(nominal)[0]
     return {"offset": _Part(offset, offset), "mismatch": _Part(growth, added.mean(axis=0))}
 
@@ -192,7 +192,9 @@ def _distortion(subject: _Subject) -> tuple[_Part, Engine]:
     if not found.sure[0]:
         return _by_ngspice(subject), "ngspice"
     growth = subject.error(found)[0] - subject.error(subject.nominal)[0]
-    return _Part(growth, difference_power(found, subject.nominal, subject.r, rest=False)[0]), "nonlinear"
+    return _Part(
+        growth, difference_power(found, subject.nominal, subject.r, with_offset=False)[0]
+    ), "nonlinear"
 
 
 def _by_ngspice(subject: _Subject) -> _Part:

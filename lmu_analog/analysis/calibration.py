@@ -53,7 +53,7 @@ def calibrate(
         The same circuits as those of ``monte_carlo``.
     methods : tuple of str, optional
         Of ``METHODS``; all that the circuit has unless given. ``nominal``, no calibration, always comes first.
-        ``readout``: least squares for every circuit, its value at rest taken off; ``ensemble``: one such readout,
+        ``readout``: least squares for every circuit, its offset subtracted; ``ensemble``: one such readout,
         fitted to 100 other circuits; ``theta``: one knob on all capacitors and inductors; ``trim``: k elements
         together towards the nominal response; ``exact-k``: the k most sensitive elements made exact; ``dac``: a
         converter on every passive element and transconductor, set from its own measured error; ``tau``: synapse
@@ -108,7 +108,7 @@ def _evaluated(batch: Batch, after: Calibrated) -> dict[str, np.ndarray]:
     sound = is_sound(batch.circuit, batch.values)
     stable = is_stable(system)
     constant = None
-    if after.rest and system.offset is not None:
+    if after.subtracts_offset and system.offset is not None:
         constant = -(after.rows @ system.offset[..., None])[..., 0]
 
     def score(found: np.ndarray, good: np.ndarray) -> np.ndarray:

@@ -80,13 +80,13 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
         error = window.window_nrmse(profile, given.rule)
     good = is_stable(system) & is_sound(look.circuit, values)
     error = np.where(good, error, np.inf)
-    rest = _rest(system, len(values))
+    offset = _offset(system, len(values))
     states = responses(look.device, values[:1], given.frequency)[0]
     lowest, highest = output_range(with_values(look.circuit, values[0]), look.grid.stimulus)
     found = {
         "window_nrmse": float(error[0]),
         "effective_theta": effective_theta(states, given, look.device.theta),
-        "offset": float(rest[0]),
+        "offset": float(offset[0]),
         "lowest": lowest,
         "highest": highest,
     }
@@ -99,7 +99,7 @@ def figures(look: Look, factor: Float[np.ndarray, " m"], temperature: float) -> 
         "median_nrmse": float(median),
         "p95_nrmse": float(p95),
         "unstable": float(np.mean(~good[1:])),
-        "offset_rms": float(np.sqrt(np.mean(rest[1:] ** 2))),
+        "offset_rms": float(np.sqrt(np.mean(offset[1:] ** 2))),
     }
 
 
@@ -147,8 +147,8 @@ def local_values(design: Design, circuit: Circuit, *, seed: int, samples: int) -
     return sample(circuit, law, draw(circuit, law, seed=check_seed(seed), samples=range(samples)))
 
 
-def _rest(system: StateSpace, count: int) -> np.ndarray:
-    """Give the rms over the window of what shows at rest, (s,), V."""
+def _offset(system: StateSpace, count: int) -> np.ndarray:
+    """Give the rms over the window of the offset, (s,), V."""
     if system.offset is None:
         return np.zeros(count)
     return np.sqrt(system.offset**2 @ (1.0 / (2.0 * np.arange(system.offset.shape[-1]) + 1.0)))

@@ -73,7 +73,7 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     xarray.Dataset
         Over the process classes that have a lot, ``temperature`` (K) and ``supply`` (fraction of nominal): of the
         nominal circuit ``window_nrmse``, ``effective_theta`` (s, of the ideal delays that fit best), ``offset``
-        (V, rms over the window, at rest) and ``headroom`` (fraction of the output swing at that supply that the
+        (V, rms over the window, at u = 0) and ``headroom`` (fraction of the output swing at that supply that the
         largest amplifier output leaves; negative where it clips, NaN without real op-amps); of mismatched ones
         ``median_nrmse``, ``p95_nrmse``, ``unstable`` (a fraction) and ``offset_rms`` (V, over samples).
         Attributes ``lot_resistor`` and so on: the ends of the process axes, fractions; ``unknown_drift``: classes

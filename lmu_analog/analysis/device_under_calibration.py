@@ -163,15 +163,15 @@ def profiles(
     rule : Quadrature
         Places of the estimates.
     constant : (s, q) array, V, optional
-        Added to the estimates: what a calibration subtracts as the value at rest.
+        Added to the estimates: the offset that a calibration subtracts.
     """
     shift = np.zeros((1, len(rule.r))) if constant is None else constant
     match grid.stimulus:
         case Tones() as tones:
             phasor = steady_response(system, tones.frequency) * tones.phasor[:, None]
             offset = np.zeros((1, phasor.shape[-1])) if system.offset is None else system.offset
-            rest = (rows @ offset[..., None])[..., 0] + shift
-            return _tone_profile(phasor, (tones.frequency, tones.phasor), theta * rule.r, rows, rest=rest)
+            total = (rows @ offset[..., None])[..., 0] + shift
+            return _tone_profile(phasor, (tones.frequency, tones.phasor), theta * rule.r, rows, offset=total)
         case _:
             truth = ideal_window(grid, theta, rule)
             found = []
@@ -188,11 +188,11 @@ def _tone_profile(
     delays: np.ndarray,
     rows: np.ndarray,
     *,
-    rest: np.ndarray | float = 0.0,
+    offset: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     frequency, phasor = wave
     ideal = np.exp(-2j * np.pi * np.outer(frequency, delays)) * phasor[:, None]
     error = states @ np.swapaxes(rows, -1, -2) - ideal
     power = 0.5 * np.sum(np.abs(error) ** 2, axis=-2)
-    power = power + np.asarray(rest) ** 2
+    power = power + np.asarray(offset) ** 2
     return np.sqrt(power / (0.5 * np.sum(np.abs(phasor) ** 2)))

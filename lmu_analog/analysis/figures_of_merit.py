@@ -59,7 +59,7 @@ class FiguresOfMerit:
     settling : float or None, s
         Until the window's rms distance from its end stays within 0.1 % of a step.
     offset : float, V
-        rms over the window of what the output shows at rest.
+        rms over the window of the output at u = 0.
     growth : float, 1/s
         Largest real part of the poles.
     single_error : float or None
@@ -135,7 +135,7 @@ def figures_of_merit(design: Design) -> FiguresOfMerit:
     states = steady_response(system, frequency)
     sines = worst(sine_demands(circuit, frequency, design.full_scale))
     asked = demands(circuit, design.stimulus)
-    rest = np.zeros(design.order) if system.offset is None else system.offset
+    offset = np.zeros(design.order) if system.offset is None else system.offset
     given, supply = excitation(design.order, design.bandwidth, theta=design.theta), rejection(design, circuit)
     common, tolerances = common_box(circuit), tolerance_box(circuit, Mismatch.of(design))
     return FiguresOfMerit(
@@ -148,7 +148,7 @@ def figures_of_merit(design: Design) -> FiguresOfMerit:
         limits=tuple(sorted(asked, key=lambda d: -d.share)),
         thd=_distortion(design, circuit),
         settling=None if system.dt is not None else _settling(system, design.theta),
-        offset=float(np.sqrt(_mean_square(rest))),
+        offset=float(np.sqrt(_mean_square(offset))),
         growth=rate,
         single_error=None if circuit.clock is not None else single_error(circuit),
         **_corner("worst_corner", circuit, common),

@@ -45,7 +45,7 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
 
     White noise by a Lyapunov equation, exactly; 1/f noise and the band by integration over frequency, 1/f
     noise from a thousandth of the bandwidth upwards. A sampled circuit has the kT/C noise of its switches,
-    at the instants when it is read; transistors have the noise that they make at rest, by their small-signal
+    at the instants when it is read; transistors have the noise of their operating point, by their small-signal
     circuit there. The input is noiseless.
 
     Parameters

@@ -30,7 +30,7 @@ class Periodic:
         The input.
     phasor : (s, h, d) complex array, V
         Of the states at harmonics 1 .. h of the period.
-    rest : (s, d) array, V
+    offset : (s, d) array, V
         Their mean.
     sure : (s,) bool array
         Whether there is a steady state and it was found.
@@ -38,7 +38,7 @@ class Periodic:
 
     tones: Tones
     phasor: Complex[np.ndarray, "s h d"]
-    rest: Float[np.ndarray, "s d"]
+    offset: Float[np.ndarray, "s d"]
     sure: Bool[np.ndarray, " s"]
 
 
@@ -49,8 +49,8 @@ def linear(circuit: Circuit, tones: Tones, values: Float[np.ndarray, "s m"] | No
     stable = np.asarray(growth(system)) < 0.0
     phasor = np.zeros((len(stable), turns[-1], circuit.order), complex)
     phasor[:, turns - 1] = steady_response(system, tones.frequency) * tones.phasor[:, None]
-    rest = np.zeros((len(stable), circuit.order)) if system.offset is None else system.offset
-    return Periodic(tones, phasor, np.asarray(rest), stable)
+    offset = np.zeros((len(stable), circuit.order)) if system.offset is None else system.offset
+    return Periodic(tones, phasor, np.asarray(offset), stable)
 
 
 def nonlinear(
@@ -72,14 +72,14 @@ def nonlinear(
     start = linear(circuit, tones, values)
     most = max(HARMONICS) * int(_turns(tones)[-1])
     phasor = np.zeros((len(values), most, circuit.order), complex)
-    rest, solved = start.rest.copy(), np.zeros(len(values), bool)
+    offset, solved = start.offset.copy(), np.zeros(len(values), bool)
     for harmonics in HARMONICS:
         waiting = np.flatnonzero(start.sure & ~solved)
         for part in _batches(waiting, harmonics * int(_turns(tones)[-1]), index.size):
             found, sure = _balanced(circuit, values[part], limited.of(part), _drive(tones, harmonics))
             solved[part] = sure
-            phasor[part, : found.shape[1] - 1], rest[part] = 2.0 * found[:, 1:], np.real(found[:, 0])
-    return Periodic(tones, phasor, rest, solved)
+            phasor[part, : found.shape[1] - 1], offset[part] = 2.0 * found[:, 1:], np.real(found[:, 0])
+    return Periodic(tones, phasor, offset, solved)
 
 
 def error_power(found: Periodic, theta: float, r: Float[np.ndarray, " q"]) -> Float[np.ndarray, "s q"]:
@@ -89,18 +89,18 @@ def error_power(found: Periodic, theta: float, r: Float[np.ndarray, " q"]) -> Fl
     delay = np.exp(-2j * np.pi * theta / tones.period * np.outer(np.arange(1, len(wanted) + 1), r))
     rows = readout(found.phasor.shape[-1], r)
     error = found.phasor @ rows.T - wanted[:, None] * delay
-    return (0.5 * np.sum(np.abs(error) ** 2, axis=1) + (found.rest @ rows.T) ** 2) / tones.rms**2
+    return (0.5 * np.sum(np.abs(error) ** 2, axis=1) + (found.offset @ rows.T) ** 2) / tones.rms**2
 
 
 def difference_power(
-    found: Periodic, other: Periodic, r: Float[np.ndarray, " q"], *, rest: bool = True
+    found: Periodic, other: Periodic, r: Float[np.ndarray, " q"], *, with_offset: bool = True
 ) -> Float[np.ndarray, "s q"]:
     """Mean square of the difference of two estimates, a fraction of rms(u)^2, with or without their means."""
     rows = readout(found.phasor.shape[-1], r)
     count = max(found.phasor.shape[1], other.phasor.shape[1])
     longer = [np.pad(p.phasor, ((0, 0), (0, count - p.phasor.shape[1]), (0, 0))) for p in (found, other)]
     power = 0.5 * np.sum(np.abs((longer[0] - longer[1]) @ rows.T) ** 2, axis=1)
-    return (power + rest * ((found.rest - other.rest) @ rows.T) ** 2) / found.tones.rms**2
+    return (power + with_offset * ((found.offset - other.offset) @ rows.T) ** 2) / found.tones.rms**2
 
 
 def _turns(tones: Tones) -> np.ndarray:

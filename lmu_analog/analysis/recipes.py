@@ -77,11 +77,11 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """Values, (s, m), and readout, (q, d) or (s, q, d), after a method; ``rest`` is then measured and taken off."""
+    """Values, (s, m), and readout, (q, d) or (s, q, d), after a method; whether the measured offset is subtracted."""
 
     values: np.ndarray
     rows: np.ndarray
-    rest: bool = False
+    subtracts_offset: bool = False
 
 
 def prepared(
@@ -130,7 +130,7 @@ def calibrated(batch: Batch, method: Method) -> Calibrated:
             return Calibrated(values, rows)
         case "readout":
             states = responses(device, values, given.frequency)
-            return Calibrated(values, fitted_rows(states, given, device.theta), rest=True)
+            return Calibrated(values, fitted_rows(states, given, device.theta), subtracts_offset=True)
         case "ensemble":
             states = responses(device, batch.others, given.frequency)
             return Calibrated(values, ensemble_rows(states, given, device.theta))

@@ -76,7 +76,7 @@ class Circuit:
         the same name, and a transconductor ``G..`` the transistor ``M..``, in proportion.
     clock : float or None, Hz
         Of the switches, if there are any.
-    rest : tuple of (net, V)
+    operating_point : tuple of (net, V)
         Voltages near the operating point, where there is more than one or it is hard to find.
     """
 
@@ -88,7 +88,7 @@ class Circuit:
     source: str = INPUT
     small_signal: "Circuit | None" = None
     clock: float | None = None
-    rest: tuple[tuple[str, float], ...] = ()
+    operating_point: tuple[tuple[str, float], ...] = ()
 
     @property
     def order(self) -> int:
@@ -147,7 +147,7 @@ def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:
 
 
 def with_twelve_digits(circuit: Circuit) -> Circuit:
-    """Give the same circuit with its values, probes, clock and resting voltages rounded to 12 significant digits.
+    """Give the same circuit with its values, probes, clock and operating point rounded to 12 significant digits.
 
     What a circuit is made of comes out of LAPACK and the C library, whose last digits, some 1e-15, depend on the
     processor; a decimal number is written and read exactly everywhere. Figures of models are those of a data sheet,
@@ -162,7 +162,7 @@ def with_twelve_digits(circuit: Circuit) -> Circuit:
         probes=probes,
         small_signal=None if circuit.small_signal is None else with_twelve_digits(circuit.small_signal),
         clock=None if circuit.clock is None else _twelve_digits(circuit.clock),
-        rest=tuple((net, _twelve_digits(voltage)) for net, voltage in circuit.rest),
+        operating_point=tuple((net, _twelve_digits(voltage)) for net, voltage in circuit.operating_point),
     )
 
 

@@ -17,7 +17,9 @@ from lmu_analog.memory.polynomial_hold import POWERS
 
 INTERVAL_STEPS = 16  # of a relaxation interval: steps that are repeated together
 NEARLY = 0.99  # share of a limit; there an op-amp's law is 2.8 times as steep as below its knee, undone
-REST_ROUNDS = 10  # sources at rest are offsets over the gain, and each round is better by the loop gain
+DC_ROUNDS = (
+    10  # sources at the operating point are offsets over the gain, and each round is better by the loop gain
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,7 @@ def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, part
     parts : int
         Steps in an interval of the recording.
     """
-    at, w = _rest(system, limited, course.shared)
+    at, w = _operating_point(system, limited, course.shared)
     live = np.arange(len(w))
     states = _states(system, at.x[..., None], w[..., None], course.u[:1])
     total = _nothing(len(w), course)
@@ -110,17 +112,17 @@ def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, part
     return _means(total, len(course.u), parts)
 
 
-def _rest(system: Forced, limited: Limits, shared: Common) -> tuple[At, np.ndarray]:
-    """Find where circuits stand before the recording, and their sources w there, (s, n)."""
+def _operating_point(system: Forced, limited: Limits, shared: Common) -> tuple[At, np.ndarray]:
+    """Find the operating point before the recording, and their sources w there, (s, n)."""
     n = len(shared.peak)
     centre = np.broadcast_to(shared.centre, (len(system.A), n, 1))
-    at_rest = np.linalg.solve(system.A, system.B)
-    static = system.D - system.C @ at_rest
+    at_dc = np.linalg.solve(system.A, system.B)
+    static = system.D - system.C @ at_dc
     w = z = np.zeros((len(system.A), n, 1))
-    for _ in range(REST_ROUNDS):
+    for _ in range(DC_ROUNDS):
         z = static[:, :n, :n] @ w + static[:, :n, n + 1 :]
         w = saturate(limited.law, z, np.zeros_like(z), centre=centre).w
-    x = -(at_rest[..., :n] @ w + at_rest[..., n + 1 :])
+    x = -(at_dc[..., :n] @ w + at_dc[..., n + 1 :])
     return At(x[..., 0], z[..., 0], np.zeros_like(w[..., 0])), w[..., 0]
 
 

@@ -25,7 +25,7 @@ class StateSpace:
     dt : float or None, s
         Sampling interval, None in continuous time.
     offset : (..., p) array or None
-        What the outputs show at rest (u = 0), in the unit of y: op-amp offsets, seen at the outputs.
+        What the outputs show at u = 0, in the unit of y: op-amp offsets, seen at the outputs.
     slope : (..., p, k) array or None, s, s^2, ...
         What the outputs show of u', u'', ..., where poles far beyond the band were left out; continuous
         time only.

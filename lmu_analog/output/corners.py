@@ -62,12 +62,12 @@ def table(given: dict[str, Any]) -> Table:
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     errors = (percent(row[key]) for key in ("window_nrmse", "median_nrmse", "p95_nrmse"))
-    rest = row["offset"] if np.isnan(row["offset_rms"]) else row["offset_rms"]
+    offset = row["offset"] if np.isnan(row["offset_rms"]) else row["offset_rms"]
     return (
         row["corner"],
         *errors,
         quantity(row["effective_theta"], "s"),
-        quantity(float(f"{rest:.3g}"), "V"),
+        quantity(float(f"{offset:.3g}"), "V"),
         percent(row["headroom"]),
     )
 

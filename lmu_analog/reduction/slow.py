@@ -98,7 +98,7 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
     for start in range(0, len(values), samples):
         stretch = slice(start, min(start + samples, len(values)))
         workspace = reduced_equations(reduction, pencil, stretch, workspace=workspace)
-        M, b, rest = gauss_jordan(reduction, workspace)
+        M, b, constant = gauss_jordan(reduction, workspace)
         C, D = (
             [x[stretch] if x.ndim == top else x for x in found]
             for found, top in zip(outputs, (3, 2), strict=True)
@@ -106,7 +106,7 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
         start_at = None
         if (balancing := reduction.balancing) is not None:
             C, start_at = [x @ balancing.right for x in C], balancing.start
-        parts.append(state_space(Polynomial(M, b, C, D, rest, start_at), reduction.rate))
+        parts.append(state_space(Polynomial(M, b, C, D, constant, start_at), reduction.rate))
     system = joined(parts)
     found = frequency_response(cut(system, watched), frequency)
     if not agree(found, wanted):

@@ -35,7 +35,7 @@ class Polynomial:
     C : sequence of (p, n) or (s, p, n) arrays
     D : sequence of (p,) or (s, p) arrays
         As many as C.
-    rest : (s, n) array or None
+    constant : (s, n) array or None
         Constant right side: what offsets drive.
     start : (n, n) array or None
         Where to look for the solvent; -M_0 unless given.
@@ -45,7 +45,7 @@ class Polynomial:
     b: Sequence[np.ndarray]
     C: Sequence[np.ndarray]
     D: Sequence[np.ndarray]
-    rest: np.ndarray | None = None
+    constant: np.ndarray | None = None
     start: np.ndarray | None = None
 
 
@@ -63,10 +63,10 @@ def state_space(polynomial: Polynomial, rate: float) -> StateSpace:
     B = forced[0] + _times(A, direct[0])
     C, feed = _outputs(polynomial, A, B, direct=direct)
     offset = None
-    if polynomial.rest is not None:
-        # At rest M_0 x = h; the probes read C_0 x.
-        at_rest = np.linalg.solve(polynomial.M[0], polynomial.rest[..., None])[..., 0]
-        offset = _times(polynomial.C[0], at_rest)
+    if polynomial.constant is not None:
+        # At DC M_0 x = h; the probes read C_0 x.
+        at_dc = np.linalg.solve(polynomial.M[0], polynomial.constant[..., None])[..., 0]
+        offset = _times(polynomial.C[0], at_dc)
     derivatives = np.stack([part / rate**k for k, part in enumerate(feed[1:], 1)], axis=-1)
     slope = derivatives if derivatives.any() else None
     return StateSpace(rate * A, rate * B[..., None], C, feed[0][..., None], None, offset, slope)

@@ -1,7 +1,7 @@
 """Decks of circuits with several inputs, each a list of points in time.
 
-All inputs are 0 V at the start, so that the operating point is rest; ``uic`` would be rest too, but transistors
-do not find their way from there.
+All inputs are 0 V at the start, so that the transient starts at the DC operating point. ``uic`` would start with all
+nets at 0 V, but transistors do not find their way from there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def driven_deck(
     ----------
     circuit : Circuit
         Its source and all other driven nets, at each of which a ``Supply`` stands, have an entry in ``inputs``; it
-        starts with the voltages of its ``rest``.
+        starts with the voltages of its ``operating_point``.
     analysis : Transient
     inputs : dict of net to (n, 2) array
         Times, s, and volts; straight between.
@@ -64,7 +64,7 @@ def driven_deck(
     )
     cards = (
         *ordered(elements),
-        *(Directive("ic", f"v({net})={volts!r}") for net, volts in circuit.rest),
+        *(Directive("ic", f"v({net})={volts!r}") for net, volts in circuit.operating_point),
         directive(_options(circuit)),
         Directive("tran", f"{analysis.step!r} {analysis.stop!r} 0 {analysis.step!r}"),
         Directive("save", " ".join(dict.fromkeys(wanted))),

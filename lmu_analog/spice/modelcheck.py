@@ -41,7 +41,7 @@ class Measured:
     gain : float, V/V
     gbw : float, Hz
     offset : float, V
-        Of a follower's output at rest.
+        Of a follower's output without a signal.
     bias : float, A
         Mean current into the inputs, there.
     slew : float or None, V/s

@@ -75,7 +75,7 @@ def circuit_cards(
     found = [*sources, *element_cards(circuit.components, rippling=rippling)]
     if circuit.clock is not None:
         found += clock_cards(circuit.clock, start=lead(stimulus))
-    found += [directive(f".nodeset v({net})={volts!r}") for net, volts in circuit.rest]
+    found += [directive(f".nodeset v({net})={volts!r}") for net, volts in circuit.operating_point]
     return ordered(found)
 
 
@@ -172,7 +172,7 @@ def lead(stimulus: Stimulus | None) -> float:
 
 
 def recording_points(stimulus: Recording) -> np.ndarray:
-    """Give the (n, 2) times, s, and volts of a recording on the deck's clock, at rest before it."""
+    """Give the (n, 2) times, s, and volts of a recording on the deck's clock, zero before it."""
     start = lead(stimulus)
     points = np.column_stack([stimulus.time + start, stimulus.values])
     if start:

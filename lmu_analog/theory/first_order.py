@@ -86,8 +86,8 @@ def _in_tones(circuit: Circuit, tones: Tones, design: Design) -> tuple[float, np
     """Give rest, error (e,) and its derivatives by all parameters (e, m)."""
     found = derivatives(circuit, tones.frequency)
     place = _Place.of(tones, design)
-    slopes = place.vector(found.by_parameter, found.rest_by_parameter)
-    error = place.vector(found.states[..., None], found.rest[:, None])[:, 0] - place.ideal
+    slopes = place.vector(found.by_parameter, found.offset_by_parameter)
+    error = place.vector(found.states[..., None], found.offset[:, None])[:, 0] - place.ideal
     return place.rest, error, slopes
 
 
@@ -102,7 +102,7 @@ def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[floa
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """Coordinates of an error: (tone, real or imaginary, direction in the window), then what rests."""
+    """Coordinates of an error: (tone, real or imaginary, direction in the window), then the offset."""
 
     readout: np.ndarray
     phasor: np.ndarray
@@ -124,12 +124,12 @@ class _Place:
         return cls(readout / tones.rms, phasor * tones.rms, ideal, max(rest, 0.0))
 
     def vector(
-        self, states: Complex[np.ndarray, "f d n"], rest: Float[np.ndarray, "d n"]
+        self, states: Complex[np.ndarray, "f d n"], offset: Float[np.ndarray, "d n"]
     ) -> Float[np.ndarray, "e n"]:
         """Give n answers of the states their coordinates."""
         seen = self.readout @ (self.phasor[:, None, None] * states)
         seen = seen.reshape(-1, states.shape[-1])
-        return np.concatenate([np.real(seen), np.imag(seen), self.readout @ rest])
+        return np.concatenate([np.real(seen), np.imag(seen), self.readout @ offset])
 
 
 def _by_draws(circuit: Circuit, law: Mismatch, slopes: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def offset_gain(
     (_, F, _), row_gain, readout = _scaled(realization, bandwidth)
     if of == "integrators":
         row_gain[realization.structure.dynamic :] = 0.0
-    # At rest 0 = F x + diag(g) V_os, up to the sign of every row.
+    # At u = 0, 0 = F x + diag(g) V_os, up to the sign of every row.
     states = readout @ np.linalg.solve(F, np.diag(row_gain))
     weight = 1.0 / (2.0 * np.arange(len(states)) + 1.0)
     return float(np.sqrt(weight @ np.sum(states**2, axis=1)))

@@ -208,8 +208,8 @@ def _brink(deviated: _Deviated, corners: list[Corner], *, halvings: int) -> np.n
     low = np.zeros(len(high))
     for _ in range(halvings):
         middle = 0.5 * (low + high)
-        still = deviated.unstable(middle, z)
-        low, high = np.where(still, low, middle), np.where(still, middle, high)
+        unstable = deviated.unstable(middle, z)
+        low, high = np.where(unstable, low, middle), np.where(unstable, middle, high)
     return high
 
 

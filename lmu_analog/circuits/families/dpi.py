@@ -1,6 +1,6 @@
 """Current-mode differential-pair integrators (DPI) in weak inversion, transistor by transistor.
 
-One filter, after Bartolozzi and Indiveri, Neural Computation 19, 2007 (all currents at rest)::
+One filter, after Bartolozzi and Indiveri, Neural Computation 19, 2007 (all currents at the operating point)::
 
          vdd --+--------+-----------+-- C --+          I_in = I_B flows into in_i; Mtail mirrors it
                |        |           |       |          Mone carries I_in - I_tau, Mtwo carries I_tau
@@ -54,7 +54,7 @@ from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient
 
 BIAS = 30.0  # I_B over the largest I_tau: 1/r is not linear, but beyond this the inversion matters more
-INVERSION = 1e-3  # coefficient i at I_B: sqrt(i)/2 = 1.6 % off the exponential, corrected at rest
+INVERSION = 1e-3  # coefficient i at I_B: sqrt(i)/2 = 1.6 % off the exponential, corrected at the operating point
 DEPTH = 0.25  # of I_B, for an input at its peak; the sums of a memory reach about 2.5 times that
 LOWEST_SUPPLY = 1.5  # V: two gate-source voltages and two saturation voltages of 5 U_T
 VDD = "vdd"
@@ -62,7 +62,7 @@ VDD = "vdd"
 
 @dataclass(frozen=True)
 class Filter:
-    """One DPI at rest.
+    """One DPI at its operating point.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Filter:
     inversion: float = INVERSION
 
     @property
-    def rest(self) -> float:
+    def output_bias(self) -> float:
         """I_out without a signal, A."""
         return self.bias - self.leak
 
@@ -129,8 +129,8 @@ def integrator(f: Filter) -> tuple[Component, ...]:
 
 
 def threshold(f: Filter) -> float:
-    """V_thr, V, at which Mout carries as much as Mone at rest: once around the loop of gates."""
-    return _synapse(f) + _drive(NMOS, f, f.rest) - _drive(NMOS, f, f.leak)
+    """V_thr, V, at which Mout carries as much as Mone without a signal: once around the loop of gates."""
+    return _synapse(f) + _drive(NMOS, f, f.output_bias) - _drive(NMOS, f, f.leak)
 
 
 def _drive(model: EkvModel, f: Filter, current: float) -> float:
@@ -138,15 +138,15 @@ def _drive(model: EkvModel, f: Filter, current: float) -> float:
 
 
 def _synapse(f: Filter) -> float:
-    return f.supply - PMOS.threshold - _drive(PMOS, f, f.rest)
+    return f.supply - PMOS.threshold - _drive(PMOS, f, f.output_bias)
 
 
-def rest(f: Filter) -> tuple[tuple[str, float], ...]:
+def operating_point(f: Filter) -> tuple[tuple[str, float], ...]:
     """Voltages of a filter's nets without a signal; the memory can also lock up with all mirrors wide open."""
     source = (_synapse(f) - NMOS.threshold - _drive(NMOS, f, f.leak)) / NMOS.slope
     volts = {
         "in": NMOS.threshold + _drive(NMOS, f, f.bias),
-        "neg": NMOS.threshold + _drive(NMOS, f, f.rest),
+        "neg": NMOS.threshold + _drive(NMOS, f, f.output_bias),
         "s": source,
         "syn": _synapse(f),
     }
@@ -158,7 +158,7 @@ def output(f: Filter) -> tuple[Component, ...]:
     i = f.index
     return (
         f.device("out", (f"out_{i}", f"syn_{i}", VDD), model=PMOS),
-        Bias(f"Iout_{i}", f"out_{i}", GROUND, f.rest, f"bias of state {i}"),
+        Bias(f"Iout_{i}", f"out_{i}", GROUND, f.output_bias, f"bias of state {i}"),
         Ammeter(f"Vout_{i}", f"out_{i}", GROUND, f"state {i}"),
     )
 
@@ -206,8 +206,8 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
     drawn = Circuit(
         "dpi", realization.name, realization.theta, tuple(components), probes, small_signal=linear
     )
-    start = tuple(pair for f in filters for pair in rest(f) if pair[0] in drawn.nets)
-    return check(replace(drawn, rest=start))
+    start = tuple(pair for f in filters for pair in operating_point(f) if pair[0] in drawn.nets)
+    return check(replace(drawn, operating_point=start))
 
 
 def _sorted(realization: Realization) -> tuple[list[float], list[Coefficient]]:
@@ -244,7 +244,7 @@ def _inputs(
         )
         ratio = abs(c.value) * ratio_for(model, f.bias, inversion=f.inversion)
         drawn.append(Mosfet(f"M{name}", into, gate, source, source, ratio, model, c.name))
-        total += c.value * filters[c.column].rest
+        total += c.value * filters[c.column].output_bias
     constant = f.bias - total
     ends = (VDD, into) if constant > 0.0 else (into, GROUND)
     return *drawn, Bias(f"Iin_{f.index}", *ends, abs(constant), f"bias {f.index}")
@@ -255,21 +255,21 @@ def small_signal(realization: Realization, filters: list[Filter], *, unit: float
     taus, weights = _sorted(realization)
     parts: list[Component] = []
     for f, tau in zip(filters, taus, strict=True):
-        i, rest = f.index, f.rest / unit
+        i, bias = f.index, f.output_bias / unit
         conductance = f.capacitance / tau
         parts.append(
             Capacitor(f"Ctau_{i}", f"x{i}", GROUND, f.capacitance, f"tau[{i}]", ("capacitor", "tau"))
         )
         parts.append(Resistor(f"Rtau_{i}", f"x{i}", GROUND, 1.0 / conductance, f"tau[{i}]", ()))
         if len(filters) > 1:
-            parts.append(Supply(f"Vrest_{i}", GROUND, f"rest_{i}", rest, f"bias of state {i}"))
+            parts.append(Supply(f"Vrest_{i}", GROUND, f"rest_{i}", bias, f"bias of state {i}"))
         total = 0.0
         for c in (c for c in weights if c.row == i):
             high, low = (INPUT, GROUND) if c.matrix == "G" else (f"x{c.column}", f"rest_{c.column}")
             pins = (high, low) if c.value > 0.0 else (low, high)
             g = abs(c.value) * conductance
             parts.append(Transconductor(f"G{identifier(c.name)}", f"x{i}", *pins, g, c.name))
-            total += 0.0 if c.matrix == "G" else c.value * filters[c.column].rest / unit
+            total += 0.0 if c.matrix == "G" else c.value * filters[c.column].output_bias / unit
         parts.append(Bias(f"Irest_{i}", f"x{i}", GROUND, total * conductance, f"bias {i}"))
     probes = tuple(
         tuple(Term("v", f"x{j}", float(row[j])) for j in np.flatnonzero(row)) for row in realization.readout

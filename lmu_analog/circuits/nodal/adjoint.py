@@ -23,22 +23,22 @@ OFFSET_STEP = 1.0  # V: what offsets do is linear
 
 @dataclass(frozen=True, eq=False)
 class Derivatives:
-    """States over the input's phasors, their rest, and how both answer to every parameter.
+    """States over the input's phasors, their offset, and how both answer to every parameter.
 
     Attributes
     ----------
     states : (f, d) complex array
     by_parameter : (f, d, m) complex array
         d states / d p, per SI unit of ``circuit.parameters``.
-    rest : (d,) array, V
+    offset : (d,) array, V
         States at u = 0: op-amp offsets.
-    rest_by_parameter : (d, m) array
+    offset_by_parameter : (d, m) array
     """
 
     states: Complex[np.ndarray, "f d"]
     by_parameter: Complex[np.ndarray, "f d m"]
-    rest: Float[np.ndarray, " d"]
-    rest_by_parameter: Float[np.ndarray, "d m"]
+    offset: Float[np.ndarray, " d"]
+    offset_by_parameter: Float[np.ndarray, "d m"]
 
 
 def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivatives:
@@ -69,10 +69,10 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
         for s in 2j * np.pi * np.asarray(frequency)
     ]
     states = np.array([state for state, _ in found]) + feedthrough[:, 0]
-    rest, by_parameter = np.zeros(circuit.order), np.zeros((circuit.order, len(circuit.parameters)))
-    if drive[:, 2].any() or slopes.rest.any():
-        rest, by_parameter = _solve(-F, drive[:, 2], output, slopes.at_rest())
-    return Derivatives(states, np.array([slope for _, slope in found]), rest, by_parameter)
+    offset, by_parameter = np.zeros(circuit.order), np.zeros((circuit.order, len(circuit.parameters)))
+    if drive[:, 2].any() or slopes.constant.any():
+        offset, by_parameter = _solve(-F, drive[:, 2], output, slopes.at_dc())
+    return Derivatives(states, np.array([slope for _, slope in found]), offset, by_parameter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class EquationSlopes:
     parameter: np.ndarray
     storing: np.ndarray
     direct: np.ndarray
-    rest: np.ndarray
+    constant: np.ndarray
 
     @classmethod
     def of(cls, circuit: Circuit, index: Index) -> "EquationSlopes":
@@ -105,9 +105,9 @@ class EquationSlopes:
         amount = self.direct - s * self.storing
         return self.row, self.column, self.parameter, amount, np.array(self.count)
 
-    def at_rest(self) -> tuple[np.ndarray, ...]:
+    def at_dc(self) -> tuple[np.ndarray, ...]:
         """Give the same at u = 0 and s = 0."""
-        amount = np.where(self.column < self.size, self.direct, self.rest)
+        amount = np.where(self.column < self.size, self.direct, self.constant)
         return self.row, self.column, self.parameter, amount, np.array(self.count)
 
 
@@ -134,7 +134,7 @@ def _lines(circuit: Circuit, index: Index, component: Component, first: int) -> 
 
 
 def _differences(stamped: Entries, weight: float, size: int) -> Iterator[tuple[float, ...]]:
-    """Give (row, column, storing, direct, rest) of what the second sample has more than the first."""
+    """Give (row, column, storing, direct, constant) of what the second sample has more than the first."""
     places = ((stamped.E, (1.0, 0.0, 0.0)), (stamped.F, (0.0, 1.0, 0.0)))
     for found, kind in places:
         for (row, column), amount in found.items():
@@ -171,7 +171,7 @@ def _through_small_signal(circuit: Circuit, found: Derivatives) -> Derivatives:
     return replace(
         found,
         by_parameter=found.by_parameter @ follows,
-        rest_by_parameter=found.rest_by_parameter @ follows,
+        offset_by_parameter=found.offset_by_parameter @ follows,
     )
 
 
@@ -181,12 +181,12 @@ def _by_steps(circuit: Circuit, frequency: np.ndarray) -> Derivatives:
     sides = [extract(circuit, values + sign * np.diag(step)) for sign in (1.0, -1.0)]
     nominal = extract(circuit)
     states = [steady_response(side, frequency) for side in sides]
-    rests = [np.zeros((len(values), circuit.order)) if s.offset is None else s.offset for s in sides]
+    offsets = [np.zeros((len(values), circuit.order)) if s.offset is None else s.offset for s in sides]
     by_parameter = (states[0] - states[1]) / (2.0 * step[:, None, None])
-    rest = np.zeros(circuit.order) if nominal.offset is None else nominal.offset
+    offset = np.zeros(circuit.order) if nominal.offset is None else nominal.offset
     return Derivatives(
         steady_response(nominal, frequency),
         np.moveaxis(by_parameter, 0, -1),
-        rest,
-        ((rests[0] - rests[1]) / (2.0 * step[:, None])).T,
+        offset,
+        ((offsets[0] - offsets[1]) / (2.0 * step[:, None])).T,
     )

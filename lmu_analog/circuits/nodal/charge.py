@@ -100,8 +100,8 @@ def extract_sampled(circuit: Circuit, values: Float[np.ndarray, "*s m"] | None =
     found = cycle(circuit, values.reshape(-1, values.shape[-1]))
     offset = found.bias[..., 0]
     if found.constant.any():
-        rest = np.linalg.solve(np.eye(found.A.shape[-1]) - found.A, found.constant)
-        offset = offset + (found.C @ rest)[..., 0]
+        steady = np.linalg.solve(np.eye(found.A.shape[-1]) - found.A, found.constant)
+        offset = offset + (found.C @ steady)[..., 0]
     A, B, C, offset = (part.reshape(*lead, *part.shape[1:]) for part in (found.A, found.B, found.C, offset))
     return StateSpace(A, B, C, np.zeros((*C.shape[:-1], 1)), 1.0 / circuit.clock, offset)
 

@@ -1,4 +1,4 @@
-"""Circuits of transistors at rest: their operating point, and the linear circuit that they are around it.
+"""Circuits of transistors: their operating point, and the small-signal circuit there.
 
 The noise of a channel in weak inversion is shot noise of both of its currents, 2 q (I_F + I_R) (Sarpeshkar, Delbrück
 and Mead, IEEE Circuits and Devices Magazine 9, 1993). Bias currents and supplies are ideal, and make none.
@@ -54,7 +54,7 @@ class Channel:
 
 
 def linearised(circuit: Circuit) -> tuple[Circuit, tuple[Channel, ...]]:
-    """Replace every transistor by its conductances at rest, and give its noise.
+    """Replace every transistor by its conductances at the operating point, and give its noise.
 
     Parameters
     ----------
@@ -76,15 +76,15 @@ def linearised(circuit: Circuit) -> tuple[Circuit, tuple[Channel, ...]]:
         currents, slopes = _channel(c, volts)
         parts += _conductances(c, slopes)
         channels.append(Channel(c.name, c.drain, c.source, 2.0 * CHARGE * sum(currents)))
-    return replace(circuit, components=tuple(parts), small_signal=None, rest=()), tuple(channels)
+    return replace(circuit, components=tuple(parts), small_signal=None, operating_point=()), tuple(channels)
 
 
 def operating_point(circuit: Circuit) -> dict[str, float]:
-    """Find the voltages of all nets at rest, V, by damped Newton steps from ``circuit.rest``."""
+    """Find the operating point, V of all nets, by damped Newton steps from ``circuit.operating_point``."""
     nets = [net for net in circuit.nets if net != circuit.source]
     carriers = circuit.only(Supply, Ammeter, Follower)
     place = {net: k for k, net in enumerate(nets)} | {c.name: len(nets) + k for k, c in enumerate(carriers)}
-    x, known = np.zeros(len(place)), dict(circuit.rest)
+    x, known = np.zeros(len(place)), dict(circuit.operating_point)
     for c in carriers:
         if isinstance(c, Supply):
             known |= {c.a: c.value} if c.b == GROUND else {c.b: -c.value} if c.a == GROUND else {}
@@ -118,7 +118,7 @@ def _equations(circuit: Circuit, place: dict[str, int], x: np.ndarray) -> tuple[
 
 
 def _laws(c: Component, volts: dict[str, float]) -> Iterator[tuple[str, float, Slopes]]:
-    """Give what a component adds at rest: to which equation, how much, and its slopes."""
+    """Give what a component adds at DC: to which equation, how much, and its slopes."""
     match c:
         case Mosfet():
             (forward, reverse), (g, s, d) = _channel(c, volts)

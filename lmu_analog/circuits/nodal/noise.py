@@ -1,8 +1,8 @@
 """Noise sources of a circuit and their transfer to the states: x' = A x + B n, m = C x + D n, n unit white noises.
 
-Resistors have 4kT/R, transconductors 4kT gamma g, transistors the shot noise of their channel at rest, op-amps a noise
-voltage at their input and a noise current into each; all densities are one-sided. Ideal op-amps, followers and sources
-make none.
+Resistors have 4kT/R, transconductors 4kT gamma g, transistors the shot noise of their channel at the operating point,
+op-amps a noise voltage at their input and a noise current into each; all densities are one-sided. Ideal op-amps,
+followers and sources make none.
 """
 
 import math
@@ -87,7 +87,7 @@ class NoiseSystem:
 
 
 def noise_system(circuit: Circuit, *, temperature: float) -> NoiseSystem:
-    """Read the response to noise out of a circuit in continuous time, at rest where it has transistors.
+    """Read the response to noise out of a circuit in continuous time, at the operating point where it has transistors.
 
     Parameters
     ----------

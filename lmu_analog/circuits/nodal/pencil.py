@@ -158,11 +158,11 @@ def grouped(places: Iterable[tuple[int, int]], side: int) -> dict[int, set[int]]
 def _pivots(pencil: PencilEntries, row: int, unit: np.ndarray, kept: set[int]) -> dict[int, int]:
     """Give the columns that may be a row's pivot, each with the decade of what the row stores beside it."""
     mine = {j: series for (i, j), series in pencil.items() if i == row and j < len(unit)}
-    still = {j: _size(series[0]) * unit[j] for j, series in mine.items()}
+    direct = {j: _size(series[0]) * unit[j] for j, series in mine.items()}
     stored = max((_size(x) * unit[j] for j, series in mine.items() for x in series[1:]), default=0.0)
-    largest = max(still.values(), default=0.0)
-    allowed = [j for j, size in still.items() if j not in kept and size > 0.0 and size >= PIVOT * largest]
-    return {j: int(np.floor(np.log10(max(stored / still[j], FAINTEST)))) for j in allowed}
+    largest = max(direct.values(), default=0.0)
+    allowed = [j for j, size in direct.items() if j not in kept and size > 0.0 and size >= PIVOT * largest]
+    return {j: int(np.floor(np.log10(max(stored / direct[j], FAINTEST)))) for j in allowed}
 
 
 def _size(x: Coefficient) -> float:

@@ -11,7 +11,7 @@ the input stage's current i = x'/w_t + x/A0 and its input voltage, with the limi
 z'/w_t + z/A0 acts as an offset w at the input, small by the loop gain. A transconductor is a differential pair;
 its w is limit tanh(z/limit) - z.
 
-The linear part may be re-centred: it then takes ``centre`` times the slope at rest, and w only the rest.
+The linear part may be re-centred: it then takes ``centre`` times the small-signal slope, and w only the difference.
 """
 
 import math
@@ -112,7 +112,7 @@ class Saturated:
     ----------
     w : (s, n, t) array, V
     slope : (s, n, t) array
-        Of the law, over its slope at rest.
+        Of the law, over its small-signal slope.
     share : (s, n, t) array
         Of the nearest limit that is used, 0 to 1.
     """
@@ -220,7 +220,7 @@ def saturate(
     z, rate : (s, n, t) arrays, V and V/s
         Waveforms and their derivatives.
     centre : (s, n, 1) array
-        Slope that the linear part takes, over the slope at rest.
+        Slope that the linear part takes, over the small-signal slope.
     """
     match law:
         case Amplifiers():

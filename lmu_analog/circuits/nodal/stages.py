@@ -80,7 +80,7 @@ class Watched:
         From the input u to them, (k,); with a clock to the voltages when phase 1 ends, and whose slopes are
         left to the steps from one sample to the next.
     spread : (k,) array
-        Three sigma of what random offsets add at rest; 0 with a clock.
+        Three sigma of what random offsets add at DC; 0 with a clock.
     """
 
     of: tuple[Watch, ...]
@@ -117,14 +117,14 @@ def watched(circuit: Circuit) -> Watched | None:
     P, Pd = (np.stack([getattr(row, name) for _, row in rows]) for name in ("value", "slope"))
     more = np.array([[row.u, row.du, row.constant] for _, row in rows])
     A, B, C, D = system.A, system.B, system.C, system.D
-    rest = np.zeros(index.size) if system.offset is None else system.offset
+    offset = np.zeros(index.size) if system.offset is None else system.offset
     whole = StateSpace(
         A,
         B,
         P @ C + Pd @ (C @ A),
         P @ D + Pd @ (C @ B) + more[:, :1],
         None,
-        P @ rest + more[:, 2],
+        P @ offset + more[:, 2],
         Pd @ D + more[:, 1:2],
     )
     return Watched(
@@ -238,7 +238,7 @@ def _other(c: Resistor | Capacitor, net: str) -> str:
 
 
 def _offset_shifts(circuit: Circuit, index: Index) -> np.ndarray:
-    """Give what the largest random offset of each op-amp does to every unknown at rest, (N, k); they add in power."""
+    """Give what the largest random offset of each op-amp does to every unknown at DC, (N, k); they add in power."""
     amplifiers = circuit.amplifiers
     drawn = [c for c in amplifiers if not c.model.ideal and c.model.offset_max > 0.0]
     if not drawn:

@@ -46,7 +46,7 @@ def saturate_steps(
     slope : (q, q + 1) array, 1/s
         Slopes of the polynomial at the nodes, from values at start and nodes.
     centre : (n, 1) array
-        Slope of the law that the linear part takes, over the slope at rest.
+        Slope of the law that the linear part takes, over the small-signal slope.
     """
     match law:
         case Amplifiers():
