@@ -1,4 +1,4 @@
-"""Every circuit family with every realization that it can carry, in both engines.
+"""Every circuit family with every realization that it can implement, in both engines.
 
     python benchmarks/families.py [--orders 3 6 12] [--transistor-orders 3 6 12]
 

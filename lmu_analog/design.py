@@ -255,7 +255,7 @@ class Design:
 
     @property
     def provenance(self) -> dict[str, str | int | float]:
-        """What a result must carry to be traced: the design in short, its digest, and versions."""
+        """What a result must have to be traced: the design in short, its digest, and versions."""
         return {
             "family": self.family,
             "realization": self.realization,
@@ -295,7 +295,7 @@ def _check_circuit(design: Design) -> None:
     family = FAMILIES[design.family]
     if design.realization not in family.realizations:
         raise DesignError(
-            f"[circuit] realization: {design.family} cannot carry {design.realization}; "
+            f"[circuit] realization: {design.family} cannot implement {design.realization}; "
             f"it takes {', '.join(family.realizations)}"
         )
     if not isinstance(design.opamp, str | dict):

@@ -1,3 +1,3 @@
-"""The version of the package, which every stored result carries."""
+"""The version of the package, which every stored result has."""
 
 __version__ = "0.4.0"

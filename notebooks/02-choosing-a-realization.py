@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # Which realization should carry my memory?
+# # Which realization should implement my memory?
 #
 # The same memory can be built in many ways. All have the same transfer functions on paper; they differ in the
 # number of parts, in what mismatch does, and in whether a mismatched circuit stays stable. Here are our own runs.
@@ -71,18 +71,18 @@ ax.grid(alpha=0.3)
 # ## What it costs in parts
 
 # %%
-carried = ["legendre", "balanced", "cap-feedforward", "ladder", "bus-ladder"]
+realizations = ["legendre", "balanced", "cap-feedforward", "ladder", "bus-ladder"]
 kinds = {"resistors": Resistor, "capacitors": Capacitor, "op-amps": OpAmp}
-circuits = {(name, d): build(Design(order=d, realization=name)) for name in carried for d in orders}
+circuits = {(name, d): build(Design(order=d, realization=name)) for name in realizations for d in orders}
 parts = xr.DataArray(
     [
         [
             [sum(isinstance(c, kind) for c in circuits[name, d].components) for kind in kinds.values()]
             for d in orders
         ]
-        for name in carried
+        for name in realizations
     ],
-    coords={"realization": carried, "order": orders, "part": list(kinds)},
+    coords={"realization": realizations, "order": orders, "part": list(kinds)},
     dims=["realization", "order", "part"],
 )
 parts.sel(order=24).to_pandas()
@@ -90,7 +90,7 @@ parts.sel(order=24).to_pandas()
 # %%
 total = parts.sum("part")
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-for name in carried:
+for name in realizations:
     ax.loglog(orders, total.sel(realization=name), "o-", color=colours[name], label=name)
 ax.set(xlabel="Order d", ylabel="Components", xticks=orders, xticklabels=orders)
 ax.legend()
@@ -123,9 +123,9 @@ ax.grid(alpha=0.3)
 # %%
 design = Design(order=12, theta="1 ms", mismatch={"resistor": "1 %", "capacitor": "1 %"})
 medians = [
-    float(monte_carlo(design.replace(realization=name), 300).window_nrmse.median()) for name in carried
+    float(monte_carlo(design.replace(realization=name), 300).window_nrmse.median()) for name in realizations
 ]
-pd.Series(100 * np.array(medians), index=carried, name="median window NRMSE (%)").round(2).to_frame()
+pd.Series(100 * np.array(medians), index=realizations, name="median window NRMSE (%)").round(2).to_frame()
 
 # %% [markdown]
 # ## So which?

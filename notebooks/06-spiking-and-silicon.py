@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # Can spikes and uneven silicon carry the memory?
+# # Can spikes and uneven silicon implement the memory?
 #
 # The memory is six coupled linear equations. Neurons are neither linear nor continuous, the synapses of a
 # chip have time constants that deviate by a third, and a digital chip knows integers alone. What is left of the
@@ -149,7 +149,7 @@ plot_bits(frame.stored("digital-memory")["result"], ax)
 # %% [markdown]
 # ## So?
 #
-# - Spikes carry the memory; a window error of 10 % takes some thousand neurons a state at these rates, and a
+# - Spikes implement the memory; a window error of 10 % takes some thousand neurons a state at these rates, and a
 #   quarter of it sixteen times as many.
 # - Time constants that deviate by 30 % double the error at order 3; measured, they cost nothing.
 # - Digital chips need words of about ten bits for states and nine for weights to stay within 1.5 %.

@@ -1,4 +1,4 @@
-"""Op-amp circuits: they carry the memory exactly, with the promised number of parts."""
+"""Op-amp circuits: they implement the memory exactly, with the promised number of parts."""
 
 from dataclasses import replace
 

@@ -54,7 +54,9 @@ def test_the_adjoint_is_the_difference_quotient(family: str, name: str, opamp: o
     states, offset = by_steps(circuit)
     # The quotient: rounding of extraction, 1e-12, over its step, 1e-5; 3.4e-7 was the largest seen.
     np.testing.assert_allclose(found.by_parameter * unit, states, atol=1e-6 * np.abs(states).max())
-    np.testing.assert_allclose(found.offset_by_parameter * unit, offset, atol=1e-6 * np.abs(offset).max() + 1e-12)
+    np.testing.assert_allclose(
+        found.offset_by_parameter * unit, offset, atol=1e-6 * np.abs(offset).max() + 1e-12
+    )
     np.testing.assert_allclose(found.states, steady_response(extract(circuit), FREQUENCY), atol=1e-9)
 
 

@@ -100,7 +100,7 @@ def attempt(tmp_path, monkeypatch, capsys):
         ),
         (
             f"{GOOD}[circuit]\nfamily = 'rc-synapse'\nrealization = 'legendre'",
-            "[circuit] realization: rc-synapse cannot carry legendre",
+            "[circuit] realization: rc-synapse cannot implement legendre",
         ),
         (f"{GOOD}[circuit]\ncapacitance = 2", "[circuit] capacitance: 2 F is outside 1e-18 to 1 F"),
         (
@@ -131,8 +131,8 @@ def attempt(tmp_path, monkeypatch, capsys):
 )
 def test_a_wrong_design_is_one_line_that_names_file_and_key(attempt, text, message):
     status, said = attempt("simulate", "d.toml", d_toml=text)
-    # What a family can carry grows; the line may go on with it.
-    if "cannot carry" in message:
+    # What a family can implement grows; the line may go on with it.
+    if "cannot implement" in message:
         said = said[: len(f"lmu-analog: d.toml: {message}")]
     assert (status, said) == (2, f"lmu-analog: d.toml: {message}")
 

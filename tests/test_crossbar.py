@@ -1,4 +1,4 @@
-"""The crossbar: on/off pairs carry the memory exactly whatever leaks, and what wires and reading add."""
+"""The crossbar: on/off pairs implement the memory exactly whatever leaks, and what wires and reading add."""
 
 import numpy as np
 import pytest
@@ -98,8 +98,8 @@ def test_programming_errors_are_those_of_the_weights_and_leave_the_other_resisto
 
 @given(n=st.integers(1, 200), r=st.floats(0.1, 1e3))
 def test_the_lumped_wire_drops_what_equal_currents_lose_on_average(n, r):
-    carried = np.arange(n, 0, -1.0)  # by each segment, in currents of one cell
-    assert lumped_wire(r, n) * n == pytest.approx(np.cumsum(r * carried).mean(), rel=1e-12)
+    currents = np.arange(n, 0, -1.0)  # by each segment, in currents of one cell
+    assert lumped_wire(r, n) * n == pytest.approx(np.cumsum(r * currents).mean(), rel=1e-12)
 
 
 def grid(order, segment):

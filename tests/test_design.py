@@ -293,7 +293,7 @@ REFUSED = {
     MEMORY
     + '[circuit]\nrealization = "modal"': r"\[circuit\] realization: unknown 'modal'; known are legendre, .*",
     MEMORY + '[circuit]\nrealization = "unit-weight"': (
-        r"\[circuit\] realization: active-rc cannot carry unit-weight; it takes cap-feedforward, legendre, .*"
+        r"\[circuit\] realization: active-rc cannot implement unit-weight; it takes cap-feedforward, legendre, .*"
     ),
     MEMORY
     + '[circuit]\ncapacitance = "1 pV"': r"\[circuit\] capacitance: '1 pV' is in V; write a number in F.*",

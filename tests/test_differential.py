@@ -1,4 +1,4 @@
-"""Fully differential op-amp circuits: they carry the memory exactly, with the promised number of parts."""
+"""Fully differential op-amp circuits: they implement the memory exactly, with the promised number of parts."""
 
 from collections import Counter
 from collections.abc import Iterator

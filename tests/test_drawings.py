@@ -119,7 +119,7 @@ def test_signs_of_op_amp_links_make_the_loops_of_the_ideal_memory(family):
         if link.source != "u":
             sign[int(link.target[1:]), int(link.source[1:])] = link.sign
     ideal = np.sign(extract(circuit("gm-c", "legendre", 5, {})).A)
-    # States may be carried inverted: only the signs around loops are fixed.
+    # States may be inverted: only the signs around loops are fixed.
     np.testing.assert_array_equal(sign * sign.T, ideal * ideal.T)
 
 

@@ -283,7 +283,7 @@ def test_real_integrators_with_capacitor_inputs_follow_the_one_pole_formula(orde
 
 @given(order=st.integers(1, 6), offset=st.floats(-1e-2, 1e-2))
 def test_offsets_of_integrators_reach_the_states_through_the_inverse_of_the_matrix(order, offset):
-    # x_off = -A^-1 diag(g) V_os, docs/reference-figures.md, op-amps; V_os has the sign of the carried state.
+    # x_off = -A^-1 diag(g) V_os, docs/reference-figures.md, op-amps; V_os has the sign of the state in the circuit.
     model = OpAmpModel("part", gain=1e12, gbw=1e9, offset=offset)
     built = active_rc(
         realize(legendre(order), "legendre"), np.ones(order), Options(capacitance=1e-6, opamp=model)

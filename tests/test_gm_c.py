@@ -1,4 +1,4 @@
-"""Transconductors and grounded capacitors: they carry the memory exactly, parasitics absorbed where they can be."""
+"""Transconductors and grounded capacitors: they implement the memory exactly, parasitics absorbed where they can be."""
 
 from collections import Counter
 from collections.abc import Iterator

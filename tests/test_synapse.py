@@ -1,4 +1,4 @@
-"""RC synapses: they carry the memory exactly, with one filter for each state."""
+"""RC synapses: they implement the memory exactly, with one filter for each state."""
 
 import numpy as np
 import pytest

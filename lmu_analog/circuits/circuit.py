@@ -65,7 +65,7 @@ class Circuit:
     family, realization : str
         How it came about.
     theta : float, s
-        Window length of the memory that it carries.
+        Window length of the memory that it implements.
     components : tuple of Component
     probes : tuple of tuple of Term
         For every Legendre state m_i the linear expression, in V, that gives it.

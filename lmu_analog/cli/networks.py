@@ -97,7 +97,7 @@ class _Spiking(Plot, Json):
 
 
 def spiking(options: _Spiking) -> None:
-    """Let spiking neurons carry the memory, and say how far it is from the ideal one."""
+    """Implement the memory with spiking neurons, and say how far it is from the ideal one."""
     check_plot(options)
     order, neurons, feedforward = options.order, options.neurons, options.feedforward
     if options.benchmark is not None:

@@ -72,7 +72,7 @@ def derive(options: _Derive) -> None:
 
 
 def families(options: Json) -> None:
-    """List circuit families and the realizations that each can carry."""
+    """List circuit families and the realizations that each can implement."""
     from lmu_analog.circuits.families.registry import FAMILIES
     from lmu_analog.output import summary
 

@@ -1,7 +1,7 @@
 """The yield of parts that are uniform within their tolerance, beside that of the law that a design states.
 
 A tolerance of 1 % is three standard deviations of a normal law unless the design says otherwise, and parts of which no
-more is known than that they keep 1 % may lie anywhere within. The same draws say what that costs: each is carried over
+more is known than that they keep 1 % may lie anywhere within. The same draws say what that costs: each is mapped
 by its distribution function (``law.factor_uniform``), and the exact engine runs the circuits.
 """
 

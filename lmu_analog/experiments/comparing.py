@@ -122,7 +122,7 @@ def _all_fitted(
 
 
 def cost(network: Network, trained: Sequence[Trained], data: Data, *, objective: Objective) -> dict[str, Any]:
-    """Say what a network takes: numbers carried from step to step, trained numbers, and time."""
+    """Say what a network takes: numbers kept from step to step, trained numbers, and time."""
     return {
         "states": count_states(network),
         "parameters": count_parameters(network),

@@ -37,7 +37,7 @@ Built = tuple[np.ndarray, Structure, np.ndarray | None]
 
 @dataclass(frozen=True, eq=False)
 class Realization:
-    """A memory in coordinates that a circuit can carry.
+    """A memory in coordinates that a circuit can implement.
 
     The invariant: z = T m obeys ``structure``, and ``system`` maps u to m.
 

@@ -201,7 +201,7 @@ def scaled(structure: Structure, scale: Float[np.ndarray, " v"]) -> Structure:
     ----------
     structure : Structure
     scale : (v,) array
-        May be negative: a state is then carried inverted.
+        May be negative: the state is then inverted.
     """
     ratio = scale[:, None] / scale
     factor = {"E": ratio, "F": ratio, "G": scale[:, None]}

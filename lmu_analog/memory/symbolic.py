@@ -224,7 +224,7 @@ def is_hurwitz(A: ImmutableMatrix) -> bool:
 
 
 def is_transform(T: ImmutableMatrix, source: ExactSystem, target: ExactSystem) -> bool:
-    """Prove that T is invertible and carries source into target: T A = A' T, T B = B', C = C' T."""
+    """Prove that T is invertible and transforms source into target: T A = A' T, T B = B', C = C' T."""
     same = T * source.A == target.A * T and T * source.B == target.B and target.C * T == source.C
     # With its columns reversed the T of step 5 is triangular, which makes the determinant quick.
     mirror = _matrix(T.rows, T.rows, lambda i, j: int(i + j == T.rows - 1))

@@ -148,10 +148,10 @@ def _stretches(
     nominal: StateSpace, chosen: Filters, evaluation_grid: Grid
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Run circuit and filters; give moments, their states, (t, 5n), and what u feeds at once, (t, 3)."""
-    carried, n, u = as_system(chosen), nominal.order, evaluation_grid.values
-    size, count = n + carried.order, len(u)
-    A, B = np.zeros((1, size, size)), np.concatenate([nominal.B, carried.B])[None]
-    A[0, :n, :n], A[0, n:, n:] = nominal.A, carried.A
+    chosen_system, n, u = as_system(chosen), nominal.order, evaluation_grid.values
+    size, count = n + chosen_system.order, len(u)
+    A, B = np.zeros((1, size, size)), np.concatenate([nominal.B, chosen_system.B])[None]
+    A[0, :n, :n], A[0, n:, n:] = nominal.A, chosen_system.A
     # The states, then u.
     both = StateSpace(A, B, np.eye(size + 1, size)[None], np.eye(size + 1)[None, :, size:], nominal.dt)
     if nominal.dt is not None:

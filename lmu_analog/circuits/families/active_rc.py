@@ -1,7 +1,7 @@
 """Op-amp integrators, inverters and a summer from any structure of integrators.
 
 An inverting integrator with C_i gives V_i' = -sum_j V_j/(R_ij C_i) - sum_j (C_ij/C_i) V_j', so a
-coefficient of the wrong sign is fed from the inverted signal. States may be carried inverted; the signs
+coefficient of the wrong sign is fed from the inverted signal. States may be inverted; the signs
 are chosen for few inverters, and none in capacitor paths where that can be had.
 """
 

@@ -43,7 +43,7 @@ def crossbar(realization: Realization, scale: np.ndarray, options: Options) -> C
     Returns
     -------
     Circuit
-        Cells carry the class ``transconductor`` besides ``resistor``: their programming error, apart from
+        Cells have the class ``transconductor`` besides ``resistor``: their programming error, apart from
         the other resistors. Wires are lumped into one resistor at the driven end of a word line, or at the
         amplifier's end of a bit line (see ``lumped_wire``).
     """

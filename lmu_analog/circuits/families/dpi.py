@@ -54,7 +54,9 @@ from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient
 
 BIAS = 30.0  # I_B over the largest I_tau: 1/r is not linear, but beyond this the inversion matters more
-INVERSION = 1e-3  # coefficient i at I_B: sqrt(i)/2 = 1.6 % off the exponential, corrected at the operating point
+INVERSION = (
+    1e-3  # coefficient i at I_B: sqrt(i)/2 = 1.6 % off the exponential, corrected at the operating point
+)
 DEPTH = 0.25  # of I_B, for an input at its peak; the sums of a memory reach about 2.5 times that
 LOWEST_SUPPLY = 1.5  # V: two gate-source voltages and two saturation voltages of 5 U_T
 VDD = "vdd"
@@ -180,7 +182,7 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
     -------
     Circuit
         Its small-signal equivalent is linear and includes the bias currents: a mirror that deviates
-        shifts the states by its share of the bias. Weight mirrors carry the class ``transconductor``,
+        shifts the states by its share of the bias. Weight mirrors have the class ``transconductor``,
         capacitors ``tau`` besides their own; the other devices are matched.
     """
     if options.supply < LOWEST_SUPPLY:

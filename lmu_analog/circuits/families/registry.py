@@ -1,4 +1,4 @@
-"""The table of circuit families: which realizations each can carry, and who builds it."""
+"""The table of circuit families: which realizations each can implement, and who builds it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Family:
     build : callable
         (realization, scale, options) -> Circuit, electrical rules checked.
     realizations : tuple of str
-        What it can carry; the first is the default.
+        What it can implement; the first is the default.
     model : {"linear", "sampled", "nonlinear"}
         Whether extraction gives the whole truth.
     about : str

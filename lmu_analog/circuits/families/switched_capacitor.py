@@ -74,7 +74,7 @@ class Branch:
 def switched_capacitor(realization: Realization, scale: np.ndarray, options: Options) -> Circuit:
     """Map a structure of integrators onto fully differential switched-capacitor integrators.
 
-    ``legendre`` carries the matrices of the zero-order hold, all others the bilinear map of their own
+    ``legendre`` implements the matrices of the zero-order hold, all others the bilinear map of their own
     coefficients; summers are left out, what they sum goes straight into the integrators.
 
     Parameters

@@ -37,7 +37,7 @@ def rc_synapse(realization: Realization, scale: np.ndarray, options: Options) ->
     Returns
     -------
     Circuit
-        Nets ``x0``, ``x1``, ... are the synapses. The capacitor carries the class ``tau`` besides its own:
+        Nets ``x0``, ``x1``, ... are the synapses. The capacitor has the class ``tau`` besides its own:
         a time constant scatters, the weights do not.
     """
     structure = scaled(realization.structure, scale)

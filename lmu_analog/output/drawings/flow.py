@@ -14,7 +14,7 @@ from lmu_analog.circuits.nodal.flow import signal_flow
 from lmu_analog.output.drawings.sheet import Arc, Area, Item, Label, Sheet
 from lmu_analog.output.style import BLUE, VERMILLION
 
-_MOST_GAINS = 60  # arcs that carry their gain; of more, their strength alone is shown
+_MOST_GAINS = 60  # arcs that show their gain; of more, their strength alone is shown
 _RADIUS = 0.75
 _DECADES = 2.0  # of gains that the strength of a line tells apart
 
