@@ -109,6 +109,16 @@ def test_every_mismatch_class_and_distribution_is_documented():
     assert {name.split("`")[1] for name in table(page, "distribution")} == set(DISTRIBUTIONS)
 
 
+def test_the_glossary_has_the_special_terms_and_every_page_for_users_links_to_it():
+    text = (ROOT / "docs/glossary.md").read_text("utf-8")
+    terms = " ".join(row.split("|")[1] for row in text.splitlines() if row.startswith("| "))
+    special = ("window", "theta", "delay r", "order", "realization", "truncation error", "window NRMSE")
+    for term in (*special, "added error", "yield", "lot", "sigma"):
+        assert term in terms, term
+    for page in ("README", "docs/README", "docs/theory", "docs/design-file", "docs/networks", "docs/spiking"):
+        assert "glossary.md" in (ROOT / f"{page}.md").read_text("utf-8"), page
+
+
 def test_every_command_is_documented():
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     commands |= {group.name for group in app.registered_groups}

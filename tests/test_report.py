@@ -17,6 +17,7 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError
 from lmu_analog.output.report import page as paged
+from lmu_analog.output.report.glossary import TERMS
 from lmu_analog.output.report.page import write_report
 from lmu_analog.output.report.subject import Settings, Subject
 from lmu_analog.output.report.verdict import verdict
@@ -101,6 +102,23 @@ def test_nothing_is_loaded_and_nothing_runs():
         assert not any(name.startswith("on") or name == "src" for name in attributes)
         assert all(value.startswith("#") for name, value in attributes.items() if name == "href" and value)
     assert "@import" not in page()
+
+
+def test_the_terms_of_the_page_are_explained_on_it():
+    found = [term for term, _ in TERMS]
+    for name in (
+        "window",
+        "delay r",
+        "order",
+        "realization",
+        "truncation error",
+        "added error",
+        "yield",
+        "lot",
+    ):
+        assert any(name in term for term in found)
+    assert re.findall(r"<dt>(.*?)</dt><dd>", page()) == found
+    assert '<a href="#glossary">' in page()
 
 
 def test_the_file_is_small_and_its_tags_match():

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_text
+from lmu_analog.output.report.glossary import TERMS
 from lmu_analog.output.report.sections import Made, as_json, make
 from lmu_analog.output.report.subject import Subject
 from lmu_analog.output.report.verdict import Verdict, about, headline, title, verdict
@@ -79,6 +80,7 @@ def _html(subject: Subject, made: tuple[Made, ...], said: Verdict) -> str:
         tiles=list(headline(subject)),
         sections=made,
         folded=_FOLDED,
+        glossary=TERMS,
         origin=subject.design.provenance,
     )
 
