@@ -14,8 +14,8 @@ from lmu_analog.circuits.nodal.forced import Forced
 from lmu_analog.circuits.nodal.saturation import Limits, saturate
 from lmu_analog.circuits.nodal.stepped import Stepped, saturate_steps
 from lmu_analog.ensembles.balance import LOST
-from lmu_analog.memory.polynomial_hold import NODES, POWERS, HoldStep
 from lmu_analog.memory.mixing import Rounds, mixed
+from lmu_analog.memory.polynomial_hold import NODES, POWERS, HoldStep
 
 MOST_ROUNDS = 30
 SETTLED = 1e-7  # of the nominal peaks: what is left of the waveforms of a relaxation interval
