@@ -11,7 +11,7 @@ from lmu_analog.circuits.components import Resistor
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.nodal.pencil import pencil_entries
-from lmu_analog.circuits.nodal.whole import agree, response_of
+from lmu_analog.circuits.nodal.whole import agree, largest_deviation, response_of
 from lmu_analog.design import Design
 from lmu_analog.engine import interpreter, native
 from lmu_analog.engine.frequency import PerFrequency
@@ -183,3 +183,23 @@ def test_a_singular_sample_agrees_with_nothing():
     content = {(0, 0): (1.0, 0.0), (1, 0): (1.0, 0.0), (0, 2): (1.0,), (2, 1): (1.0,)}
     found = response_of(content, 2, 0, turns=np.array([1j]))
     assert not agree(np.zeros((1, 1), complex), found)
+
+
+def test_what_leaves_a_residual_or_disagrees_with_all_equations_is_not_certain():
+    design = Design(order=4, theta="1 ms", opamp="OPA2192", mismatch=LAW)
+    circuit, values = deviated(design, 20)
+    assert prepared(circuit, design).run(values).certain.all()
+
+    def with_a_residual(job, given, watched):
+        played = interpreter.play(job, given, watched)
+        return replace(played, fits=played.fits & (np.arange(20) != 3))
+
+    assert prepared(circuit, design, with_a_residual).run(values).certain.tolist() == [k != 3 for k in range(20)]
+
+    def disagreeing(job, given, watched):
+        played = interpreter.play(job, given, watched)
+        # The sample that deviates most is the one that is looked at.
+        assert watched == largest_deviation(values, circuit.values)
+        return replace(played, response=played.response * (1.0 + 1e-6))
+
+    assert not prepared(circuit, design, disagreeing).run(values).certain.any()
