@@ -62,7 +62,7 @@ def test_offsets_are_differentiated_by_volts():
     circuit = build(design(mismatch={"opamp": "10 %"}))
     places = np.flatnonzero([p.name.endswith(".offset") for p in circuit.parameters])
     _, found = slopes(circuit, planned(circuit, band=1000.0), places)
-    wanted = derivatives(circuit, FREQUENCY[:1]).rest_by_parameter[:, places]
+    wanted = derivatives(circuit, FREQUENCY[:1]).offset_by_parameter[:, places]
     assert found.offset is not None
     np.testing.assert_allclose(found.offset.T, wanted, rtol=1e-8, atol=1e-8 * np.abs(wanted).max())
 

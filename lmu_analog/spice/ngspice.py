@@ -146,7 +146,8 @@ def _limit_memory(most: int, process: int | None = None) -> None:
             resource.prlimit(process, resource.RLIMIT_DATA, (soft, hard))
 
 
-def _beyond_memory(deck: str, log: str = "") -> SimulationError:
+def beyond_memory(deck: str = "", log: str = "") -> SimulationError:
+    """Give the error of a process that reached its limit of memory."""
     return SimulationError(
         f"ngspice needs more than {memory_limit() / 1e9:g} GB of memory; give the circuit or its model fewer "
         f"elements or the signal fewer periods, or raise {_MEMORY_VARIABLE} (gigabytes)",
@@ -249,7 +250,7 @@ def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dic
                 raise SimulationError(f"ngspice gave no answer within {timeout:g} s", deck=deck) from None
         log = out + err
         if _NO_MEMORY.search(log):
-            raise _beyond_memory(deck, log)
+            raise beyond_memory(deck, log)
         complaint = fatal_line(log.splitlines())
         if process.returncode or complaint:
             raise SimulationError(
@@ -268,7 +269,7 @@ def run_here(deck: str, analysis: Analysis, recording: np.ndarray | None = None)
         try:
             return _run(deck, analysis, recording)
         except MemoryError:
-            raise _beyond_memory(deck) from None
+            raise beyond_memory(deck) from None
         finally:
             os.chdir(home)
 
@@ -282,7 +283,7 @@ def _run(deck: str, analysis: Analysis, recording: np.ndarray | None) -> dict[st
     simulator.attempt(lambda: simulator.exec_command("run"))
     log = "\n".join(simulator.lines)
     if _NO_MEMORY.search(log):
-        raise _beyond_memory(deck, log)
+        raise beyond_memory(deck, log)
     fresh = [name for name in simulator.plot_names if name not in before]
     if complaint := fatal_line(simulator.lines):
         raise SimulationError(f"ngspice: {complaint}", deck=deck, log=log)

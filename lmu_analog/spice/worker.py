@@ -182,10 +182,20 @@ def main(descriptor: int) -> None:
         connection.send("begun")
         tell.connection = connection if asked else None
         try:
-            answer = ("result", function(*arguments))
-        except LmuAnalogError as error:
-            answer = ("error", error)
-        connection.send(answer)
+            try:
+                answer = ("result", function(*arguments))
+            except LmuAnalogError as error:
+                answer = ("error", error)
+            connection.send(answer)  # which copies it
+        except MemoryError:
+            answer = None
+            connection.send(("error", _beyond_memory()))
+
+
+def _beyond_memory() -> SimulationError:
+    from lmu_analog.spice.ngspice import beyond_memory  # which starts workers, so not above
+
+    return beyond_memory()
 
 
 if __name__ == "__main__":
