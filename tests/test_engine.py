@@ -194,7 +194,9 @@ def test_what_leaves_a_residual_or_disagrees_with_all_equations_is_not_certain()
         played = interpreter.play(job, given, watched)
         return replace(played, fits=played.fits & (np.arange(20) != 3))
 
-    assert prepared(circuit, design, with_a_residual).run(values).certain.tolist() == [k != 3 for k in range(20)]
+    assert prepared(circuit, design, with_a_residual).run(values).certain.tolist() == [
+        k != 3 for k in range(20)
+    ]
 
     def disagreeing(job, given, watched):
         played = interpreter.play(job, given, watched)
