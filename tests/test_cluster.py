@@ -85,7 +85,7 @@ def test_a_worker_killed_in_mid_run_changes_no_byte(tmp_path, running, monkeypat
         if len(seen) == 3:
             running.workers[0].kill()
 
-    remote, local, count = tmp_path / "remote.zarr", tmp_path / "local.zarr", 12 * block_size(DESIGN)
+    remote, local, count = tmp_path / "remote.zarr", tmp_path / "local.zarr", 6 * block_size(DESIGN)
     monte_carlo(DESIGN, count, seed=1, scheduler=running.address, store=remote, progress=strike)
     monte_carlo(DESIGN, count, seed=1, store=local)
     assert running.workers[0].wait() == -signal.SIGKILL

@@ -95,9 +95,11 @@ def test_what_is_called_sure_is_right():
         for points in (40, 120):
             recording = sweep(points, 0.49)
             model = OpAmpModel("op", gain=1e3, gbw=gbw, slew=slew, rail=1.0)
-            sure, error = errors(inverter(model), recording, inverted(model, recording))
+            sure, _ = errors(inverter(model), recording, np.zeros(points))
             told.append(sure[0])
-            assert not sure[0] or error[0] <= LEFT_OUT
+            if sure[0]:  # the integrator takes ten times as long as the engine
+                _, error = errors(inverter(model), recording, inverted(model, recording))
+                assert error[0] <= LEFT_OUT
     assert 0 < sum(told) < len(told)
 
 
