@@ -129,7 +129,26 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("--quick") and slow else None
 
 
+# Files of the longest tests. They run first: a long one at the end would leave the other processors idle.
+LONGEST = {
+    "test_adding_a_family",
+    "test_cluster",
+    "test_delay_network",
+    "test_dpi",
+    "test_fuzz",
+    "test_hardware_loss",
+    "test_learning_experiments",
+    "test_nonlinear",
+    "test_notebooks",
+    "test_ota",
+    "test_report",
+    "test_spiking_experiments",
+    "test_wheel",
+}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
     if config.getoption("--quick"):
         quick = [item for item in items if not item.get_closest_marker("ngspice")]
         config.hook.pytest_deselected(items=[item for item in items if item not in quick])
