@@ -120,7 +120,7 @@ def test_a_ratio_as_large_as_one_proves_nothing():
     # A pole that crosses by a little: the ratio leaves the disc about one by as little, and Rouche says no more.
     w = np.concatenate([[0.0], np.geomspace(0.01, 100.0, 2000)])
     every = Contour(
-        w, 1.0, np.eye(2 * len(w)), np.zeros((2 * len(w),) * 2), 0
+        w, 1.0, np.eye(2 * len(w)), np.zeros((2 * len(w),) * 2), 0, w
     )  # all there is between the points
     poles = np.array([-0.1 + 2.0j, -0.1 - 2.0j, -5.0])
     beside = 0
@@ -137,7 +137,7 @@ def decided(r: np.ndarray, *, outside: float = 0.0, unstable: int = 0) -> tuple[
     """Stability and certainty for a ratio that is known at all points of the axis, some of it outside the span."""
     points = len(r)
     w = np.linspace(0.0, 1.0, points)
-    on = Contour(w, 1.0, np.eye(2 * points), outside * np.eye(2 * points), unstable)
+    on = Contour(w, 1.0, np.eye(2 * points), outside * np.eye(2 * points), unstable, w)
     stable, certain = stability(on, r[None])
     return bool(stable[0]), bool(certain[0])
 
@@ -186,3 +186,13 @@ def test_a_ratio_that_comes_near_zero_is_in_doubt():
 
 def test_a_count_that_is_not_whole_is_in_doubt():
     assert not decided(crossing(60, -1.3))[1]
+
+
+def test_a_ratio_that_passes_zero_on_the_other_side_between_two_points_is_in_doubt():
+    # Both neighbours lie to one side, far enough from zero and nearly in one direction; between them it dips beyond.
+    x = np.linspace(-0.95, 0.95, 20)
+    r = 3.0 * (1.0 - np.exp(-40.0 * x**2 / 3.0)) - 0.005 + 0.02j * x
+    scaled = r / r.real.mean()
+    assert np.abs(scaled).min() > 0.03
+    assert np.abs(np.angle(scaled[1:] / scaled[:-1])).max() < 0.1
+    assert not decided(scaled)[1]

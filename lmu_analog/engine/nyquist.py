@@ -26,6 +26,9 @@ SAFE = 0.9  # of one
 TOGETHER = 256  # circuits whose ratio is evaluated on the fine grid at once
 # Where the phase between neighbours of the fine grid is certain: rad; the size of r, alone and over its residual.
 FASTEST_TURN, SMALLEST, MARGIN = 1.5, 0.03, 3.0
+# How far the ratio may be from the chord between neighbours, of the chord's distance from zero. Second differences tell
+# it; they change by less than a third from neighbour to neighbour, which lie ``FINENESS`` apart.
+CURVED = 0.5
 WHOLE = 0.1  # how far a count may be from a whole number: what is beyond the grid
 
 
@@ -45,6 +48,8 @@ class Contour:
         What of r - 1 at the points is outside the span.
     unstable : int
         Poles of the nominal circuit in the right half plane.
+    grid : (t,) array, rad/s
+        The fine grid, rising from zero.
     """
 
     w: Float[np.ndarray, " q"]
@@ -52,6 +57,7 @@ class Contour:
     between: Float[np.ndarray, "t2 q2"]
     outside: Float[np.ndarray, "q2 q2"]
     unstable: int
+    grid: Float[np.ndarray, " t"]
 
 
 def contour(
@@ -87,7 +93,7 @@ def contour(
     outside = np.eye(len(here)) - between[here]
     blocks = between.reshape(2, len(w), 2, len(chosen)).transpose(1, 3, 0, 2)
     bound = float(np.linalg.norm(blocks, 2, axis=(2, 3)).sum(axis=1).max())
-    return Contour(w[chosen], bound, between, outside, int(np.sum(np.real(poles) > 0.0)))
+    return Contour(w[chosen], bound, between, outside, int(np.sum(np.real(poles) > 0.0)), w)
 
 
 def stability(
@@ -124,9 +130,30 @@ def _encirclements(on: Contour, deviation: np.ndarray, residual: np.ndarray) -> 
     # Each crossing turns r by -2 pi along the whole axis, by -pi along its upper half; its ends are real.
     halves = -turns.sum(axis=1) / np.pi
     crossed = np.rint(halves)
-    smallest = np.abs(r).min(axis=1)
-    sure = (np.abs(turns).max(axis=1) < FASTEST_TURN) & (smallest > np.maximum(SMALLEST, MARGIN * residual))
+    size = np.abs(r)
+    clear = size.min(axis=1) > np.maximum(SMALLEST, MARGIN * residual)
+    # Between neighbours the ratio may come nearer to zero than at either, on the other side even: it is looked at how
+    # far it can be from the chord, whose distance from zero is at least that of a triangle's height.
+    chord = np.minimum(size[:, 1:], size[:, :-1]) * np.cos(0.5 * turns)
+    sure = (
+        clear
+        & (np.abs(turns).max(axis=1) < FASTEST_TURN)
+        & (_off_chord(on.grid, r) < CURVED * chord).all(axis=1)
+    )
     return crossed.astype(int), sure & (np.abs(halves - crossed) < WHOLE)
+
+
+def _off_chord(grid: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """Bound how far r is from the chord between each two neighbours of the grid, (s, t - 1), by second differences."""
+    step = np.diff(grid)
+    slope = np.diff(r, axis=1) / step
+    curvature = np.abs(np.diff(slope, axis=1)) / (
+        step[1:] + step[:-1]
+    )  # half the second derivative, at the inner points
+    nearest = np.maximum(
+        np.pad(curvature, ((0, 0), (1, 0)), "edge"), np.pad(curvature, ((0, 0), (0, 1)), "edge")
+    )
+    return 0.25 * step**2 * nearest
 
 
 def _fine_grid(poles: np.ndarray) -> np.ndarray:
