@@ -219,17 +219,17 @@ def test_a_library_that_cannot_be_loaded_is_made_anew_though_it_is_of_this_sourc
 def test_threads_that_prepare_one_job_at_once_share_its_arrays(monkeypatch):
     # The arrays of a second copy would be freed under the feet of whoever plays the first.
     job, _ = job_and_values(DESIGN, 1)
-    both, fields = Barrier(2, timeout=60.0), native._fields
+    both, fields = Barrier(2, timeout=60.0), native._fields_of_job
 
     def slowly(*given):
         both.wait()
         return fields(*given)
 
-    monkeypatch.setattr(native, "_fields", slowly)
+    monkeypatch.setattr(native, "_fields_of_job", slowly)
     with ThreadPoolExecutor(2) as threads:
-        one, other = threads.map(native._packed, (job, job))
+        one, other = threads.map(native._written, (job, job))
     assert one is other
-    assert native._packed(job) is one
+    assert native._written(job) is one
 
 
 def test_the_threads_of_a_run_prepare_a_design_once(monkeypatch):

@@ -1,6 +1,7 @@
 """The player of jobs in C, if its library is there: loaded, checked against its source, and called."""
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,6 @@ from lmu_analog.engine.compiling import compile_library, digest, library_name, v
 from lmu_analog.engine.draws import BEYOND, TRUNCATION, LawSteps
 from lmu_analog.engine.interpreter import run_program
 from lmu_analog.engine.job import TRUSTED, Eliminations, Job, Played
-from lmu_analog.engine.program import Program
 from lmu_analog.errors import SimulationError
 
 FOLDER = Path(__file__).parent
@@ -85,18 +85,8 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int, *, variant: s
     profile, fits = np.empty((padded, places)), np.empty(padded, np.uint8)
     determinant = np.empty((2, padded, points), np.float32)
     response = np.empty((2, len(job.bound), len(job.window.direct)))
-    function = getattr(found().library, f"lmu_play_{variant or instruction_set()}")
-    packed, _ = _packed(job)
     # ctypes gives the interpreter's lock back: threads run beside each other.
-    status = function(
-        *(ctypes.c_void_p(x.ctypes.data) for x in (packed, given)),
-        *(ctypes.c_int64(k) for k in (padded, 0, padded)),
-        *(ctypes.c_void_p(x.ctypes.data) for x in (profile, fits, determinant)),
-        ctypes.c_int64(watched),
-        ctypes.c_void_p(response.ctypes.data),
-    )
-    if status != 0:
-        raise SimulationError("the native player has no memory")
+    _call("play", variant, job, given, padded, 0, padded, profile, fits, determinant, watched, response)
     equations = run_program(job.pencil.equations, values[:, watched : watched + 1])[:, 0]
     return Played(
         profile[:samples], fits[:samples].astype(bool), determinant[:, :samples], response, equations
@@ -118,97 +108,95 @@ def draw(law: LawSteps, *, seed: int, samples: range, variant: str | None = None
     if samples.start % 8 or len(samples) % 8:
         raise ValueError(f"samples {samples.start} to {samples.stop} are no whole groups of eight")
     values = np.empty((len(law.nominal), len(samples)))
-    kept: list[np.ndarray] = []
+    _call("draw", variant, law, seed, samples.start, len(samples), values)
+    return values
 
-    def array(x: np.ndarray, dtype: type) -> int:
-        kept.append(np.ascontiguousarray(x, dtype))
-        return kept[-1].ctypes.data
 
-    packed = _fields(
+def _call(name: str, variant: str | None, of: Job | LawSteps, *arguments: int | np.ndarray) -> None:
+    """Call a function of player.c: the struct of a job or law first, whole numbers as they are, arrays by address."""
+    struct, _ = _written(of)
+    function = getattr(found().library, f"lmu_{name}_{variant or instruction_set()}")
+    status = function(
+        ctypes.c_void_p(struct.ctypes.data),
+        *(ctypes.c_int64(x) if isinstance(x, int) else ctypes.c_void_p(x.ctypes.data) for x in arguments),
+    )
+    if status != 0:
+        raise SimulationError("the native player has no memory")
+
+
+_Struct = tuple[np.ndarray, list[np.ndarray]]
+_STRUCTS: "WeakKeyDictionary[Job | LawSteps, _Struct]" = WeakKeyDictionary()
+
+
+def _written(of: Job | LawSteps) -> _Struct:
+    """Write a job or a law as the struct of player.c: eight bytes a field, arrays by their addresses.
+
+    With it come the arrays. They live as long as the job: of threads that write it at once, the first one's count.
+    """
+    if of not in _STRUCTS:
+        kept: list[np.ndarray] = []
+
+        def array(x: np.ndarray, dtype: type = np.float64) -> int:
+            kept.append(np.ascontiguousarray(x, dtype))
+            return kept[-1].ctypes.data
+
+        fields = _fields_of_job(of, array) if isinstance(of, Job) else _fields_of_law(of, array)
+        struct = np.array(
+            [np.float64(x).view(np.int64) if isinstance(x, float) else x for x in fields], np.int64
+        )
+        return _STRUCTS.setdefault(of, (struct, kept))
+    return _STRUCTS[of]
+
+
+def _fields_of_law(law: LawSteps, array: Callable[..., int]) -> list[int | float]:
+    return [
         len(law.keys),
         len(law.nominal),
         len(law.code),
         array(law.keys, np.uint64),
         array(law.follows, np.int64),
-        array(law.shares, np.float64),
-        array(law.nominal, np.float64),
+        array(law.shares),
+        array(law.nominal),
         array(law.code, np.int64),
-        array(law.constant, np.float64),
+        array(law.constant),
         BEYOND,
         1.0 - 2.0 * BEYOND,
         TRUNCATION,
-    )
-    function = getattr(found().library, f"lmu_draw_{variant or instruction_set()}")
-    status = function(
-        ctypes.c_void_p(packed.ctypes.data),
-        ctypes.c_uint64(seed),
-        ctypes.c_int64(samples.start),
-        ctypes.c_int64(len(samples)),
-        ctypes.c_void_p(values.ctypes.data),
-    )
-    if status != 0:
-        raise SimulationError("the native player has no memory")
-    return values
+    ]
 
 
-def _fields(*fields: int | float) -> np.ndarray:
-    """Write the fields of a struct of player.c side by side, eight bytes each."""
-    return np.array([np.float64(x).view(np.int64) if isinstance(x, float) else x for x in fields], np.int64)
+def _fields_of_job(job: Job, array: Callable[..., int]) -> list[int | float]:
+    entries, window = job.pencil.entries, job.window
 
+    def eliminations(on: Eliminations, dtype: type) -> list[int]:
+        counts = [len(on.passes), len(on.powers), on.places]
+        return [*counts, array(on.passes, np.int64), array(on.code, np.int64), array(on.powers, dtype)]
 
-_Packed = tuple[np.ndarray, list[np.ndarray]]
-_PACKED: "WeakKeyDictionary[Job, _Packed]" = WeakKeyDictionary()
-
-
-def _packed(job: Job) -> _Packed:
-    """Write a job as the struct of that name in player.c: eight bytes a field, arrays by their addresses.
-
-    With it come the arrays. They live as long as the job: of threads that write it at once, the first one's count.
-    """
-    if job not in _PACKED:
-        fields: list[int | float] = []
-        kept: list[np.ndarray] = []
-
-        def array(x: np.ndarray, dtype: type) -> int:
-            kept.append(np.ascontiguousarray(x, dtype))
-            return kept[-1].ctypes.data
-
-        def program(p: Program) -> list[int]:
-            counts = [len(p.code), p.registers, len(p.template)]
-            return [
-                *counts,
-                array(p.code, np.int64),
-                array(p.constant, np.float64),
-                array(p.template, np.float64),
-            ]
-
-        def eliminations(on: Eliminations, dtype: type) -> list[int]:
-            counts = [len(on.passes), len(on.powers), on.places]
-            return [*counts, array(on.passes, np.int64), array(on.code, np.int64), array(on.powers, dtype)]
-
-        window = job.window
-        fields = [
-            *program(job.pencil.entries),
-            job.pencil.sums,
-            job.pencil.powers,
-            job.pencil.unknowns,
-            *eliminations(job.tones, np.float64),
-            int(job.has_offsets),
-            array(job.bound, np.float64),
-            TRUSTED,
-            len(window.direct),
-            len(window.rows),
-            array(window.starts, np.int64),
-            array(window.unknowns, np.int64),
-            array(window.weights, np.float64),
-            array(window.direct, np.float64),
-            array(window.amplitude, np.float64),
-            array(window.rows, np.float64),
-            array(window.ideal, np.float64),
-            window.power,
-            *eliminations(job.contour, np.float32),
-            array(job.scale, np.float64),
-            array(job.pivots, np.float32),
-        ]
-        return _PACKED.setdefault(job, (_fields(*fields), kept))
-    return _PACKED[job]
+    return [
+        len(entries.code),
+        entries.registers,
+        len(entries.template),
+        array(entries.code, np.int64),
+        array(entries.constant),
+        array(entries.template),
+        job.pencil.sums,
+        job.pencil.powers,
+        job.pencil.unknowns,
+        *eliminations(job.tones, np.float64),
+        int(job.has_offsets),
+        array(job.bound),
+        TRUSTED,
+        len(window.direct),
+        len(window.rows),
+        array(window.starts, np.int64),
+        array(window.unknowns, np.int64),
+        array(window.weights),
+        array(window.direct),
+        array(window.amplitude),
+        array(window.rows),
+        array(window.ideal),
+        window.power,
+        *eliminations(job.contour, np.float32),
+        array(job.scale),
+        array(job.pivots, np.float32),
+    ]
