@@ -134,13 +134,13 @@ def test_the_cells_of_a_crossbar_are_the_weights():
 
 def test_vertical_wires_of_a_block_diagram_never_lie_on_one_another():
     (blocks,) = sheets(circuit("active-rc", "cap-feedforward", 12, {}), "network")
-    lanes = defaultdict(list)
+    tracks = defaultdict(list)
     for item in blocks.items:
         if isinstance(item, Wire) and len(item.points) == 2 and item.points[0][0] == item.points[1][0]:
             y = sorted(p[1] for p in item.points)
-            lanes[round(item.points[0][0], 3)].append(y)
-    assert len(lanes) > 3
-    for spans in lanes.values():
+            tracks[round(item.points[0][0], 3)].append(y)
+    assert len(tracks) > 3
+    for spans in tracks.values():
         assert all(a[1] < b[0] for a, b in itertools.pairwise(sorted(spans)))
 
 

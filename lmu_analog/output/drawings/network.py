@@ -16,7 +16,7 @@ _SHARED = 4  # links of one block on the same side, above which they share a rai
 _MOST_VALUES = 8  # states of a crossbar with values; larger ones show sizes
 _DECADES = 3.0  # of sizes that squares tell apart
 WIDE, TAP, HIGH = 4.4, 0.95, 1.0  # a block's width, the pitch of its inputs, its height beside them
-LANE, FIRST = 0.6, 7.6  # pitch of the vertical wires, and how far the first is from the blocks
+TRACK, FIRST = 0.6, 7.6  # pitch of the vertical wires, and how far the first is from the blocks
 _COLOUR = {1: BLUE, -1: VERMILLION}
 _MARK = {1: "+", -1: "−"}
 
@@ -37,7 +37,7 @@ def network_sheet(circuit: Circuit) -> Sheet:
 
 
 def _block_diagram(drawn: Network) -> list[Item]:
-    """Draw blocks in a column; signals run in lanes beside it, allotted from the left (channel routing)."""
+    """Draw blocks in a column; signals run in tracks beside it, allotted from the left (channel routing)."""
     ports: dict[Link, float] = {}
     rails = _collected(drawn)
     tops: dict[str, float] = {drawn.source: 0.0}
@@ -84,7 +84,7 @@ def _block(block: Block, y: float, height: float) -> list[Item]:
 
 
 def _route(drawn: Network, rails: set[str], places: tuple[dict[str, float], dict[Link, float]]) -> list[Item]:
-    """Give every signal, and every shared rail, a lane that is free over its whole height, and wire it."""
+    """Give every signal, and every shared rail, a track that is free over its whole height, and wire it."""
     tops, ports = places
     direct = [link for link in drawn.links if link.target not in rails]
     spans: dict[tuple[str, str], list[float]] = {}
@@ -98,10 +98,10 @@ def _route(drawn: Network, rails: set[str], places: tuple[dict[str, float], dict
             ports[first],
             *(tops[link.source] for link in drawn.links if link.target == name),
         ]
-    lanes = _lanes(spans)
+    tracks = _tracks(spans)
     items: list[Item] = []
     for (way, name), at in spans.items():
-        x = FIRST + LANE * lanes[way, name]
+        x = FIRST + TRACK * tracks[way, name]
         items.append(Wire(((x, max(at)), (x, min(at)))))
         if way == "from":
             items += _signal(drawn, name, (x, tops[name]), ports=ports, rails=rails)
@@ -110,26 +110,26 @@ def _route(drawn: Network, rails: set[str], places: tuple[dict[str, float], dict
     return items
 
 
-def _lanes(spans: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str], int]:
-    """Left-edge algorithm: short signals first, each in the first lane where nothing is in its way."""
+def _tracks(spans: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str], int]:
+    """Left-edge algorithm: short signals first, each in the first track where nothing is in its way."""
     taken: list[list[tuple[float, float]]] = []
-    lanes: dict[tuple[str, str], int] = {}
+    tracks: dict[tuple[str, str], int] = {}
     for key in sorted(spans, key=lambda k: (max(spans[k]) - min(spans[k]), -max(spans[k]))):
         low, high = min(spans[key]) - 0.3, max(spans[key]) + 0.3
-        for lane in range(len(taken) + 1):
-            if lane == len(taken):
+        for track in range(len(taken) + 1):
+            if track == len(taken):
                 taken.append([])
-            if all(high < a or low > b for a, b in taken[lane]):
-                taken[lane].append((low, high))
-                lanes[key] = lane
+            if all(high < a or low > b for a, b in taken[track]):
+                taken[track].append((low, high))
+                tracks[key] = track
                 break
-    return lanes
+    return tracks
 
 
 def _signal(
     drawn: Network, name: str, at: tuple[float, float], *, ports: dict[Link, float], rails: set[str]
 ) -> list[Item]:
-    """Draw a block's output to its lane, and from there an arrow into every port that it feeds."""
+    """Draw a block's output to its track, and from there an arrow into every port that it feeds."""
     x, top = at
     start = 0.3 if name == drawn.source else 0.0
     items: list[Item] = [Wire(((start, top), (x, top))), Symbol("dot", (x, top), (x, top))]
