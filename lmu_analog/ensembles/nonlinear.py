@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
@@ -21,6 +20,7 @@ from lmu_analog.circuits.nodal.saturation import Limits, check_parts, limits
 from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.design import Design
+from lmu_analog.ensembles.allocation import one_thread_each
 from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
 from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.exact import block_size, exact_chunk
@@ -63,7 +63,7 @@ def nonlinear_chunk(design: Design, seed: int, samples: range, *, plan: Plan = R
     """
     check_parts(build(design))
     key, size = (design.digest, pickle.dumps(design)), nonlinear_block_size(design)
-    with threadpool_limits(1):
+    with one_thread_each():
         return joined([_block(key, seed, block, plan) for block in whole_blocks(samples, size)], samples)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from lmu_analog.circuits.devices.tolerance import CLASSES
 from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS
+from lmu_analog.ensembles.allocation import one_thread_each
 from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.ensembles.pool import run_tasks
 from lmu_analog.errors import DesignError, LmuAnalogError, StoreError, shown
@@ -112,7 +112,7 @@ def _measured(
 ) -> Iterator[tuple[int, tuple[xr.Dataset | None, str]]]:
     if workers == 1 or len(tasks) < 2:
         for k, task in enumerate(tasks):
-            with threadpool_limits(1):  # as in a worker: results do not depend on their number
+            with one_thread_each():  # as in a worker: results do not depend on their number
                 yield k, unit(*task)
         return
     for k, row in run_tasks(unit, tasks, workers=workers, timeout=TIMEOUT):
