@@ -18,8 +18,9 @@ from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
+from lmu_analog.networks.analog import arrays
 from lmu_analog.networks.analog.arrays import Weighted, quantised, weighted_sum
-from lmu_analog.networks.analog.model import CellModel
+from lmu_analog.networks.analog.model import run_model
 from lmu_analog.networks.analog.options import CellOptions
 from lmu_analog.networks.analog.run import cell_deck, compare, mismatched, nrmse, parts, signal, weight_error
 from lmu_analog.networks.cell import LMU
@@ -79,14 +80,13 @@ def test_a_sum_has_the_weights_that_it_says(drawn: list[float], options: dict):
     inputs = [Weighted(f"v{k}", w, f"w{k}") for k, w in enumerate(drawn)]
     # A follower keeps what nodal analysis needs beside a sum of transconductors from loading it.
     made = weighted_sum("out", inputs, CellOptions(**options), opamp=IDEAL, tail=True)
-    used = [k for k, w in enumerate(made.weights) if w]
-    np.testing.assert_allclose(
-        gains(made.components, [inputs[k].net for k in used]), [made.weights[k] for k in used], rtol=1e-9
-    )  # rounding of a nodal analysis
+    said = arrays.gains(made, "out")
+    # 1e-9: rounding of a nodal analysis.
+    np.testing.assert_allclose(gains(made, list(said)), list(said.values()), rtol=1e-9)
     if not options.get("series") and not options.get("bits"):
-        np.testing.assert_allclose(made.weights, drawn, rtol=1e-12)
+        np.testing.assert_allclose([said[i.net] for i in inputs], drawn, rtol=1e-12)
     if options.get("series"):
-        resistors = [c.value for c in made.components if isinstance(c, Resistor)]
+        resistors = [c.value for c in made if isinstance(c, Resistor)]
         np.testing.assert_array_equal(resistors, nearest(np.array(resistors), options["series"]))
 
 
@@ -102,7 +102,7 @@ def test_weights_of_some_bits_are_multiples_within_half_a_step(drawn: list[float
 
 def test_a_cell_without_a_circuit_is_the_layer_itself():
     w, x = weights(memories=2, order=3), np.random.default_rng(0).standard_normal((30, 2))
-    ran = CellModel(w, legendre(3, 8.0), 1.0).run(x)
+    ran = run_model(w, legendre(3, 8.0), 1.0, x=x)
     layer = LMU(w).run(x)
     np.testing.assert_allclose(ran.hidden, layer.hidden, atol=1e-12)  # two matrix exponentials
     np.testing.assert_allclose(ran.memory, layer.memory, atol=1e-12)
@@ -111,7 +111,7 @@ def test_a_cell_without_a_circuit_is_the_layer_itself():
 def test_the_continuous_cell_obeys_its_differential_equation():
     w, x = weights(memories=2, order=3), np.array([[0.8, -0.5], [-0.3, 0.9], [0.1, 0.2]])
     system = legendre(3, 8.0)
-    ran = CellModel(w, system, 1.0, continuous=True).run(x)
+    ran = run_model(w, system, 1.0, x=x, continuous=True)
 
     w = w.arrays
 

@@ -43,18 +43,10 @@ class Weighted:
     label: str
 
 
-@dataclass(frozen=True)
-class Sum:
-    """A weighted sum as components, and the weights, V/V, that their values make."""
-
-    components: tuple[Component, ...]
-    weights: tuple[float, ...]
-
-
 def weighted_sum(
     out: str, inputs: Sequence[Weighted], options: CellOptions, *, opamp: OpAmpModel, tail: bool = False
-) -> Sum:
-    """Add voltages with weights.
+) -> tuple[Component, ...]:
+    """Add voltages with weights; ``gains`` gives those that the chosen values make.
 
     Parameters
     ----------
@@ -66,21 +58,13 @@ def weighted_sum(
     opamp : OpAmpModel
     tail : bool
         Whether something that draws current hangs on ``out``: a sum of transconductors then gets a follower.
-
-    Returns
-    -------
-    Sum
-        Its weights are those of the inputs, in order, as the chosen values make them with ideal amplifiers.
     """
     wanted = quantised(np.array([i.weight for i in inputs]), options.bits)
     kept = [k for k in range(len(inputs)) if abs(wanted[k]) > _LEAST * np.abs(wanted).max(initial=0.0)]
     chosen = [Weighted(inputs[k].net, float(wanted[k]), inputs[k].label) for k in kept]
     if options.arrays == "resistor":
-        parts = _resistors(out, chosen, options, opamp)
-    else:
-        parts = _transconductors(out, chosen, options, opamp if tail else None)
-    made = gains(parts, out)
-    return Sum(parts, tuple(float(made.get(i.net, 0.0)) for i in inputs))
+        return _resistors(out, chosen, options, opamp)
+    return _transconductors(out, chosen, options, opamp if tail else None)
 
 
 def gains(

@@ -4,10 +4,8 @@ Nets: ``in0``, ... the inputs; ``m0_u``, ... what drives each memory; ``p0``, ..
 its values; ``h0``, ... the hidden units; ``e0``, ... what a memory is fed back; ``one`` the reference of biases, 1 V.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -19,16 +17,63 @@ from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rules import check
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.networks.analog.arrays import Weighted, gains, weighted_sum
 from lmu_analog.networks.analog.options import CellOptions
-from lmu_analog.networks.analog.sheet import NETS, Cell, Levels, Volts, renamed
-from lmu_analog.networks.analog.units import Pair, follower, lag, pair, sample_and_hold, supplies
+from lmu_analog.networks.analog.units import follower, lag, pair, sample_and_hold, supplies
 from lmu_analog.networks.network import LMULayer, Weights
 
 ONE = "one"  # net of 1 V
+_NETS = {"a", "b", "out", "plus", "minus", "drain", "gate", "source", "bulk"}  # fields that name a net
 
 
-def build_cell(layer: LMULayer, design: Design, options: CellOptions, *, levels: Levels) -> Cell:
+@dataclass(frozen=True)
+class Volts:
+    """Volts that stand for 1 in the network: of inputs, memories, hidden units and arguments of tanh."""
+
+    x: float
+    memory: float
+    hidden: float
+    argument: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A cell as a circuit.
+
+    Attributes
+    ----------
+    circuit : Circuit
+        Its probes give the hidden units, then the Legendre states of every memory, without unit.
+    labels : tuple of str
+        Names of the probes: h0, ..., m0_0, ...
+    layer : LMULayer
+        With the weights that the values of the parts make.
+    memory : StateSpace
+        Of one memory's circuit, from u to the Legendre states, in s.
+    memory_circuit : Circuit
+        Of one memory.
+    sums : dict of tuple of Component
+        The weighted sums, by their nets.
+    step : float, s
+    volts : Volts
+    options : CellOptions
+    """
+
+    circuit: Circuit
+    labels: tuple[str, ...]
+    layer: LMULayer
+    memory: StateSpace
+    memory_circuit: Circuit
+    sums: dict[str, tuple[Component, ...]]
+    step: float
+    volts: Volts
+    options: CellOptions
+
+
+def build_cell(
+    layer: LMULayer, design: Design, options: CellOptions, *, largest_x: float, largest_u: float
+) -> Cell:
     """Make the circuit of a cell from a trained layer.
 
     Parameters
@@ -39,8 +84,9 @@ def build_cell(layer: LMULayer, design: Design, options: CellOptions, *, levels:
         Of the memories; its theta, s, is the layer's theta, which sets the time of a step, and its op-amp
         serves the whole cell.
     options : CellOptions
-    levels : Levels
-        The design's amplitude is for these; the memories' states stay within the rails for any such input.
+    largest_x, largest_u : float
+        Largest absolute values of all inputs, and of what drives the memories. The design's amplitude is for these;
+        the memories' states stay within the rails for any such input.
 
     Raises
     ------
@@ -48,29 +94,74 @@ def build_cell(layer: LMULayer, design: Design, options: CellOptions, *, levels:
         If design and layer do not go together: the order, a family that no cell is made of, trained A and B.
     """
     _check(layer, design, options)
-    builder = _Builder(layer, design.replace(scaling="l1"), options, levels)
-    labels = [f"h{k}" for k in range(layer.hidden)]
-    labels += [f"m{j}_{i}" for j in range(layer.memories) for i in range(layer.order)]
-    extracted, volts = extract(builder.memory), builder.volts
+    design = design.replace(scaling="l1")
+    memory, step, opamp = build(design), design.theta * layer.dt / layer.theta, design.opamp_model
+    sampled = options.hidden == "sampled"
+    tanh = pair(options.activation, full_swing(design))
+    volts = Volts(
+        x=design.amplitude / (largest_x or 1.0),
+        memory=design.amplitude / (largest_u or 1.0),
+        hidden=tanh.unit_out,
+        argument=tanh.unit_in,
+    )
+    sums = _sums(layer, design, options, memory=memory, volts=volts)
+    parts: list[Component] = [c for made in sums.values() for c in made]
+    for j in range(layer.memories):
+        parts += [_renamed(c, f"m{j}_") for c in memory.components]
+        if f"f{j}" in sums:
+            parts += sample_and_hold(f"e{j}", (f"f{j}", f"e{j}"), opamp, step=step)
+    for k in range(layer.hidden):
+        buffered = sampled or options.arrays == "resistor"
+        driven = f"t{k}" if buffered else f"h{k}"
+        parts += tanh.components(f"t{k}", f"p{k}", driven)
+        if sampled:
+            parts += sample_and_hold(f"h{k}", (driven, f"h{k}"), opamp, step=step)
+        else:
+            parts.append(lag(f"t{k}", driven, load=tanh.load, step=step))
+            parts += [follower(f"h{k}", (driven, f"h{k}"), opamp)] if buffered else []
+    parts += supplies(options.activation, design.supply)
+    used = {getattr(c, name, "") for c in parts for name in _NETS}
+    inputs = [f"in{i}" for i in range(layer.inputs) if f"in{i}" in used]
+    if not inputs:
+        raise DesignError(
+            "the cell has no input: weights of input_encoders and input_kernel vanish beside the others; "
+            "train the network anew"
+        )
+    # The first input is the circuit's own source; the others and the reference are there as far as used.
+    parts += [Supply(f"V{net}", net, GROUND, 0.0, "input") for net in inputs[1:]]
+    parts += [Supply("Vone", ONE, GROUND, 1.0, "reference")] if ONE in used else []
+    probes: dict[str, tuple[Term, ...]] = {}
+    for k in range(layer.hidden):
+        probes[f"h{k}"] = (Term("v", f"h{k}", 1.0 / volts.hidden),)
+    for j in range(layer.memories):
+        for i, probe in enumerate(memory.probes):
+            probes[f"m{j}_{i}"] = tuple(Term("v", f"m{j}_{t.of}", t.factor / volts.memory) for t in probe)
+    named = f"memories {design.realization}, hidden units {options.hidden}"
+    clock = 1.0 / step if sampled else None
+    # A hold stage's capacitor is behind open switches at the start, where an input current would have its way.
+    initial = tuple((c.b, 0.0) for c in parts if isinstance(c, Switch))
+    circuit = Circuit(
+        "lmu-cell", named, design.theta, tuple(parts), tuple(probes.values()), inputs[0], None, clock, initial
+    )
+    system = extract(memory)
+    offset = None if system.offset is None else system.offset / volts.memory
     cell = Cell(
-        circuit=builder.circuit(),
-        labels=tuple(labels),
+        circuit=check(circuit),
+        labels=tuple(probes),
         layer=layer,
-        memory=replace(
-            extracted, offset=None if extracted.offset is None else extracted.offset / volts.memory
-        ),
-        memory_circuit=builder.memory,
-        sums=builder.sums,
-        step=builder.step,
+        memory=replace(system, offset=offset),
+        memory_circuit=memory,
+        sums=sums,
+        step=step,
         volts=volts,
         options=options,
     )
-    made = made_weights(cell)
-    given = {
-        name: array.reshape(np.shape(getattr(layer.arrays, name))) for name, array in made._asdict().items()
+    made = {
+        name: array.reshape(np.shape(getattr(layer.arrays, name)))
+        for name, array in made_weights(cell)._asdict().items()
     }
     own = layer.weights or {}
-    return replace(cell, layer=replace(layer, weights={name: given.get(name, own[name]) for name in own}))
+    return replace(cell, layer=replace(layer, weights={name: made.get(name, own[name]) for name in own}))
 
 
 def made_weights(cell: Cell, value: Callable[[Component], np.ndarray] | None = None) -> Weights:
@@ -144,131 +235,60 @@ def _check(layer: LMULayer, design: Design, options: CellOptions) -> None:
         raise DesignError("input_encoders and input_kernel are all zero; the cell has no input")
 
 
-@dataclass(frozen=True, eq=False)
-class _Builder:
-    """Writes the components of a cell."""
+def _sums(
+    layer: LMULayer, design: Design, options: CellOptions, *, memory: Circuit, volts: Volts
+) -> dict[str, tuple[Component, ...]]:
+    """Make all sums of a cell, by their nets."""
+    w, (states, readout) = layer.arrays, _read_nets(memory)
+    input_nets = [f"in{i}" for i in range(layer.inputs)]
+    hidden_nets = [f"h{k}" for k in range(layer.hidden)]
+    memory_nets = [f"m{j}_{net}" for j in range(layer.memories) for net in states]
 
-    layer: LMULayer
-    design: Design
-    options: CellOptions
-    levels: Levels
-
-    @cached_property
-    def memory(self) -> Circuit:
-        """The circuit of one memory."""
-        return build(self.design)
-
-    @cached_property
-    def step(self) -> float:
-        return self.design.theta * self.layer.dt / self.layer.theta
-
-    @cached_property
-    def pair(self) -> Pair:
-        return pair(self.options.activation, full_swing(self.design))
-
-    @cached_property
-    def volts(self) -> Volts:
-        amplitude, levels = self.design.amplitude, self.levels
-        return Volts(
-            x=amplitude / levels.x if levels.x else amplitude,
-            memory=amplitude / levels.u if levels.u else amplitude,
-            hidden=self.pair.unit_out,
-            argument=self.pair.unit_in,
-        )
-
-    @cached_property
-    def sums(self) -> dict[str, tuple[Component, ...]]:
-        """All sums of the cell, by their nets."""
-        w, fed = self.layer.arrays, bool(np.any(self.layer.arrays.memory_encoders))
-        sampled = self.options.hidden == "sampled"
-        made: dict[str, tuple[Component, ...]] = {}
-        for j in range(self.layer.memories):
-            rows = _Rows(
-                w.input_encoders[:, j], w.hidden_encoders[:, j], w.memory_encoders[:, j], w.memory_bias[j]
-            )
-            if sampled and fed:
-                # The feedback is that of the step before: it has a sum of its own, which is sampled and held.
-                nothing = _Rows(*(0.0 * row for row in rows))
-                own = rows._replace(memories=nothing.memories)
-                made[f"m{j}_u"] = self._sum(f"m{j}_u", own, self.volts.memory, held_back=[f"e{j}"])
-                made[f"f{j}"] = self._sum(
-                    f"f{j}", nothing._replace(memories=rows.memories), self.volts.memory
-                )
-            else:
-                made[f"m{j}_u"] = self._sum(f"m{j}_u", rows, self.volts.memory)
-        for k in range(self.layer.hidden):
-            rows = _Rows(w.input_kernel[:, k], w.hidden_kernel[:, k], w.memory_kernel[:, k], w.bias[k])
-            made[f"p{k}"] = self._sum(f"p{k}", rows, self.volts.argument)
-        return made
-
-    def _sum(
-        self, out: str, rows: "_Rows", unit: float, held_back: list[str] | None = None
+    def added(
+        out: str, unit: float, *groups: tuple[Sequence[str], Sequence[float] | np.ndarray, float]
     ) -> tuple[Component, ...]:
-        """Add inputs, hidden units, memories and bias, and nets that have the same unit with weight 1."""
-        volts, (states, readout) = self.volts, _read_nets(self.memory)
-        blocks = rows.memories.reshape(self.layer.memories, self.layer.order) @ readout
-        inputs = [Weighted(f"in{i}", v * unit / volts.x, f"{out}_in{i}") for i, v in enumerate(rows.inputs)]
-        inputs += [
-            Weighted(f"h{k}", v * unit / volts.hidden, f"{out}_h{k}") for k, v in enumerate(rows.hidden)
+        """Add groups of nets: names, weights without unit, and the volts that stand for 1 there; in ``unit``, V."""
+        inputs = [
+            Weighted(net, float(weight) * unit / one, f"{out}_{net}")
+            for nets, weights, one in groups
+            for net, weight in zip(nets, weights, strict=True)
         ]
-        inputs += [
-            Weighted(f"m{j}_{net}", v * unit / volts.memory, f"{out}_m{j}_{net}")
-            for j, block in enumerate(blocks)
-            for net, v in zip(states, block, strict=True)
-        ]
-        inputs.append(Weighted(ONE, float(rows.bias) * unit, f"{out}_one"))
-        inputs += [Weighted(net, 1.0, f"{out}_{net}") for net in held_back or ()]
-        tail = out.endswith("_u") and FAMILIES[self.design.family].cell == "stiff"
-        return weighted_sum(out, inputs, self.options, opamp=self.design.opamp_model, tail=tail).components
+        tail = out.endswith("_u") and FAMILIES[design.family].cell == "stiff"
+        return weighted_sum(out, inputs, options, opamp=design.opamp_model, tail=tail)
 
-    def circuit(self) -> Circuit:
-        """Put all parts on one sheet."""
-        w, opamp, sampled = self.layer, self.design.opamp_model, self.options.hidden == "sampled"
-        parts: list[Component] = [c for made in self.sums.values() for c in made]
-        for j in range(w.memories):
-            parts += [renamed(c, f"m{j}_") for c in self.memory.components]
-            if f"f{j}" in self.sums:
-                parts += sample_and_hold(f"e{j}", (f"f{j}", f"e{j}"), opamp, step=self.step)
-        for k in range(w.hidden):
-            buffered = sampled or self.options.arrays == "resistor"
-            driven = f"t{k}" if buffered else f"h{k}"
-            parts += self.pair.components(f"t{k}", f"p{k}", driven)
-            if sampled:
-                parts += sample_and_hold(f"h{k}", (driven, f"h{k}"), opamp, step=self.step)
-            else:
-                parts.append(lag(f"t{k}", driven, load=self.pair.load, step=self.step))
-                parts += [follower(f"h{k}", (driven, f"h{k}"), opamp)] if buffered else []
-        parts += supplies(self.options.activation, self.design.supply)
-        used = {getattr(c, name, "") for c in parts for name in NETS}
-        inputs = [f"in{i}" for i in range(w.inputs) if f"in{i}" in used]
-        if not inputs:
-            raise DesignError(
-                "the cell has no input: weights of input_encoders and input_kernel vanish beside the others; "
-                "train the network anew"
-            )
-        # The first input is the circuit's own source; the others and the reference are there as far as used.
-        parts += [Supply(f"V{net}", net, GROUND, 0.0, "input") for net in inputs[1:]]
-        parts += [Supply("Vone", ONE, GROUND, 1.0, "reference")] if ONE in used else []
-        probes = [(Term("v", f"h{k}", 1.0 / self.volts.hidden),) for k in range(w.hidden)]
-        probes += [
-            tuple(Term("v", f"m{j}_{t.of}", t.factor / self.volts.memory) for t in probe)
-            for j in range(w.memories)
-            for probe in self.memory.probes
-        ]
-        named = f"memories {self.design.realization}, hidden units {self.options.hidden}"
-        clock = 1.0 / self.step if sampled else None
-        # A hold stage's capacitor is behind open switches at the start, where an input current would have its way.
-        initial = tuple((c.b, 0.0) for c in parts if isinstance(c, Switch))
-        theta = self.design.theta
-        return check(
-            Circuit("lmu-cell", named, theta, tuple(parts), tuple(probes), inputs[0], None, clock, initial)
+    def of_memories(weights: np.ndarray) -> tuple[Sequence[str], np.ndarray, float]:
+        return memory_nets, (weights.reshape(layer.memories, layer.order) @ readout).ravel(), volts.memory
+
+    sums: dict[str, tuple[Component, ...]] = {}
+    for j in range(layer.memories):
+        drive = f"m{j}_u"
+        inputs = (input_nets, w.input_encoders[:, j], volts.x)
+        hidden = (hidden_nets, w.hidden_encoders[:, j], volts.hidden)
+        memories, bias = of_memories(w.memory_encoders[:, j]), ([ONE], w.memory_bias[j : j + 1], 1.0)
+        if options.hidden == "sampled" and np.any(w.memory_encoders):
+            # The feedback is that of the step before: it has a sum of its own, which is sampled and held.
+            held = ([f"e{j}"], [1.0], volts.memory)
+            sums[drive] = added(drive, volts.memory, inputs, hidden, bias, held)
+            sums[f"f{j}"] = added(f"f{j}", volts.memory, memories)
+        else:
+            sums[drive] = added(drive, volts.memory, inputs, hidden, memories, bias)
+    for k in range(layer.hidden):
+        sums[f"p{k}"] = added(
+            f"p{k}",
+            volts.argument,
+            (input_nets, w.input_kernel[:, k], volts.x),
+            (hidden_nets, w.hidden_kernel[:, k], volts.hidden),
+            of_memories(w.memory_kernel[:, k]),
+            ([ONE], w.bias[k : k + 1], 1.0),
         )
+    return sums
 
 
-class _Rows(NamedTuple):
-    """Weights of one sum: of inputs, hidden units and memories, and the bias."""
-
-    inputs: np.ndarray
-    hidden: np.ndarray
-    memories: np.ndarray
-    bias: np.ndarray
+def _renamed(component: Component, prefix: str) -> Component:
+    """Put a memory's part on the cell's sheet: its name and nets begin with ``prefix``, u included."""
+    changes = {
+        f.name: f"{prefix}{getattr(component, f.name)}"
+        for f in fields(component)
+        if f.name in _NETS and getattr(component, f.name) != GROUND
+    }
+    return replace(component, name=f"{component.name[0]}{prefix}{component.name[1:]}", **changes)

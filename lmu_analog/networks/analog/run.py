@@ -22,10 +22,9 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.mismatch.law import Mismatch, check_index, check_seed, draw
 from lmu_analog.mismatch.law import sample as drawn_values
-from lmu_analog.networks.analog.build import ONE, build_cell
-from lmu_analog.networks.analog.model import CellModel
+from lmu_analog.networks.analog.build import ONE, Cell, build_cell
+from lmu_analog.networks.analog.model import run_model
 from lmu_analog.networks.analog.options import CellOptions
-from lmu_analog.networks.analog.sheet import Cell, Levels
 from lmu_analog.networks.cell import LMU, State
 from lmu_analog.networks.network import LMULayer
 from lmu_analog.spice import ngspice
@@ -118,10 +117,11 @@ def compare(
             "a mismatch sample of a cell runs in ngspice alone; leave out the sample or the engine"
         )
     ideal = LMU(layer).run(x)
-    cell = build_cell(layer, design, options, levels=levels(LMU(layer), x, ideal))
+    largest_u = _largest_drive(LMU(layer), x, ideal)
+    cell = build_cell(layer, design, options, largest_x=float(np.abs(x).max()), largest_u=largest_u)
     lagged, system = options.hidden == "continuous", legendre(layer.order, design.theta)
-    wanted = CellModel(layer, system, cell.step, continuous=True).run(x) if lagged else ideal
-    model = CellModel(cell.layer, cell.memory, cell.step, continuous=lagged).run(x)
+    wanted = run_model(layer, system, cell.step, x=x, continuous=True) if lagged else ideal
+    model = run_model(cell.layer, cell.memory, cell.step, x=x, continuous=lagged)
     if sample is not None:
         cell = mismatched(cell, design, sample)
     began = time.perf_counter()
@@ -150,12 +150,12 @@ def nrmse(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.sqrt(np.mean((found - wanted) ** 2) / power)) if power else float("nan")
 
 
-def levels(layer: LMU, x: np.ndarray, states: State) -> Levels:
-    """Find the largest values that a layer meets on an input."""
+def _largest_drive(layer: LMU, x: np.ndarray, states: State) -> float:
+    """Find the largest value that drives a layer's memories on an input, where its states are known."""
     past = layer.rest((1,))
     hidden = np.concatenate([past.hidden, states.hidden[:-1]])
     memory = np.concatenate([past.memory, states.memory[:-1]])
-    return Levels(float(np.abs(x).max()), float(np.abs(layer.drive(x, State(hidden, memory))).max()))
+    return float(np.abs(layer.drive(x, State(hidden, memory))).max())
 
 
 def signal(layer: LMULayer, steps: int, *, seed: int) -> np.ndarray:

@@ -14,7 +14,6 @@ from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.networks.analog.build import build_cell, made_weights
 from lmu_analog.networks.analog.options import CellOptions
-from lmu_analog.networks.analog.sheet import Levels
 from lmu_analog.networks.cell import Memories
 from lmu_analog.networks.loop.forward import steps
 from lmu_analog.networks.loop.memories import Draws, sampled_memories
@@ -62,8 +61,9 @@ def drawn_cells(layer: LMULayer, draws: Draws, options: CellOptions, *, x: np.nd
             "cells in the exact engine are sampled, with arrays of resistors; take those options"
         )
     batch = np.asarray(x, float).reshape(1, -1, *x.shape[-2:])
-    largest = max(float(np.abs(step.drive).max()) for step in steps(layer, None, batch))
-    cell = build_cell(layer, draws.design, options, levels=Levels(float(np.abs(batch).max()), largest))
+    largest_u = max(float(np.abs(step.drive).max()) for step in steps(layer, None, batch))
+    largest_x = float(np.abs(batch).max())
+    cell = build_cell(layer, draws.design, options, largest_x=largest_x, largest_u=largest_u)
     law = Mismatch.of(draws.design)
     values = sample(cell.circuit, law, draw(cell.circuit, law, seed=draws.seed, samples=draws.samples))
     column = {p.name: k for k, p in enumerate(cell.circuit.parameters)}
