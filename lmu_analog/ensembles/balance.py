@@ -74,16 +74,6 @@ class Balance:
     share: Float[np.ndarray, " s"]
 
 
-@dataclass(frozen=True, eq=False)
-class _Responses:
-    """Of the linear part, per harmonic: z and outputs from the input and offsets, and from w."""
-
-    z: np.ndarray
-    outputs: np.ndarray
-    z_from_w: np.ndarray
-    outputs_from_w: np.ndarray
-
-
 def balance(
     equations: Equations,
     limited: Limits,
@@ -91,7 +81,7 @@ def balance(
     *,
     drive: Drive,
 ) -> Balance:
-    """Find the periodic steady state.
+    """Find the periodic steady state; a sample stops by its own residual, so it does not depend on those beside it.
 
     Parameters
     ----------
@@ -111,34 +101,27 @@ def balance(
     """
     centre = _centre(equations, limited, drive)
     responses = _responses(centred(equations, limited, centre), limited, probes, drive)
-    w, residual, share = _fixed_point(responses, limited, drive, centre)
-    outputs = responses.outputs + (responses.outputs_from_w @ w[:, : drive.highest + 1, :, None])[..., 0]
-    beyond = np.sqrt(2.0 * np.sum(np.abs(w[:, drive.highest + 1 :]) ** 2, axis=1))
-    left_out = (np.abs(responses.outputs_from_w[:, -1]) @ beyond[..., None])[..., 0]
-    return Balance(outputs, residual, left_out, share)
-
-
-def _fixed_point(
-    responses: _Responses, limited: Limits, drive: Drive, centre: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give coefficients of w at 0 .. twice the highest harmonic, the residual, and the share of a limit.
-
-    A sample stops by its own residual, so its result does not depend on those beside it.
-    """
-    z = responses.z.copy()
-    samples, count, n = z.shape
-    w = np.zeros((samples, OVERSAMPLING * drive.highest // 2 + 1, n), complex)
+    samples, count, n = len(centre), drive.highest + 1, len(limited.seen)
+    from_w, linear = responses[..., :n], responses[..., n]
+    z_from_w, outputs_from_w = from_w[:, :, :n], from_w[:, :, n:]
+    z = linear[..., :n].copy()
+    w = np.zeros(
+        (samples, OVERSAMPLING * drive.highest // 2 + 1, n), complex
+    )  # to twice the highest harmonic
     residual, share, change = np.full(samples, np.inf), np.zeros(samples), np.zeros(samples)
     live = np.arange(samples)
     for _ in range(MOST_ROUNDS):
         if not len(live):
             break
         w[live], share[live] = _sources(limited.of(live), z[live], drive, centre[live])
-        fresh = responses.z[live] + (responses.z_from_w[live] @ w[live, :count, :, None])[..., 0]
+        fresh = linear[live, :, :n] + (z_from_w[live] @ w[live, :count, :, None])[..., 0]
         before, now = change[live], _rms(fresh - z[live]) / np.maximum(_rms(fresh), 1e-300)
         residual[live], change[live], z[live] = _left(now, before), now, fresh
         live = live[(residual[live] > SETTLED) & (share[live] < LOST)]
-    return w, residual, share
+    outputs = linear[..., n:] + (outputs_from_w @ w[:, :count, :, None])[..., 0]
+    beyond = np.sqrt(2.0 * np.sum(np.abs(w[:, count:]) ** 2, axis=1))
+    left_out = (np.abs(outputs_from_w[:, -1]) @ beyond[..., None])[..., 0]
+    return Balance(outputs, residual, left_out, share)
 
 
 def _left(change: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -176,7 +159,8 @@ def _right(equations: Equations, drive: Drive, harmonic: int) -> np.ndarray:
 
 def _responses(
     equations: Equations, limited: Limits, probes: tuple[np.ndarray, np.ndarray], drive: Drive
-) -> _Responses:
+) -> np.ndarray:
+    """Give z and outputs of the linear part, (s, h, n + p, n + 1): from w, then from the input and offsets."""
     output, feedthrough = probes
     read = np.vstack([limited.seen, output])
     straight = np.concatenate([limited.direct, feedthrough[:, 0]])
@@ -186,7 +170,7 @@ def _responses(
         right = np.concatenate([limited.push, _right(equations, drive, h)], axis=-1)
         found[:, h] = read @ np.linalg.solve(_system(equations, h * drive.rate), right)
         found[:, h, :, n] += straight * drive.spectrum[h]
-    return _Responses(found[:, :, :n, n], found[:, :, n:, n], found[:, :, :n, :n], found[:, :, n:, :n])
+    return found
 
 
 def _waveforms(z: np.ndarray, drive: Drive) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.nodal.saturation import check_parts
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import one_thread_each
+from lmu_analog.ensembles.blocks import joined
 from lmu_analog.ensembles.cluster import Crew, hired
 from lmu_analog.ensembles.exact import (
     Kernel,
@@ -190,8 +191,25 @@ def _reach(
     kept = kept and extend(kept, size)
     have = sum(len(r.status) for r in gathered)
     todo = np.flatnonzero(~kept.done[:size]) if kept else np.arange(have, size)
+    waiting: list[Results] = []
+
+    def flush() -> None:
+        if kept and waiting:
+            kept.write(waiting)
+            waiting.clear()
+
+    flushed = time.monotonic()
     with contextlib.closing(_run(job, todo, crew)) as run:
-        _collect(run, kept, gathered, progress)
+        try:
+            for results in run:
+                (gathered if kept is None else waiting).append(results)
+                if progress:
+                    progress(len(results.status))
+                if time.monotonic() - flushed > FLUSH_SECONDS:
+                    flush()
+                    flushed = time.monotonic()
+        finally:
+            flush()
     return kept
 
 
@@ -273,51 +291,20 @@ def _breaks(todo: np.ndarray, size: int) -> np.ndarray:
     return np.flatnonzero((np.diff(todo) > 1) | (todo[1:] % size == 0)) + 1
 
 
-def _collect(
-    run: Iterator[Results],
-    kept: Store | None,
-    gathered: list[Results],
-    progress: Callable[[int], None] | None,
-) -> None:
-    waiting: list[Results] = []
-    flushed = time.monotonic()
-    try:
-        for results in run:
-            (gathered if kept is None else waiting).append(results)
-            if progress:
-                progress(len(results.status))
-            if kept and time.monotonic() - flushed > FLUSH_SECONDS:
-                _flush(kept, waiting)
-                flushed = time.monotonic()
-    finally:
-        if kept:
-            _flush(kept, waiting)
-
-
-def _flush(kept: Store, waiting: list[Results]) -> None:
-    if waiting:
-        kept.write(waiting)
-        waiting.clear()
-
-
 def _dataset(
     kept: Store | None, gathered: list[Results], size: int, described: dict[str, str | int | float]
 ) -> xr.Dataset:
-    return kept.dataset(size) if kept else _in_memory(gathered, described)
-
-
-def _in_memory(gathered: list[Results], described: dict[str, str | int | float]) -> xr.Dataset:
-    ordered = sorted(gathered, key=lambda r: r.start)
-    status = np.concatenate([r.status for r in ordered])
-    reason = np.concatenate([r.reason for r in ordered])
+    if kept:
+        return kept.dataset(size)
+    found = joined(sorted(gathered, key=lambda r: r.start), range(size))
     return xr.Dataset(
         {
-            "window_nrmse": ("sample", np.concatenate([r.window_nrmse for r in ordered]), {"units": "1"}),
-            "profile": (("sample", "delay"), np.concatenate([r.profile for r in ordered]), {"units": "1"}),
-            "status": ("sample", status),
-            "reason": ("sample", reason),
-            "done": ("sample", np.ones(len(status), bool)),
+            "window_nrmse": ("sample", found.window_nrmse, {"units": "1"}),
+            "profile": (("sample", "delay"), found.profile, {"units": "1"}),
+            "status": ("sample", found.status),
+            "reason": ("sample", found.reason),
+            "done": ("sample", np.ones(size, bool)),
         },
-        coords={"sample": np.arange(len(status)), "delay": window.QUADRATURE.r},
+        coords={"sample": found.samples, "delay": window.QUADRATURE.r},
         attrs=dict(described),
     )

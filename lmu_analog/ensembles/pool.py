@@ -43,11 +43,22 @@ def run_tasks(
     (int, result)
         The result is the ``SimulationError`` itself where a task failed.
     """
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in range(len(tasks)):
-        waiting.put(number)
+    waiting = iter(range(len(tasks)))  # shared by the threads: CPython gives each number to one of them
     finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-    feeders = [_Feeder(function, tasks, waiting, finished, timeout) for _ in range(min(workers, len(tasks)))]
+    keepers = [Keeper() for _ in range(min(workers, len(tasks)))]
+    stopped = threading.Event()
+
+    def feed(keeper: Keeper) -> None:
+        """Give one process tasks until none is left."""
+        while not stopped.is_set() and (number := next(waiting, None)) is not None:
+            try:
+                outcome: Any = keeper.call(function, tasks[number], timeout=timeout)
+            except (LmuAnalogError, OSError) as error:
+                outcome = error
+            finished.put((number, outcome))
+        keeper.close()
+
+    feeders = [threading.Thread(target=feed, args=(keeper,), daemon=True) for keeper in keepers]
     for feeder in feeders:
         feeder.start()
     try:
@@ -57,8 +68,10 @@ def run_tasks(
                 raise result
             yield number, result
     finally:
-        for feeder in feeders:
-            feeder.stop()
+        # Processes end even in the middle of a task.
+        stopped.set()
+        for keeper in keepers:
+            keeper.close()
         for feeder in feeders:
             feeder.join()
 
@@ -92,40 +105,3 @@ class Keeper:
         if self._worker is None or not self._worker.alive:
             self._worker = Worker()
         return self._worker
-
-
-class _Feeder(threading.Thread):
-    """A thread that feeds one worker process."""
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        tasks: Sequence[tuple[Any, ...]],
-        waiting: "queue.SimpleQueue[int]",
-        finished: "queue.SimpleQueue[Outcome]",
-        timeout: float,
-    ) -> None:
-        super().__init__(daemon=True)
-        self._function, self._tasks, self._timeout = function, tasks, timeout
-        self._waiting, self._finished = waiting, finished
-        self._keeper = Keeper()
-        self._stopped = False
-
-    def run(self) -> None:
-        """Take tasks until none is left."""
-        while not self._stopped:
-            try:
-                number = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            try:
-                outcome: Any = self._keeper.call(self._function, self._tasks[number], timeout=self._timeout)
-            except (LmuAnalogError, OSError) as error:
-                outcome = error
-            self._finished.put((number, outcome))
-        self._keeper.close()
-
-    def stop(self) -> None:
-        """End the worker, even in the middle of a task."""
-        self._stopped = True
-        self._keeper.close()

@@ -84,7 +84,9 @@ def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, part
     at, w = _operating_point(system, limited, course.shared)
     live = np.arange(len(w))
     states = _states(system, at.x[..., None], w[..., None], course.u[:1])
-    total = _nothing(len(w), course)
+    count, n = len(course.rows), len(course.shared.peak)
+    true = (np.ones(len(w), bool) for _ in range(2))
+    total = Relaxed(*(np.zeros((len(w), size)) for size in (count, n, n, n)), *true)
     total.square[:] = _squares(course, states, 0)
     stride = max(1, INTERVAL_STEPS // parts)
     for first in range(0, len(course.u) - 1, stride):
@@ -109,7 +111,9 @@ def relax(system: Forced, limited: Limits, steps: Steps, *, course: Course, part
             system, steps, at = (_cut(part, kept) for part in (system, steps, at))
         if not len(live):
             break
-    return _means(total, len(course.u), parts)
+    intervals = len(course.u) - 1
+    kinks, off = np.sqrt(total.kinks / intervals), np.sqrt(total.defect / (intervals * parts))
+    return replace(total, square=total.square / len(course.u), kinks=kinks, defect=off)
 
 
 def _operating_point(system: Forced, limited: Limits, shared: Common) -> tuple[At, np.ndarray]:
@@ -148,19 +152,6 @@ def _met(found: RelaxationInterval, at: At, *, is_first: bool) -> tuple[np.ndarr
     if is_first:
         ends[..., 0] = starts[..., 0]
     return z.reshape(s, n, k)[..., 0], starts - ends
-
-
-def _nothing(samples: int, course: Course) -> Relaxed:
-    """Give the sums before the first relaxation interval, to which all intervals add."""
-    w, n = len(course.rows), len(course.shared.peak)
-    true = (np.ones(samples, bool) for _ in range(2))
-    return Relaxed(*(np.zeros((samples, size)) for size in (w, n, n, n)), *true)
-
-
-def _means(total: Relaxed, points: int, parts: int) -> Relaxed:
-    intervals = points - 1
-    kinks, off = np.sqrt(total.kinks / intervals), np.sqrt(total.defect / (intervals * parts))
-    return replace(total, square=total.square / points, kinks=kinks, defect=off)
 
 
 def _cut(part: Any, kept: np.ndarray) -> Any:

@@ -1,5 +1,6 @@
 """The yield verdict: whether an ensemble shows the wanted yield, or how many samples would decide."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -93,13 +94,9 @@ def clopper_pearson_samples(value: float, wanted: float) -> int | None:
     """
     if value == wanted or not _tells(value, wanted, MOST_SAMPLES):
         return None
-    few, enough = 0, 1
-    while not _tells(value, wanted, enough):
-        few, enough = enough, 2 * enough
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if _tells(value, wanted, middle) else (middle, enough)
-    return enough
+    return 1 + bisect_left(
+        range(1, MOST_SAMPLES + 1), True, key=lambda samples: _tells(value, wanted, samples)
+    )
 
 
 def _tells(value: float, wanted: float, samples: int) -> bool:

@@ -14,7 +14,7 @@ from lmu_analog.circuits.nodal.forced import Forced
 from lmu_analog.circuits.nodal.saturation import Limits, saturate
 from lmu_analog.circuits.nodal.stepped import Stepped, saturate_steps
 from lmu_analog.ensembles.balance import LOST
-from lmu_analog.memory.mixing import Rounds, mixed
+from lmu_analog.memory.mixing import mixed
 from lmu_analog.memory.polynomial_hold import NODES, POWERS, HoldStep
 
 MOST_ROUNDS = 30
@@ -186,15 +186,9 @@ def settle(
         z, before = fresh, change
         if not waits.any():
             break
-        w, rounds = _next(rounds, w, saturated.w, waits)
+        mixture, rounds = mixed(rounds, w.reshape(s, -1), saturated.w.reshape(s, -1))
+        w = np.where(waits[:, None, None, None], mixture.reshape(w.shape), w)
     return RelaxationInterval(x, z, w, saturated, ~waits)
-
-
-def _next(
-    rounds: Rounds | None, w: np.ndarray, found: np.ndarray, waits: np.ndarray
-) -> tuple[np.ndarray, Rounds]:
-    fresh, rounds = mixed(rounds, w.reshape(len(w), -1), found.reshape(len(w), -1))
-    return np.where(waits[:, None, None, None], fresh.reshape(w.shape), w), rounds
 
 
 def _left(change: np.ndarray, before: np.ndarray) -> np.ndarray:
