@@ -83,12 +83,29 @@ def first_order(design: Design) -> FirstOrder:
 
 
 def _in_tones(circuit: Circuit, tones: Tones, design: Design) -> tuple[float, np.ndarray, np.ndarray]:
-    """Give rest, error (e,) and its derivatives by all parameters (e, m)."""
+    """Give rest, error (e,) and its derivatives by all parameters (e, m).
+
+    Coordinates of an error are (tone, real or imaginary, direction in the window), then the offset.
+    """
+    rule = places(tones, design.order, design.theta)
+    root = np.sqrt(rule.weight)[:, None]
+    basis, readout = np.linalg.qr(root * window.readout(design.order, rule.r))
+    delay = np.exp(-2j * np.pi * design.theta * np.outer(tones.frequency, rule.r))
+    phasor = math.sqrt(0.5) * tones.phasor / tones.rms
+    wanted = phasor[:, None] * delay * root[:, 0]
+    reached = wanted @ basis
+    rest = float(np.sum(np.abs(wanted) ** 2) - np.sum(np.abs(reached) ** 2))
+    ideal = np.concatenate([reached.real.ravel(), reached.imag.ravel(), np.zeros(len(readout))])
+    readout, phasor = readout / tones.rms, phasor * tones.rms
+
+    def seen(states: Complex[np.ndarray, "f d n"], offset: Float[np.ndarray, "d n"]) -> np.ndarray:
+        """Give n answers of the states their coordinates, (e, n)."""
+        along = (readout @ (phasor[:, None, None] * states)).reshape(-1, states.shape[-1])
+        return np.concatenate([np.real(along), np.imag(along), readout @ offset])
+
     found = derivatives(circuit, tones.frequency)
-    place = _Place.of(tones, design)
-    slopes = place.vector(found.by_parameter, found.offset_by_parameter)
-    error = place.vector(found.states[..., None], found.offset[:, None])[:, 0] - place.ideal
-    return place.rest, error, slopes
+    error = seen(found.states[..., None], found.offset[:, None])[:, 0] - ideal
+    return max(rest, 0.0), error, seen(found.by_parameter, found.offset_by_parameter)
 
 
 def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[float, np.ndarray, np.ndarray]:
@@ -98,38 +115,6 @@ def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[floa
     slopes = np.zeros((len(found.error), len(circuit.parameters)))
     slopes[:, moving] = found.slopes
     return found.rest, found.error, slopes
-
-
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """Coordinates of an error: (tone, real or imaginary, direction in the window), then the offset."""
-
-    readout: np.ndarray
-    phasor: np.ndarray
-    ideal: np.ndarray
-    rest: float
-
-    @classmethod
-    def of(cls, tones: Tones, design: Design) -> "_Place":
-        rule = places(tones, design.order, design.theta)
-        root = np.sqrt(rule.weight)[:, None]
-        basis, readout = np.linalg.qr(root * window.readout(design.order, rule.r))
-        delay = np.exp(-2j * np.pi * design.theta * np.outer(tones.frequency, rule.r))
-        phasor = math.sqrt(0.5) * tones.phasor / tones.rms
-        wanted = phasor[:, None] * delay * root[:, 0]
-        reached = wanted @ basis
-        rest = float(np.sum(np.abs(wanted) ** 2) - np.sum(np.abs(reached) ** 2))
-        constant = np.zeros(len(readout))
-        ideal = np.concatenate([reached.real.ravel(), reached.imag.ravel(), constant])
-        return cls(readout / tones.rms, phasor * tones.rms, ideal, max(rest, 0.0))
-
-    def vector(
-        self, states: Complex[np.ndarray, "f d n"], offset: Float[np.ndarray, "d n"]
-    ) -> Float[np.ndarray, "e n"]:
-        """Give n answers of the states their coordinates."""
-        seen = self.readout @ (self.phasor[:, None, None] * states)
-        seen = seen.reshape(-1, states.shape[-1])
-        return np.concatenate([np.real(seen), np.imag(seen), self.readout @ offset])
 
 
 def _by_draws(circuit: Circuit, law: Mismatch, slopes: np.ndarray) -> np.ndarray:

@@ -72,38 +72,17 @@ def recorded_error(design: Design, parameters: Int[np.ndarray, " m"]) -> Recorde
         )
     evaluation_grid = grid(design.stimulus, design.theta)
     chosen = _filters(nominal, float(evaluation_grid.time[-1]))
-    place = _Place.of(design.order, evaluation_grid, design.theta)
-    triangle, rest = _triangle(place, nominal, chosen)
+    triangle, rest = _triangle(nominal, chosen, evaluation_grid, theta=design.theta)
     signals, error = _principal(triangle, 4 * nominal.order + 3)
+    readout = _readout(design.order)
     whole = np.zeros((len(error), len(parameters) + 1))
     whole[:, -1] = error
     for k in range(0, len(parameters), _PARAMETERS):
         some = cut(by_parameter, slice(k, k + _PARAMETERS))
-        moved = np.tensordot(signals, place.readout @ _coefficients(nominal, some, chosen), (1, 2))
+        moved = np.tensordot(signals, readout @ _coefficients(nominal, some, chosen), (1, 2))
         whole[:-1, k : k + len(some.A)] = np.moveaxis(moved, 1, 2).reshape(-1, len(some.A))
     whole = np.asarray(np.linalg.qr(whole, mode="r"))
     return RecordedError(rest, whole[:, -1], whole[:, :-1])
-
-
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """Legendre coefficients over sqrt(2i + 1): the states' in them, (d, d), and the window's, (t, d + 1), V."""
-
-    readout: np.ndarray
-    window: np.ndarray
-    grid: Grid
-
-    @classmethod
-    def of(cls, order: int, evaluation_grid: Grid, theta: float) -> "_Place":
-        given = evaluation_grid.stimulus
-        dt = given.dt if isinstance(given, Recording) else float(evaluation_grid.time[1])
-        window = projected(evaluation_grid.values, dt, theta, order=order)
-        return cls(np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)), window, evaluation_grid)
-
-    def content(self, moments: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Give the window's true content in these directions, (t, d), and what lies beyond them, (t, 1); V."""
-        window = self.window[moments]
-        return window[:, :-1], window[:, -1:]
 
 
 def _filters(nominal: StateSpace, duration: float) -> Filters:
@@ -126,21 +105,30 @@ def _coefficients(nominal: StateSpace, by_parameter: StateSpace, chosen: Filters
     return np.concatenate([np.real(found), -np.imag(found), by_parameter.D, slope, offset], axis=-1)
 
 
-def _triangle(place: _Place, nominal: StateSpace, chosen: Filters) -> tuple[np.ndarray, float]:
+def _readout(order: int) -> np.ndarray:
+    """Give the Legendre coefficients over sqrt(2i + 1) of the states, (d, d)."""
+    return np.diag(1.0 / np.sqrt(2.0 * np.arange(order) + 1.0))
+
+
+def _triangle(
+    nominal: StateSpace, chosen: Filters, evaluation_grid: Grid, *, theta: float
+) -> tuple[np.ndarray, float]:
     """Give the triangular factor of signals and error over time, rms of u one, and the mean square of the rest."""
-    n, evaluation_grid = nominal.order, place.grid
+    n, order, given = nominal.order, len(nominal.C), evaluation_grid.stimulus
+    dt = given.dt if isinstance(given, Recording) else float(evaluation_grid.time[1])
+    # The window's true content in the same directions as the readout's, (t, d), and what lies beyond them, (t, 1); V.
+    window, readout = projected(evaluation_grid.values, dt, theta, order=order), _readout(order)
     unit = 1.0 / (evaluation_grid.rms * np.sqrt(len(evaluation_grid.time)))
     nothing = np.zeros_like(nominal.D)
     slope = nothing if nominal.slope is None else nominal.slope[..., :1]
     offset = nothing if nominal.offset is None else nominal.offset[..., None]
     at_once = np.concatenate([nominal.D, slope, offset], axis=-1)
-    triangle, rest = np.zeros((0, 4 * n + 3 + len(place.readout))), 0.0
+    triangle, rest = np.zeros((0, 4 * n + 3 + order)), 0.0
     for moments, states, fed in _stretches(nominal, chosen, evaluation_grid):
         shown = states[:, :n] @ nominal.C.T + fed @ at_once.T
-        seen, beyond = place.content(moments)
-        part = np.concatenate([states[:, n:], fed, shown @ place.readout.T - seen], axis=1)
+        part = np.concatenate([states[:, n:], fed, shown @ readout.T - window[moments, :-1]], axis=1)
         triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, unit * part]), mode="r"))
-        rest += unit**2 * float(np.sum(beyond**2))
+        rest += unit**2 * float(np.sum(window[moments, -1] ** 2))
     return triangle, rest
 
 
