@@ -20,7 +20,7 @@ from lmu_analog.experiments.delay_network import (
     whole_window_nrmse,
     windows,
 )
-from lmu_analog.experiments.delay_network_plot import plot_delay_network
+from lmu_analog.experiments.spiking_plots import plot_delay_network
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import readout

@@ -11,16 +11,17 @@ from matplotlib.figure import Figure
 from lmu_analog import cli
 from lmu_analog.errors import DesignError
 from lmu_analog.experiments import figures, frame
-from lmu_analog.experiments.delay_network_plot import plot_delay_network
-from lmu_analog.experiments.hardware_plots import KINDS, plot_digits_loss, plot_series_loss
 from lmu_analog.experiments.learning_plots import (
+    KINDS,
     plot_capacity,
     plot_digits,
+    plot_digits_loss,
     plot_learned_theta,
     plot_mackey_glass,
     plot_scale,
+    plot_series_loss,
 )
-from lmu_analog.experiments.spiking_plots import plot_scaling, plot_spreads, plot_synapses
+from lmu_analog.experiments.spiking_plots import plot_delay_network, plot_scaling, plot_spreads, plot_synapses
 from lmu_analog.output import files
 
 

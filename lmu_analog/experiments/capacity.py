@@ -153,16 +153,11 @@ def _timed(memory: Memory) -> float:
 
 def _lstm(T: int, options: Options, advance: Any) -> dict[str, Any]:
     """Train an LSTM of 100 units on the same task, and measure it on the signals that the memory meets."""
+    from lmu_analog.experiments.comparing import cost
     from lmu_analog.networks.learning.data import Data
     from lmu_analog.networks.learning.objective import evaluate
     from lmu_analog.networks.learning.training import Schedule, fit
-    from lmu_analog.networks.network import (
-        DenseLayer,
-        LSTMLayer,
-        Network,
-        count_parameters,
-        count_states,
-    )
+    from lmu_analog.networks.network import DenseLayer, LSTMLayer, Network
 
     network = Network(1, (LSTMLayer(LSTM_UNITS), DenseLayer(len(DELAYS))), readout="every")
 
@@ -175,18 +170,11 @@ def _lstm(T: int, options: Options, advance: Any) -> dict[str, Any]:
     train, valid, test = (data(options.seed + k) for k in (1, 2, 0))
     trained = fit(network, train, schedule, valid=valid, objective="series", advance=advance)
     relative = evaluate(network, trained.weights, test, objective="series")
-    one, clock = Data(test.x[:1], test.y[:1], T), []
-    for _ in range(2):  # the first compiles
-        clock.append(time.perf_counter())
-        evaluate(network, trained.weights, one, objective="series")
     return {
         "mse": float(relative**2 * np.mean(test.y[:, T:] ** 2)),
         "epochs": options.epochs,
         "epoch": trained.best,
-        "states": count_states(network),
-        "parameters": count_parameters(network),
-        "seconds_an_epoch": trained.seconds,
-        "seconds_a_step": (time.perf_counter() - clock[-1]) / test.x.shape[1],
+        **cost(network, [trained], test, objective="series"),
     }
 
 

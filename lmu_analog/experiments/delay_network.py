@@ -28,7 +28,7 @@ from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.memory.window import readout
 from lmu_analog.mismatch.law import Mismatch, draw, sample, sample_circuit
 from lmu_analog.option import option
-from lmu_analog.simulation import Grid, exact_states, grid, ngspice_task, read_states, settling
+from lmu_analog.simulation import Grid, exact_states, grid, ngspice_states, settling
 from lmu_analog.spice import ngspice
 from lmu_analog.stimulus import Tones, noise
 
@@ -232,9 +232,7 @@ def simulated_errors(design: Design, seed: int, index: int) -> tuple[float, floa
     circuit = sample_circuit(design, seed=seed, index=index)
     wanted = windows(seed)
     settle = settling(extract(circuit), THETA)
-    analysis, text, recording = ngspice_task(circuit, design.stimulus, settle=settle)
-    vectors = ngspice.run_here(text, analysis, recording)
-    states = read_states(vectors, circuit, wanted.grid, analysis=analysis)
+    states = ngspice_states(circuit, wanted.grid, settle=settle, run=ngspice.run_here)
     return whole_window_nrmse(states, wanted.ideal), whole_window_nrmse(states, wanted.true)
 
 

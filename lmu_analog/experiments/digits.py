@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table
-from lmu_analog.experiments.layout import COSTS, cost_cells
+from lmu_analog.experiments.frame import COSTS, Progress, Table, cost_cells
 from lmu_analog.option import option
 
 STEPS, CLASSES, BATCH = 64, 10, 64

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.delay_network_plot import plot_delay_network
-from lmu_analog.experiments.hardware_plots import plot_digits_loss, plot_series_loss
 from lmu_analog.experiments.learning_plots import (
     plot_capacity,
     plot_digits,
+    plot_digits_loss,
     plot_learned_theta,
     plot_mackey_glass,
     plot_scale,
+    plot_series_loss,
 )
 from lmu_analog.experiments.spiking_plots import (
     plot_bits,
     plot_cost,
+    plot_delay_network,
     plot_delay_networks,
     plot_readouts,
     plot_scaling,

@@ -63,6 +63,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "Digits and Mackey-Glass with op-amp circuits for memories: what mismatch costs, and what is won back.",
     ),
 }
+COSTS = ("states", "parameters", "s an epoch", "us a step")  # of networks, in tables
 STORED = Path(__file__).parent / "stored"
 EXTRAS = {"jax", "flax", "optax", "sklearn", "equinox"}  # loaded only with the extra `learn`
 
@@ -201,6 +202,12 @@ def text(name: str, content: dict[str, Any]) -> str:
     if content["version"] != __version__:
         about += f", by version {content['version']}: not run again with {__version__}"
     return "\n".join([EXPERIMENTS[name][1], "", *lines, "", about])
+
+
+def cost_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Lay out what a network takes, under ``COSTS``."""
+    numbers = (str(row[name]) for name in ("states", "parameters"))
+    return (*numbers, f"{row['seconds_an_epoch']:.2g}", f"{1e6 * row['seconds_a_step']:.3g}")
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:

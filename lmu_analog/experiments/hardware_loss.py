@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table
-from lmu_analog.experiments.layout import COSTS, cost_cells
+from lmu_analog.experiments.frame import COSTS, Progress, Table, cost_cells
 from lmu_analog.option import option
 
 ORDER, HIDDEN = 24, 32  # of the digits' network
@@ -49,18 +48,10 @@ class Options:
     seed: int = option(0, "Of data and circuits.")
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("circuits", 1),
-            ("seeds", 1),
-            ("series_seeds", 0),
-            ("epochs", 1),
-            ("aware_epochs", 1),
-            ("series_epochs", 1),
-            ("series_aware_epochs", 1),
-            ("images", 0),
-            ("cells", 0),
-            ("seed", 0),
-        ):
+        maybe_none = ("series_seeds", "images", "cells", "seed")  # the others are one or more
+        some = ("circuits", "seeds", "epochs", "aware_epochs", "series_epochs", "series_aware_epochs")
+        for name in (*some, *maybe_none):
+            least = 0 if name in maybe_none else 1
             if getattr(self, name) < least:
                 raise DesignError(f"{name}={getattr(self, name)}: at least {least} is wanted")
         if not self.mismatch or not all(0.0 <= m < 1.0 for m in self.mismatch):

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table
-from lmu_analog.experiments.layout import COSTS, cost_cells
+from lmu_analog.experiments.frame import COSTS, Progress, Table, cost_cells
 from lmu_analog.option import option
 
 THETA, DELAY, BANDWIDTH, PERIOD = 80.0, 60.0, 0.015, 480  # steps of size 1

@@ -1,4 +1,4 @@
-"""Figures of the experiments with spikes, synapses and integers."""
+"""Figures of the delay networks, and of the experiments with spikes, synapses and integers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lmu_analog.experiments.delay_network import NAMES as CIRCUITS
 from lmu_analog.experiments.digital_memory import BITS
 from lmu_analog.experiments.spiking_delay_network import SAYS
 from lmu_analog.experiments.synapse_mismatch import NAMES as SYNAPSE_NAMES
@@ -15,6 +16,8 @@ from lmu_analog.output.layout import percent_along
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+FAN = 0.25  # of a row: how far its circuits spread apart, so that all are seen
 
 
 def plot_scaling(result: dict[str, Any], ax: Axes | None = None) -> Axes:
@@ -71,51 +74,89 @@ def plot_cost(result: dict[str, Any], ax: Axes | None = None) -> Axes:
     return style.finish(ax, style.TOP_LEGEND)
 
 
+def plot_delay_network(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw the error of every circuit in ngspice against the ideal memory, above the published ranges.
+
+    Parameters
+    ----------
+    result : dict
+        From ``delay_network.run``.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax)
+    names: list[str] = []
+    for name, colour in (("tolerance", style.BLUE), ("sigma", style.GREEN)):
+        found = result["active_rc"][name]["ngspice"]
+        _dots(ax, found["errors"], len(names), colour)
+        _mark(ax, found["ideal"]["mean"], len(names), f"{found['ideal']['mean']:.4f}", above=12.0)
+        names.append(f"op-amps, {CIRCUITS[name]}")
+    for one in result["coefficients"]:
+        found = one["ideal"]
+        ax.plot([found["p05"], found["p95"]], [len(names)] * 2, **style.PALE)
+        _mark(ax, found["mean"], len(names), f"{found['mean']:.3f}", above=12.0)
+        ax.plot(one["published"], len(names), "D", color=style.VERMILLION, markersize=5)
+        names.append(f"coefficients alone, σ = {100 * one['sigma']:g} %")
+    for one in result["published"]:
+        low, high = one["low"], one["high"]
+        ax.plot([low, high], [len(names)] * 2, color=style.VERMILLION, linewidth=8.0)
+        _say(ax, (low * high) ** 0.5, len(names), f"{low:.3f} to {high:.3f}", above=12.0)
+        names.append(one["what"])
+    ax.plot(
+        [], [], "D", color=style.VERMILLION, markersize=5, label="mean of coefficients alone, as published"
+    )
+    _name_rows(ax, names)
+    ax.margins(y=0.09)
+    return style.finish(ax, style.TOP_LEGEND)
+
+
 def plot_delay_networks(result: dict[str, Any], ax: Axes | None = None) -> Axes:
     """Draw the error of every spiking network, above our op-amps and the published ranges."""
     ax = style.axes(ax)
     names: list[str] = []
     for key, said in SAYS.items():
         found = result["details"][key]
-        errors = np.array([e for e in found["errors"] if e is not None])
-        places = len(names) + 0.25 * np.resize([-1.0, 0.0, 1.0, -0.5, 0.5], len(errors))
-        colour = style.BLUE if key.startswith("cpu") else style.GREEN
-        ax.plot(errors, places, "o", color=colour, markersize=3, alpha=0.6)
-        _mark(ax, found["mean"], len(names))
+        _dots(ax, found["errors"], len(names), style.BLUE if key.startswith("cpu") else style.GREEN)
+        _mark(ax, found["mean"], len(names), f"{found['mean']:.3g}")
         names.append(said.strip())
-    for key, said in (
-        ("tolerance", "our op-amps, 1 %, normal, 3 sigma"),
-        ("sigma", "our op-amps, 1 %, normal, 1 sigma"),
-    ):
+    for key in ("tolerance", "sigma"):
         found = result["details"]["active_rc"][key]
         ax.plot([found["p05"], found["p95"]], [len(names)] * 2, **style.PALE)
-        _mark(ax, found["mean"], len(names))
-        names.append(said)
+        _mark(ax, found["mean"], len(names), f"{found['mean']:.3g}")
+        names.append(f"our op-amps, {CIRCUITS[key]}")
     words = {"braindrop": "Braindrop, analog silicon", "loihi": "Loihi, digital", "cpu": "CPU, as published"}
     for key, (low, high) in result["published"].items():
         ax.plot([low, high], [len(names)] * 2, color=style.VERMILLION, linewidth=8.0)
-        ax.annotate(
-            f"{low:.3f} to {high:.3f}",
-            (high, len(names)),
-            (8.0, -3.0),
-            textcoords="offset points",
-            fontsize="small",
-        )
+        said, beside = f"{low:.3f} to {high:.3f}", (8.0, -3.0)
+        ax.annotate(said, (high, len(names)), beside, textcoords="offset points", fontsize="small")
         names.append(words[key])
-    ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
-    percent_along(ax)
+    _name_rows(ax, names)
     ax.set_xlim(right=0.5)  # room for the last ranges
-    ax.set(xlabel="Whole-window NRMSE against the ideal memory of order 3")
     return style.finish(ax, None)
 
 
-def _mark(ax: Axes, value: float, row: int) -> None:
-    """Draw a mean, and say it."""
+def _dots(ax: Axes, errors: list[float | None], row: int, colour: str) -> None:
+    """Draw a dot a circuit, or a network, spread apart so that all are seen."""
+    good = np.array([e for e in errors if e is not None])
+    places = row + FAN * np.resize([-1.0, 0.0, 1.0, -0.5, 0.5], len(good))
+    ax.plot(good, places, "o", color=colour, markersize=3, alpha=0.6)
+
+
+def _mark(ax: Axes, value: float, row: int, said: str, *, above: float = 9.0) -> None:
+    """Draw a mean, and say it ``above`` points higher."""
     ax.plot([value], [row], "|", color=style.INK, markersize=13, markeredgewidth=2.0)
-    ax.annotate(
-        f"{value:.3g}", (value, row), (0.0, 9.0), textcoords="offset points", ha="center", fontsize="small"
-    )
+    _say(ax, value, row, said, above=above)
+
+
+def _say(ax: Axes, value: float, row: int, said: str, *, above: float) -> None:
+    ax.annotate(said, (value, row), (0.0, above), textcoords="offset points", ha="center", fontsize="small")
+
+
+def _name_rows(ax: Axes, names: list[str]) -> None:
+    """Name the rows, the first on top, and the axis of errors."""
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    percent_along(ax)
+    ax.set(xlabel="Whole-window NRMSE against the ideal memory of order 3")
 
 
 def plot_readouts(result: dict[str, Any], ax: Axes | None = None) -> Axes:
