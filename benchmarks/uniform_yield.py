@@ -21,8 +21,8 @@ import numpy as np  # noqa: E402
 
 from lmu_analog.building import build  # noqa: E402
 from lmu_analog.design import Design  # noqa: E402
-from lmu_analog.ensembles.evaluate import errors_of  # noqa: E402
 from lmu_analog.ensembles.exact import exact_chunk  # noqa: E402
+from lmu_analog.ensembles.high_sigma import errors_of  # noqa: E402
 from lmu_analog.ensembles.yields import yield_of  # noqa: E402
 from lmu_analog.mismatch.law import Mismatch, draw  # noqa: E402
 from lmu_analog.version import __version__  # noqa: E402

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, assert_never
 
 import numpy as np
@@ -91,11 +92,15 @@ def exact_states(system: StateSpace, evaluation_grid: Grid) -> np.ndarray:
 
 
 def ngspice_states(
-    circuit: Circuit, evaluation_grid: Grid, *, settle: float, progress: Callable[[float], None] | None = None
+    circuit: Circuit,
+    evaluation_grid: Grid,
+    *,
+    settle: float,
+    run: Callable[..., dict[str, np.ndarray]] = ngspice.run,
 ) -> np.ndarray:
-    """Let ngspice run the circuit, and say how far it is; (t, d), V."""
+    """Let ngspice run the circuit; (t, d), V. In a worker process take ``ngspice.run_here`` to ``run`` it."""
     analysis, text, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
-    vectors = ngspice.run(text, analysis, recording=recording, progress=progress)
+    vectors = run(text, analysis, recording=recording)
     return read_states(vectors, circuit, evaluation_grid, analysis=analysis)
 
 
@@ -236,7 +241,8 @@ def simulate(
             with np.errstate(over="ignore", invalid="ignore"):
                 states = exact_states(system, evaluation_grid)
         case "ngspice":
-            states = ngspice_states(circuit, evaluation_grid, settle=settle, progress=progress)
+            run = partial(ngspice.run, progress=progress)
+            states = ngspice_states(circuit, evaluation_grid, settle=settle, run=run)
         case _:
             assert_never(engine)
     seconds = time.perf_counter() - start

@@ -13,8 +13,8 @@ from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.devices.tolerance import Tolerance, law_text
 from lmu_analog.cli.app import app
 from lmu_analog.ensembles import uniform
-from lmu_analog.ensembles.evaluate import errors_of
 from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.high_sigma import errors_of
 from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.uniform import applies, uniform_yield
 from lmu_analog.ensembles.yields import yield_within

@@ -13,19 +13,23 @@ extrapolates log P = a + b log s + c/s^2 to s = 1. It needs no model, and says l
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 import numpy as np
+from jaxtyping import Float
 from scipy.special import ndtri
 
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import theory_of
-from lmu_analog.ensembles.evaluate import errors_of
-from lmu_analog.ensembles.scaled_sigma import SCALES, extrapolate, scales_for
-from lmu_analog.errors import DesignError, shown
+from lmu_analog.ensembles.exact import exact_draws
+from lmu_analog.ensembles.pool import processors, run_tasks
+from lmu_analog.ensembles.scaled_sigma import NORMAL, SCALES, extrapolate, scales_for
+from lmu_analog.ensembles.simulated import ngspice_draws
+from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing, shown
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw
 from lmu_analog.simulation import Engine
+from lmu_analog.storage.store import UNSTABLE
 from lmu_analog.theory.first_order import FirstOrder
 from lmu_analog.theory.quadratic import QuadraticForm, beyond, principal, root_between
 from lmu_analog.units import whole
@@ -37,9 +41,10 @@ PILOT = 240  # samples of the exact engine that set how far to twist
 ALONE = 1.5  # directions: fewer are one
 WANTED = 1.0 / 3.0  # of the samples fail: near the least variance
 TWISTS = np.linspace(0.6, 1.4, 9)  # of the distance from mean to limit that theory would twist to
-NORMAL = 1.959963984540054  # 97.5 % point
 FEWEST = 20  # effective failures that an interval needs
 LEAST, MOST = 50, 1_000_000  # samples
+AT_ONCE = 1024  # samples of the exact engine: bounds the memory
+SAMPLE_TIMEOUT = 600.0  # s in ngspice
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,43 @@ def high_sigma(
         estimate = extrapolate(of, failed)
     found, warnings = estimate[:4], estimate[4]
     return HighSigma(method, engine, samples, limit, *found, beyond(form, limit**2), directions, warnings)
+
+
+def errors_of(
+    design: Design, z: Float[np.ndarray, "s z"], *, engine: Engine = "exact", workers: int | None = None
+) -> Float[np.ndarray, " s"]:
+    """Run the circuits of given draws.
+
+    Parameters
+    ----------
+    design : Design
+    z : (s, z) array
+        Standard normals, columns as in ``law.columns``.
+    engine : {"exact", "ngspice"}
+    workers : int, optional
+        Processes of ngspice; as many as there are processors unless given.
+
+    Returns
+    -------
+    (s,) array
+        Window NRMSE, fractions of rms(u): infinite where a circuit is unstable, NaN where it failed.
+    """
+    match engine:
+        case "exact":
+            parts = [exact_draws(design, z[k : k + AT_ONCE]) for k in range(0, len(z), AT_ONCE)]
+            errors = (np.where(status == UNSTABLE, np.inf, error) for error, status in parts)
+            return np.concatenate([np.zeros(0), *errors])
+        case "ngspice":
+            found, tasks = np.full(len(z), np.nan), [(design, row, k) for k, row in enumerate(z)]
+            many = workers or processors()
+            for number, result in run_tasks(ngspice_draws, tasks, workers=many, timeout=SAMPLE_TIMEOUT):
+                if isinstance(result, SimulatorMissing):  # no fault of the sample
+                    raise result
+                if not isinstance(result, SimulationError):
+                    found[number] = result.window_nrmse[0]
+            return found
+        case _:
+            assert_never(engine)
 
 
 def _checked(design: Design) -> tuple[FirstOrder, float]:

@@ -15,7 +15,7 @@ from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, is_sound, sample
-from lmu_analog.simulation import Grid, grid, ideal_window, ngspice_task, places, read_states, settling
+from lmu_analog.simulation import Grid, grid, ideal_window, ngspice_states, places, settling
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import GOOD, UNSTABLE, Results, failed
 
@@ -62,12 +62,6 @@ def ngspice_draws(design: Design, z: Float[np.ndarray, " z"], index: int) -> Res
     except SimulationError:
         unstable = np.full((1, window.POINTS), np.inf)
         return Results(index, unstable, unstable[:, 0], np.array([UNSTABLE], np.int8))
-    states = _ngspice_states(mismatched, prepared.grid, settle)
+    states = ngspice_states(mismatched, prepared.grid, settle=settle, run=ngspice.run_here)
     profile = window.time_profile(states, prepared.truth, prepared.grid.rms, quadrature=prepared.rule)[None]
     return Results(index, *window.measured(profile, prepared.rule), np.array([GOOD], np.int8))
-
-
-def _ngspice_states(circuit: Circuit, evaluation_grid: Grid, settle: float) -> np.ndarray:
-    analysis, text, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
-    vectors = ngspice.run_here(text, analysis, recording)
-    return read_states(vectors, circuit, evaluation_grid, analysis=analysis)
