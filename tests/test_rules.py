@@ -13,7 +13,7 @@ from lmu_analog.circuits.components import Capacitor, Inductor, OpAmp, Resistor,
 from lmu_analog.circuits.devices.models import IDEAL, OpAmpModel
 from lmu_analog.circuits.families.options import Options
 from lmu_analog.circuits.families.registry import FAMILIES
-from lmu_analog.circuits.rules import check, graph
+from lmu_analog.circuits.rules import check
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
@@ -173,34 +173,3 @@ def test_every_family_writes_circuits_that_obey_the_rules(family, name, order, c
         made, np.ones(made.structure.variables), Options(capacitance=c, opamp=IDEAL)
     )
     assert check(replace(built)) == built
-
-
-def test_the_graph_has_nets_and_active_parts_as_nodes_and_passive_parts_as_edges():
-    drawn = graph(circuit())
-    nets = {n for n, data in drawn.nodes(data=True) if data["kind"] == "net"}
-    active = {n: data["component"].name for n, data in drawn.nodes(data=True) if data["kind"] == "active"}
-    assert nets == {"0", "u", "g", "x", "y"}
-    assert active == {"U1": "U1", "G1": "G1"}
-    edges = {
-        key: ({a, b}, data["component"].name)
-        for a, b, key, data in drawn.edges(keys=True, data=True)
-        if "component" in data
-    }
-    assert edges == {
-        "Rin": ({"u", "g"}, "Rin"),
-        "Rfb": ({"g", "x"}, "Rfb"),
-        "C1": ({"g", "x"}, "C1"),
-        "L1": ({"y", "0"}, "L1"),
-    }
-    pins = {(data["pin"], (set(ends) - {"U1"}).pop()) for *ends, data in drawn.edges("U1", data=True)}
-    assert pins == {("out", "x"), ("plus", "0"), ("minus", "g")}
-
-
-def test_the_graph_of_a_memory_holds_every_component_and_net_once():
-    made = realize(legendre(4, 1e-3), "cap-feedforward")
-    built = FAMILIES["active-rc"].build(made, np.ones(5), Options(capacitance=1e-9, opamp=IDEAL))
-    drawn = graph(built)
-    active = [c for c in built.components if isinstance(c, OpAmp)]
-    assert drawn.number_of_nodes() == len(built.nets) + 1 + len(active)
-    assert drawn.number_of_edges() == len(built.components) - len(active) + 3 * len(active)
-    assert {f"x{i}" for i in range(4)} | {"y0", "u", "0"} <= set(drawn)

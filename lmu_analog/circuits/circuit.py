@@ -1,6 +1,6 @@
 """A circuit as data: components between named nets, and probes that read the Legendre states."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeVar
@@ -121,9 +121,12 @@ class Circuit:
         return [c for c in self.components if isinstance(c, kinds)]
 
 
-def width(component: Component) -> int:
-    """Give the number of parameters of a component: none for ideal amplifiers and ammeters."""
-    return len(parameters(component))
+def numbered(circuit: Circuit) -> Iterator[tuple[Component, slice]]:
+    """Give every component with its places in ``values``: none for ideal amplifiers and ammeters."""
+    end = 0
+    for component in circuit.components:
+        start, end = end, end + len(parameters(component))
+        yield component, slice(start, end)
 
 
 def _parameters(component: Component) -> tuple[Parameter, ...]:
@@ -140,8 +143,7 @@ def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:
         raise CircuitError(
             f"{len(values)} values given; the circuit has {len(circuit.parameters)} parameters"
         )
-    given = iter(values)
-    components = tuple(_revalued(c, [float(next(given)) for _ in _parameters(c)]) for c in circuit.components)
+    components = tuple(_revalued(c, values[at].tolist()) for c, at in numbered(circuit))
     linear = circuit.small_signal and with_values(circuit.small_signal, small_signal_values(circuit, values))
     return replace(circuit, components=components, small_signal=linear)
 
@@ -153,22 +155,19 @@ def with_twelve_digits(circuit: Circuit) -> Circuit:
     processor; a decimal number is written and read exactly everywhere. Figures of models are those of a data sheet,
     and stay. Its small-signal equivalent is rounded alike.
     """
-    probes = tuple(
-        tuple(replace(t, factor=_twelve_digits(t.factor)) for t in terms) for terms in circuit.probes
-    )
+
+    def rounded(component: Component) -> Component:
+        name = kind_of(component).value
+        return replace(component, **{name: _twelve_digits(getattr(component, name))}) if name else component
+
     return replace(
         circuit,
-        components=tuple(_with_twelve_digits(c) for c in circuit.components),
-        probes=probes,
+        components=tuple(map(rounded, circuit.components)),
+        probes=tuple(tuple(replace(t, factor=_twelve_digits(t.factor)) for t in p) for p in circuit.probes),
         small_signal=None if circuit.small_signal is None else with_twelve_digits(circuit.small_signal),
         clock=None if circuit.clock is None else _twelve_digits(circuit.clock),
         operating_point=tuple((net, _twelve_digits(voltage)) for net, voltage in circuit.operating_point),
     )
-
-
-def _with_twelve_digits(component: Component) -> Component:
-    name = kind_of(component).value
-    return replace(component, **{name: _twelve_digits(getattr(component, name))}) if name else component
 
 
 def _twelve_digits(x: float) -> float:

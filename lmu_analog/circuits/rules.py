@@ -1,4 +1,4 @@
-"""Electrical rule check on the NetworkX graph of a circuit."""
+"""Electrical rule check of a circuit."""
 
 import math
 from collections import Counter
@@ -18,25 +18,6 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.errors import CircuitError
-
-
-def graph(circuit: Circuit) -> "nx.MultiGraph[str]":
-    """Draw the circuit as a graph: nets are nodes, components are edges with ``component`` data.
-
-    A component with three terminals is a node of its own, joined to its nets by edges named ``pin``.
-    """
-    drawn = nx.MultiGraph()
-    drawn.add_nodes_from([GROUND, circuit.source], kind="net")
-    for component in circuit.components:
-        drawn.add_nodes_from(terminals(component), kind="net")
-        pins = kind_of(component).terminals
-        if len(pins) == 2:
-            drawn.add_edge(*terminals(component), key=component.name, component=component)
-            continue
-        drawn.add_node(component.name, kind="active", component=component)
-        for pin, net in zip(pins, terminals(component), strict=True):
-            drawn.add_edge(component.name, net, key=pin, pin=pin)
-    return drawn
 
 
 def check(circuit: Circuit) -> Circuit:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lmu_analog.circuits.circuit import Circuit, small_signal_values, width
+from lmu_analog.circuits.circuit import Circuit, numbered, small_signal_values
 from lmu_analog.circuits.components import Component, Resistor
 from lmu_analog.circuits.nodal.extract import extract, probe_rows
 from lmu_analog.circuits.nodal.stamps import Entries, entries, stamp
@@ -95,7 +95,7 @@ class EquationSlopes:
     @classmethod
     def of(cls, circuit: Circuit, index: Index) -> "EquationSlopes":
         """Differentiate the stamps of all components at their nominal values."""
-        lines = [line for c in _numbered(circuit) for line in _lines(circuit, index, *c)]
+        lines = [line for c, at in numbered(circuit) for line in _lines(circuit, index, c, at)]
         table = np.reshape(np.array(lines, float), (-1, 6))
         row, column, parameter = (table[:, k].astype(int) for k in range(3))
         return cls(index.size, len(circuit.parameters), row, column, parameter, *table[:, 3:].T)
@@ -111,26 +111,19 @@ class EquationSlopes:
         return self.row, self.column, self.parameter, amount, np.array(self.count)
 
 
-def _numbered(circuit: Circuit) -> Iterator[tuple[Component, int]]:
-    """Give every component with parameters and the number of its first."""
-    first = 0
-    for component in circuit.components:
-        if width(component):
-            yield component, first
-        first += width(component)
-
-
-def _lines(circuit: Circuit, index: Index, component: Component, first: int) -> Iterator[tuple[float, ...]]:
+def _lines(circuit: Circuit, index: Index, component: Component, at: slice) -> Iterator[tuple[float, ...]]:
     """Differentiate one component's stamp exactly: it is reciprocal in a resistance, else linear."""
     alone = replace(circuit, components=(component,), small_signal=None)
-    values = circuit.values[first : first + width(component)]
+    values = circuit.values[at]
     for k, value in enumerate(values):
         moved = values.copy()
         # (a/p - a/(p/2))/p = -a/p^2; a linear stamp may be moved by any step.
         moved[k] = 0.5 * value if isinstance(component, Resistor) else 2.0 * value or 1.0
         weight = 1.0 / -value if isinstance(component, Resistor) else 1.0 / (moved[k] - value)
         stamped = entries(alone, index, np.array([values, moved]))
-        yield from ((*line[:2], first + k, *line[2:]) for line in _differences(stamped, weight, index.size))
+        yield from (
+            (*line[:2], at.start + k, *line[2:]) for line in _differences(stamped, weight, index.size)
+        )
 
 
 def _differences(stamped: Entries, weight: float, size: int) -> Iterator[tuple[float, ...]]:

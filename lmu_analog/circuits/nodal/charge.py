@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.circuit import Circuit, width
+from lmu_analog.circuits.circuit import Circuit, numbered
 from lmu_analog.circuits.components import (
     GROUND,
     Amplifier,
@@ -157,18 +157,16 @@ def _capacitance(circuit: Circuit, values: np.ndarray) -> np.ndarray:
     """Capacitance matrix (s, nets, nets), F, ground left out."""
     position = {net: k for k, net in enumerate(circuit.nets)}
     matrix = np.zeros((len(values), len(position), len(position)))
-    column = 0
-    for c in circuit.components:
+    for c, at in numbered(circuit):
         if isinstance(c, Capacitor):
             ends = [position[net] for net in (c.a, c.b) if net != GROUND]
             for k in ends:
-                matrix[:, k, k] += values[:, column]
+                matrix[:, k, k] += values[:, at.start]
             if len(ends) == 2:
-                matrix[:, ends, ends[::-1]] -= values[:, column, None]
+                matrix[:, ends, ends[::-1]] -= values[:, at]
         elif isinstance(c, Amplifier):
             for k in (position[net] for net in (c.plus, c.minus) if net != GROUND):
                 matrix[:, k, k] += c.model.input_capacitance
-        column += width(c)
     return matrix
 
 
@@ -187,7 +185,6 @@ def _amplifiers(circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, np.nd
     position = {net: k for k, net in enumerate(circuit.nets)}
     rows: list[np.ndarray] = []
     constants: list[np.ndarray] = []
-    column = 0
 
     def add(weights: dict[str, float], constant: np.ndarray) -> None:
         row = np.zeros(len(position) + 1)
@@ -197,10 +194,10 @@ def _amplifiers(circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, np.nd
         constants.append(constant)
 
     none = np.zeros(len(values))
-    for c in circuit.components:
+    for c, at in numbered(circuit):
         match c:
             case OpAmp() | DifferentialOpAmp():
-                error = none if c.model.ideal else values[:, column + 1]
+                error = none if c.model.ideal else values[:, at.start + 1]
                 ends = outputs(c)
                 out = dict(zip(ends, (-1.0 / c.model.gain, 1.0 / c.model.gain), strict=False))
                 add({c.plus: 1.0, c.minus: -1.0, **out}, error)
@@ -212,7 +209,6 @@ def _amplifiers(circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, np.nd
                 pass
             case _:
                 raise CircuitError(f"{c.name}: a switched-capacitor circuit has no {type(c).__name__}")
-        column += width(c)
     return np.reshape(rows, (-1, len(position))), np.reshape(constants, (-1, len(values))).T
 
 

@@ -7,9 +7,10 @@ from jaxtyping import Float
 from scipy import linalg
 
 from lmu_analog.circuits.circuit import Circuit, small_signal_values
-from lmu_analog.circuits.components import GROUND, DifferentialOpAmp
+from lmu_analog.circuits.components import DifferentialOpAmp
 from lmu_analog.circuits.nodal.charge import extract_sampled
-from lmu_analog.circuits.nodal.stamps import stamp
+from lmu_analog.circuits.nodal.saturation import Limits
+from lmu_analog.circuits.nodal.stamps import Equations, stamp
 from lmu_analog.circuits.nodal.unknowns import Index, storage
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace
@@ -124,16 +125,7 @@ def split(circuit: Circuit) -> Split:
         )
     output, feedthrough = probe_rows(circuit, index)
     M, Z = _bases(independent, len(index.column))
-    return Split(
-        index,
-        M,
-        Z,
-        rows,
-        linalg.null_space(rows.T),
-        scale,
-        output,
-        feedthrough,
-    )
+    return Split(index, M, Z, rows, linalg.null_space(rows.T), scale, output, feedthrough)
 
 
 def units(index: Index, F: np.ndarray) -> np.ndarray:
@@ -186,47 +178,78 @@ def _independent_columns(M: np.ndarray) -> list[int]:
 
 def probe_rows(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
     """Give the probes as rows over the unknowns, (p, N), and what of the input each shows at once, (p, 1)."""
-    output, feedthrough = np.zeros((circuit.order, index.size)), np.zeros((circuit.order, 1))
-    for row, probe in enumerate(circuit.probes):
+    rows = np.zeros((circuit.order, index.size + 1))
+    for k, probe in enumerate(circuit.probes):
         for term in probe:
-            if term.kind == "i":
-                if term.of not in index.current:
-                    raise CircuitError(
-                        f"probe m{row}: no current is measured through {term.of}; add an ammeter"
-                    )
-                output[row, index.current[term.of]] += term.factor
-            elif index.resolve(term.of) == index.source:
-                feedthrough[row] += term.factor
-            elif index.resolve(term.of) != GROUND:
-                output[row, index.column[index.resolve(term.of)]] += term.factor
-    return output, feedthrough
+            if term.kind == "v":
+                index.add(rows[k], term.of, term.factor)
+            elif term.of in index.current:
+                rows[k, index.current[term.of]] += term.factor
+            else:
+                raise CircuitError(f"probe m{k}: no current is measured through {term.of}; add an ammeter")
+    return rows[:, :-1].copy(), rows[:, -1:].copy()
+
+
+@dataclass(frozen=True, eq=False)
+class Forced:
+    """The systems x' = A x + B f, y = C x + D f, with f the n sources w of nonlinear laws, the input u, and 1.
+
+    Attributes
+    ----------
+    A : (s, r, r) array, 1/s
+    B : (s, r, n + 2) array, 1/s
+    C : (s, n + p, r) array
+        First the saturating voltages, then the Legendre states.
+    D : (s, n + p, n + 2) array
+    """
+
+    A: Float[np.ndarray, "s r r"]
+    B: Float[np.ndarray, "s r m"]
+    C: Float[np.ndarray, "s y r"]
+    D: Float[np.ndarray, "s y m"]
+
+
+def eliminated(plan: Split, equations: Equations, limited: Limits | None = None) -> Forced:
+    """Solve the algebraic unknowns of E v' + E_u u' = F v + G u + h + push w; no w without nonlinear laws.
+
+    The state is x - q u where a capacitor couples the input in, so that there is no u'.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the equations of a sample are singular.
+    """
+    E, F, drive = (plan.scale * part for part in (equations.E, equations.F, equations.drive))
+    push = [] if limited is None else [plan.scale * limited.push]
+    seen, direct = plan.output, plan.feedthrough[:, 0]
+    if limited is not None:
+        seen, direct = np.concatenate([limited.seen, seen]), np.concatenate([limited.direct, direct])
+    r, n = plan.M.shape[1], push[0].shape[-1] if push else 0
+    known = r + n + 2
+    split = np.concatenate([F @ plan.M, *push, drive[..., [0, 2]], F @ plan.Z], axis=-1)
+    algebraic, dynamic = plan.null.T @ split, plan.rows.T @ split
+    y = -np.linalg.solve(algebraic[..., known:], algebraic[..., :known])
+    right = dynamic[..., :known] + dynamic[..., known:] @ y
+    jump = -plan.rows.T @ drive[..., 1:2]
+    solved = np.linalg.solve(plan.rows.T @ E @ plan.M, np.concatenate([right, jump], axis=-1))
+    A, B, q = solved[..., :r], solved[..., r:known], solved[..., known:]
+    read = seen @ (np.concatenate([plan.M, np.zeros((len(plan.M), n + 2))], axis=1) + plan.Z @ y)
+    C, D = read[..., :r], read[..., r:].copy()
+    B[..., n : n + 1] += A @ q
+    D[..., n : n + 1] += C @ q
+    D[..., n] += direct
+    return Forced(A, B, C, D)
 
 
 def _reduced(plan: Split, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Give A, B, C, D and the offset of samples."""
     try:
-        return _reduce(plan, circuit, values)
+        found = eliminated(plan, stamp(circuit, plan.index, values))
+        offset = found.D[..., 1]
+        if (constant := found.B[..., 1:]).any():
+            offset = offset - (found.C @ np.linalg.solve(found.A, constant))[..., 0]
     except np.linalg.LinAlgError as error:
         raise CircuitError(
             "the node equations are singular: a part floats, or an op-amp has no feedback"
         ) from error
-
-
-def _reduce(plan: Split, circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Solve the algebraic unknowns y, then x' = A x + b u + h + q u' with x - q u as the state."""
-    equations = stamp(circuit, plan.index, values)
-    E, F, drive = (plan.scale * part for part in (equations.E, equations.F, equations.drive))
-    r = plan.M.shape[1]
-    split = np.concatenate([F @ plan.M, drive[..., [0, 2]], F @ plan.Z], axis=-1)
-    algebraic, dynamic = plan.null.T @ split, plan.rows.T @ split
-    y = -np.linalg.solve(algebraic[..., r + 2 :], algebraic[..., : r + 2])
-    right = dynamic[..., : r + 2] + dynamic[..., r + 2 :] @ y
-    jump = -plan.rows.T @ drive[..., 1:2]
-    solved = np.linalg.solve(plan.rows.T @ E @ plan.M, np.concatenate([right, jump], axis=-1))
-    A, b, h, q = solved[..., :r], solved[..., r : r + 1], solved[..., r + 1 : r + 2], solved[..., r + 2 :]
-    seen = plan.output @ (np.concatenate([plan.M, np.zeros((len(plan.M), 2))], axis=1) + plan.Z @ y)
-    C = seen[..., :r]
-    D = seen[..., r : r + 1] + C @ q + plan.feedthrough
-    offset = seen[..., r + 1]
-    if h.any():
-        offset = offset - (C @ np.linalg.solve(A, h))[..., 0]
-    return A, b + A @ q, C, D, offset
+    return found.A, found.B[..., :1], found.C, found.D[..., :1], offset

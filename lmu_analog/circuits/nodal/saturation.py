@@ -21,9 +21,8 @@ from typing import assert_never
 import numpy as np
 from jaxtyping import Float, Int
 
-from lmu_analog.circuits.circuit import Circuit, width
+from lmu_analog.circuits.circuit import Circuit, numbered
 from lmu_analog.circuits.components import (
-    GROUND,
     Amplifier,
     DifferentialOpAmp,
     OpAmp,
@@ -156,17 +155,15 @@ def _found(circuit: Circuit, values: np.ndarray) -> tuple[_Amplifiers, _Transcon
     """List the parts that have limits, each with its values of gain-bandwidth or transconductance, (s,)."""
     amplifiers: _Amplifiers = []
     transconductors: _Transconductors = []
-    column = 0
-    for c in circuit.components:
+    for c, at in numbered(circuit):
         match c:
             case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
                 if math.isfinite(c.model.swing) or math.isfinite(c.model.slew):
-                    amplifiers.append((c, values[:, column]))
+                    amplifiers.append((c, values[:, at.start]))
             case Transconductor() if math.isfinite(c.model.limit):
-                transconductors.append((c, values[:, column]))
+                transconductors.append((c, values[:, at.start]))
             case _:
                 pass
-        column += width(c)
     return amplifiers, transconductors
 
 
@@ -189,20 +186,18 @@ def _transconductors(found: _Transconductors, index: Index) -> Limits:
     groups: dict[tuple[str, str, float], list[tuple[Transconductor, np.ndarray]]] = {}
     for c, value in found:
         groups.setdefault((c.plus, c.minus, c.model.limit), []).append((c, value))
-    seen, direct = np.zeros((len(groups), index.size)), np.zeros(len(groups))
+    seen = np.zeros((len(groups), index.size + 1))
     push = np.zeros((len(found[0][1]), index.size, len(groups)))
     for k, ((plus, minus, _), members) in enumerate(groups.items()):
-        for net, sign in ((plus, 1.0), (minus, -1.0)):
-            if index.resolve(net) == index.source:
-                direct[k] += sign
-            elif net != GROUND and (unknown := index.voltage(net)) is not None:
-                seen[k, unknown] += sign
+        index.add(seen[k], plus, 1.0)
+        index.add(seen[k], minus, -1.0)
         for c, value in members:
             if math.isfinite(c.model.pole):
                 push[:, index.own[c.name], k] += 2.0 * np.pi * c.model.pole * value
             elif c.out in index.law:
                 push[:, index.law[c.out], k] += value
-    return Limits(seen, direct, push, Inputs(np.array([[limit] for *_, limit in groups])))
+    direct = seen[:, -1].copy()
+    return Limits(seen[:, :-1].copy(), direct, push, Inputs(np.array([[limit] for *_, limit in groups])))
 
 
 def saturate(

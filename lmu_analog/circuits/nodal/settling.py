@@ -96,9 +96,3 @@ def settling_gbw(circuit: Circuit, *, bits: int = BITS) -> float:
         raise CircuitError("the circuit has no clock: nothing has to settle")
     slowest = min(feedback_factors(circuit).values())
     return bits * math.log(2.0) * circuit.clock / (math.pi * slowest)
-
-
-def settles(circuit: Circuit, *, bits: int = BITS) -> bool:
-    """Tell whether the circuit's op-amps are fast enough for its clock, within 2^-bits."""
-    amplifiers = circuit.amplifiers
-    return min(c.model.gbw for c in amplifiers) >= settling_gbw(circuit, bits=bits)

@@ -7,7 +7,7 @@ the output: what resistors, capacitors and other inputs there take.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,6 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import (
-    GROUND,
     Ammeter,
     Amplifier,
     Bias,
@@ -114,22 +113,16 @@ def watched(circuit: Circuit) -> Watched | None:
         for net in dict.fromkeys(terminals(c)):
             touching.setdefault(net, []).append(c)
     rows = [row for c in parts for row in _rows(c, touching, index)]
-    P, Pd = (np.stack([getattr(row, name) for _, row in rows]) for name in ("value", "slope"))
-    more = np.array([[row.u, row.du, row.constant] for _, row in rows])
+    value, slope = np.stack([row.value for _, row in rows]), np.stack([row.slope for _, row in rows])
+    # What of the unknowns, and what of the input itself.
+    (P, u), (Pd, du) = ((part[:, :-1].copy(), part[:, -1:]) for part in (value, slope))
+    constant = np.array([row.constant for _, row in rows])
     A, B, C, D = system.A, system.B, system.C, system.D
     offset = np.zeros(index.size) if system.offset is None else system.offset
-    whole = StateSpace(
-        A,
-        B,
-        P @ C + Pd @ (C @ A),
-        P @ D + Pd @ (C @ B) + more[:, :1],
-        None,
-        P @ offset + more[:, 2],
-        Pd @ D + more[:, 1:2],
-    )
-    return Watched(
-        tuple(watch for watch, _ in rows), whole, np.linalg.norm(P @ _offset_shifts(circuit, index), axis=1)
-    )
+    seen, fed = P @ C + Pd @ (C @ A), P @ D + Pd @ (C @ B) + u
+    whole = StateSpace(A, B, seen, fed, None, P @ offset + constant, Pd @ D + du)
+    spread = np.linalg.norm(P @ _offset_shifts(circuit, index), axis=1)
+    return Watched(tuple(watch for watch, _ in rows), whole, spread)
 
 
 def _is_real(c: Component) -> bool:
@@ -142,34 +135,21 @@ def _is_real(c: Component) -> bool:
             return False
 
 
-@dataclass(eq=False)
 class _Row:
-    """z = value v + slope v' + u u(t) + du u'(t) + constant, over the unknowns v."""
+    """z = value v + slope v' + constant, over the unknowns v and the input behind them, (N + 1,)."""
 
-    index: Index
-    value: np.ndarray = field(init=False)
-    slope: np.ndarray = field(init=False)
-    u: float = 0.0
-    du: float = 0.0
-    constant: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.value, self.slope = np.zeros(self.index.size), np.zeros(self.index.size)
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.value, self.slope, self.constant = np.zeros(index.size + 1), np.zeros(index.size + 1), 0.0
 
     def add(self, net: str, weight: float) -> "_Row":
         """Add the voltage of a net."""
-        if self.index.resolve(net) == self.index.source:
-            self.u += weight
-        elif net != GROUND and (k := self.index.voltage(net)) is not None:
-            self.value[k] += weight
+        self.index.add(self.value, net, weight)
         return self
 
     def add_slope(self, net: str, weight: float) -> "_Row":
         """Add the slope of a net's voltage."""
-        if self.index.resolve(net) == self.index.source:
-            self.du += weight
-        elif net != GROUND and (k := self.index.voltage(net)) is not None:
-            self.slope[k] += weight
+        self.index.add(self.slope, net, weight)
         return self
 
 

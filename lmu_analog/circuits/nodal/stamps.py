@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, width
+from lmu_analog.circuits.circuit import Circuit, numbered
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
-    Amplifier,
     Bias,
     Capacitor,
     Component,
@@ -69,10 +68,8 @@ def entries(circuit: Circuit, index: Index, values: np.ndarray) -> Entries:
     """Write the entries that are not zero for values (s, m) of ``circuit.parameters``."""
     stamps = _Stamps(index, len(values), values.dtype)
     columns = np.ascontiguousarray(values.T)
-    column = 0
-    for component in circuit.components:
-        stamps.place(component, columns[column : column + width(component)])
-        column += width(component)
+    for component, at in numbered(circuit):
+        stamps.place(component, columns[at])
     return Entries(stamps.E, stamps.F, stamps.drive)
 
 
@@ -80,16 +77,11 @@ def stamp(circuit: Circuit, index: Index, values: np.ndarray) -> Equations:
     """Write the equations as matrices for values (s, m) of ``circuit.parameters``."""
     sparse = entries(circuit, index, values)
     shape = (len(values), index.size, index.size)
-    places = ((sparse.E, shape), (sparse.F, shape), (sparse.drive, (*shape[:2], 3)))
-    E, F, drive = (_dense(found, shape) for found, shape in places)
+    E, F, drive = np.zeros(shape), np.zeros(shape), np.zeros((*shape[:2], 3))
+    for matrix, found in ((E, sparse.E), (F, sparse.F), (drive, sparse.drive)):
+        for (row, column), amount in found.items():
+            matrix[:, row, column] = amount
     return Equations(E, F, drive)
-
-
-def _dense(found: Place, shape: tuple[int, ...]) -> np.ndarray:
-    matrix = np.zeros(shape)
-    for (row, column), amount in found.items():
-        matrix[:, row, column] = amount
-    return matrix
 
 
 class _Stamps:
@@ -102,32 +94,31 @@ class _Stamps:
         self.F: Place = {}
         self.drive: Place = {}
 
-    def place(self, component: Component, values: np.ndarray) -> None:
+    def place(self, c: Component, values: np.ndarray) -> None:
         """Stamp one component with its parameter values, (width, s)."""
-        match component:
+        match c:
             case Resistor():
-                self._branch(self.F, 0, (component.a, component.b), -1.0 / values[0])
+                self._branch(self.F, (c.a, c.b), -1.0 / values[0])
             case Capacitor():
-                self._branch(self.E, 1, (component.a, component.b), values[0])
-            case Inductor():
-                self._carried((component.a, component.b), component.name)
-                row, column = self._place_of(component)
-                self._put(self.E, (row, column), values[0])
-                self._difference(row, (component.a, component.b), self.one)
-            case Ammeter() | Supply():
-                self._source(component, values)
+                self._branch(self.E, (c.a, c.b), values[0])
+            case Inductor() | Ammeter() | Supply():
+                row, column = self.index.own[c.name], self.index.current[c.name]
+                self._carried((c.a, c.b), c.name)
+                self._difference(row, (c.a, c.b), self.one)
+                if isinstance(c, Inductor):
+                    self._put(self.E, (row, column), values[0])
+                elif isinstance(c, Supply):
+                    self._put(self.drive, (row, 2), -values[0])
             case Bias():
-                self._constant((component.b, component.a), values[0])
+                self._constant((c.b, c.a), values[0])
             case Transconductor():
-                self._transconductor(component, values[0])
+                self._transconductor(c, values[0])
             case Follower():
-                row = self.index.own[component.name]
-                self._add(self.F, 0, (row, component.out), -self.one)
-                self._difference(row, (component.plus, component.minus), component.gain * self.one)
-            case OpAmp() if not component.model.ideal:
-                self._amplifier(component, values)
-            case DifferentialOpAmp():
-                self._differential(component, values)
+                row = self.index.own[c.name]
+                self._add(self.F, row, c.out, -self.one)
+                self._difference(row, (c.plus, c.minus), c.gain * self.one)
+            case OpAmp() | DifferentialOpAmp():
+                self._amplifier(c, values)
             case _:
                 pass
 
@@ -135,98 +126,84 @@ class _Stamps:
     def _put(target: Place, at: tuple[int, int], amount: np.ndarray) -> None:
         target[at] = target[at] + amount if at in target else amount
 
-    def _add(self, target: Place, kind: int, at: tuple[int | None, str], amount: np.ndarray) -> None:
-        row, net = at
-        if row is None:
+    def _add(self, target: Place, row: int | None, net: str, amount: np.ndarray) -> None:
+        """Add a net's voltage to an equation of F, or its slope to one of E; that of the input is a drive."""
+        column = self.index.reads(net)
+        if row is None or column is None:
             return
-        if self.index.resolve(net) == self.index.source:
-            self._put(self.drive, (row, kind), amount)
-        elif (column := self.index.voltage(net)) is not None:
+        if column == self.index.size:
+            self._put(self.drive, (row, int(target is self.E)), amount)
+        else:
             self._put(target, (row, column), amount)
 
-    def _branch(self, target: Place, kind: int, nets: tuple[str, str], amount: np.ndarray) -> None:
+    def _branch(self, target: Place, nets: tuple[str, str], amount: np.ndarray) -> None:
         for here, there in (nets, nets[::-1]):
             row = self.index.law.get(here)
-            self._add(target, kind, (row, here), amount)
-            self._add(target, kind, (row, there), -amount)
+            self._add(target, row, here, amount)
+            self._add(target, row, there, -amount)
 
     def _difference(self, row: int | None, nets: tuple[str, str], amount: np.ndarray) -> None:
-        self._add(self.F, 0, (row, nets[0]), amount)
-        self._add(self.F, 0, (row, nets[1]), -amount)
-
-    def _place_of(self, component: Component) -> tuple[int, int]:
-        return self.index.own[component.name], self.index.current[component.name]
+        self._add(self.F, row, nets[0], amount)
+        self._add(self.F, row, nets[1], -amount)
 
     def _carried(self, nets: tuple[str, str], name: str) -> None:
         """Let an unknown current leave the first net and enter the second."""
-        for net, sign in ((nets[0], -1.0), (nets[1], 1.0)):
+        for net, sign in zip(nets, (-1.0, 1.0), strict=True):
             if net in self.index.law:
                 self._put(self.F, (self.index.law[net], self.index.current[name]), sign * self.one)
 
     def _constant(self, nets: tuple[str, str], amount: np.ndarray) -> None:
-        for net, sign in ((nets[0], 1.0), (nets[1], -1.0)):
+        for net, sign in zip(nets, (1.0, -1.0), strict=True):
             if net in self.index.law:
                 self._put(self.drive, (self.index.law[net], 2), sign * amount)
 
-    def _source(self, component: Ammeter | Supply, values: np.ndarray) -> None:
-        row, _ = self._place_of(component)
-        self._carried((component.a, component.b), component.name)
-        self._difference(row, (component.a, component.b), self.one)
-        if isinstance(component, Supply):
-            self._put(self.drive, (row, 2), -values[0])
-
-    def _transconductor(self, component: Transconductor, g: np.ndarray) -> None:
+    def _transconductor(self, c: Transconductor, g: np.ndarray) -> None:
         """Stamp g (v+ - v-), behind the second pole if there is one, beside its output's R and C."""
-        inputs, model = (component.plus, component.minus), component.model
+        inputs, model = (c.plus, c.minus), c.model
         if math.isfinite(model.pole):
-            row, column = self._place_of(component)
+            row, column = self.index.own[c.name], self.index.current[c.name]
             rate = 2.0 * np.pi * model.pole
-            self._carried((GROUND, component.out), component.name)
+            self._carried((GROUND, c.out), c.name)
             self._put(self.E, (row, column), self.one)
             self._put(self.F, (row, column), -rate * self.one)
             self._difference(row, inputs, rate * g)
         else:
-            self._difference(self.index.law.get(component.out), inputs, g)
-        self._branch(self.F, 0, (component.out, GROUND), -g / model.gain)
-        self._branch(self.E, 1, (component.out, GROUND), model.parasitic * self.one)
+            self._difference(self.index.law.get(c.out), inputs, g)
+        self._branch(self.F, (c.out, GROUND), -g / model.gain)
+        self._branch(self.E, (c.out, GROUND), model.parasitic * self.one)
 
-    def _amplifier(self, component: OpAmp, values: np.ndarray) -> None:
-        row, column = self.index.own[component.name], self.index.output(component.out)
-        crossover = 2.0 * np.pi * values[0]
-        self._put(self.E, (row, column), self.one)
-        self._difference(row, (component.plus, component.minus), crossover)
-        self._put(self.F, (row, column), -crossover / component.model.gain)
-        self._put(self.drive, (row, 2), crossover * values[1])
-        self._pins(component)
-
-    def _differential(self, component: DifferentialOpAmp, values: np.ndarray) -> None:
-        """Stamp the difference as an op-amp's output, and the mean that its feedback holds at zero."""
-        row = self.index.own[component.name]
-        plus, minus = self.index.output(component.out_plus), self.index.output(component.out_minus)
-        if component.model.ideal:
-            for output in (plus, minus):
+    def _amplifier(self, c: OpAmp | DifferentialOpAmp, values: np.ndarray) -> None:
+        """Stamp one pole for the output, or for the difference of two, whose mean is held at zero."""
+        index, model = self.index, c.model
+        if model.ideal and isinstance(c, OpAmp):  # a nullor: no equation, and its inputs are one unknown
+            return
+        row, ends = index.own[c.name], [index.output(net) for net in outputs(c)]
+        if model.ideal:
+            for output in ends:
                 self._put(self.F, (row, output), -self.one)
             return
         crossover = 2.0 * np.pi * values[0]
-        self._put(self.E, (row, plus), self.one)
-        self._put(self.E, (row, minus), -self.one)
-        self._difference(row, (component.plus, component.minus), crossover)
-        self._put(self.F, (row, plus), -crossover / component.model.gain)
-        self._put(self.F, (row, minus), crossover / component.model.gain)
+        signed = list(zip(ends, (1.0, -1.0), strict=False))
+        for output, sign in signed:
+            self._put(self.E, (row, output), sign * self.one)
+        self._difference(row, (c.plus, c.minus), crossover)
+        for output, sign in signed:
+            self._put(self.F, (row, output), -sign * crossover / model.gain)
         self._put(self.drive, (row, 2), crossover * values[1])
-        for output in (plus, minus):
-            self._put(self.E, (row + 1, output), self.one)
-            self._put(self.F, (row + 1, output), -crossover)
-        self._pins(component)
+        if isinstance(c, DifferentialOpAmp):
+            for output in ends:
+                self._put(self.E, (row + 1, output), self.one)
+                self._put(self.F, (row + 1, output), -crossover)
+        self._pins(c)
 
-    def _pins(self, component: Amplifier) -> None:
+    def _pins(self, c: OpAmp | DifferentialOpAmp) -> None:
         """Stamp bias current and capacitance of the inputs, and the resistance of the outputs."""
-        model = component.model
-        for net in (component.plus, component.minus):
+        index, model = self.index, c.model
+        for net in (c.plus, c.minus):
             self._constant((GROUND, net), model.bias * self.one)
-            self._branch(self.E, 1, (net, GROUND), model.input_capacitance * self.one)
-        for net in outputs(component):
-            if net in self.index.inner:
+            self._branch(self.E, (net, GROUND), model.input_capacitance * self.one)
+        for net in outputs(c):
+            if net in index.inner:
                 conductance = self.one / model.output_resistance
-                self._add(self.F, 0, (self.index.law[net], net), -conductance)
-                self._put(self.F, (self.index.law[net], self.index.inner[net]), conductance)
+                self._add(self.F, index.law[net], net, -conductance)
+                self._put(self.F, (index.law[net], index.inner[net]), conductance)

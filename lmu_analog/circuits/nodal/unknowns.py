@@ -76,9 +76,15 @@ class Index:
         """Give the net whose voltage this one shares."""
         return self._alias.get(net, net)
 
-    def voltage(self, net: str) -> int | None:
-        """Give the unknown that is the voltage of a net, None for ground and the input."""
-        return self.column.get(self.resolve(net))
+    def reads(self, net: str) -> int | None:
+        """Give the unknown that is the voltage of a net; ``size`` stands for the input, None for ground."""
+        shared = self.resolve(net)
+        return self.size if shared == self.source else self.column.get(shared)
+
+    def add(self, row: np.ndarray, net: str, weight: float) -> None:
+        """Add the voltage of a net to a row over the unknowns and the input behind them, (N + 1,)."""
+        if (at := self.reads(net)) is not None:
+            row[at] += weight
 
     def output(self, net: str) -> int:
         """Give the unknown that an amplifier with this output net sets, before any output resistance."""
@@ -133,39 +139,29 @@ def _incidences(c: Component, index: Index) -> list[tuple[np.ndarray, np.ndarray
     match c:
         case Capacitor():
             return [_between(index, c.a, c.b)]
-        case Inductor():
-            return [_unit(index, index.own[c.name], {index.current[c.name]: 1.0})]
-        case Transconductor():
-            pole = (
-                [_unit(index, index.own[c.name], {index.current[c.name]: 1.0})] if c.name in index.own else []
-            )
-            return pole + ([_between(index, c.out, GROUND)] if c.model.parasitic else [])
-        case OpAmp() if not c.model.ideal:
-            return [_unit(index, index.own[c.name], {index.output(c.out): 1.0}), *_input_pair(c, index)]
-        case DifferentialOpAmp() if not c.model.ideal:
-            first, plus, minus = index.own[c.name], index.output(c.out_plus), index.output(c.out_minus)
-            return [
-                _unit(index, first, {plus: 1.0, minus: -1.0}),
-                _unit(index, first + 1, {plus: 1.0, minus: 1.0}),
-                *_input_pair(c, index),
-            ]
+        case Inductor() | Transconductor():
+            own = c.name in index.own
+            pole = [_unit(index, index.own[c.name], {index.current[c.name]: 1.0})] if own else []
+            loaded = isinstance(c, Transconductor) and c.model.parasitic
+            return pole + ([_between(index, c.out, GROUND)] if loaded else [])
+        case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
+            first, ends = index.own[c.name], [index.output(net) for net in outputs(c)]
+            found = [_unit(index, first, dict(zip(ends, (1.0, -1.0), strict=False)))]
+            if isinstance(c, DifferentialOpAmp):
+                found.append(_unit(index, first + 1, dict.fromkeys(ends, 1.0)))
+            inputs = (c.plus, c.minus) if c.model.input_capacitance else ()
+            return found + [_between(index, net, GROUND) for net in inputs]
         case _:
             return []
 
 
-def _input_pair(c: Amplifier, index: Index) -> list[tuple[np.ndarray, np.ndarray]]:
-    inputs = (c.plus, c.minus) if c.model.input_capacitance else ()
-    return [_between(index, net, GROUND) for net in inputs]
-
-
 def _between(index: Index, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
-    row, column = np.zeros(index.size), np.zeros(index.size)
+    row, column = np.zeros(index.size), np.zeros(index.size + 1)
     for net, sign in ((a, 1.0), (b, -1.0)):
         if net in index.law:
             row[index.law[net]] = sign
-        if (k := index.voltage(net)) is not None:
-            column[k] += sign
-    return row, column
+        index.add(column, net, sign)
+    return row, column[:-1]
 
 
 def _unit(index: Index, equation: int, unknowns: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
