@@ -11,8 +11,7 @@ from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.options import Level, Options, Predistort
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.leakage import leaky
-from lmu_analog.circuits.pairs import paired
-from lmu_analog.circuits.rounding import choose_common
+from lmu_analog.circuits.rounding import choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.design import Design

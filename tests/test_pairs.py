@@ -11,9 +11,8 @@ from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.devices.values import best_pair, members, nearest
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.circuits.pairs import paired
 from lmu_analog.circuits.ranges import counts
-from lmu_analog.circuits.rounding import choose_common
+from lmu_analog.circuits.rounding import choose_common, paired
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import Mismatch, columns

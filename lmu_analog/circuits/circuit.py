@@ -198,6 +198,13 @@ def _revalued(component: Component, values: list[float]) -> Component:
     return replace(component, **changed)
 
 
+def voltage_probes(readout: Float[np.ndarray, "d v"], nets: Sequence[str]) -> tuple[tuple[Term, ...], ...]:
+    """Read states off v nets; ``readout`` gives the Legendre state for one volt on each, (d, v)."""
+    return tuple(
+        tuple(Term("v", nets[int(j)], float(row[j])) for j in np.flatnonzero(row)) for row in readout
+    )
+
+
 def difference_probes(readout: Float[np.ndarray, "d v"], nets: Sequence[str]) -> tuple[tuple[Term, ...], ...]:
     """Read states off pairs of nets, ``x0p`` against ``x0n``.
 

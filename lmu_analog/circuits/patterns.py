@@ -37,10 +37,5 @@ def fits(text: str, pattern: str) -> bool:
 def picks(pattern: str, component: Component) -> bool:
     """Tell whether a pattern picks a component: ``Ra_*``, ``role:a[2,*]`` or ``kind:resistor``."""
     by, colon, rest = pattern.partition(":")
-    match by if colon else "":
-        case "role":
-            return fits(component.role, rest)
-        case "kind":
-            return fits(kind_of(component).name, rest)
-        case _:
-            return fits(component.name, pattern)
+    texts = {"role": component.role, "kind": kind_of(component).name}
+    return fits(texts[by], rest) if colon and by in texts else fits(component.name, pattern)

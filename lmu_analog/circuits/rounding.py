@@ -1,5 +1,7 @@
 """Circuits of standard values: the common resistor of each amplifier for which rounding adds the least error.
 
+Values that no single part of the series comes close to may be made of two.
+
 All that is joined to one node that no amplifier drives (a virtual ground, a synapse) may change its
 impedance level by a factor of its own without changing the circuit's response: Kirchhoff's current law at
 the node is multiplied by it. That factor is free, so it is chosen such that the values lie near standard
@@ -7,8 +9,9 @@ ones: over a decade, in steps of the capacitors' series where the node has a cap
 and in steps of 10^(1/100) where it has none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -26,9 +29,10 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
-from lmu_analog.circuits.devices.values import TIE, around, nearest
+from lmu_analog.circuits.devices.values import TIE, around, best_pair, nearest
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.nodal.extract import extract, split
+from lmu_analog.circuits.rules import check
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import gauss_legendre
 
@@ -198,31 +202,20 @@ def _equally_good(errors: Float[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
 def _nodes(circuit: Circuit) -> list[list[Component]]:
     """Sort the components by the undriven node they hang on; those between two such nodes join them."""
     driven = {GROUND, circuit.source, *(net for c in circuit.components for net in outputs(c))}
-    root: dict[str, str] = {}
+    joined: nx.Graph[str] = nx.Graph()
     hung: dict[str, list[Component]] = {}
-    for c in circuit.components:
-        nets = [c.out] if isinstance(c, Transconductor) else list(terminals(c))
-        if isinstance(c, Resistor | Capacitor | Inductor | Transconductor):
-            free = [net for net in nets if net not in driven]
-            for net in free[1:]:
-                root[_root(root, net)] = _root(root, free[0])
-            if free:
-                hung.setdefault(free[0], []).append(c)
-    joined: dict[str, list[Component]] = {}
-    for net, parts in hung.items():
-        joined.setdefault(_root(root, net), []).extend(parts)
-    fixed = {_root(root, net) for c in circuit.only(Ammeter, Supply, Bias) for net in terminals(c)}
+    for c in circuit.only(Resistor, Capacitor, Inductor, Transconductor):
+        nets = [c.out] if isinstance(c, Transconductor) else [c.a, c.b]
+        if free := [net for net in nets if net not in driven]:
+            nx.add_path(joined, free)
+            hung.setdefault(free[0], []).append(c)
+    fixed = {net for c in circuit.only(Ammeter, Supply, Bias) for net in terminals(c)}
     mirrored: dict[tuple[str, ...], list[Component]] = {}
-    for net, parts in joined.items():
-        if net not in fixed:
+    for node in nx.connected_components(joined):
+        if not node & fixed:
+            parts = [c for net, found in hung.items() if net in node for c in found]
             mirrored.setdefault(tuple(c.role for c in parts), []).extend(parts)
     return list(mirrored.values())
-
-
-def _root(root: dict[str, str], net: str) -> str:
-    while net in root and root[net] != net:
-        net = root[net]
-    return net
 
 
 def _group(circuit: Circuit, parts: list[Component], capacitors: str) -> _Group:
@@ -233,3 +226,49 @@ def _group(circuit: Circuit, parts: list[Component], capacitors: str) -> _Group:
     anchors = [c.value for c in parts if isinstance(c, Capacitor)]
     levels = anchors[0] / around(anchors[0], capacitors) if anchors else FACTORS
     return _Group(np.array(columns, int), np.array(power), levels, bool(anchors))
+
+
+def paired(rounded: Rounded, resistors: str, *, bound: float) -> Circuit:
+    """Make every R and C that is off by more than a bound of the two standard values that come closest.
+
+    Two resistors are in series or in parallel; two capacitors are in parallel, because the net between two
+    in series would have no path for direct current. The second part has the name of the first and ``_second``.
+
+    Parameters
+    ----------
+    rounded : Rounded
+        From ``choose_common`` with the same series.
+    resistors : str
+        Series of the resistors; that of the capacitors is at most E12.
+    bound : float
+        Largest relative error of one part, a fraction. What no pair comes within is made of the best.
+    """
+    components = []
+    for part, exact in zip(rounded.circuit.components, rounded.exact.components, strict=True):
+        match part, exact:
+            case (Resistor(), Resistor()) if abs(part.value / exact.value - 1.0) > bound:
+                components += _two_resistors(part, exact.value, resistors)
+            case (Capacitor(), Capacitor()) if abs(part.value / exact.value - 1.0) > bound:
+                components += _two_capacitors(part, exact.value, capacitors_beside(resistors))
+            case _:
+                components.append(part)
+    return check(replace(rounded.circuit, components=tuple(components)))
+
+
+def _two_resistors(part: Resistor, value: float, series: str) -> tuple[Resistor, Resistor]:
+    pair, parallel = (best_pair(value, series, summed=summed) for summed in (True, False))
+    if abs(parallel.value / value - 1.0) < abs(pair.value / value - 1.0) - TIE:
+        pair = parallel
+    first, second = (
+        replace(part, value=pair.first),
+        replace(part, name=f"{part.name}_second", value=pair.second),
+    )
+    if not pair.summed:
+        return first, second
+    middle = f"{part.name}_mid"
+    return replace(first, b=middle), replace(second, a=middle)
+
+
+def _two_capacitors(part: Capacitor, value: float, series: str) -> tuple[Capacitor, Capacitor]:
+    pair = best_pair(value, series, summed=True)
+    return replace(part, value=pair.first), replace(part, name=f"{part.name}_second", value=pair.second)

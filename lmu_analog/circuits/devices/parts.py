@@ -3,9 +3,11 @@
 import math
 import re
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from lmu_analog.circuits.devices.modelfile import read_model
 from lmu_analog.circuits.devices.models import IDEAL, Library, OpAmpModel, OtaModel
@@ -13,52 +15,40 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_toml
 from lmu_analog.units import gain, parse
 
-HIGHEST = {
-    "gain": 1e15,
-    "gbw": 1e15,
-    "offset": 1e6,
-    "offset_max": 1e6,
-    "rail": 1e6,
-    "output_resistance": 1e9,
-    "bias": 1.0,
-    "input_capacitance": 1.0,
-    "noise": 1.0,
-    "noise_corner": 1e15,
-    "current_noise": 1.0,
-    "psrr": 300.0,
-    "psrr_corner": 1e15,
-    "swing_load": 1e9,
-    "output_current": 1e3,
-}  # beyond it lies nonsense
+
+@dataclass(frozen=True)
+class Figure:
+    """What is accepted of a figure: its unit, the largest size, beyond which lies nonsense, and its sign."""
+
+    unit: str
+    most: float = math.inf
+    sign: Literal["any", "not negative", "positive"] = "not negative"
+
+
+OF_AN_OPAMP = {
+    "gain": Figure("V/V", 1e15, "positive"),
+    "gbw": Figure("Hz", 1e15, "positive"),
+    "slew": Figure("V/s", sign="positive"),
+    "offset": Figure("V", 1e6, "any"),
+    "offset_max": Figure("V", 1e6),
+    "rail": Figure("V", 1e6, "positive"),
+    "output_resistance": Figure("Ohm", 1e9),
+    "bias": Figure("A", 1.0, "any"),
+    "input_capacitance": Figure("F", 1.0),
+    "noise": Figure("V/rtHz", 1.0),
+    "noise_corner": Figure("Hz", 1e15),
+    "current_noise": Figure("A/rtHz", 1.0),
+    "psrr": Figure("dB", 300.0),
+    "psrr_corner": Figure("Hz", 1e15, "positive"),
+    "swing_load": Figure("Ohm", 1e9, "positive"),
+    "output_current": Figure("A", 1e3, "positive"),
+}
 UNITS = {
-    "slew": "V/s",
-    "offset": "V",
-    "offset_max": "V",
-    "rail": "V",
-    "output_resistance": "Ohm",
-    "bias": "A",
-    "input_capacitance": "F",
-    "noise": "V/rtHz",
-    "noise_corner": "Hz",
-    "current_noise": "A/rtHz",
-    "psrr": "dB",
-    "psrr_corner": "Hz",
-    "swing_load": "Ohm",
-    "output_current": "A",
-}  # of the optional figures
+    key: figure.unit for key, figure in OF_AN_OPAMP.items() if key not in ("gain", "gbw")
+}  # optional ones
 LOAD = "swing_load"  # says of which load the swing is; no model knows it
 PAIRS = ("swing", "common_mode")  # [from the negative rail, from the positive rail], V
-FIGURES = ("name", "gain", "gbw", *UNITS, *PAIRS)
-SIGNED = ("offset", "bias")
-POSITIVE = (
-    "gain",
-    "gbw",
-    "slew",
-    "rail",
-    "psrr_corner",
-    "swing_load",
-    "output_current",
-)  # zero is not accepted
+FIGURES = ("name", *OF_AN_OPAMP, *PAIRS)
 OTA_UNITS = {
     "parasitic": "F",
     "pole": "Hz",
@@ -215,8 +205,8 @@ def _pair(key: str, given: object) -> list[float]:
     for volts in found:
         if key == "swing" and volts < 0.0:
             raise DesignError(f"op-amp swing = {volts:g} V from a rail; no output goes beyond its rails")
-        if abs(volts) > HIGHEST["rail"]:
-            raise DesignError(f"op-amp {key} = {volts:g}; at most {HIGHEST['rail']:g} is accepted")
+        if abs(volts) > (most := OF_AN_OPAMP["rail"].most):
+            raise DesignError(f"op-amp {key} = {volts:g}; at most {most:g} is accepted")
     return found
 
 
@@ -268,10 +258,11 @@ def _library(table: dict[str, object], supply: float) -> Library | None:
 
 def _check_figures(figures: dict[str, float]) -> None:
     for key, value in figures.items():
-        if key not in SIGNED and not value >= 0.0 or key in POSITIVE and value == 0.0:
+        known = OF_AN_OPAMP[key]
+        if (known.sign != "any" and not value >= 0.0) or (known.sign == "positive" and value == 0.0):
             raise DesignError(f"op-amp {key} = {value:g}; it must be positive")
-        if key in HIGHEST and abs(value) > HIGHEST[key]:
-            raise DesignError(f"op-amp {key} = {value:g}; at most {HIGHEST[key]:g} is accepted")
+        if abs(value) > known.most:
+            raise DesignError(f"op-amp {key} = {value:g}; at most {known.most:g} is accepted")
 
 
 def ota(given: object) -> OtaModel:

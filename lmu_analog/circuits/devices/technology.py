@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,17 @@ MICRON = 1e-6
 GAUSS3 = 3.0  # a gauss3 tolerance is three sigma
 LOT_SHARE = 0.6  # of a discrete part's tolerance: how far the mean of a reel may lie off
 PASSIVE = ("resistor", "capacitor", "inductor")  # what a polynomial in temperature describes
+UNITS = {
+    "local": 1e-2 * MICRON,
+    "threshold": 1e-3 * MICRON,
+    "tolerance": 1e-2,
+    "lot": 1e-2,
+    "tc1": 1e-6,
+    "tc2": 1e-6,
+    "sheet": 1.0,
+    "density": 1e-15 / MICRON**2,
+    "edge": 1e-3 * MICRON,
+}  # of figures in the file
 THERMAL_SLOPE = 1.35 * 0.025852  # V: n U_T, by which V_T moves the current in weak inversion
 
 
@@ -52,14 +63,14 @@ class Device:
 
     name: str
     kind: str
-    local: float | None
-    threshold: float
-    tolerance: float
-    lot: float
-    tc1: float | None
-    tc2: float
     source: str
     confidence: str
+    local: float | None = None
+    threshold: float = 0.0
+    tolerance: float = 0.0
+    lot: float = 0.0
+    tc1: float | None = None
+    tc2: float = 0.0
     sheet: float | None = None
     density: float | None = None
     edge: float = 0.0
@@ -110,7 +121,10 @@ class Technology:
 def technologies() -> dict[str, Technology]:
     """Read the technologies that ship with the package."""
     text = resources.files("lmu_analog.circuits.devices").joinpath("technologies.toml").read_text("utf-8")
-    return {name: _technology(name, dict(table)) for name, table in tomllib.loads(text).items()}
+    return {
+        name: Technology(name, str(table.pop("about")), {k: _device(k, v) for k, v in table.items()})
+        for name, table in tomllib.loads(text).items()
+    }
 
 
 def technology(name: str) -> Technology:
@@ -241,27 +255,6 @@ def _tolerance(device: Device, area: float) -> Tolerance:
     return Tolerance(local, "gauss3", device.lot)
 
 
-def _technology(name: str, table: dict[str, object]) -> Technology:
-    about = str(table.pop("about"))
-    return Technology(name, about, {k: _device(k, v) for k, v in table.items()})  # type: ignore[arg-type]
-
-
-def _device(name: str, figures: dict[str, object]) -> Device:
-    def number(key: str, unit: float) -> float:
-        return float(figures.get(key, 0.0)) * unit  # type: ignore[arg-type]
-
-    return Device(
-        name,
-        str(figures["class"]),
-        number("local", 1e-2 * MICRON) if "local" in figures else None,
-        number("threshold", 1e-3 * MICRON),
-        number("tolerance", 1e-2),
-        number("lot", 1e-2),
-        number("tc1", 1e-6) if "tc1" in figures else None,
-        number("tc2", 1e-6),
-        str(figures["source"]),
-        str(figures["confidence"]),
-        number("sheet", 1.0) if "sheet" in figures else None,
-        number("density", 1e-15 / MICRON**2) if "density" in figures else None,
-        number("edge", 1e-3 * MICRON),
-    )
+def _device(name: str, figures: dict[str, Any]) -> Device:
+    known = {key: float(figures[key]) * unit for key, unit in UNITS.items() if key in figures}
+    return Device(name, str(figures["class"]), str(figures["source"]), str(figures["confidence"]), **known)

@@ -5,11 +5,9 @@ coefficient of the wrong sign is fed from the inverted signal. States may be inv
 are chosen for few inverters, and none in capacitor paths where that can be had.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, voltage_probes
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
@@ -19,9 +17,8 @@ from lmu_analog.circuits.components import (
     Resistor,
     identifier,
 )
-from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.families.integrators import Integrators, predistorted
 from lmu_analog.circuits.families.options import Options
-from lmu_analog.circuits.families.predistortion import predistorted
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient, Structure, matrices, scaled
@@ -55,10 +52,8 @@ def active_rc(realization: Realization, scale: np.ndarray, options: Options) -> 
     for i in range(structure.dynamic, structure.variables):
         components += builder.summer(i)
     components += builder.inverters(components)
-    readout = realization.readout / (signs * scale)
-    probes = tuple(
-        tuple(Term("v", builder.net(int(j)), float(row[j])) for j in np.flatnonzero(row)) for row in readout
-    )
+    nets = [builder.net(k) for k in range(structure.variables)]
+    probes = voltage_probes(realization.readout / (signs * scale), nets)
     return check(Circuit("active-rc", realization.name, realization.theta, tuple(components), probes))
 
 
@@ -88,20 +83,8 @@ def choose_signs(structure: Structure) -> np.ndarray:
         best = better
 
 
-@dataclass(frozen=True, eq=False)
-class _Builder:
+class _Builder(Integrators):
     """Writes components for one variable at a time."""
-
-    structure: Structure
-    capacitance: float
-    opamp: OpAmpModel
-
-    def net(self, variable: int) -> str:
-        n = self.structure.dynamic
-        return f"x{variable}" if variable < n else f"y{variable - n}"
-
-    def _into(self, variable: int) -> list[Coefficient]:
-        return [c for c in self.structure.coefficients if c.row == variable]
 
     def _signal(self, coefficient: Coefficient, inverted: bool) -> str:
         name = INPUT if coefficient.matrix == "G" else self.net(coefficient.column)
@@ -114,7 +97,7 @@ class _Builder:
             OpAmp(f"Uint_{i}", GROUND, virtual, out, self.opamp, f"integrator {i}"),
             Capacitor(f"Cint_{i}", virtual, out, self.capacitance, f"integrator {i}"),
         ]
-        for c in self._into(i):
+        for c in self.into(i):
             name = identifier(c.name)
             if c.matrix == "E":
                 source = self._signal(c, inverted=c.value < 0.0)
@@ -128,7 +111,7 @@ class _Builder:
 
     def summer(self, i: int) -> list[Component]:
         """Difference amplifier: both inputs see the same conductance, so each input has its own weight."""
-        out, minus, inputs = self.net(i), f"g{self.net(i)}", self._into(i)
+        out, minus, inputs = self.net(i), f"g{self.net(i)}", self.into(i)
         negative, positive = (sum(abs(c.value) for c in inputs if (c.value > 0) is p) for p in (False, True))
         plus = f"p{self.net(i)}" if positive else GROUND
         feedback = self.unit
@@ -160,10 +143,3 @@ class _Builder:
                 parts.append(Resistor(f"Rinv_{signal}_in", signal, virtual, self.unit, role))
                 parts.append(Resistor(f"Rinv_{signal}_fb", virtual, out, self.unit, role))
         return parts
-
-    @property
-    def unit(self) -> float:
-        """Resistor of inverters and summers, Ohm: the geometric mean of those around the integrators."""
-        rows = range(self.structure.dynamic)
-        rates = [abs(c.value) for c in self.structure.coefficients if c.matrix != "E" and c.row in rows]
-        return float(1.0 / (np.exp(np.mean(np.log(rates))) * self.capacitance))

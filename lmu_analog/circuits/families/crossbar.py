@@ -14,7 +14,7 @@ conducts too: its pair's currents differ by G = 1/on - 1/off, so Rf = 1/G makes 
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, voltage_probes
 from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, Component, OpAmp, Resistor
 from lmu_analog.circuits.devices.models import CellModel
 from lmu_analog.circuits.families.options import Options
@@ -59,7 +59,7 @@ def crossbar(realization: Realization, scale: np.ndarray, options: Options) -> C
         parts += _state(i, float(E[i, i]), options)
     if model.wire:
         parts += _wires(order, model.wire)
-    probes = tuple((Term("v", f"x{i}", 1.0),) for i in range(order))
+    probes = voltage_probes(np.eye(order), [f"x{i}" for i in range(order)])
     return check(Circuit("crossbar", realization.name, realization.theta, tuple(parts), probes))
 
 

@@ -11,7 +11,6 @@ its parts have the same values; there are two of each, and no inverters.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,12 +25,11 @@ from lmu_analog.circuits.components import (
     Resistor,
     identifier,
 )
-from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.families.integrators import Integrators, predistorted
 from lmu_analog.circuits.families.options import Options
-from lmu_analog.circuits.families.predistortion import predistorted
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
-from lmu_analog.memory.structure import Coefficient, Structure, scaled
+from lmu_analog.memory.structure import Coefficient, scaled
 
 HALVES = ("p", "n")
 OTHER = {"p": "n", "n": "p"}
@@ -59,7 +57,7 @@ def active_rc_differential(realization: Realization, scale: np.ndarray, options:
     """
     structure = predistorted(scaled(realization.structure, scale), options)
     builder = _Builder(structure, options.capacitance, options.opamp)
-    n, v = builder.structure.dynamic, builder.structure.variables
+    n, v = structure.dynamic, structure.variables
     components: list[Component] = [Follower("Ein", INPUT_PAIR["n"], GROUND, INPUT, 1.0, "balanced input")]
     for i in range(v):
         components += builder.integrator(i) if i < n else builder.summer(i)
@@ -68,17 +66,8 @@ def active_rc_differential(realization: Realization, scale: np.ndarray, options:
     return check(Circuit("active-rc-differential", name, theta, tuple(components), probes))
 
 
-@dataclass(frozen=True, eq=False)
-class _Builder:
+class _Builder(Integrators):
     """Writes components for one variable at a time."""
-
-    structure: Structure
-    capacitance: float
-    opamp: OpAmpModel
-
-    def net(self, variable: int) -> str:
-        n = self.structure.dynamic
-        return f"x{variable}" if variable < n else f"y{variable - n}"
 
     def integrator(self, i: int) -> list[Component]:
         """Op-amp, and in each half the integrating capacitor and a resistor or capacitor a coefficient."""
@@ -112,7 +101,7 @@ class _Builder:
     def _inputs(self, i: int, resistance: Callable[[float], float]) -> list[Component]:
         """One part a half and coefficient; resistors by the size of the weight, capacitors in proportion."""
         parts: list[Component] = []
-        for c in (c for c in self.structure.coefficients if c.row == i):
+        for c in self.into(i):
             for half in HALVES:
                 name, size, virtual = f"{identifier(c.name)}_{half}", abs(c.value), f"g{self.net(i)}{half}"
                 source = self._signal(c, half)
@@ -127,10 +116,3 @@ class _Builder:
         inverts = c.value > 0.0 if c.matrix == "E" else c.value < 0.0
         side = half if inverts else OTHER[half]
         return INPUT_PAIR[side] if c.matrix == "G" else f"{self.net(c.column)}{side}"
-
-    @property
-    def unit(self) -> float:
-        """Feedback resistor of summers, Ohm: the geometric mean of those around the integrators."""
-        rows = range(self.structure.dynamic)
-        rates = [abs(c.value) for c in self.structure.coefficients if c.matrix != "E" and c.row in rows]
-        return float(1.0 / (np.exp(np.mean(np.log(rates))) * self.capacitance))

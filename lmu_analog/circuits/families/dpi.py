@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import root_scalar
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, Term, voltage_probes
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
@@ -273,7 +273,5 @@ def small_signal(realization: Realization, filters: list[Filter], *, unit: float
             parts.append(Transconductor(f"G{identifier(c.name)}", f"x{i}", *pins, g, c.name))
             total += 0.0 if c.matrix == "G" else c.value * filters[c.column].output_bias / unit
         parts.append(Bias(f"Irest_{i}", f"x{i}", GROUND, total * conductance, f"bias {i}"))
-    probes = tuple(
-        tuple(Term("v", f"x{j}", float(row[j])) for j in np.flatnonzero(row)) for row in realization.readout
-    )
+    probes = voltage_probes(realization.readout, [f"x{f.index}" for f in filters])
     return check(Circuit("dpi", realization.name, realization.theta, tuple(parts), probes))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, voltage_probes
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
@@ -86,11 +86,7 @@ def gm_c(realization: Realization, scale: np.ndarray, options: Options) -> Circu
     builder = _Builder(plan.structure, plan.nets, options)
     drivers = builder.transconductors()
     components = (*builder.capacitors(drivers), *drivers)
-    readout = realization.readout / scale
-    probes = tuple(
-        tuple(Term("v", plan.nets[plan.place[j]], float(row[j])) for j in np.flatnonzero(row))
-        for row in readout
-    )
+    probes = voltage_probes(realization.readout / scale, [plan.nets[k] for k in plan.place])
     return check(Circuit("gm-c", realization.name, realization.theta, components, probes))
 
 

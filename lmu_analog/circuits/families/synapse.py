@@ -6,7 +6,7 @@ negative weight swaps the transconductor's inputs.
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, voltage_probes
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
@@ -56,6 +56,5 @@ def rc_synapse(realization: Realization, scale: np.ndarray, options: Options) ->
                 pins = (signal, GROUND) if c.value > 0.0 else (GROUND, signal)
                 gm = abs(c.value) / resistance
                 components.append(Transconductor(f"G{identifier(c.name)}", f"x{i}", *pins, gm, c.name))
-    readout = realization.readout / scale
-    probes = tuple(tuple(Term("v", f"x{j}", float(row[j])) for j in np.flatnonzero(row)) for row in readout)
+    probes = voltage_probes(realization.readout / scale, [f"x{j}" for j in range(structure.variables)])
     return check(Circuit("rc-synapse", realization.name, realization.theta, tuple(components), probes))

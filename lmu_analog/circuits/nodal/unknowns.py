@@ -139,11 +139,12 @@ def _incidences(c: Component, index: Index) -> list[tuple[np.ndarray, np.ndarray
     match c:
         case Capacitor():
             return [_between(index, c.a, c.b)]
-        case Inductor() | Transconductor():
+        case Inductor():
+            return [_unit(index, index.own[c.name], {index.current[c.name]: 1.0})]
+        case Transconductor():
             own = c.name in index.own
             pole = [_unit(index, index.own[c.name], {index.current[c.name]: 1.0})] if own else []
-            loaded = isinstance(c, Transconductor) and c.model.parasitic
-            return pole + ([_between(index, c.out, GROUND)] if loaded else [])
+            return pole + ([_between(index, c.out, GROUND)] if c.model.parasitic else [])
         case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
             first, ends = index.own[c.name], [index.output(net) for net in outputs(c)]
             found = [_unit(index, first, dict(zip(ends, (1.0, -1.0), strict=False)))]

@@ -1,16 +1,45 @@
-"""Integrators that make up for the gain error of op-amps with a finite gain-bandwidth product."""
+"""What circuits of op-amp integrators have alike, single-ended or not.
 
-from dataclasses import replace
+Integrators may make up for the gain error of op-amps with a finite gain-bandwidth product.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.families.options import Options
 from lmu_analog.errors import DesignError
-from lmu_analog.memory.structure import Structure
+from lmu_analog.memory.structure import Coefficient, Structure
 
 LARGEST_SHARE = (
     0.5  # of an op-amp's bandwidth: beyond it the phase error, which stays, is worse than the gain
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Integrators:
+    """A structure of integrators and summers on its way to components, which its heirs write."""
+
+    structure: Structure
+    capacitance: float
+    opamp: OpAmpModel
+
+    def net(self, variable: int) -> str:
+        """Name the output of an integrator, ``x3``, or of a summer, ``y0``; of a pair without p and n."""
+        n = self.structure.dynamic
+        return f"x{variable}" if variable < n else f"y{variable - n}"
+
+    def into(self, variable: int) -> list[Coefficient]:
+        """Give the coefficients that feed a variable."""
+        return [c for c in self.structure.coefficients if c.row == variable]
+
+    @property
+    def unit(self) -> float:
+        """Resistor of inverters and summers, Ohm: the geometric mean of those around the integrators."""
+        rows = range(self.structure.dynamic)
+        rates = [abs(c.value) for c in self.structure.coefficients if c.matrix != "E" and c.row in rows]
+        return float(1.0 / (np.exp(np.mean(np.log(rates))) * self.capacitance))
 
 
 def predistorted(structure: Structure, options: Options) -> Structure:
