@@ -33,7 +33,6 @@ from lmu_analog.experiments.delay_network import (  # noqa: E402
 from lmu_analog.experiments.spiking_delay_network import BASE, DT, PROBE, SKIPPED, TAU  # noqa: E402
 from lmu_analog.memory.reference import midpoints  # noqa: E402
 from lmu_analog.memory.window import readout  # noqa: E402
-from lmu_analog.networks.spiking.channel import Channel, channel_rmse  # noqa: E402
 from lmu_analog.networks.spiking.memory import (  # noqa: E402
     SpikingMemory,
     Trace,
@@ -45,6 +44,7 @@ from lmu_analog.networks.spiking.memory import (  # noqa: E402
     spiking_memory,
 )
 from lmu_analog.networks.spiking.neurons import Tuning  # noqa: E402
+from lmu_analog.networks.spiking.runs import Channel, channel_rmse  # noqa: E402
 
 PEER = Path(__file__).parent / "peers" / "nengo_peer.py"
 CHANNEL = Channel(tuning=Tuning(rates=(20.0, 40.0), draw="independent"), steps=5000)

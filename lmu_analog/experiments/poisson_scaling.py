@@ -13,10 +13,9 @@ import numpy as np
 
 from lmu_analog.errors import DesignError
 from lmu_analog.experiments.frame import Progress, Table
-from lmu_analog.networks.spiking.channel import Channel, channel_rmse
 from lmu_analog.networks.spiking.memory import Settings, spiking_memory
 from lmu_analog.networks.spiking.memory import run as run_network
-from lmu_analog.networks.spiking.runs import DT, THETA, Request, run_memory, sine
+from lmu_analog.networks.spiking.runs import DT, THETA, Channel, Request, channel_rmse, run_memory, sine
 from lmu_analog.option import option
 
 TIMED_ORDER, TIMED_STEPS, TIMED_RUNS = 6, 300, 3  # the shortest of three: others use the machine too

@@ -150,7 +150,7 @@ class LMULayer:
     @property
     def inputs(self) -> int:
         """Number of inputs x, as the weights have it."""
-        return _inputs_of(self)
+        return inputs_of(self)
 
     @property
     def own_matrices(self) -> bool:
@@ -226,7 +226,7 @@ class Network:
             raise DesignError(f"readout {shown(self.readout)}; known are last, every")
         below, origin = self.inputs, "the network takes"
         for k, layer in enumerate(self.layers):
-            if layer.weights is not None and (given := _inputs_of(layer)) != below:
+            if layer.weights is not None and (given := inputs_of(layer)) != below:
                 raise DesignError(f"layer {k}: axis inputs has length {given}, not {below} as {origin}")
             below, origin = outputs(layer), f"layer {k} gives out"
 
@@ -387,7 +387,8 @@ def _given(layer: Layer) -> Arrays:
     return layer.weights
 
 
-def _inputs_of(layer: Layer) -> int:
+def inputs_of(layer: Layer) -> int:
+    """Give the number of inputs of a layer with weights."""
     return len(_given(layer)["input_encoders" if isinstance(layer, LMULayer) else "kernel"])
 
 

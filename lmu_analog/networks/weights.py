@@ -23,6 +23,7 @@ from lmu_analog.networks.network import (
     LSTMLayer,
     Network,
     Readout,
+    inputs_of,
     lmu_layer,
 )
 
@@ -38,7 +39,7 @@ def to_npz(path: Path | str, layer: LMULayer) -> Path:
     DesignError
         If the file cannot be written.
     """
-    return _write_archive(path, _content(layer))
+    return write_archive(path, _content(layer))
 
 
 def from_npz(path: Path | str) -> LMULayer:
@@ -63,7 +64,7 @@ def network_to_npz(path: Path | str, network: Network) -> Path:
     content: dict[str, Any] = {"readout": np.array(network.readout)}
     for k, layer in enumerate(network.layers):
         content |= {f"{k}/{name}": array for name, array in _content(layer).items()}
-    return _write_archive(path, content)
+    return write_archive(path, content)
 
 
 def network_from_npz(path: Path | str) -> Network:
@@ -89,10 +90,8 @@ def network_from_npz(path: Path | str) -> Network:
     layers = tuple(_read_layer(parts[k], f"{path}, layer {k}") for k in sorted(parts))
     if not layers:
         raise DesignError(f"{path} holds no layers; names such as 0/memory_kernel are wanted")
-    first = layers[0].weights or {}
-    inputs = len(first["input_encoders" if isinstance(layers[0], LMULayer) else "kernel"])
     try:
-        return Network(inputs, layers, cast("Readout", readout))
+        return Network(inputs_of(layers[0]), layers, cast("Readout", readout))
     except DesignError as error:
         raise DesignError(f"{path}: {error}") from error
 
@@ -139,8 +138,14 @@ def _lmu_layer(content: dict[str, np.ndarray], origin: Path | str) -> LMULayer:
         raise DesignError(f"{origin}: {error}") from error
 
 
-def _write_archive(path: Path | str, content: dict[str, Any]) -> Path:
-    """Write arrays to a NumPy archive that is whole or not there."""
+def write_archive(path: Path | str, content: dict[str, Any]) -> Path:
+    """Write arrays to a NumPy archive; a reader, or a crash, never meets half of it.
+
+    Raises
+    ------
+    DesignError
+        If the file cannot be written.
+    """
     path = Path(path)
     with whole_file(path) as half, half.open("wb") as file:
         np.savez(file, **content)
@@ -176,9 +181,12 @@ def read_archive(path: Path | str) -> dict[str, np.ndarray]:
         OSError,
         SyntaxError,
         TokenError,
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        lzma.LZMAError,
+        MemoryError,
     ) as error:
-        raise DesignError(f"{path} is no NumPy archive of numbers; write one with to_npz") from error
-    except (zipfile.BadZipFile, zlib.error, struct.error, lzma.LZMAError, MemoryError) as error:
         raise DesignError(f"{path} is no NumPy archive of numbers; write one with to_npz") from error
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from lmu_analog.building import build, full_swing
 from lmu_analog.circuits.circuit import Circuit, Term
-from lmu_analog.circuits.components import GROUND, Component, Supply, Switch
+from lmu_analog.circuits.components import GROUND, Capacitor, Component, Supply, Switch
+from lmu_analog.circuits.families.ota import rails
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rules import check
@@ -20,7 +21,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.networks.analog.arrays import Weighted, gains, weighted_sum
 from lmu_analog.networks.analog.options import CellOptions
-from lmu_analog.networks.analog.units import follower, lag, pair, sample_and_hold, supplies
+from lmu_analog.networks.analog.units import TAIL, follower, pair, sample_and_hold
 from lmu_analog.networks.network import LMULayer, Weights
 
 ONE = "one"  # net of 1 V
@@ -117,9 +118,11 @@ def build_cell(
         if sampled:
             parts += sample_and_hold(f"h{k}", (driven, f"h{k}"), opamp, step=step)
         else:
-            parts.append(lag(f"t{k}", driven, load=tanh.load, step=step))
+            # With the load of the pair it makes a first-order lag of one step.
+            parts.append(Capacitor(f"Ct{k}", driven, GROUND, step / tanh.load, f"lag t{k}"))
             parts += [follower(f"h{k}", (driven, f"h{k}"), opamp)] if buffered else []
-    parts += supplies(options.activation, design.supply)
+    if options.activation == "transistor":  # they need rails, and a bias that all tails have in common
+        parts += rails(design.supply, TAIL)
     used = {getattr(c, name, "") for c in parts for name in _NETS}
     inputs = [f"in{i}" for i in range(layer.inputs) if f"in{i}" in used]
     if not inputs:

@@ -19,7 +19,7 @@ from lmu_analog.circuits.components import (
     Transconductor,
 )
 from lmu_analog.circuits.devices.models import OpAmpModel, OtaModel
-from lmu_analog.circuits.families.ota import ota, rails, tail_current
+from lmu_analog.circuits.families.ota import ota, tail_current
 from lmu_analog.networks.analog.options import Activation
 
 TAIL = 100e-9  # A of a pair of transistors: weak inversion at a W/L of some hundreds
@@ -65,16 +65,6 @@ def pair(kind: Activation, swing: float) -> Pair:
         return Pair(kind, tail_current(1.0), _OUTPUT)
     # tanh(4) is 7e-4 off its end: a sum that clips there does not matter.
     return Pair(kind, swing / 4.0, swing / 4.0)
-
-
-def supplies(kind: Activation, supply: float) -> tuple[Component, ...]:
-    """Draw the rails and the tails' common bias, which transistors need; ``supply`` is in V."""
-    return rails(supply, TAIL) if kind == "transistor" else ()
-
-
-def lag(name: str, net: str, *, load: float, step: float) -> Capacitor:
-    """Draw the capacitor that makes the load, Ohm, a first-order lag of one step, s."""
-    return Capacitor(f"C{name}", net, GROUND, step / load, f"lag {name}")
 
 
 def follower(name: str, nets: tuple[str, str], model: OpAmpModel) -> OpAmp:

@@ -1,6 +1,5 @@
 """The state of training, in memory and in one file that is whole or not there."""
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lmu_analog.errors import DesignError, SimulationError, StoreError
-from lmu_analog.files_out import write_bytes
 from lmu_analog.networks.network import Network
-from lmu_analog.networks.weights import read_archive
+from lmu_analog.networks.weights import read_archive, write_archive
 
 
 @dataclass(frozen=True)
@@ -107,10 +105,8 @@ def save(path: Path | None, state: State, about: str) -> None:
         return
     leaves = jax.tree.leaves((state.weights, state.moments, state.best))
     kept = json.dumps({"of": about, "loss": state.history.loss, "error": state.history.error})
-    memory = io.BytesIO()
-    arrays: dict[str, Any] = {f"leaf{k}": np.asarray(v) for k, v in enumerate(leaves)}
-    np.savez(memory, about=np.array(kept), **arrays)
+    arrays = {f"leaf{k}": np.asarray(v) for k, v in enumerate(leaves)}
     try:
-        write_bytes(path, memory.getvalue())
+        write_archive(path, {"about": np.array(kept), **arrays})
     except DesignError as error:
         raise SimulationError(str(error)) from error

@@ -17,9 +17,8 @@ from lmu_analog.networks.network import Network, outputs
 AT_ONCE = 2_000_000  # numbers of the input that are evaluated at once
 
 
-def loss_of(measured: tuple[Objective, int], out: jax.Array, y: jax.Array) -> jax.Array:
-    """Give the mean cross-entropy, or the mean square of the error from a step on."""
-    objective, first = measured
+def loss_of(objective: Objective, out: jax.Array, y: jax.Array, *, first: int) -> jax.Array:
+    """Give the mean cross-entropy, or the mean square of the error from step ``first`` on."""
     match objective:
         case "classes":
             return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()

@@ -145,7 +145,7 @@ def fit(
     batch = min(schedule.batch, len(train.x))
     steps = len(train.x) // batch
     plan, drawn = (None, None) if deviations is None else (deviations.plan, deviations.memories)
-    run_epoch = _epoch_function(network, (objective, train.first), batch=batch, plan=plan)
+    run_epoch = _epoch_function(network, objective, first=train.first, batch=batch, plan=plan)
     x, y = jnp.asarray(train.x), jnp.asarray(train.y)
     limit = LIMIT * loss_of_nothing(network, train, objective)
     seconds: list[float] = []
@@ -205,7 +205,7 @@ def _fresh(start: list[Any]) -> State:
 
 @lru_cache(maxsize=64)
 def _epoch_function(
-    network: Network, measured: tuple[Objective, int], *, batch: int, plan: Plan | None
+    network: Network, objective: Objective, *, first: int, batch: int, plan: Plan | None
 ) -> Any:
     """Compile an epoch: (weights, moments, (x, y, memories), key, rates, limit) -> what has become of it.
 
@@ -215,7 +215,7 @@ def _epoch_function(
 
     def loss(weights: list[Parameters], x: jax.Array, y: jax.Array, drawn: Any, key: jax.Array) -> jax.Array:
         if plan is None:
-            return loss_of(measured, apply(network, weights, x), y)
+            return loss_of(objective, apply(network, weights, x), y, first=first)
         # A batch is shared out to drawn circuits, of which each has weights that deviate in their own way.
         law, count = plan.weights, min(plan.circuits, len(x))
         size = len(x) // count
@@ -225,7 +225,8 @@ def _epoch_function(
 
         def one(x: jax.Array, y: jax.Array, index: jax.Array, key: jax.Array) -> jax.Array:
             met = [None if m is None else cut(m, index) for m in drawn]
-            return loss_of(measured, apply(network, deviated(weights, key, law), x, memories=met), y)
+            out = apply(network, deviated(weights, key, law), x, memories=met)
+            return loss_of(objective, out, y, first=first)
 
         parts = [a[: count * size].reshape(count, size, *a.shape[1:]) for a in (x, y)]
         return jax.vmap(one)(parts[0], parts[1], index, keys).mean()

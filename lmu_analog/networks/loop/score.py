@@ -5,12 +5,10 @@ from typing import assert_never
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
+from lmu_analog.ensembles.intervals import half_width
 from lmu_analog.errors import DesignError
 from lmu_analog.networks.learning.data import Objective
-
-CONFIDENCE = 0.95
 
 
 def scores(
@@ -72,9 +70,7 @@ class Spread:
 def spread(figures: Float[np.ndarray, "n s"]) -> Spread:
     """Sum up figures: a row a network, a column a circuit."""
     each, mean = figures.mean(axis=1), float(figures.mean())
-    low = high = None
-    if len(each) > 1:
-        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(each) - 1) * stats.sem(each))
-        low, high = mean - half, mean + half
+    half = half_width(each)
+    low, high = (None, None) if half is None else (mean - half, mean + half)
     p05, median, p95 = (float(q) for q in np.quantile(figures, (0.05, 0.5, 0.95)))
     return Spread(mean, low, high, p05, median, p95)

@@ -37,24 +37,21 @@ def decoders(drawn: Populations, *, regularisation: float = 0.1) -> Float32[np.n
     x = np.linspace(-1.0, 1.0, POINTS)
     solved = np.empty(drawn.gain.shape, np.float32)
     for row in range(len(solved)):
-        gram, largest = _gram(drawn, row, x)
+        gram, largest = (
+            np.zeros((len(x), len(x))),
+            0.0,
+        )  # a a^T, summed over the neurons, and the largest rate
+        for part in _chunks(drawn):
+            seen = _rates(drawn, row, part, x)
+            gram += seen @ seen.T
+            largest = max(largest, float(seen.max()))
+        if largest == 0.0:
+            raise DesignError("no neuron of a population fires for any x from -1 to 1; give more neurons")
         ridge = len(x) * (regularisation * largest) ** 2
         dual = np.linalg.solve(gram + ridge * np.eye(len(x)), x)
         for part in _chunks(drawn):
             solved[row, part] = _rates(drawn, row, part, x).T @ dual
     return solved
-
-
-def _gram(drawn: Populations, row: int, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """Sum a a^T over the neurons, and find the largest rate."""
-    gram, largest = np.zeros((len(x), len(x))), 0.0
-    for part in _chunks(drawn):
-        seen = _rates(drawn, row, part, x)
-        gram += seen @ seen.T
-        largest = max(largest, float(seen.max()))
-    if largest == 0.0:
-        raise DesignError("no neuron of a population fires for any x from -1 to 1; give more neurons")
-    return gram, largest
 
 
 def _rates(drawn: Populations, row: int, part: slice, x: np.ndarray) -> Float[np.ndarray, "x n"]:

@@ -39,11 +39,8 @@ def fire(read: Decoded, firing: Firing, dt: float, *, seed: int = 0) -> Fire:
         case "poisson":
             return _poisson(read, dt, random)
         case "spiking":
-            return (
-                _leaky(read, dt, random)
-                if read.populations.tuning.curve == "lif"
-                else _plain(read, dt, random)
-            )
+            integrate = _leaky if read.populations.tuning.curve == "lif" else _plain
+            return integrate(read, dt, random)
         case "rate":
             return _rate(read)
         case _:
@@ -107,7 +104,8 @@ def _leaky(read: Decoded, dt: float, random: np.random.Generator) -> Fire:
         over = membrane * np.log1p((volts.flat[spiking] - 1) / (current.flat[spiking] - volts.flat[spiking]))
         volts.flat[spiking] = 0
         pause.flat[spiking] = refractory - over
-        return _sums(spiking, read) / dt
+        d, p = read.decoders.shape
+        return np.bincount(spiking // p, read.decoders.flat[spiking], d) / dt
 
     return advance
 
@@ -135,9 +133,3 @@ def _rate(read: Decoded) -> Fire:
         return np.einsum("dp,dp->d", rates, read.decoders, dtype=float)
 
     return advance
-
-
-def _sums(spiking: np.ndarray, read: Decoded) -> np.ndarray:
-    """Add the decoders of the neurons that have spiked, by population."""
-    d, p = read.decoders.shape
-    return np.bincount(spiking // p, read.decoders.flat[spiking], d)
