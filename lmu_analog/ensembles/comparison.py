@@ -7,13 +7,13 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.design import Design
+from lmu_analog.ensembles.intervals import CONFIDENCE
 from lmu_analog.storage.completed import completed
 from lmu_analog.storage.store import GOOD, UNSTABLE
 from lmu_analog.theory.first_order import FirstOrder, first_order
 from lmu_analog.theory.quadratic import quadratic_form, quantile, within
 
 SECOND_ORDER = 0.06  # what higher orders may add: 0 to 6 % at 1 % mismatch in every realization but one
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -101,20 +101,16 @@ def compare(run: xr.Dataset, theory: FirstOrder, *, nominal: float | None = None
     base = base if nominal is None else nominal**2
     ratio = _root(float(np.mean(errors**2)) - base) / scale
     unstable = int((run.status == UNSTABLE).sum())
-    return Comparison(scale, ratio, low, high, _flag(ratio, (low, high), unstable))
+    flag = None
+    if unstable:
+        flag = f"{unstable} unstable circuits: mismatch is too large for first-order theory"
+    elif not low <= ratio <= high:
+        flag = (
+            f"Monte Carlo over theory is {ratio:.3g}, outside {low:.3g} to {high:.3g}: "
+            "mismatch is too large for first-order theory, or the two disagree"
+        )
+    return Comparison(scale, ratio, low, high, flag)
 
 
 def _root(square: float) -> float:
     return math.sqrt(max(square, 0.0))
-
-
-def _flag(ratio: float, expected: tuple[float, float], unstable: int) -> str | None:
-    low, high = expected
-    if unstable:
-        return f"{unstable} unstable circuits: mismatch is too large for first-order theory"
-    if low <= ratio <= high:
-        return None
-    return (
-        f"Monte Carlo over theory is {ratio:.3g}, outside {low:.3g} to {high:.3g}: "
-        "mismatch is too large for first-order theory, or the two disagree"
-    )

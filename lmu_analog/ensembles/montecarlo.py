@@ -172,11 +172,9 @@ class _Job:
 
     def unit(self, function: Callable[..., Results]) -> Callable[..., Results]:
         """Bind what all tasks share. Every worker runs the same solver, in the player that it has."""
-        if self.solver is not None:
-            function = partial(function, solver=self.solver)
-        if self.kernel is not None:
-            function = partial(function, kernel=self.kernel)
-        return function if self.plan == RANDOM else partial(function, plan=self.plan)
+        shared = {"solver": self.solver, "kernel": self.kernel, "plan": self.plan}
+        usual = {"solver": None, "kernel": None, "plan": RANDOM}
+        return partial(function, **{name: given for name, given in shared.items() if given != usual[name]})
 
 
 def _reach(
@@ -215,7 +213,9 @@ def _reach(
 
 def _run(job: _Job, todo: np.ndarray, crew: Crew) -> Generator[Results, None, None]:
     size = block_size(job.design) if job.engine == "exact" else CHUNK
-    stretches = [part for part in np.split(todo, _breaks(todo, size)) if len(part)]
+    # A new stretch begins at a gap, or at a boundary of what is computed together.
+    breaks = np.flatnonzero((np.diff(todo) > 1) | (todo[1:] % size == 0)) + 1
+    stretches = [part for part in np.split(todo, breaks) if len(part)]
     tasks = [(job.design, job.seed, range(int(part[0]), int(part[-1]) + 1)) for part in stretches]
     match job.engine:
         case "exact":
@@ -284,11 +284,6 @@ def _run_chunks(
 def _pays(crew: Crew, done: int, left: int, seconds: float) -> bool:
     """Whether handing the chunks that are left to a crew is quicker, by the seconds that the others took."""
     return crew.remote or (crew.workers > 1 and done > 0 and left * seconds / done > POOL_WORTH)
-
-
-def _breaks(todo: np.ndarray, size: int) -> np.ndarray:
-    """Where a new stretch begins: at a gap, or at a boundary of what is computed together."""
-    return np.flatnonzero((np.diff(todo) > 1) | (todo[1:] % size == 0)) + 1
 
 
 def _dataset(

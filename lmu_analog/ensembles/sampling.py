@@ -27,7 +27,6 @@ from lmu_analog.mismatch.law import (
     columns,
     draw,
     sample,
-    sample_circuit,
 )
 from lmu_analog.theory.first_order import first_order
 
@@ -135,12 +134,9 @@ def draw_plan(
 
 def planned_circuit(design: Design, *, seed: int, index: int, sampling: str = "random") -> Circuit:
     """Build the circuit of one sample of a run with this plan."""
-    plan = make_plan(design, sampling)
-    if plan == RANDOM:
-        return sample_circuit(design, seed=seed, index=index)
     circuit, law = build(design), Mismatch.of(design)
     stretch = range(check_index(index), index + 1)
-    z = draw_plan(circuit, law, seed=seed, samples=stretch, plan=plan)
+    z = draw_plan(circuit, law, seed=seed, samples=stretch, plan=make_plan(design, sampling))
     return with_values(circuit, sample(circuit, law, z)[0])
 
 

@@ -43,28 +43,22 @@ _KEEP_EMPTY = {"array.write_empty_chunks": True}  # a file that is missing is th
 
 def make_arrays(group: zarr.Group, samples: int) -> None:
     """Make all arrays of a run, empty, and their coordinates."""
+    points = len(QUADRATURE.r)
+    sizes = {"sample": (samples, FILE), "delay": (points, points)}
     for name in ARRAYS:
-        _make_array(group, name, samples)
+        names, kind, fill, attributes = LAYOUT[name]
+        group.create_array(
+            name,
+            shape=tuple(sizes[n][0] for n in names),
+            chunks=tuple(sizes[n][1] for n in names),
+            dtype=kind,
+            fill_value=fill,
+            compressors=Crc32cCodec(),  # four bytes a file, which tell a flipped bit
+            dimension_names=names,
+            attributes=attributes,
+        )
     array_of(group, "sample")[:] = np.arange(samples)
     array_of(group, "delay")[:] = QUADRATURE.r
-
-
-def _make_array(group: zarr.Group, name: str, samples: int) -> None:
-    """Make one array."""
-    points = len(QUADRATURE.r)
-    names: tuple[str, ...]
-    names, kind, fill, attributes = LAYOUT[name]
-    sizes = {"sample": (samples, FILE), "delay": (points, points)}
-    group.create_array(
-        name,
-        shape=tuple(sizes[n][0] for n in names),
-        chunks=tuple(sizes[n][1] for n in names),
-        dtype=kind,
-        fill_value=fill,
-        compressors=Crc32cCodec(),  # four bytes a file, which tell a flipped bit
-        dimension_names=names,
-        attributes=attributes,
-    )
 
 
 def array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
