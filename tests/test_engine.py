@@ -66,12 +66,12 @@ def test_responses_and_determinants_are_those_of_the_whole_circuit(family, reali
     tones = design.stimulus
     states = wanted * tones.phasor[:, None]
     error = tone_profile(states, (tones.frequency, tones.phasor), circuit.theta, offset=system.offset)
-    np.testing.assert_allclose(played[0].profile, error, rtol=1e-6)
+    np.testing.assert_allclose(played[0].profile.T, error, rtol=1e-6)
     s = 1j * plan.contour.w[:, None]
     nominal = extract(circuit).poles
     ratio = [np.prod((s - poles) / (s - nominal), axis=1) for poles in system.poles]
     re, im = played[0].determinant
-    ours = (re + 1j * im) / engine.unit
+    ours = (re + 1j * im).T / engine.unit
     # Single precision; eigenvalues of unscaled states are good to some 1e-7.
     np.testing.assert_allclose(ours / ours[:, -1:], ratio / np.array(ratio)[:, -1:], rtol=1e-4)
 

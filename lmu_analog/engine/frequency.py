@@ -85,9 +85,10 @@ class PerFrequency:
         played = self.play(self.job, np.ascontiguousarray(values.T), watched)
         re, im = played.determinant
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # such a sample is in doubt
-            stable, certain = stability(plan.contour, (re + 1j * im) / self.unit)
-        ends = [0, -1]
-        size = self.job.pencil.size
-        wanted = whole_response(played.equations.reshape(2, -1, size + 2), size, 1j * plan.w[ends])
+            stable, certain = stability(plan.contour, ((re + 1j * im) / self.unit[:, None]).T)
+        ends, pencil = [0, -1], self.job.pencil
+        equations = np.zeros((2, pencil.size + plan.circuit.order, pencil.size + 2))
+        equations.flat[pencil.at] = played.equations
+        wanted = whole_response(equations, pencil.size, 1j * plan.w[ends])
         seen = played.response[0, ends] + 1j * played.response[1, ends]
-        return Profiles(played.profile, stable, certain & played.fits & agree(seen, wanted))
+        return Profiles(played.profile.T, stable, certain & played.fits & agree(seen, wanted))

@@ -27,8 +27,8 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int) -> Played:
     """
     samples = values.shape[1]
     places, points = len(job.window.rows), len(job.contour.powers)
-    profile, fits = np.empty((samples, places)), np.ones(samples, bool)
-    determinant = np.empty((2, samples, points), np.float32)
+    profile, fits = np.empty((places, samples)), np.ones(samples, bool)
+    determinant = np.empty((2, points, samples), np.float32)
     response = np.empty((2, len(job.bound), len(job.window.direct)))
     step = max(2, CELLS // max(len(job.bound), points))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # such a sample is in doubt
@@ -39,8 +39,8 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int) -> Played:
             y, offsets, fits[cut] = _responses(job, given)
             if cut.start <= watched < cut.stop:
                 response[:] = y[..., watched - cut.start].transpose(2, 1, 0)
-            profile[cut] = _errors(job.window, y, offsets).T
-            determinant[:, cut] = _determinants(job, given)
+            profile[:, cut] = _errors(job.window, y, offsets)
+            determinant[..., cut] = _determinants(job, given)
     equations = run_program(job.pencil.equations, values[:, watched : watched + 1])[:, 0]
     return Played(profile, fits, determinant, response, equations)
 
@@ -119,24 +119,33 @@ class _Workspace:
     def eliminate(self, code: _Code) -> list[Array]:
         """Run all steps in place; the pivots, (2, q, s) each."""
         pivots: list[Array] = []
+        turned = np.empty_like(self.entry)  # of pivot rows, times j
         for _ in range(code.one()):
-            pivot, start, length, below = code.several(4)
+            for _ in range(code.one()):
+                if code.one() == 2:
+                    first, target, start, second, count = code.several(5)
+                    self._take(first, target, turned, start, count + 1)
+                    self._take(target, target + 1, turned, second, count)
+                    continue
+                factor, runs = code.several(2)
+                for _ in range(runs):
+                    target, start, count = code.several(3)
+                    self._take(factor, target, turned, start, count)
+            pivot, start, length = code.several(3)
             a, b = self.entry[pivot]
             pivots.append(self.entry[pivot])
             row = self.entry[start : start + length]
             if length:
                 inverse = 1.0 / (a * a + b * b)
                 _turn(row, a * inverse, -(b * inverse))
-            turned = _times_j(row)
-            for _ in range(below):
-                factor, runs = code.several(2)
-                a, b = self.entry[factor]
-                for _ in range(runs):
-                    target, offset, count = code.several(3)
-                    here = self.entry[target : target + count]
-                    here -= a * row[offset : offset + count]
-                    here -= b * turned[offset : offset + count]
+            turned[start : start + length] = _times_j(row)
         return pivots
+
+    def _take(self, factor: int, target: int, turned: Array, start: int, count: int) -> None:
+        a, b = self.entry[factor]
+        here = self.entry[target : target + count]
+        here -= a * self.entry[start : start + count]
+        here -= b * turned[start : start + count]
 
     def substitute(self, code: _Code) -> Array:
         """Solve for the unknowns, last first, (n, 2, q, s)."""
@@ -287,10 +296,10 @@ def _sum_of_squares(error: Array) -> Array:
 
 
 def _determinants(job: Job, given: Array) -> Array:
-    """Give scaled determinants at the contour's points, (2, s, q), in single precision."""
+    """Give scaled determinants at the contour's points, (2, q, s), in single precision."""
     scaled = (given[: job.pencil.sums] * job.scale[:, None]).astype(np.float32)
     pivot_scale = job.pivots.astype(np.float32)
-    found = np.empty((2, given.shape[1], len(job.contour.powers)), np.float32)
+    found = np.empty((2, len(job.contour.powers), given.shape[1]), np.float32)
     for at, code, powers in _passes(job.contour, np.float32):
         workspace = _Workspace(job.contour.places, powers, given.shape[1])
         workspace.load(code, scaled)
@@ -299,5 +308,5 @@ def _determinants(job: Job, given: Array) -> Array:
         for k, (a, b) in enumerate(workspace.eliminate(code)):
             _turn(product, a, b)
             product *= pivot_scale[at, k, None]
-        found[:, :, at] = product.transpose(0, 2, 1)
+        found[:, at] = product
     return found

@@ -10,6 +10,7 @@ Both players do the same operations on the same numbers in the same order, +, -,
 rounded by itself: their results have the same bits on every machine.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,9 @@ class Pencil:
     Attributes
     ----------
     equations : Program
-        Coefficients of 1 and s of all node equations and probes, (2, N + p, N + 2): what one sample is checked by.
+        Coefficients of 1 and s of all node equations and probes: what one sample is checked by.
+    at : (e,) int array
+        Where these lie in an array (2, N + p, N + 2) that is zero elsewhere.
     entries : Program
         Coefficients of 1, s, s^2, ... of the entries that are left, one entry after another, then ``powers`` times n
         of their signed sum, then ``powers`` of its right side, then that of the offsets.
@@ -50,6 +53,7 @@ class Pencil:
     """
 
     equations: Program
+    at: Int[np.ndarray, " e"]
     entries: Program
     size: int
     sums: int
@@ -67,11 +71,14 @@ class Eliminations:
         Of each pass the first and the last point, and where its code begins and ends.
     code : int array
         Of each pass: the number of entries, and of each its place in the workspace, its first coefficient and how many
-        it has; the number of places to be cleared, and these; the number of steps. Of each step: place of the pivot,
-        first place of its row, length of the row; then the number of rows below, of each the place of its factor,
-        the number of runs, and of each run the first place, the offset in the pivot's row, and the length. Last, in
-        reverse order, of each step: the unknown, the place of its right side, the first place of its row, the number
-        of unknowns in it, and these. A pass for determinants ends with its steps: its count of unknowns is 0.
+        it has; the number of places to be cleared, and these; the number of steps. Of each step: how often multiples
+        of earlier pivot rows are taken from its row, and what; then place of the pivot, first place of its row, length
+        of the row. What is taken is 1, the place of the factor, the number of runs, and of each run the first place,
+        the first place in the pivot row, and the length; or 2 for two pivot rows at once: the place of the first factor,
+        the first place of the run, whose first entry becomes the second factor, the first place in either pivot
+        row, and the length of the second run. Last, in reverse order, of each step: the unknown, the place of its
+        right side, the first place of its row, the number of unknowns in it, and these. A pass for determinants ends
+        with its steps: its count of unknowns is 0.
     powers : (q, 4) array
         Sizes of 1, s, s^2, s^3 with their signs; every second is imaginary.
     places : int
@@ -152,19 +159,19 @@ class Played:
 
     Attributes
     ----------
-    profile : (s, q) array
+    profile : (q, s) array
         NRMSE at the places of the window.
     fits : (s,) bool array
         Whether all residuals are rounding.
-    determinant : (2, s, q) float32 array
+    determinant : (2, q, s) float32 array
         Real and imaginary parts of the scaled determinants at the contour's points.
     response : (2, f, p) array
         Real and imaginary parts of the probes of one sample, for unit tones.
-    equations : array
-        The equations of that sample.
+    equations : (e,) array
+        The equations of that sample, see ``Pencil``.
     """
 
-    profile: Float[np.ndarray, "s q"]
+    profile: Float[np.ndarray, "q s"]
     fits: Bool[np.ndarray, " s"]
     determinant: np.ndarray
     response: Float[np.ndarray, "2 f p"]
@@ -185,7 +192,7 @@ def job_of(plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones) ->
     builder, nominal, size = Builder(), plan.circuit.values, plan.index.size
     values = [builder.load(k) if moving[k] else float(x) for k, x in enumerate(nominal)]
     stamped = pencil_entries(plan.circuit, plan.index, np.array([values], object), rate=plan.rate)
-    equations = _equations(builder, stamped, size, outputs=plan.circuit.order)
+    equations, equations_at = _equations(builder, stamped, size, outputs=plan.circuit.order)
     left, signed, has_offsets = eliminate_real(plan, stamped)
     coefficients = {place: _numbers(series) for place, series in sorted(left.items())}
     flat = [x for part in coefficients.values() for x in part]
@@ -201,6 +208,7 @@ def job_of(plan: FrequencyPlan, moving: Bool[np.ndarray, " m"], tones: Tones) ->
     flat += [*mixed[-1], *(_numbers(signed.get(size + 1, ())) or [0.0])]
     pencil = Pencil(
         equations,
+        equations_at,
         program(builder, dict(enumerate(flat)), len(flat)),
         size,
         sums,
@@ -245,14 +253,16 @@ def _numbers(series: Series) -> list[Number | float]:
     return [0.0 if x is None else np.asarray(x, object).ravel()[0] for x in series]
 
 
-def _equations(builder: Builder, stamped: Mapping[Place, Series], size: int, *, outputs: int) -> Program:
-    """Record all equations and probes: outputs are (2, N + p, N + 2), coefficients of 1 and s."""
+def _equations(
+    builder: Builder, stamped: Mapping[Place, Series], size: int, *, outputs: int
+) -> tuple[Program, Int[np.ndarray, " e"]]:
+    """Record all equations and probes, and where each coefficient lies, see ``Pencil``."""
     rows, columns = size + outputs, size + 2
     found: dict[int, Number | float] = {}
     for (row, column), series in stamped.items():
         for power, x in enumerate(_numbers(series)):
             found[(power * rows + row) * columns + column] = x
-    return program(builder, found, 2 * rows * columns)
+    return program(builder, dict(enumerate(found.values())), len(found)), np.array(list(found), np.int64)
 
 
 def window_of(tones: Tones, plan: FrequencyPlan) -> Window:
@@ -319,20 +329,22 @@ def _pass_code(
     code = [len(present), *(x for place in sorted(present) for x in (at[place], *entries[place]))]
     filled = sorted(at[place] for place in at.keys() - present)
     code += [len(filled), *filled, len(steps)]
-    for step, beside in shapes:
-        start = at[step.row, beside[0]] if beside else 0
-        code += [at[step.row, step.column], start, len(beside), len(step.below)]
-        for row in step.below:
-            runs = list(_runs([at[row, column] for column in beside]))
-            code += [at[row, step.column], len(runs), *(x for run in runs for x in run)]
+    # Row after row, not pivot after pivot: a row stays in the nearest cache while all above it are taken from it.
+    starts = [at[step.row, beside[0]] if beside else 0 for step, beside in shapes]
+    for (step, beside), start in zip(shapes, starts, strict=True):
+        taken = [
+            (at[step.row, above.column], list(_runs([at[step.row, column] for column in right_of], first)))
+            for (above, right_of), first in zip(shapes, starts, strict=True)
+            if step.row in above.below
+        ]
+        code += [*_takings(taken), at[step.row, step.column], start, len(beside)]
     if right is None:
         return [*code, 0], len(order)
     unknown = {column: k for k, column in enumerate(plan.columns)}
     code.append(len(steps))
-    for step, beside in reversed(shapes):
+    for (step, beside), start in zip(reversed(shapes), reversed(starts), strict=True):
         side = at.get((step.row, right), -1)
         inner = [unknown[column] for column in beside if column != right]
-        start = at[step.row, beside[0]] if beside else 0
         code += [unknown[step.column], side, start, len(inner), *inner]
     return code, len(order)
 
@@ -342,10 +354,29 @@ def replace_below(step: Step, below: Iterable[int]) -> Step:
     return Step(step.row, step.column, tuple(below), step.beside)
 
 
-def _runs(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Part places into runs of neighbours: first place, offset, length."""
-    start = 0
+Run = tuple[int, int, int]
+
+
+def _runs(places: Sequence[int], start: int) -> Iterator[Run]:
+    """Part places into runs of neighbours: first place, first place in the pivot row that begins at ``start``, length."""
+    first = 0
     for k in range(1, len(places) + 1):
         if k == len(places) or places[k] != places[k - 1] + 1:
-            yield places[start], start, k - start
-            start = k
+            yield places[first], start + first, k - first
+            first = k
+
+
+def _takings(taken: Sequence[tuple[int, list[Run]]]) -> Iterator[int]:
+    """Write what is taken from a row: pairs where the first pivot row ends with what the second one has."""
+    groups: list[list[int]] = []
+    left = deque(taken)
+    while left:
+        factor, runs = left.popleft()
+        if left and len(runs) == len(left[0][1]) == 1:
+            (target, first, count), (other, second, fewer) = runs[0], left[0][1][0]
+            if target == left[0][0] == other - 1 and fewer == count - 1:
+                groups.append([2, factor, target, first, second, fewer])
+                left.popleft()
+                continue
+        groups.append([1, factor, len(runs), *(x for run in runs for x in run)])
+    return iter([len(groups), *(x for group in groups for x in group)])

@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from lmu_analog.engine.compiling import compile_library, digest, library_name, variants
 from lmu_analog.engine.draws import BEYOND, TRUNCATION, LawSteps
-from lmu_analog.engine.interpreter import run_program
 from lmu_analog.engine.job import TRUSTED, Eliminations, Job, Played
+from lmu_analog.engine.program import Program
 from lmu_analog.errors import SimulationError
 
 FOLDER = Path(__file__).parent
@@ -78,18 +78,19 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int, *, variant: s
     """Run samples, as ``interpreter.play`` does; ``variant`` is an instruction set other than the widest."""
     samples = values.shape[1]
     padded = -(-samples // GROUP) * GROUP
-    given = np.empty((len(values), padded))
-    given[:, :samples] = values
-    given[:, samples:] = values[:, -1:]
+    given = np.ascontiguousarray(values)
+    if padded > samples:
+        given = np.pad(given, ((0, 0), (0, padded - samples)), "edge")
     places, points = len(job.window.rows), len(job.contour.powers)
-    profile, fits = np.empty((padded, places)), np.empty(padded, np.uint8)
-    determinant = np.empty((2, padded, points), np.float32)
+    profile, fits = np.empty((places, padded)), np.empty(padded, np.uint8)
+    determinant = np.empty((2, points, padded), np.float32)
     response = np.empty((2, len(job.bound), len(job.window.direct)))
+    equations = np.empty(len(job.pencil.equations.template))
     # ctypes gives the interpreter's lock back: threads run beside each other.
-    _call("play", variant, job, given, padded, 0, padded, profile, fits, determinant, watched, response)
-    equations = run_program(job.pencil.equations, values[:, watched : watched + 1])[:, 0]
+    found = profile, fits, determinant, watched, response, equations
+    _call("play", variant, job, given, padded, 0, padded, *found)
     return Played(
-        profile[:samples], fits[:samples].astype(bool), determinant[:, :samples], response, equations
+        profile[:, :samples], fits[:samples].astype(bool), determinant[..., :samples], response, equations
     )
 
 
@@ -166,19 +167,19 @@ def _fields_of_law(law: LawSteps, array: Callable[..., int]) -> list[int | float
 
 
 def _fields_of_job(job: Job, array: Callable[..., int]) -> list[int | float]:
-    entries, window = job.pencil.entries, job.window
+    window = job.window
 
     def eliminations(on: Eliminations, dtype: type) -> list[int]:
         counts = [len(on.passes), len(on.powers), on.places]
         return [*counts, array(on.passes, np.int64), array(on.code, np.int64), array(on.powers, dtype)]
 
+    def program(of: Program) -> list[int]:
+        counts = [len(of.code), of.registers, len(of.template)]
+        return [*counts, array(of.code, np.int64), array(of.constant), array(of.template)]
+
     return [
-        len(entries.code),
-        entries.registers,
-        len(entries.template),
-        array(entries.code, np.int64),
-        array(entries.constant),
-        array(entries.template),
+        *program(job.pencil.entries),
+        *program(job.pencil.equations),
         job.pencil.sums,
         job.pencil.powers,
         job.pencil.unknowns,

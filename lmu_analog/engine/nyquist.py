@@ -109,14 +109,15 @@ def stability(
         constant factor.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        deviation = determinant / np.real(determinant).mean(axis=1, keepdims=True) - 1.0
-        parts = np.concatenate([np.real(deviation), np.imag(deviation)], axis=1)
-        residual = on.bound * np.abs(parts @ on.outside).max(axis=1)
-        near = on.bound * np.abs(deviation).max(axis=1) + residual < SAFE
+        by_point = determinant.T
+        deviation = by_point / np.real(by_point).mean(axis=0) - 1.0
+        parts = np.concatenate([np.real(deviation), np.imag(deviation)])
+        residual = on.bound * np.abs(on.outside.T @ parts).max(axis=0)
+        near = on.bound * np.abs(deviation).max(axis=0) + residual < SAFE
     crossed, certain = np.zeros(len(near), int), near.copy()
     left = np.flatnonzero(~near & (residual < SMALLEST))
     for cut in np.array_split(left, 1 + len(left) // TOGETHER):
-        crossed[cut], certain[cut] = _encirclements(on, parts[cut], residual[cut])
+        crossed[cut], certain[cut] = _encirclements(on, parts[:, cut].T, residual[cut])
     remaining = crossed + on.unstable
     return remaining == 0, certain & (remaining >= 0)
 

@@ -60,7 +60,7 @@ typedef struct {
 } eliminations;
 
 typedef struct {
-    program entries;
+    program entries, equations;
     whole sums, powers, unknowns;
     eliminations tones;
     whole has_offsets;
@@ -126,6 +126,9 @@ static void run_program(const program *p, const double *values, whole samples, w
 #undef VECTOR
 #undef NAME
 
+/* One lane of a vector. */
+static double lane_of(const vdouble *x, whole lane) { return ((const double *)x)[lane]; }
+
 /* Clear the lanes of fits where x is more than a bound, or no number. */
 static void keep_within(const part_double x, const part_double bound, unsigned char *fits)
 {
@@ -138,28 +141,29 @@ static void keep_within(const part_double x, const part_double bound, unsigned c
 static void check_residual(const job *j, const vdouble *given, const complex_double *x, const double *powers,
                            double bound, unsigned char *fits)
 {
-    const part_double zero = {0};
     const whole n = j->unknowns;
-    EACH {
-        part_double total_re = zero, total_im = zero;
-        for (whole k = 0; k < j->powers; k++) {
-            const vdouble *sum = given + j->sums + k * n;
-            part_double re = zero, im = zero;
-            for (whole i = 0; i < n; i++) {
-                re += sum[i].s[s] * x[i].re.s[s];
-                im += sum[i].s[s] * x[i].im.s[s];
+    complex_double total = {0};
+    for (whole k = 0; k < j->powers; k++) {
+        const vdouble *sum = given + j->sums + k * n, *side = given + j->sums + j->powers * n + k;
+        complex_double part = {0};
+        for (whole i = 0; i < n; i++)
+            EACH {
+                part.re.s[s] += sum[i].s[s] * x[i].re.s[s];
+                part.im.s[s] += sum[i].s[s] * x[i].im.s[s];
             }
-            re -= given[j->sums + j->powers * n + k].s[s];
+        EACH {
+            const part_double re = part.re.s[s] - side->s[s], im = part.im.s[s];
             if (k % 2 == 0) {
-                total_re += powers[k] * re;
-                total_im += powers[k] * im;
+                total.re.s[s] += powers[k] * re;
+                total.im.s[s] += powers[k] * im;
             } else { /* times j */
-                total_re -= powers[k] * im;
-                total_im += powers[k] * re;
+                total.re.s[s] -= powers[k] * im;
+                total.im.s[s] += powers[k] * re;
             }
         }
-        keep_within(total_re * total_re + total_im * total_im, zero + bound, fits + s * LANES / PARTS);
     }
+    const part_double most = bound - (part_double){0};
+    EACH keep_within(total.re.s[s] * total.re.s[s] + total.im.s[s] * total.im.s[s], most, fits + s * LANES / PARTS);
 }
 
 static part_double size_of(part_double x)
@@ -183,72 +187,74 @@ static void check_residual_at_dc(const job *j, const vdouble *given, const compl
 
 static void read_probes(const job *j, const complex_double *x, complex_double *y, int with_input)
 {
-    for (whole i = 0; i < j->probes; i++)
-        EACH {
-            part_double re = {0}, im = {0};
-            for (whole k = j->starts[i]; k < j->starts[i + 1]; k++) {
-                re += j->weights[k] * x[j->reads[k]].re.s[s];
-                im += j->weights[k] * x[j->reads[k]].im.s[s];
+    for (whole i = 0; i < j->probes; i++) {
+        complex_double sum = {0};
+        for (whole k = j->starts[i]; k < j->starts[i + 1]; k++) {
+            const complex_double *read = x + j->reads[k];
+            EACH {
+                sum.re.s[s] += j->weights[k] * read->re.s[s];
+                sum.im.s[s] += j->weights[k] * read->im.s[s];
             }
-            y[i].re.s[s] = with_input ? re + j->direct[i] : re;
-            y[i].im.s[s] = im;
         }
+        if (with_input)
+            EACH sum.re.s[s] += j->direct[i];
+        y[i] = sum;
+    }
 }
 
-/* Write NRMSE at the places of the window, (lanes, q). A place and its mirror image share the work. */
-static void write_errors(const job *j, const complex_double *y, const complex_double *offsets, double *profile)
+/* Write NRMSE at the places of the window, (q, samples). A place and its mirror image share the work. */
+static void write_errors(const job *j, const complex_double *y, const complex_double *offsets, double *profile, whole samples)
 {
     const whole p = j->probes, f = j->tones.points - (j->has_offsets ? 1 : 0), q = j->places;
-    const part_double zero = {0};
     for (whole k = 0; 2 * k < q; k++) {
         const whole mirror = q - 1 - k;
         const double *row = j->rows + k * p, *ideal = j->ideal + 2 * k * f, *ideal_there = j->ideal + 2 * mirror * f;
-        EACH {
-            part_double here = zero, there = zero;
-            for (whole tone = 0; tone < f; tone++) {
-                part_double even_re = zero, even_im = zero, odd_re = zero, odd_im = zero, error;
-                const complex_double *at = y + tone * p;
-                for (whole i = 0; i < p; i += 2) {
-                    even_re += row[i] * at[i].re.s[s];
-                    even_im += row[i] * at[i].im.s[s];
+        vdouble here = {0}, there = {0};
+        for (whole tone = 0; tone < f; tone++) {
+            const complex_double *at = y + tone * p;
+            complex_double even = {0}, odd = {0};
+            for (whole i = 0; i < p; i += 2)
+                EACH {
+                    even.re.s[s] += row[i] * at[i].re.s[s];
+                    even.im.s[s] += row[i] * at[i].im.s[s];
                 }
-                for (whole i = 1; i < p; i += 2) {
-                    odd_re += row[i] * at[i].re.s[s];
-                    odd_im += row[i] * at[i].im.s[s];
+            for (whole i = 1; i < p; i += 2)
+                EACH {
+                    odd.re.s[s] += row[i] * at[i].re.s[s];
+                    odd.im.s[s] += row[i] * at[i].im.s[s];
                 }
-                error = even_re + odd_re - ideal[2 * tone];
-                here += error * error;
-                error = even_im + odd_im - ideal[2 * tone + 1];
-                here += error * error;
-                error = even_re - odd_re - ideal_there[2 * tone];
-                there += error * error;
-                error = even_im - odd_im - ideal_there[2 * tone + 1];
-                there += error * error;
+            EACH {
+                part_double error = even.re.s[s] + odd.re.s[s] - ideal[2 * tone];
+                here.s[s] += error * error;
+                error = even.im.s[s] + odd.im.s[s] - ideal[2 * tone + 1];
+                here.s[s] += error * error;
+                error = even.re.s[s] - odd.re.s[s] - ideal_there[2 * tone];
+                there.s[s] += error * error;
+                error = even.im.s[s] - odd.im.s[s] - ideal_there[2 * tone + 1];
+                there.s[s] += error * error;
             }
-            here *= 0.5;
-            there *= 0.5;
+        }
+        EACH {
+            here.s[s] *= 0.5;
+            there.s[s] *= 0.5;
             if (offsets) {
-                part_double even = zero, odd = zero;
+                part_double even = {0}, odd = {0};
                 for (whole i = 0; i < p; i += 2)
                     even += row[i] * offsets[i].re.s[s];
                 for (whole i = 1; i < p; i += 2)
                     odd += row[i] * offsets[i].re.s[s];
-                here += (even + odd) * (even + odd);
-                there += (even - odd) * (even - odd);
+                here.s[s] += (even + odd) * (even + odd);
+                there.s[s] += (even - odd) * (even - odd);
             }
-            here /= j->power;
-            there /= j->power;
-            for (unsigned lane = 0; lane < LANES / PARTS; lane++) {
-                double *to = profile + (s * LANES / PARTS + lane) * q;
-                to[mirror] = __builtin_sqrt(there[lane]);
-                to[k] = __builtin_sqrt(here[lane]); /* last: the middle is its own mirror */
-            }
+            here.s[s] /= j->power;
+            there.s[s] /= j->power;
+        }
+        for (whole lane = 0; lane < LANES; lane++) {
+            profile[mirror * samples + lane] = __builtin_sqrt(lane_of(&there, lane));
+            profile[k * samples + lane] = __builtin_sqrt(lane_of(&here, lane)); /* last: the middle is its own mirror */
         }
     }
 }
-
-/* One lane of a vector. */
-static double lane_of(const vdouble *x, whole lane) { return ((const double *)x)[lane]; }
 
 typedef struct {
     vdouble *registers, *given;
@@ -257,7 +263,8 @@ typedef struct {
     complex_float *workspace_float;
 } workspace;
 
-static void respond(const job *j, workspace *w, double *profile, unsigned char *fits, whole watched, double *response)
+static void respond(const job *j, workspace *w, double *profile, whole samples, unsigned char *fits, whole watched,
+                    double *response)
 {
     const whole p = j->probes, f = j->tones.points - (j->has_offsets ? 1 : 0);
     const complex_double *offsets = NULL;
@@ -292,7 +299,7 @@ static void respond(const job *j, workspace *w, double *profile, unsigned char *
                 }
         }
     }
-    write_errors(j, w->y, offsets, profile);
+    write_errors(j, w->y, offsets, profile, samples);
 }
 
 static void surround(const job *j, workspace *w, float *determinant, whole samples)
@@ -303,12 +310,11 @@ static void surround(const job *j, workspace *w, float *determinant, whole sampl
             const float *powers = (const float *)j->contour.powers + 4 * point;
             const whole *code = j->contour.code + bounds[2];
             complex_float product;
-            memset(&product, 0, sizeof product);
             code = load_float(code, w->scaled, powers, w->workspace_float);
             eliminate_float(code, w->workspace_float, j->pivots + point * j->unknowns, &product);
             for (int lane = 0; lane < 2 * LANES; lane++) {
-                determinant[lane * j->contour.points + point] = ((const float *)&product.re)[lane];
-                determinant[(samples + lane) * j->contour.points + point] = ((const float *)&product.im)[lane];
+                determinant[point * samples + lane] = ((const float *)&product.re)[lane];
+                determinant[(j->contour.points + point) * samples + lane] = ((const float *)&product.im)[lane];
             }
         }
     }
@@ -420,14 +426,22 @@ int lmu_widest(void)
 
 /* Run samples first .. last - 1, whole groups of 2 LANES, of parameters (m, samples).
  *
- * profile (samples, q), fits (samples), determinant (2, samples, points), response (2, f, p) of sample `watched`.
+ * profile (q, samples), fits (samples), determinant (2, points, samples); of sample `watched` the response (2, f, p) and
+ * the equations.
  * Returns 0, or 1 where there is no memory.
  */
 int JOIN(lmu_play_, VARIANT)(const job *j, const double *values, whole samples, whole first, whole last, double *profile,
-                             unsigned char *fits, float *determinant, whole watched, double *response)
+                             unsigned char *fits, float *determinant, whole watched, double *response, double *equations)
 {
-    const whole counts[] = {j->entries.registers, 2 * j->entries.outputs, 2 * j->tones.places,
-                            2 * j->unknowns,      2 * j->tones.points * j->probes, j->sums, 2 * j->contour.places};
+    const whole a = j->entries.registers, b = j->equations.registers;
+    const whole counts[] = {a > b ? a : b,
+                            2 * j->entries.outputs,
+                            2 * j->tones.places,
+                            2 * j->unknowns,
+                            2 * j->tones.points * j->probes,
+                            j->sums,
+                            2 * j->contour.places,
+                            j->equations.outputs};
     whole total = 1;
     for (unsigned k = 0; k < sizeof counts / sizeof *counts; k++)
         total += counts[k];
@@ -445,18 +459,23 @@ int JOIN(lmu_play_, VARIANT)(const job *j, const double *values, whole samples, 
                    (complex_double *)parts[4],
                    (vfloat *)parts[5],
                    (complex_float *)parts[6]};
-    vdouble *both[] = {parts[1], parts[1] + j->entries.outputs};
+    vdouble *both[] = {parts[1], parts[1] + j->entries.outputs}, *all = parts[7];
     for (whole group = first; group < last; group += 2 * LANES) {
         for (int half = 0; half < 2; half++) {
             const whole start = group + half * LANES;
             w.given = both[half];
             run_program(&j->entries, values, samples, start, w.registers, w.given);
-            respond(j, &w, profile + start * j->places, fits + start, watched - start, response);
+            respond(j, &w, profile + start, samples, fits + start, watched - start, response);
+            if (start <= watched && watched < start + LANES) {
+                run_program(&j->equations, values, samples, start, w.registers, all);
+                for (whole k = 0; k < j->equations.outputs; k++)
+                    equations[k] = lane_of(&all[k], watched - start);
+            }
         }
         for (whole k = 0; k < j->sums; k++)
             for (int lane = 0; lane < 2 * LANES; lane++)
                 ((float *)&w.scaled[k])[lane] = (float)(lane_of(&both[lane / LANES][k], lane % LANES) * j->scale[k]);
-        surround(j, &w, determinant + group * j->contour.points, samples);
+        surround(j, &w, determinant + group, samples);
     }
     free(memory);
     return 0;
@@ -493,17 +512,64 @@ static const whole *NAME(load)(const whole *code, const VECTOR *given, const ELE
     return code;
 }
 
+/* Take the product of two complex numbers from a third, in one part of the lanes. */
+#define TAKE(target, factor, from)                                                                                     \
+    do {                                                                                                               \
+        const PART a = (factor).re.s[s], b = (factor).im.s[s], c = (from).re.s[s], d = (from).im.s[s];                 \
+        (target).re.s[s] = (target).re.s[s] - a * c + b * d;                                                           \
+        (target).im.s[s] = (target).im.s[s] - a * d - b * c;                                                           \
+    } while (0)
+
+/* Take multiples of two pivot rows at once: half the traffic to and from a row, and per entry the same operations. */
+static const whole *NAME(take_two)(const whole *code, NAME(complex) *workspace)
+{
+    const NAME(complex) factor = workspace[code[0]], *from = workspace + code[2], *second = workspace + code[3];
+    NAME(complex) *target = workspace + code[1];
+    const whole count = code[4];
+    EACH TAKE(*target, factor, *from);
+    const NAME(complex) other = *target++;
+    from++;
+    for (whole k = 0; k < count; k++)
+        EACH {
+            NAME(complex) x;
+            x.re.s[s] = target[k].re.s[s];
+            x.im.s[s] = target[k].im.s[s];
+            TAKE(x, factor, from[k]);
+            TAKE(x, other, second[k]);
+            target[k].re.s[s] = x.re.s[s];
+            target[k].im.s[s] = x.im.s[s];
+        }
+    return code + 5;
+}
+
 /* Run all steps in place; with a scale also multiply the pivots, each with its own. */
 static const whole *NAME(eliminate)(const whole *code, NAME(complex) *workspace, const ELEMENT *scale, NAME(complex) *product)
 {
     NAME(complex) all;
-    memset(&all, 0, sizeof all);
-    EACH all.re.s[s] += 1;
+    EACH {
+        all.re.s[s] = (PART){0} + 1;
+        all.im.s[s] = (PART){0};
+    }
     for (whole steps = *code++; steps > 0; steps--) {
+        for (whole above = *code++; above > 0; above--) {
+            if (*code++ == 2) {
+                code = NAME(take_two)(code, workspace);
+                continue;
+            }
+            const NAME(complex) factor = workspace[code[0]];
+            whole runs = code[1];
+            for (code += 2; runs > 0; runs--, code += 3) {
+                NAME(complex) *target = workspace + code[0];
+                const NAME(complex) *from = workspace + code[1];
+                const whole count = code[2];
+                for (whole k = 0; k < count; k++)
+                    EACH TAKE(target[k], factor, from[k]);
+            }
+        }
         const NAME(complex) pivot = workspace[code[0]];
         NAME(complex) *row = workspace + code[1], inverse;
-        const whole length = code[2], below = code[3];
-        code += 4;
+        const whole length = code[2];
+        code += 3;
         if (scale) {
             EACH {
                 const PART re = all.re.s[s] * pivot.re.s[s] - all.im.s[s] * pivot.im.s[s];
@@ -524,21 +590,6 @@ static const whole *NAME(eliminate)(const whole *code, NAME(complex) *workspace,
                 row[k].im.s[s] = row[k].re.s[s] * inverse.im.s[s] + row[k].im.s[s] * inverse.re.s[s];
                 row[k].re.s[s] = re;
             }
-        for (whole i = 0; i < below; i++) {
-            const NAME(complex) factor = workspace[code[0]];
-            whole runs = code[1];
-            for (code += 2; runs > 0; runs--, code += 3) {
-                NAME(complex) *target = workspace + code[0];
-                const NAME(complex) *from = row + code[1];
-                const whole count = code[2];
-                for (whole k = 0; k < count; k++)
-                    EACH {
-                        const PART a = factor.re.s[s], b = factor.im.s[s], c = from[k].re.s[s], d = from[k].im.s[s];
-                        target[k].re.s[s] = target[k].re.s[s] - a * c + b * d;
-                        target[k].im.s[s] = target[k].im.s[s] - a * d - b * c;
-                    }
-            }
-        }
     }
     if (scale)
         *product = all;
@@ -555,7 +606,7 @@ static void NAME(substitute)(const whole *code, const NAME(complex) *workspace, 
         if (code[1] >= 0)
             found = workspace[code[1]];
         else
-            memset(&found, 0, sizeof found);
+            EACH found.re.s[s] = found.im.s[s] = (PART){0};
         code += 4;
         for (whole k = 0; k < length; k++) {
             const NAME(complex) *other = x + code[k];

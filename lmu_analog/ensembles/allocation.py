@@ -4,9 +4,10 @@ import contextlib
 import threading
 from collections.abc import Generator
 from functools import cache
+from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 LARGEST = 32_000_000  # bytes; glibc takes no lesson from blocks above 32 MiB
 
@@ -23,8 +24,14 @@ def keep_freed_memory() -> None:
 
 
 _LOCK = threading.Lock()
-_HELD: list[threadpool_limits] = []
+_HELD: list[Any] = []
 _USERS = 0
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Once: to look for them takes milliseconds, as long as a thousand samples do. NumPy's and SciPy's are loaded by then.
+    return ThreadpoolController()
 
 
 @contextlib.contextmanager
@@ -36,7 +43,7 @@ def one_thread_each() -> Generator[None, None, None]:
     global _USERS
     with _LOCK:
         if _USERS == 0:
-            _HELD.append(threadpool_limits(1))
+            _HELD.append(_libraries().limit(limits=1))
         _USERS += 1
     try:
         yield

@@ -313,6 +313,9 @@ def relative_deviations(circuit: Circuit, mismatch: Mismatch) -> list[tuple[int,
 def is_sound(circuit: Circuit, values: Float[np.ndarray, "*s m"]) -> np.ndarray:
     """Tell which samples are circuits: all values but offset voltages are positive; (...,) bool."""
     positive = np.array([not p.name.endswith(".offset") for p in circuit.parameters], bool)
+    least = values.min(axis=tuple(range(values.ndim - 1)))[positive] if values.size else np.array(())
+    if (least > 0.0).all():  # nearly always, and quicker to see than sample by sample
+        return np.ones(values.shape[:-1], bool)
     return np.asarray((values[..., positive] > 0.0).all(axis=-1))
 
 

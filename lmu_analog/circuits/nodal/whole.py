@@ -10,9 +10,11 @@ AGREED = 1e-7  # of the largest response: a larger difference rejects the faster
 
 def largest_deviation(values: Float[np.ndarray, "s m"], nominal: Float[np.ndarray, " m"]) -> int:
     """Find the sample that deviates most from the nominal circuit."""
-    moves = nominal != 0.0
-    ratio = values.T[moves] / nominal[moves, None]
-    return int(np.argmax(np.maximum(ratio.max(axis=0) - 1.0, 1.0 - ratio.min(axis=0))))
+    moves = np.where(nominal != 0.0, nominal, np.inf)
+    ends = np.stack([values.min(axis=0), values.max(axis=0)])
+    away = np.where(nominal != 0.0, np.abs(ends / moves - 1.0), 0.0)
+    which, parameter = np.unravel_index(np.argmax(away), away.shape)
+    return int(np.argmax(values[:, parameter] == ends[which, parameter]))
 
 
 def response_of(pencil: PencilEntries, size: int, k: int, *, turns: Complex[np.ndarray, " f"]) -> np.ndarray:
