@@ -148,8 +148,8 @@ V_INLINE vd v_normal_tail(vd p)
     return size;
 }
 
-/* Inverse of the standard normal's distribution function; finite for every p. */
-V_INLINE vd v_normal_quantile(vd p)
+/* Quantile of the standard normal for probabilities from .075 to .925: y = p - 1/2. */
+V_INLINE vd v_normal_middle(vd y)
 {
     static const double MIDDLE[] = {
         2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
@@ -157,20 +157,61 @@ V_INLINE vd v_normal_quantile(vd p)
     static const double MIDDLE_BELOW[] = {
         5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
         5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0};
+    vd t = 0.180625 - y * y;
+    return y * V_POLYNOMIAL(t, MIDDLE) / V_POLYNOMIAL(t, MIDDLE_BELOW);
+}
+
+/* Where v_normal_middle does not hold. */
+V_INLINE vi v_is_outer(vd y)
+{
+    return v_below(v_all(0.425), (vd)((vu)y & ~((uint64_t)1 << 63)));
+}
+
+/* Quantile of the standard normal for all other probabilities. */
+V_INLINE vd v_normal_outer(vd p)
+{
     const double least = 0x1p-1022, largest = 1.0 - 0x1p-53;
     const uint64_t sign_bit = (uint64_t)1 << 63;
-    vd y = p - 0.5;
-    vd t = 0.180625 - y * y;
-    vd middle = y * V_POLYNOMIAL(t, MIDDLE) / V_POLYNOMIAL(t, MIDDLE_BELOW);
-    vi outer = v_below(v_all(0.425), (vd)((vu)y & ~sign_bit));
-    if (!v_any(outer))
-        return middle;
+    vu sign = (vu)(p - 0.5) & sign_bit;
     p = v_select(v_below(p, v_all(least)), v_all(least), p);
     p = v_select(v_below(v_all(largest), p), v_all(largest), p);
-    /* The smaller of both probabilities; where p is central, too, whose tail is computed and not used. */
-    vd smaller = v_select(v_below(1.0 - p, p), 1.0 - p, p);
-    vd tail = (vd)((vu)v_normal_tail(smaller) | ((vu)y & sign_bit));
-    return v_select(outer, tail, middle);
+    vd smaller = v_select(v_below(1.0 - p, p), 1.0 - p, p); /* of both probabilities */
+    return (vd)((vu)v_normal_tail(smaller) | sign);
+}
+
+/* Inverse of the standard normal's distribution function; finite for every p. */
+V_INLINE vd v_normal_quantile(vd p)
+{
+    vd y = p - 0.5, middle = v_normal_middle(y);
+    vi outer = v_is_outer(y);
+    if (!v_any(outer))
+        return middle;
+    return v_select(outer, v_normal_outer(p), middle); /* the tail of a central p is computed and not used */
+}
+
+/* The same for many, in place, a whole number of vectors. One in seven is in a tail, whose function takes twice as long:
+ * these are gathered and computed together. `outer` has room for the numbers, `where` for as many places. */
+static inline __attribute__((unused)) void v_normal_quantiles(double *p, int64_t count, double *outer, int64_t *where)
+{
+    int64_t found = 0;
+    for (int64_t at = 0; at < count; at += V_LANES) {
+        vd y = v_load(p + at) - 0.5;
+        vi mask = v_is_outer(y);
+        for (int lane = 0; lane < V_LANES; lane++) { /* without a branch: each is written, and kept if it is one */
+            outer[found] = p[at + lane];
+            where[found] = at + lane;
+            found -= mask[lane];
+        }
+        v_store(p + at, v_normal_middle(y));
+    }
+    for (int64_t at = 0; at < found; at += V_LANES) {
+        double size[V_LANES];
+        for (int lane = 0; lane < V_LANES; lane++)
+            size[lane] = outer[at + lane < found ? at + lane : at];
+        v_store(size, v_normal_outer(v_load(size)));
+        for (int lane = 0; lane < V_LANES && at + lane < found; lane++)
+            p[where[at + lane]] = size[lane];
+    }
 }
 
 /* Probability of more than z standard deviations, z from sqrt(2). */

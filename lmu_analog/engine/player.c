@@ -363,9 +363,12 @@ static vd factor_of(const law *of, whole kind, const double *constant, vd z)
  */
 int JOIN(lmu_draw_, VARIANT)(const law *of, uint64_t seed, whole first, whole samples, double *values)
 {
-    double *z = malloc((size_t)(of->draws * LANES + 1) * sizeof(double)), mixed[LANES];
+    const whole count = of->draws * LANES;
+    double *z = malloc((size_t)(2 * count + 1) * sizeof(double) + (size_t)(count + 1) * sizeof(whole));
     if (!z)
         return 1;
+    double *outer = z + count;
+    whole *where = (whole *)(outer + count + 1);
     for (whole start = 0; start < samples; start += LANES) {
         const uint64_t step = (uint64_t)(first + start) / 4;
         for (whole k = 0; k < of->draws; k++) {
@@ -373,10 +376,9 @@ int JOIN(lmu_draw_, VARIANT)(const law *of, uint64_t seed, whole first, whole sa
             philox(step + 1, seed, of->keys[k], words); /* NumPy counts on before it gives words */
             philox(step + 2, seed, of->keys[k], words + 4);
             for (int lane = 0; lane < LANES; lane++)
-                mixed[lane] = ((double)(int64_t)(words[lane] >> 11) + 0.5) * 0x1p-53;
-            for (int at = 0; at < LANES; at += V_LANES)
-                v_store(z + k * LANES + at, v_normal_quantile(v_load(mixed + at)));
+                z[k * LANES + lane] = ((double)(int64_t)(words[lane] >> 11) + 0.5) * 0x1p-53;
         }
+        v_normal_quantiles(z, count, outer, where);
         for (whole k = 0; k < of->parameters; k++)
             for (int lane = 0; lane < LANES; lane++)
                 values[k * samples + start + lane] = of->nominal[k];
