@@ -28,6 +28,7 @@ from lmu_analog.stimulus import Tones
 
 TRUSTED = 1e-9  # of the sum's terms: a residual below is rounding
 Place = tuple[int, int]
+Run = tuple[int, int, int]  # first place, first place in the pivot row, length
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +75,9 @@ class Eliminations:
         it has; the number of places to be cleared, and these; the number of steps. Of each step: how often multiples
         of earlier pivot rows are taken from its row, and what; then place of the pivot, first place of its row, length
         of the row. What is taken is 1, the place of the factor, the number of runs, and of each run the first place,
-        the first place in the pivot row, and the length; or 2 for two pivot rows at once: the place of the first factor,
-        the first place of the run, whose first entry becomes the second factor, the first place in either pivot
-        row, and the length of the second run. Last, in reverse order, of each step: the unknown, the place of its
+        the first place in the pivot row, and the length; or 2 for two pivot rows at once: the place of the first
+        factor, the first place of the run, whose first entry becomes the second factor, the first place in either
+        pivot row, and the length of the second run. Last, in reverse order, of each step: the unknown, the place of its
         right side, the first place of its row, the number of unknowns in it, and these. A pass for determinants ends
         with its steps: its count of unknowns is 0.
     powers : (q, 4) array
@@ -354,11 +355,8 @@ def replace_below(step: Step, below: Iterable[int]) -> Step:
     return Step(step.row, step.column, tuple(below), step.beside)
 
 
-Run = tuple[int, int, int]
-
-
 def _runs(places: Sequence[int], start: int) -> Iterator[Run]:
-    """Part places into runs of neighbours: first place, first place in the pivot row that begins at ``start``, length."""
+    """Part places into runs of neighbours, beside those of a pivot row that begins at ``start``."""
     first = 0
     for k in range(1, len(places) + 1):
         if k == len(places) or places[k] != places[k - 1] + 1:
@@ -366,7 +364,7 @@ def _runs(places: Sequence[int], start: int) -> Iterator[Run]:
             first = k
 
 
-def _takings(taken: Sequence[tuple[int, list[Run]]]) -> Iterator[int]:
+def _takings(taken: Sequence[tuple[int, list[Run]]]) -> list[int]:
     """Write what is taken from a row: pairs where the first pivot row ends with what the second one has."""
     groups: list[list[int]] = []
     left = deque(taken)
@@ -379,4 +377,4 @@ def _takings(taken: Sequence[tuple[int, list[Run]]]) -> Iterator[int]:
                 left.popleft()
                 continue
         groups.append([1, factor, len(runs), *(x for run in runs for x in run)])
-    return iter([len(groups), *(x for group in groups for x in group)])
+    return [len(groups), *(x for group in groups for x in group)]

@@ -30,7 +30,7 @@ _USERS = 0
 
 @cache
 def _libraries() -> ThreadpoolController:
-    # Once: to look for them takes milliseconds, as long as a thousand samples do. NumPy's and SciPy's are loaded by then.
+    # Once, when NumPy's and SciPy's are loaded: to look for them takes as long as a thousand samples do.
     return ThreadpoolController()
 
 
