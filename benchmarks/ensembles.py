@@ -56,6 +56,7 @@ REALIZATIONS = ("legendre", "ladder", "bus-ladder", "cap-feedforward")
 LARGEST_SLOW = 24  # order up to which op-amps of 10 MHz do
 COARSER = 2.0  # than the step of our decks: four times their error of about 3e-5
 FOLDER = Path(__file__).parent / "results"
+PACKAGES = "numpy, scipy.optimize, scipy.interpolate, xarray, zarr, typer, networkx"  # what a run loads before ours
 
 
 def design_of(order: int, realization: str = "legendre", tones: int = TONES, **more: Any) -> Design:
@@ -284,8 +285,15 @@ def cold() -> dict[str, float]:
             ]
             subprocess.run([sys.executable, *command], check=True, capture_output=True)
             times.append(time.perf_counter() - start)
-    print(f"cold start, 1000 samples at order 6: {median(times):.2f} s")
-    return {"seconds": median(times)}
+    packages = []
+    for _ in times:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", f"import {PACKAGES}"], check=True)
+        packages.append(time.perf_counter() - start)
+    row = {"seconds": median(times), "packages_alone": median(packages)}
+    print(f"cold start, 1000 samples at order 6: {row['seconds']:.2f} s, of which")
+    print(f"loading {PACKAGES} alone takes {row['packages_alone']:.2f} s")
+    return row
 
 
 def cores() -> dict[str, float]:
