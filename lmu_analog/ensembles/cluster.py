@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from lmu_analog.ensembles.pool import Keeper, Outcome, run_tasks
-from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError
+from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, SimulatorMissing
 from lmu_analog.version import __version__
 
 ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:\d{1,5}")
@@ -174,7 +174,7 @@ def _outcome(future: Any) -> Any:
         return future.result()
     if isinstance(error, KilledWorker):
         return LOST
-    if isinstance(error, SimulationError):
+    if isinstance(error, SimulationError) and not isinstance(error, SimulatorMissing):
         return error
     if isinstance(error, LmuAnalogError):
         raise error

@@ -26,7 +26,7 @@ from lmu_analog.ensembles.exact import exact_draws
 from lmu_analog.ensembles.pool import processors, run_tasks
 from lmu_analog.ensembles.scaled_sigma import NORMAL, SCALES, extrapolate, scales_for
 from lmu_analog.ensembles.simulated import ngspice_draws
-from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing, shown
+from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw
 from lmu_analog.simulation import Engine
 from lmu_analog.storage.store import UNSTABLE
@@ -201,8 +201,6 @@ def errors_of(
             found, tasks = np.full(len(z), np.nan), [(design, row, k) for k, row in enumerate(z)]
             many = workers or processors()
             for number, result in run_tasks(ngspice_draws, tasks, workers=many, timeout=SAMPLE_TIMEOUT):
-                if isinstance(result, SimulatorMissing):  # no fault of the sample
-                    raise result
                 if not isinstance(result, SimulationError):
                     found[number] = result.window_nrmse[0]
             return found

@@ -37,7 +37,7 @@ from lmu_analog.ensembles.pool import processors
 from lmu_analog.ensembles.sampling import RANDOM, Plan, Sampling, make_plan
 from lmu_analog.ensembles.simulated import ngspice_sample
 from lmu_analog.ensembles.until import is_reached, looks, read_target
-from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing, shown
+from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.limits import limit_warnings
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
@@ -237,8 +237,6 @@ def _run(job: _Job, todo: np.ndarray, crew: Crew) -> Generator[Results, None, No
 def _run_samples(job: _Job, todo: list[int], crew: Crew) -> Iterator[Results]:
     tasks, unit = [(job.design, job.seed, k) for k in todo], job.unit(ngspice_sample)
     for number, result in crew.run(unit, tasks, timeout=SAMPLE_TIMEOUT):
-        if isinstance(result, SimulatorMissing):  # no fault of the sample
-            raise result
         yield _counted(result, range(todo[number], todo[number] + 1))
 
 

@@ -24,9 +24,8 @@ from lmu_analog.ensembles.allocation import one_thread_each
 from lmu_analog.ensembles.balance import SETTLED, Balance, Drive, balance
 from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.exact import block_size, exact_chunk
-from lmu_analog.ensembles.relaxation import NEARLY
 from lmu_analog.ensembles.sampling import RANDOM, Plan, draw_plan
-from lmu_analog.ensembles.transients import LEFT_OUT, recorded_profiles
+from lmu_analog.ensembles.transients import LEFT_OUT, NEARLY, recorded_profiles
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, sample
 from lmu_analog.simulation import grid, ideal_window, places

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lmu_analog.errors import LmuAnalogError, SimulationError
+from lmu_analog.errors import LmuAnalogError, SimulationError, SimulatorMissing
 from lmu_analog.spice.worker import Worker
 
 Outcome = tuple[int, Any]
@@ -42,6 +42,11 @@ def run_tasks(
     ------
     (int, result)
         The result is the ``SimulationError`` itself where a task failed.
+
+    Raises
+    ------
+    SimulatorMissing
+        Which is no fault of the task.
     """
     waiting = iter(range(len(tasks)))  # shared by the threads: CPython gives each number to one of them
     finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -64,7 +69,8 @@ def run_tasks(
     try:
         for _ in tasks:
             number, result = finished.get()
-            if isinstance(result, BaseException) and not isinstance(result, SimulationError):
+            its_own_fault = isinstance(result, SimulationError) and not isinstance(result, SimulatorMissing)
+            if isinstance(result, BaseException) and not its_own_fault:
                 raise result
             yield number, result
     finally:

@@ -1,6 +1,11 @@
-"""Monte Carlo of nonlinear circuits for recorded inputs: what all samples share, and which are solved for sure."""
+"""Monte Carlo of nonlinear circuits for recorded inputs, from rest: waveform relaxation, and an estimate of its error.
 
-from dataclasses import dataclass, replace
+The solution of an interval is exact for slightly wrong sources. Their error is evaluated between the nodes (the
+defect) and where steps meet (the kinks).
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float
@@ -12,10 +17,19 @@ from lmu_analog.circuits.nodal.forced import Forced, forced
 from lmu_analog.circuits.nodal.saturation import Amplifiers, Inputs, Limits, centred, limits, saturate
 from lmu_analog.circuits.nodal.stamps import stamp
 from lmu_analog.ensembles.balance import STEEPEST
-from lmu_analog.ensembles.relaxation import Course, Relaxed, relax
-from lmu_analog.ensembles.waveforms import PLACES, Common, steps_of
+from lmu_analog.ensembles.waveforms import (
+    PLACES,
+    At,
+    Common,
+    RelaxationInterval,
+    Steps,
+    defect,
+    nodes_of,
+    settle,
+    steps_of,
+)
 from lmu_analog.memory import window
-from lmu_analog.memory.polynomial_hold import doublings, hold_step
+from lmu_analog.memory.polynomial_hold import POWERS, doublings, hold_step
 from lmu_analog.memory.statespace import StateSpace, respond
 from lmu_analog.stimulus import Recording
 
@@ -29,6 +43,11 @@ MOST_DEVIATION = 4.0  # times the nominal rates: a sample beyond it is left to n
 SPREAD = {Inputs: 1.5, Amplifiers: 6.0}
 RESOLVED = 3.0  # steps times rate up to which the polynomials of a step follow a pole
 BAND = (0.0, 0.3, 0.6, 1.0)  # of 2 order/theta, where gains are evaluated
+INTERVAL_STEPS = 16  # of a relaxation interval: steps that are repeated together
+NEARLY = 0.99  # share of a limit; there an op-amp's law is 2.8 times as steep as below its knee, undone
+DC_ROUNDS = (
+    10  # sources at the operating point are offsets over the gain, and each round is better by the loop gain
+)
 BATCH_VALUES = 2_000_000  # numbers of the steps of all samples that are run together: 16 MB
 
 
@@ -56,6 +75,32 @@ class Outline:
     unit: Float[np.ndarray, " r"]
     A: Float[np.ndarray, "r r"]
     poles: Complex[np.ndarray, " r"]
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """What became of s samples; one that did not settle within the limits was given up there.
+
+    Attributes
+    ----------
+    square : (s, w) array, V^2
+        Squared error over the window, mean over the times of the course.
+    defect : (s, n) array, V
+        rms of what sources are off between the nodes.
+    kinks : (s, n) array, V
+        rms over the intervals by how much the sources that follow slopes at once jump where steps meet.
+    jump : (s, n) array, V
+        Of the saturating voltages, where the recording begins.
+    settled, within : (s,) bool arrays
+        Whether all relaxation intervals settled, and whether they are within the limits.
+    """
+
+    square: Float[np.ndarray, "s w"]
+    defect: Float[np.ndarray, "s n"]
+    kinks: Float[np.ndarray, "s n"]
+    jump: Float[np.ndarray, "s n"]
+    settled: Bool[np.ndarray, " s"]
+    within: Bool[np.ndarray, " s"]
 
 
 def recorded_profiles(
@@ -93,14 +138,13 @@ def recorded_profiles(
     plan = outline(circuit, recording)
     if plan is None:
         return sure, profile[sure]
-    rows = rule.rows(circuit.order)
-    course = Course(recording.values, rows, np.ascontiguousarray(truth.T), plan.shared)
+    rows, wanted = rule.rows(circuit.order), np.ascontiguousarray(truth.T)
     batch = max(1, BATCH_VALUES // (2 * (len(plan.A) + 3 * len(limited.seen)) ** 2))
     for parts in PARTS:
         waiting = np.flatnonzero(~sure & ~lost)
         for k in range(0, len(waiting), batch):
             part = waiting[k : k + batch]
-            found = _solved(plan, values[part], limited.of(part), course=course, parts=parts)
+            found = _solved(plan, values[part], limited.of(part), parts=parts, rows=rows, truth=wanted)
             sure[part], lost[part], profile[part] = found
     return sure, profile[sure]
 
@@ -138,7 +182,7 @@ def _swing(system: Forced, recording: Recording) -> np.ndarray:
 
 
 def _solved(
-    plan: Outline, values: np.ndarray, limited: Limits, *, course: Course, parts: int
+    plan: Outline, values: np.ndarray, limited: Limits, *, parts: int, rows: np.ndarray, truth: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give which samples are solved for sure, which shorter steps would not help, and profiles."""
     length, rms, unit = plan.recording.dt / parts, plan.recording.rms, plan.unit
@@ -148,13 +192,121 @@ def _solved(
     system = replace(found, A=found.A * unit / unit[:, None], B=found.B / unit[:, None], C=found.C * unit)
     halvings = doublings(MOST_DEVIATION * plan.A, length)
     steps = steps_of(system, hold_step(system.A, system.B, length, places=PLACES, halvings=halvings), length)
-    run = relax(system, limited, steps, course=course, parts=parts)
+    run = _relaxed(plan, system, limited, steps=steps, parts=parts, rows=rows, truth=truth)
     missed = SPREAD[type(limited.law)] * run.defect + _hurried(plan, limited, run, length)
     weight = 1.0 / (2.0 * np.arange(plan.circuit.order) + 1.0)
     unsure = np.sqrt((_gains(plan, system) @ missed[..., None])[..., 0] ** 2 @ weight)
     ordinary = _norm(system.A) <= MOST_DEVIATION * _norm(plan.A)
     sure = run.settled & run.within & ordinary & (unsure <= LEFT_OUT * rms)
     return sure, ~(run.within & ordinary), np.sqrt(run.square) / rms
+
+
+def _relaxed(
+    plan: Outline,
+    system: Forced,
+    limited: Limits,
+    *,
+    steps: Steps,
+    parts: int,
+    rows: Float[np.ndarray, "w d"],
+    truth: Float[np.ndarray, "w t"],
+) -> Relaxed:
+    """Run samples through the recording, from rest.
+
+    Parameters
+    ----------
+    plan : Outline
+    system : Forced
+        The linear part, which takes ``plan.shared.centre`` of the slopes.
+    limited : Limits
+    steps : Steps
+        Its steps.
+    parts : int
+        Steps in an interval of the recording.
+    rows, truth : (w, d) and (w, t) arrays
+        Readout of the window, and what the window truly holds, V.
+    """
+    u, shared = plan.recording.values, plan.shared
+    at, w = _operating_point(system, limited, shared)
+    live = np.arange(len(w))
+    states = _states(system, at.x[..., None], w[..., None], u[:1])
+    count, n = len(rows), len(shared.peak)
+    true = (np.ones(len(w), bool) for _ in range(2))
+    total = Relaxed(*(np.zeros((len(w), size)) for size in (count, n, n, n)), *true)
+    total.square[:] = _squares(rows @ states - truth[:, :1])
+    stride = max(1, INTERVAL_STEPS // parts)
+    for first in range(0, len(u) - 1, stride):
+        course = u[first : first + stride + 1]
+        driven = nodes_of(course, parts)
+        found = settle(steps, limited, at, shared=shared, u=driven)
+        w = np.ascontiguousarray(found.w[:, -1, :, parts - 1 :: parts])
+        states = _states(system, found.x[..., parts::parts], w, course[1:])
+        total.square[live] += _squares(rows @ states - truth[:, first + 1 : first + len(course)])
+        off = defect(steps, limited, found, shared=shared, u=driven)
+        total.defect[live] += np.sum(off**2, axis=-1)
+        z, jumps = _met(found, at, is_first=first == 0)
+        total.kinks[live] += np.sum(jumps**2, axis=-1)
+        if first == 0:
+            total.jump[:] = z - at.z
+        at, within = found.end, found.saturated.share <= NEARLY
+        if not (found.settled & within).all():
+            total.settled[live], total.within[live] = found.settled, within
+            kept = np.flatnonzero(found.settled & within)
+            live, limited = live[kept], limited.of(kept)
+            system, steps, at = (_cut(part, kept) for part in (system, steps, at))
+        if not len(live):
+            break
+    intervals = len(u) - 1
+    kinks, off = np.sqrt(total.kinks / intervals), np.sqrt(total.defect / (intervals * parts))
+    return replace(total, square=total.square / len(u), kinks=kinks, defect=off)
+
+
+def _operating_point(system: Forced, limited: Limits, shared: Common) -> tuple[At, np.ndarray]:
+    """Find the operating point before the recording, and their sources w there, (s, n)."""
+    n = len(shared.peak)
+    centre = np.broadcast_to(shared.centre, (len(system.A), n, 1))
+    at_dc = np.linalg.solve(system.A, system.B)
+    static = system.D - system.C @ at_dc
+    w = z = np.zeros((len(system.A), n, 1))
+    for _ in range(DC_ROUNDS):
+        z = static[:, :n, :n] @ w + static[:, :n, n + 1 :]
+        w = saturate(limited.law, z, np.zeros_like(z), centre=centre).w
+    x = -(at_dc[..., :n] @ w + at_dc[..., n + 1 :])
+    return At(x[..., 0], z[..., 0], np.zeros_like(w[..., 0])), w[..., 0]
+
+
+def _states(system: Forced, x: np.ndarray, w: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Give the Legendre states, (s, d, t)."""
+    n = w.shape[1]
+    C, D = system.C[:, n:], system.D[:, n:]
+    return C @ x + D[..., :n] @ w + D[..., n : n + 1] * u + D[..., n + 1 :]
+
+
+def _squares(error: np.ndarray) -> np.ndarray:
+    """Sum squares over time, (s, w)."""
+    return np.einsum("swt,swt->sw", error, error)
+
+
+def _met(found: RelaxationInterval, at: At, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Give z where the interval starts, by its polynomials, (s, n), and what jumps where steps meet, (s, n, k)."""
+    s, q, n, k = found.z.shape
+    instant, z = (POWERS[0] @ y.reshape(s, q, n * k) for y in (found.saturated.instant, found.z))
+    starts = instant.reshape(s, n, k)
+    ends = np.concatenate([at.instant[..., None], found.saturated.instant[:, -1, :, :-1]], axis=-1)
+    if is_first:
+        ends[..., 0] = starts[..., 0]
+    return z.reshape(s, n, k)[..., 0], starts - ends
+
+
+def _cut(part: Any, kept: np.ndarray) -> Any:
+    """Keep some of the samples of a dataclass of arrays."""
+
+    def of(x: Any) -> Any:
+        if isinstance(x, tuple):
+            return tuple(y[kept] for y in x)
+        return x[kept] if isinstance(x, np.ndarray) else x
+
+    return replace(part, **{f.name: of(getattr(part, f.name)) for f in fields(part)})
 
 
 def _norm(A: np.ndarray) -> np.ndarray:
