@@ -72,8 +72,22 @@ def tuned(
     """
     found: list[list[Trained]] = []
     for rate, epochs in grid.points:
-        schedules = [Schedule(epochs, grid.batch, rate, seed=seed) for seed in seeds]
-        found.append(_all_fitted(network, task, schedules, objective, recurrence, advance))
+        runs: list[Trained] = []
+        try:
+            for seed in seeds:
+                trained = fit(
+                    network,
+                    task.train,
+                    Schedule(epochs, grid.batch, rate, seed=seed),
+                    valid=task.valid,
+                    objective=objective,
+                    start=initial(network, seed, recurrence=recurrence),
+                    advance=advance,
+                )
+                runs.append(trained)
+        except SimulationError:
+            runs = []
+        found.append(runs)
     errors = [[min(t.history.error) for t in runs] for runs in found]
     means = [float(np.mean(e)) if e else None for e in errors]
     if not any(errors):
@@ -93,32 +107,6 @@ def tuned(
         **cost(network, trained, task.test, objective=objective),
         "trained": trained,
     }
-
-
-def _all_fitted(
-    network: Network,
-    task: Task,
-    schedules: Sequence[Schedule],
-    objective: Objective,
-    recurrence: float,
-    advance: Callable[[int], None],
-) -> list[Trained]:
-    """Train with every schedule; none is given where one of them diverges."""
-    try:
-        return [
-            fit(
-                network,
-                task.train,
-                schedule,
-                valid=task.valid,
-                objective=objective,
-                start=initial(network, schedule.seed, recurrence=recurrence),
-                advance=advance,
-            )
-            for schedule in schedules
-        ]
-    except SimulationError:
-        return []
 
 
 def cost(network: Network, trained: Sequence[Trained], data: Data, *, objective: Objective) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.pool import processors, run_tasks
-from lmu_analog.errors import DesignError, SimulationError, SimulatorMissing
+from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.experiments.frame import Progress, Table
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.stability import is_stable
@@ -199,8 +199,6 @@ def _simulated(options: Options, advance: Callable[[int], None]) -> dict[str, np
     tasks = [(designs[name], options.seed, k) for name, k in places]
     errors = {name: np.full((count, 2), np.nan) for name, count in counts.items()}
     for number, found in run_tasks(simulated_errors, tasks, workers=processors(), timeout=TIMEOUT):
-        if isinstance(found, SimulatorMissing):
-            raise found
         if not isinstance(found, SimulationError):
             name, k = places[number]
             errors[name][k] = found

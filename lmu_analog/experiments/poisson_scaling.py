@@ -55,23 +55,20 @@ def run(options: Options, progress: Progress) -> dict[str, Any]:
         for order in options.orders:
             errors = []
             for neurons in options.state:
-                errors.append([_memory_error(order, neurons, seed) for seed in seeds])
+                errors.append([run_memory(Request(order, order * neurons, seed=seed)).rmse for seed in seeds])
                 advance(1)
             recurrent[str(order)] = _scaled(errors, [order * p for p in options.state], order)
         timed = []
         for neurons in options.timed:
             timed.append(_timed(max(1, neurons // TIMED_ORDER), options.seed))
             advance(1)
+    scaled = [value for found in recurrent.values() for value in found["scaled"]]
     return {
         "feedforward": _scaled(feedforward, list(options.channel), 1),
         "recurrent": recurrent,
-        "spread": _spread(recurrent),
+        "spread": max(scaled) / min(scaled),  # the largest error sqrt(m)/d over the smallest
         "cost": {"order": TIMED_ORDER, "steps": TIMED_STEPS, "runs": timed, "fits": _fits(timed)},
     }
-
-
-def _memory_error(order: int, neurons: int, seed: int) -> float:
-    return run_memory(Request(order, order * neurons, seed=seed)).rmse
 
 
 def _scaled(errors: list[list[float]], neurons: list[int], order: int) -> dict[str, Any]:
@@ -87,12 +84,6 @@ def _scaled(errors: list[list[float]], neurons: list[int], order: int) -> dict[s
         "scaled": (mean * np.sqrt(neurons) / order).tolist(),
         "slope": slope,
     }
-
-
-def _spread(recurrent: dict[str, Any]) -> float:
-    """Divide the largest error sqrt(m)/d by the smallest."""
-    scaled = [value for found in recurrent.values() for value in found["scaled"]]
-    return max(scaled) / min(scaled)
 
 
 def _timed(neurons: int, seed: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lmu_analog.experiments import frame
 from lmu_analog.experiments.delay_network import (
     BANDWIDTH,
     MEASURE,
+    NAMES,
     ORDER,
     PLACES,
     THETA,
@@ -155,11 +156,7 @@ def rows(result: dict[str, Any]) -> Table:
         one = result["details"][name]
         spread = f"{one['p05']:.3f} .. {one['p95']:.3f}"
         lines.append((said, str(len(one["errors"])), f"{one['mean']:.4f}", spread))
-    for name, said in (
-        ("nominal", "nominal"),
-        ("tolerance", "1 %, normal, 3 sigma"),
-        ("sigma", "1 %, normal, 1 sigma"),
-    ):
+    for name, said in NAMES.items():
         one = result["details"]["active_rc"][name]
         lines.append((f"our op-amps in ngspice, {said}", "", f"{one['mean']:.2g}", ""))
     said = {"braindrop": "Braindrop, analog silicon", "loihi": "Loihi, digital", "cpu": "CPU, spiking"}

@@ -18,10 +18,9 @@ from lmu_analog.networks.spiking.heterogeneous import (
     deviated_memory,
     deviated_weights,
     fitted_readout,
-    naive,
 )
 from lmu_analog.networks.spiking.neurons import lognormal
-from lmu_analog.networks.spiking.synapses import Synapse, mapped, response
+from lmu_analog.networks.spiking.synapses import Synapse, continuous, mapped, response
 from lmu_analog.option import option
 
 THETA, TAU, ORDER, WEIGHT_ORDER = 1.0, 0.1, 6, 12
@@ -147,7 +146,8 @@ def _of_synapse(synapse: Synapse) -> dict[str, Any]:
     own = [
         float(error_of(response(mapped(memory, synapse, derivatives=k), synapse, TONES))) for k in range(3)
     ]
-    return {"naive": float(error_of(response(naive(memory, TAU), synapse, TONES))), "derivatives": own}
+    first_order = continuous(memory, np.full(ORDER, TAU))
+    return {"naive": float(error_of(response(first_order, synapse, TONES))), "derivatives": own}
 
 
 def _of_readouts(order: int, options: Options) -> dict[str, Any]:

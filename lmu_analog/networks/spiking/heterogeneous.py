@@ -9,7 +9,7 @@ from jaxtyping import Complex, Float
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.networks.spiking.synapses import Mapped, continuous, low_pass
+from lmu_analog.networks.spiking.synapses import continuous, low_pass
 
 
 def deviated_memory(
@@ -71,11 +71,6 @@ def fitted_readout(
     """
     stacked = np.concatenate([np.real(features), np.imag(features)])
     return fitted_series(stacked, np.concatenate([np.real(wanted), np.imag(wanted)]), noise=noise)
-
-
-def naive(system: StateSpace, tau: float) -> Mapped:
-    """Map for a first-order synapse, whatever the synapses are."""
-    return continuous(system, np.full(system.order, tau))
 
 
 def filtered_copies(
