@@ -56,7 +56,9 @@ REALIZATIONS = ("legendre", "ladder", "bus-ladder", "cap-feedforward")
 LARGEST_SLOW = 24  # order up to which op-amps of 10 MHz do
 COARSER = 2.0  # than the step of our decks: four times their error of about 3e-5
 FOLDER = Path(__file__).parent / "results"
-PACKAGES = "numpy, scipy.optimize, scipy.interpolate, xarray, zarr, typer, networkx"  # what a run loads before ours
+PACKAGES = (
+    "numpy, scipy.optimize, scipy.interpolate, xarray, zarr, typer, networkx"  # what a run loads before ours
+)
 
 
 def design_of(order: int, realization: str = "legendre", tones: int = TONES, **more: Any) -> Design:
