@@ -20,9 +20,17 @@ from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.networks.analog import arrays
 from lmu_analog.networks.analog.arrays import Weighted, quantised, weighted_sum
-from lmu_analog.networks.analog.model import run_model
 from lmu_analog.networks.analog.options import CellOptions
-from lmu_analog.networks.analog.run import cell_deck, compare, mismatched, nrmse, parts, signal, weight_error
+from lmu_analog.networks.analog.run import (
+    cell_deck,
+    compare,
+    mismatched,
+    nrmse,
+    parts,
+    run_model,
+    signal,
+    weight_error,
+)
 from lmu_analog.networks.cell import LMU
 from lmu_analog.networks.network import LMULayer, Weights, lmu_layer
 from lmu_analog.networks.sequences import read_sequence

@@ -9,8 +9,7 @@ from scipy import stats
 
 from lmu_analog.design import Design
 from lmu_analog.ensembles.exact import exact_chunk
-from lmu_analog.ensembles.high_sigma import errors_of, high_sigma
-from lmu_analog.ensembles.scaled_sigma import extrapolate, scales_for
+from lmu_analog.ensembles.high_sigma import errors_of, extrapolate, high_sigma, scales_for
 from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import Mismatch, build, draw
 from lmu_analog.theory.first_order import first_order

@@ -3,7 +3,6 @@
 It multiplies matrices with BLAS, so the bits of a sample depend on the processor; on one, on nothing but its block.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,15 +66,9 @@ class StateSpaces:
                     return window.time_profile(exact_states(system, grid), truth, grid.rms, quadrature=rule)
                 u, dt, rms = recording.values, float(recording.dt), grid.rms
                 ideal = prepared_window(self.circuit.order, truth.T, rule)
+                size = max(1, BATCH_VALUES // (len(grid.time) * system.order))
                 parts = [
-                    blocked_hold.many_profiles(part, u, dt, ideal=ideal, rms=rms)
-                    for part in _batches(system, grid)
+                    blocked_hold.many_profiles(cut(system, slice(k, k + size)), u, dt, ideal=ideal, rms=rms)
+                    for k in range(0, len(system.A), size)
                 ]
                 return np.concatenate(parts)
-
-
-def _batches(system: StateSpace, grid: Grid) -> Iterator[StateSpace]:
-    """Cut the samples into parts that are propagated together."""
-    size = max(1, BATCH_VALUES // (len(grid.time) * system.order))
-    for k in range(0, len(system.A), size):
-        yield cut(system, slice(k, k + size))

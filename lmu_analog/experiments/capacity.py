@@ -17,7 +17,7 @@ from jaxtyping import Float
 from scipy import fft
 
 from lmu_analog.errors import DesignError
-from lmu_analog.experiments.frame import Progress, Table
+from lmu_analog.experiments.frame import COSTS, Progress, Table, cost_cells
 from lmu_analog.memory.window import readout
 from lmu_analog.networks.cell import Memory
 from lmu_analog.option import option
@@ -180,28 +180,14 @@ def _lstm(T: int, options: Options, advance: Any) -> dict[str, Any]:
 
 def rows(result: dict[str, Any]) -> Table:
     """Lay out the table: a line for every delay and network."""
-    header = (
-        "network", "T, steps", "MSE", "standard error", "states", "parameters", "s an epoch", "us a step",
-    )  # fmt: skip
-    lines = []
+    header = ("network", "T, steps", "MSE", "standard error", *COSTS)
+    lines: list[tuple[str, ...]] = []
     for row in result["table"]:
-        spread, own = f"{row['standard_error']:.1g}", f"{1e6 * row['seconds_a_step']:.3g}"
-        lines.append(
-            ("memory", row["steps"], f"{row['mse']:.3g}", spread, row["states"], row["parameters"], "-", own)
-        )
+        steps = str(row["steps"])
+        # Nothing of the memory is trained: it has no epochs.
+        costs = (str(row["states"]), str(row["parameters"]), "-", f"{1e6 * row['seconds_a_step']:.3g}")
+        lines.append(("memory", steps, f"{row['mse']:.3g}", f"{row['standard_error']:.1g}", *costs))
         if lstm := row["lstm"]:
-            name, took = f"LSTM, {lstm['epochs']} epochs", f"{1e6 * lstm['seconds_a_step']:.3g}"
-            epoch = f"{lstm['seconds_an_epoch']:.2g}"
-            lines.append(
-                (
-                    name,
-                    row["steps"],
-                    f"{lstm['mse']:.3g}",
-                    "-",
-                    lstm["states"],
-                    lstm["parameters"],
-                    epoch,
-                    took,
-                )
-            )
-    return header, [tuple(str(cell) for cell in line) for line in lines]
+            name = f"LSTM, {lstm['epochs']} epochs"
+            lines.append((name, steps, f"{lstm['mse']:.3g}", "-", *cost_cells(lstm)))
+    return header, lines

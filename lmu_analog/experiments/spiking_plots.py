@@ -147,8 +147,8 @@ def _mark(ax: Axes, value: float, row: int, said: str, *, above: float = 9.0) ->
     _say(ax, value, row, said, above=above)
 
 
-def _say(ax: Axes, value: float, row: int, said: str, *, above: float) -> None:
-    ax.annotate(said, (value, row), (0.0, above), textcoords="offset points", ha="center", fontsize="small")
+def _say(ax: Axes, x: float, y: float, said: str, *, above: float) -> None:
+    ax.annotate(said, (x, y), (0.0, above), textcoords="offset points", ha="center", fontsize="small")
 
 
 def _name_rows(ax: Axes, names: list[str]) -> None:
@@ -169,14 +169,7 @@ def plot_readouts(result: dict[str, Any], ax: Axes | None = None) -> Axes:
         heights = [one[key] for one in groups]
         ax.bar(places, heights, 0.18, color=colour, label=said)
         for place, height in zip(places, heights, strict=True):
-            ax.annotate(
-                f"{height:.3f}",
-                (place, height),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize="small",
-            )
+            _say(ax, place, height, f"{height:.3f}", above=2.0)
     ax.set_xticks(range(len(groups)), [f"order {one['order']}" for one in groups])
     style.percent_axis(ax)
     ax.set(ylabel="Window NRMSE (median)")
