@@ -90,7 +90,7 @@ GOOD = "gain = 100\ngbw = 1e6\nsupply = [5, 36]\n"
 @pytest.mark.parametrize(("text", "message"), [
     ("[P]\ngbw = 1e6\nsupply = [5, 36]\n", r"^my-parts\.toml, \[P\]: gain is missing; a part needs gain, gbw"),
     ("[P]\ngain = 100\ngbw = 1e6\n", r"^my-parts\.toml, \[P\]: supply is missing"),
-    (f"[P]\n{GOOD}slewrate = 3\n", r"^my-parts\.toml, \[P\]: unknown figure 'slewrate'; known are bias, "),
+    (f"[P]\n{GOOD}slewrate = 3\n", r"^my-parts\.toml, \[P\]: unknown figure 'slewrate'; known are amplifiers, bias, "),
     (f"[P]\n{GOOD}offset = 1e-3\n", r"unknown figure 'offset'"),
     (f"[P]\n{GOOD}bias = '3 V'\n", r"^my-parts\.toml, \[P\]: '3 V' is in V; write a number in A"),
     (f"[P]\n{GOOD}swing = 1\n", r"^my-parts\.toml, \[P\]: swing is \[from the negative rail, from the positive"),

@@ -60,6 +60,8 @@ FIGURES_OF = ("measured", "table")
 USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
 FOR_PEOPLE = ("offset_typical", "current", "confidence", "source")
+AS_SOLD = ("amplifiers", "differential", "packages")  # see ``devices/packages.py``
+MOST_AMPLIFIERS = 8  # in one package; nobody sells more
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
 
 
@@ -77,8 +79,9 @@ def read_parts(path: Path | str) -> dict[str, dict[str, object]]:
     and optionally ``slew`` (V/s), ``offset_max`` (V), ``bias`` (A), ``output_resistance`` (Ohm),
     ``input_capacitance`` (F), ``noise`` (V/rtHz), ``noise_corner`` (Hz), ``current_noise`` (A/rtHz), ``psrr``
     (dB), ``psrr_corner`` (Hz), ``swing`` and ``common_mode`` ([from the negative rail, from the positive rail],
-    V), ``swing_load`` (Ohm) and ``output_current`` (A), as SI numbers or text with units; ``offset_typical``,
-    ``current``, ``confidence`` and ``source`` are for people.
+    V), ``swing_load`` (Ohm) and ``output_current`` (A), as SI numbers or text with units; ``amplifiers`` (in one
+    package; one unless given), ``differential`` (true with two outputs) and ``packages`` (their names, the usual one
+    first) say how it is sold; ``offset_typical``, ``current``, ``confidence`` and ``source`` are for people.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def _part(name: str, figures: object) -> dict[str, object]:
         raise DesignError("a part is a table of figures")
     if name == "ideal" or not NAME.fullmatch(name):
         raise DesignError("a part's name holds letters, digits and _ . - only, at most 31, and is not ideal")
-    known = {"gain", "gbw", "supply", *OF_A_PART, *PAIRS, *FOR_PEOPLE}
+    known = {"gain", "gbw", "supply", *OF_A_PART, *PAIRS, *AS_SOLD, *FOR_PEOPLE}
     if extra := sorted(set(figures) - known):
         raise DesignError(f"unknown figure {shown(extra[0])}; known are {', '.join(sorted(known))}")
     if missing := [k for k in ("gain", "gbw", "supply") if k not in figures]:
@@ -114,12 +117,31 @@ def _part(name: str, figures: object) -> dict[str, object]:
         raise DesignError(
             f"supply = [{low:g}, {high:g}]; the least must be below the most, and neither negative"
         )
+    _check_form(figures)
     given = figures["gain"]
     decibels = 20.0 * math.log10(max(gain(given), 1e-300)) if isinstance(given, str) else parse(given, "V")
     read = {k: parse(figures[k], unit) for k, unit in {"gbw": "Hz", **UNITS}.items() if k in figures}
     _check_figures({**read, "gain": 10.0 ** (min(decibels, 6000.0) / 20.0)})
     pairs = {key: _pair(key, figures[key]) for key in PAIRS if key in figures}
     return {**figures, **read, **pairs, "gain": decibels, "supply": [low, high]}
+
+
+def _check_form(figures: dict[str, object]) -> None:
+    """Check what says how a part is sold."""
+    amplifiers = figures.get("amplifiers", 1)
+    if (
+        isinstance(amplifiers, bool)
+        or not isinstance(amplifiers, int)
+        or not 1 <= amplifiers <= MOST_AMPLIFIERS
+    ):
+        raise DesignError(
+            f"amplifiers = {shown(amplifiers)}; a whole number from 1 to {MOST_AMPLIFIERS} is wanted"
+        )
+    if not isinstance(figures.get("differential", False), bool):
+        raise DesignError(f"differential = {shown(figures['differential'])}; give true or false")
+    packages = figures.get("packages", [])
+    if not isinstance(packages, list) or not all(isinstance(p, str) and NAME.fullmatch(p) for p in packages):
+        raise DesignError(f'packages = {shown(packages)}; a list of names is wanted, for example ["SOIC-8"]')
 
 
 def opamp(

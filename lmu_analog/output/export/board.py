@@ -1,14 +1,30 @@
-"""A circuit as boards and programs list it: reference designators, pins, values as text."""
+"""A circuit as boards and programs list it: reference designators, pins, values as text, amplifiers in packages.
+
+``board`` gives every component of a circuit a designator of its own. ``assembly`` says what is soldered: amplifiers
+share packages, spare units are tied off, supplies are decoupled, and connectors lead outside.
+"""
 
 from dataclasses import dataclass
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
+    GROUND,
+    Amplifier,
+    Capacitor,
     Component,
+    Follower,
+    Resistor,
     Switch,
     kind_of,
 )
+from lmu_analog.circuits.devices.packages import SPARE_RESISTANCE, Package, grouped, tied_off, tying_resistors
+from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.design import Design
 from lmu_analog.units import write
+
+RAILS = ("VCC", "VEE")  # nets of the supply; what a deck calls by no name
+DECOUPLING = 100e-9  # F, from each rail to ground at every package
+BULK = 4.7e-6  # F, from each rail to ground where the supply comes in
 
 
 @dataclass(frozen=True)
@@ -18,15 +34,23 @@ class Placed:
     Attributes
     ----------
     reference : str
-        ``R1``, ``U2``, ...
+        ``R1``, ``U2``, ...; amplifiers in one package have the same.
     component : Component
     pins : tuple of (str, str)
         Name of every pin with its net.
+    letter : str
+        Unit of its package that it is, ``B``; empty for what has a package by itself.
     """
 
     reference: str
     component: Component
     pins: tuple[tuple[str, str], ...]
+    letter: str = ""
+
+    @property
+    def designator(self) -> str:
+        """Reference with the unit, ``U2B``: unique on a board."""
+        return self.reference + self.letter
 
     @property
     def kind(self) -> str:
@@ -58,14 +82,146 @@ class Placed:
         return write(self.value, self.unit) if self.unit else f"{self.value:.6g}"
 
 
+@dataclass(frozen=True)
+class Packaged:
+    """A package of amplifiers on a board.
+
+    Attributes
+    ----------
+    reference : str
+        ``U3``.
+    package : Package
+        What its units are.
+    """
+
+    reference: str
+    package: Package
+
+    @property
+    def spare(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        """Letter of every spare unit, with its pins and their nets: tied off."""
+        return tuple(
+            (self.package.letter(unit), tied_off(self.package, unit, reference=self.reference))
+            for unit in self.package.spare
+        )
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A connector; pin k + 1 has the k-th net, "0" for ground."""
+
+    reference: str
+    role: str
+    nets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """All that is soldered on a board.
+
+    Attributes
+    ----------
+    placed : tuple of Placed
+        Every component of the circuit, in its order.
+    packages : tuple of Packaged
+        Those of its amplifiers.
+    extras : tuple of Placed
+        What the circuit, as simulated, does not have: decoupling capacitors, resistors of spare units.
+    connectors : tuple of Connector
+        Supply, input and states.
+    """
+
+    placed: tuple[Placed, ...]
+    packages: tuple[Packaged, ...] = ()
+    extras: tuple[Placed, ...] = ()
+    connectors: tuple[Connector, ...] = ()
+
+
+def assembly(design: Design, circuit: Circuit) -> Assembly:
+    """Put a circuit on a board: amplifiers in packages, spare units tied off, supplies decoupled, connectors.
+
+    Reference designators count by letter in the order of the circuit, and what it does not have itself follows. Every
+    amplifier is in exactly one unit of one package. Circuits on a chip have no packages and nothing beside them.
+
+    Raises
+    ------
+    DesignError
+        If the part has one output where two are needed, or the other way round.
+    """
+    if is_on_chip(circuit):
+        return Assembly(board(circuit))
+    counts: dict[str, int] = {}
+    packages = grouped(circuit.amplifiers, design.own_parts)
+    homes = {  # name of an amplifier to its package and unit
+        unit.name: (k, package.letter(at))
+        for k, package in enumerate(packages)
+        for at, unit in enumerate(package.units)
+        if unit is not None
+    }
+    taken: dict[int, str] = {}  # reference designators of the packages
+    placed: list[Placed] = []
+    for component in circuit.components:
+        if isinstance(component, Amplifier):
+            package, letter = homes[component.name]
+            if package not in taken:
+                taken[package] = _next(counts, kind_of(component).prefix)
+            placed.append(Placed(taken[package], component, pins(component), letter))
+        else:
+            placed.append(Placed(_next(counts, kind_of(component).prefix), component, pins(component)))
+    packaged = tuple(Packaged(taken[k], package) for k, package in enumerate(packages))
+    extras = tuple(
+        Placed(_next(counts, kind_of(part).prefix), part, pins(part)) for part in _beside(packaged)
+    )
+    return Assembly(tuple(placed), packaged, extras, _connectors(circuit, supplied=bool(packaged)))
+
+
+def _beside(packages: tuple[Packaged, ...]) -> list[Component]:
+    """Give what stands beside packages: decoupling, and the resistors of their spare units."""
+    parts: list[Component] = []
+    for packaged in packages:
+        for unit in packaged.package.spare:
+            joined = tying_resistors(packaged.package, unit, reference=packaged.reference)
+            stem = f"Rspare_{packaged.reference}{packaged.package.letter(unit)}"
+            role = "ties a spare unit off"
+            parts += [
+                Resistor(f"{stem}_{k}", a, b, SPARE_RESISTANCE, role, ())
+                for k, (a, b) in enumerate(joined, 1)
+            ]
+    for packaged in packages:
+        parts += [
+            Capacitor(f"Cdec_{packaged.reference}_{rail}", rail, GROUND, DECOUPLING, "decoupling", ())
+            for rail in RAILS
+        ]
+    if packages:
+        parts += [Capacitor(f"Cbulk_{rail}", rail, GROUND, BULK, "bulk decoupling", ()) for rail in RAILS]
+    return parts
+
+
+def _connectors(circuit: Circuit, *, supplied: bool) -> tuple[Connector, ...]:
+    """Give the ways in and out: supply, input (of both signs, where a circuit needs them), and what probes read."""
+    inputs = (circuit.source, *(c.out for c in circuit.only(Follower)), GROUND)
+    states = tuple(dict.fromkeys(t.of for probe in circuit.probes for t in probe if t.kind == "v"))
+    found: list[tuple[str, tuple[str, ...]]] = []
+    if supplied:
+        found.append(("supply", (RAILS[0], GROUND, RAILS[1])))
+    found.append(("input", inputs))
+    if states:
+        found.append(("states", (*states, GROUND)))
+    return tuple(Connector(f"J{k}", role, nets) for k, (role, nets) in enumerate(found, 1))
+
+
+def _next(counts: dict[str, int], prefix: str) -> str:
+    """Count on by letter."""
+    counts[prefix] = counts.get(prefix, 0) + 1
+    return f"{prefix}{counts[prefix]}"
+
+
 def board(circuit: Circuit) -> tuple[Placed, ...]:
-    """Give every component its reference designator, counted by letter in the order of the circuit."""
+    """Give every component a reference designator of its own, counted by letter in the order of the circuit."""
     counts: dict[str, int] = {}
     placed: list[Placed] = []
     for component in circuit.components:
-        prefix = kind_of(component).prefix
-        counts[prefix] = counts.get(prefix, 0) + 1
-        placed.append(Placed(f"{prefix}{counts[prefix]}", component, pins(component)))
+        placed.append(Placed(_next(counts, kind_of(component).prefix), component, pins(component)))
     return tuple(placed)
 
 

@@ -1,0 +1,171 @@
+"""Amplifiers in packages: how a part is sold, which amplifiers of a circuit share a package, and which units are spare.
+
+Everything that lists or draws a board (bill of materials, schematics) asks ``grouped``, so that all of them agree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp
+from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.errors import DesignError
+
+LETTERS = "ABCDEFGH"  # of the units of a package, as data sheets and KiCad name them
+SPARE_RESISTANCE = 1e3  # Ohm, of the four resistors around a spare fully differential amplifier
+
+
+@dataclass(frozen=True)
+class Form:
+    """How an amplifier is sold.
+
+    Attributes
+    ----------
+    part : str
+        Its number.
+    amplifiers : int
+        In one package.
+    differential : bool or None
+        Whether it has two outputs; None where nothing is known of the part.
+    packages : tuple of str
+        Names of the packages that it is sold in, ``SOIC-8`` and such, the usual one first; empty where not known.
+    """
+
+    part: str
+    amplifiers: int = 1
+    differential: bool | None = None
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package and what its units are.
+
+    Attributes
+    ----------
+    form : Form
+    units : tuple of (Amplifier or None)
+        As many as the package has amplifiers, in the order of its units A, B, ...; None is a spare one.
+    """
+
+    form: Form
+    units: tuple[Amplifier | None, ...]
+
+    @property
+    def spare(self) -> tuple[int, ...]:
+        """Places of the units that the circuit does not use."""
+        return tuple(k for k, unit in enumerate(self.units) if unit is None)
+
+    def letter(self, unit: int) -> str:
+        """Name of a unit; a package of one amplifier needs none."""
+        return LETTERS[unit] if len(self.units) > 1 else ""
+
+
+def form_of(part: str, parts: Mapping[str, Mapping[str, object]] | None = None) -> Form:
+    """Say how a part is sold.
+
+    Parameters
+    ----------
+    part : str
+        Its number, or the name of a table of figures.
+    parts : dict, optional
+        Parts of one's own, from ``read_parts``; they come before those of the catalogue.
+
+    Returns
+    -------
+    Form
+        One amplifier a package, and nothing else known, where the part is in no table.
+    """
+    found = {**catalogue(), **(parts or {})}.get(part)
+    if found is None:
+        return Form(part)
+    packages = tuple(found.get("packages", ()))  # type: ignore[arg-type]
+    return Form(part, int(found.get("amplifiers", 1)), bool(found.get("differential", False)), packages)  # type: ignore[call-overload]
+
+
+def grouped(
+    amplifiers: Sequence[Amplifier], parts: Mapping[str, Mapping[str, object]] | None = None
+) -> tuple[Package, ...]:
+    """Put amplifiers into packages, each into exactly one unit.
+
+    Packages of a part are filled in the order in which the amplifiers come, so neighbours in the circuit share one;
+    only the last of a part may have spare units. Packages come in the order of their first amplifiers.
+
+    Parameters
+    ----------
+    amplifiers : sequence of Amplifier
+        Those of a circuit, for example ``circuit.amplifiers``.
+    parts : dict, optional
+        Parts of one's own, from ``read_parts``.
+
+    Raises
+    ------
+    DesignError
+        If a part with one output stands where two are needed, or the other way round.
+    """
+    found: list[tuple[Form, list[Amplifier | None]]] = []
+    filling: dict[str, list[Amplifier | None]] = {}  # of every part the package that is not yet full
+    for amplifier in amplifiers:
+        form = fitting(amplifier, parts)
+        units = filling.get(form.part)
+        if units is None or len(units) == form.amplifiers:
+            units = filling[form.part] = []
+            found.append((form, units))
+        units.append(amplifier)
+    return tuple(
+        Package(form, tuple(units + [None] * (form.amplifiers - len(units)))) for form, units in found
+    )
+
+
+def fitting(amplifier: Amplifier, parts: Mapping[str, Mapping[str, object]] | None = None) -> Form:
+    """Say how the part of an amplifier is sold, and refuse one with another number of outputs.
+
+    Raises
+    ------
+    DesignError
+        If it has one output where two are needed, or the other way round.
+    """
+    form = form_of(amplifier.model.name, parts)
+    needed = isinstance(amplifier, DifferentialOpAmp)
+    if form.differential is None or form.differential == needed:
+        return form
+    others = [name for name in catalogue() if form_of(name).differential == needed]
+    have, want = ("two outputs", "one") if form.differential else ("one output", "two")
+    raise DesignError(
+        f"{form.part} has {have}, and {amplifier.name} needs {want}: it cannot be ordered or drawn for this board; "
+        f"give [circuit] opamp one of {', '.join(sorted(others))}"
+        if others
+        else f"{form.part} has {have}, and {amplifier.name} needs {want}; no part of the catalogue has"
+    )
+
+
+def tied_off(package: Package, unit: int, *, reference: str) -> tuple[tuple[str, str], ...]:
+    """Give the pins of a spare unit, each with its net: it rests at mid supply and does not oscillate.
+
+    An op-amp becomes a follower of ground. A fully differential amplifier becomes an inverter of ground, of gain one,
+    for which all of them are stable: its four pins have nets of their own, and ``tying_resistors`` stand between.
+
+    Parameters
+    ----------
+    package : Package
+    unit : int
+        Place of the unit, from 0.
+    reference : str
+        Reference designator of the package, which the names of the new nets have in them.
+    """
+    stem = f"spare_{reference}{package.letter(unit)}"
+    if not package.form.differential:
+        return ("plus", GROUND), ("minus", stem), ("out", stem)
+    return tuple((pin, f"{stem}_{pin}") for pin in ("plus", "minus", "out_plus", "out_minus"))
+
+
+def tying_resistors(package: Package, unit: int, *, reference: str) -> tuple[tuple[str, str], ...]:
+    """Give the two nets of every resistor, of ``SPARE_RESISTANCE``, that ties a spare unit off; op-amps need none."""
+    if not package.form.differential:
+        return ()
+    at = dict(tied_off(package, unit, reference=reference))
+    return (
+        (GROUND, at["minus"]),
+        (at["minus"], at["out_plus"]),
+        (GROUND, at["plus"]),
+        (at["plus"], at["out_minus"]),
+    )
