@@ -133,14 +133,22 @@ def draw(options: _Draw) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Export(InputDesign, Sample, Seed, Sampling):
-    to: Literal["bom", "json", "kicad", "svg", "verilog-a"] = option(..., "What to write.")
+    to: Literal["bom", "json", "kicad", "readout", "svg", "verilog-a"] = option(..., "What to write.")
     output: Path = option(..., "File to write.", "PATH", short="-o")
+    points: str | None = option(None, "Delays r of a readout; 0,0.1,...,1 unless given.", "LIST")
+    full_scale: str | None = option(
+        None, "Full scale of the readout's ADC; the supply unless given.", "VOLTS"
+    )
 
 
 def export(options: _Export) -> None:
-    """Write a parts list, a KiCad schematic, drawings, a Verilog-A model, or the netlist as JSON."""
+    """Write a parts list, a KiCad schematic, drawings, a Verilog-A model, a digital readout, or JSON."""
+    from lmu_analog.design_keys import labelled
     from lmu_analog.output.export import formats
+    from lmu_analog.output.export.readout import read_points
+    from lmu_analog.units import magnitude
 
+    volts = options.full_scale
     keep(options, options.output)
     formats.export(
         load(options),
@@ -149,6 +157,8 @@ def export(options: _Export) -> None:
         sample=options.sample,
         seed=options.seed,
         sampling=options.sampling,
+        points=None if options.points is None else read_points(options.points),
+        full_scale=None if volts is None else labelled("--full-scale", magnitude, volts, "V"),
     )
     say(f"wrote {options.output}")
 

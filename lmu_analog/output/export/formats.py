@@ -1,6 +1,6 @@
 """The table of formats that a design's circuit is exported to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lmu_analog.building import build
@@ -11,6 +11,7 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_out import write_text
 from lmu_analog.output.export.kicad import kicad
 from lmu_analog.output.export.lists import bom, components_json
+from lmu_analog.output.export.readout import POINTS, readout, write_readout
 from lmu_analog.output.export.veriloga import verilog_a
 from lmu_analog.output.schematic import as_svg
 
@@ -22,6 +23,7 @@ FORMATS: dict[str, tuple[str, Callable[[Design, Circuit], str]]] = {
     "kicad": (".kicad_sch", kicad),
     "svg": (".svg", lambda _, circuit: as_svg(circuit)),
 }
+READOUT = "readout"  # in files of four kinds, as their names say
 
 
 def export(
@@ -32,6 +34,8 @@ def export(
     sample: int | None = None,
     seed: int = 0,
     sampling: Sampling = "random",
+    points: Sequence[float] | None = None,
+    full_scale: float | None = None,
 ) -> Path:
     """Write a design's circuit, or one of its mismatch samples, for another tool.
 
@@ -44,6 +48,8 @@ def export(
         File to write.
     sample, seed, sampling : int or None, int, str
         Mismatch sample in place of the nominal circuit.
+    points, full_scale : sequence of float, float or None, V
+        Of ``readout`` alone: delays r, and what a converter's full scale is.
 
     Raises
     ------
@@ -51,8 +57,19 @@ def export(
         If the format is unknown, the file's name does not suit it, or the circuit has no such form.
     """
     path = Path(path)
+    if to == READOUT:
+        if sample is not None:
+            raise DesignError(
+                "sample=: the readout of every mismatch sample is the nominal one; leave it out"
+            )
+        circuit = build(design)
+        found = readout(design, circuit, POINTS if points is None else points, full_scale=full_scale)
+        return write_readout(design, circuit, path, found=found)
     if to not in FORMATS:
-        raise DesignError(f"unknown format {shown(to)}; known are {', '.join(FORMATS)}")
+        raise DesignError(f"unknown format {shown(to)}; known are {', '.join([*FORMATS, READOUT])}")
+    for name, given in (("points", points), ("full_scale", full_scale)):
+        if given is not None:
+            raise DesignError(f"{name}=: only readout takes it; leave it out")
     suffix, write = FORMATS[to]
     if suffix and path.suffix != suffix:
         raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")
