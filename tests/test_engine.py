@@ -179,6 +179,22 @@ def test_circuits_whose_eigenvalues_are_rounding_are_left_to_the_state_space():
         plan_frequencies(build(design), design.stimulus.frequency)
 
 
+def test_the_largest_deviation_counts_in_either_direction_relative_to_the_nominal_value():
+    nominal = np.array([2.0, 0.0, 1e-9])
+    values = np.tile(nominal, (6, 1))
+    values[1, 0] = 2.2
+    values[2, 0] = 1.7
+    values[3, 1] = 7.0  # an offset voltage has no nominal value to compare with
+    values[4, 2] = 1.1e-9
+    assert largest_deviation(values, nominal) == 2
+    values[5, 2] = 1.2e-9
+    assert largest_deviation(values, nominal) == 5
+    values[1, 0] = 3.0
+    assert largest_deviation(values, nominal) == 1
+    values[0, 2] = 0.3e-9
+    assert largest_deviation(values, nominal) == 0
+
+
 def test_a_singular_sample_agrees_with_nothing():
     content = {(0, 0): (1.0, 0.0), (1, 0): (1.0, 0.0), (0, 2): (1.0,), (2, 1): (1.0,)}
     found = response_of(content, 2, 0, turns=np.array([1j]))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lmu_analog.engine import compiling
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -31,6 +33,21 @@ def unpacked(tmp_path_factory):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
+
+
+def test_the_wheel_has_the_player_where_there_is_a_compiler_and_is_then_of_this_system(unpacked):
+    (wheel,) = unpacked.parent.glob("*.whl")
+    engine = unpacked / "lmu_analog" / "engine"
+    library = engine / compiling.library_name()
+    (said,) = unpacked.glob("*.dist-info/WHEEL")
+    assert ("Root-Is-Purelib: false" in said.read_text("utf-8")) == library.exists()
+    if compiling.compiler() is None:
+        assert wheel.name.endswith("-py3-none-any.whl")
+        assert not library.exists()
+    else:
+        assert "-py3-none-" in wheel.name
+        assert not wheel.name.endswith("-any.whl")
+        assert compiling.digest(engine).encode() in library.read_bytes()
 
 
 COMMANDS = [
