@@ -496,3 +496,19 @@ def test_players_find_the_same_residuals(monkeypatch):
         for variant in runnable():
             assert (native.play(strict, values, 0, variant=variant).fits == wanted).all()
     assert some
+
+
+@pytest.mark.parametrize("play", [interpreter.play, pytest.param(native.play, marks=with_native)])
+def test_what_probes_show_of_the_input_is_no_part_of_what_offsets_leave(play):
+    # No tone counts here, so the error is the offsets' alone.
+    job, values = job_and_values(DESIGN.replace(opamp="OPA2192"), 16)
+    window = replace(
+        job.window, amplitude=np.zeros_like(job.window.amplitude), ideal=np.zeros_like(job.window.ideal)
+    )
+    alone = play(replace(job, window=window), values, 0)
+    shown = replace(job, window=replace(window, direct=window.direct + 0.5))
+    beside = play(shown, values, 0)
+    assert (alone.profile > 0.0).all()
+    assert (beside.profile == alone.profile).all()
+    np.testing.assert_allclose(beside.response[0], alone.response[0] + 0.5, rtol=1e-14, atol=1e-14)
+    assert (beside.response[1] == alone.response[1]).all()
