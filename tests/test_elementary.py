@@ -218,6 +218,10 @@ EACH(each_log, v_log)
 EACH(each_exp, v_exp)
 EACH(each_normal_cdf, v_normal_cdf)
 EACH(each_normal_quantile, v_normal_quantile)
+void normal_quantiles(double *p, size_t count, double *outer, int64_t *where)
+{
+    v_normal_quantiles(p, (int64_t)count, outer, where);
+}
 void words(uint64_t counter, uint64_t key0, uint64_t key1, uint64_t *out) { philox(counter, key0, key1, out); }
 """
 STRICT = (
@@ -283,6 +287,28 @@ def test_the_functions_in_c_give_the_same_bits(library, name):
         x.ctypes.data_as(address), found.ctypes.data_as(address), ctypes.c_size_t(len(x))
     )
     np.testing.assert_array_equal(found.view(np.int64), getattr(elementary, name)(x).view(np.int64))
+
+
+# Of 64 probabilities in tails, from the first on: none, one, a vector, one more, all but one, and all.
+@pytest.mark.parametrize("tails", [0, 1, 8, 9, 63, 64])
+@pytest.mark.parametrize("exponent", [-2, -13, -300])
+def test_quantiles_computed_together_have_the_bits_of_each_alone(library, tails, exponent):
+    rng = np.random.default_rng(tails)
+    p = rng.uniform(0.08, 0.92, 64)
+    p[:tails] = rng.uniform(1.0, 7.0, tails) * 10.0**exponent
+    if exponent == -2:
+        p[1:tails:2] = 1.0 - p[1:tails:2]
+    rng.shuffle(p)
+    found, outer, where = p.copy(), np.full(65, np.pi), np.full(65, -7, np.int64)
+    address, places = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
+    library.normal_quantiles(
+        found.ctypes.data_as(address),
+        ctypes.c_size_t(64),
+        outer.ctypes.data_as(address),
+        where.ctypes.data_as(places),
+    )
+    np.testing.assert_array_equal(found.view(np.int64), elementary.normal_quantile(p).view(np.int64))
+    assert (outer[64], where[64]) == (np.pi, -7)  # there is no room for more
 
 
 @pytest.mark.parametrize("key", [(0, 0), (1, 2**63 + 5), (2**63 - 1, 2**64 - 1)])
