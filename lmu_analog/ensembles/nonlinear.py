@@ -80,9 +80,11 @@ def nonlinear_block_size(design: Design) -> int:
 @lru_cache(maxsize=4)
 def _block(key: tuple[str, bytes], seed: int, block: range, plan: Plan) -> Results:
     """Run a whole block of samples."""
-    design = pickle.loads(key[1])
+    design: Design = pickle.loads(key[1])
     circuit, law = build(design), Mismatch.of(design)
-    linear = _linear(key, seed, block, plan)
+    # Blocks of the exact engine are larger, and each of them is run once.
+    larger = whole_blocks(block, block_size(design))
+    linear = joined([_linear_block(key, seed, one, plan) for one in larger], block)
     values = sample(circuit, law, draw_plan(circuit, law, seed=seed, samples=block, plan=plan))
     limited = limits(circuit, Index(circuit), values)
     if limited is None:
@@ -98,13 +100,6 @@ def _block(key: tuple[str, bytes], seed: int, block: range, plan: Plan) -> Resul
     left = reason == CODES["handed"]
     profile[left], error[left] = np.nan, np.nan
     return replace(linear, profile=profile, window_nrmse=error, given=reason)
-
-
-def _linear(key: tuple[str, bytes], seed: int, samples: range, plan: Plan) -> Results:
-    """Run samples in the exact engine, whose blocks are larger, and each of them once."""
-    design: Design = pickle.loads(key[1])
-    blocks = whole_blocks(samples, block_size(design))
-    return joined([_linear_block(key, seed, block, plan) for block in blocks], samples)
 
 
 @lru_cache(maxsize=2)

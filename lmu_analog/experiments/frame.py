@@ -196,7 +196,10 @@ def text(name: str, content: dict[str, Any]) -> str:
     header, rows = module_of(name).rows(content["result"])
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
-    lines = ["  ".join(_aligned(row, widths)).rstrip() for row in cells]
+    lines = []
+    for first, *others in cells:
+        aligned = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        lines.append("  ".join([first.ljust(widths[0]), *aligned]).rstrip())
     seed = "" if content["seed"] is None else f", seed {content['seed']}"
     about = f"{content['command']}{seed}, {content['seconds']:.3g} s, {content['date']}"
     if content["version"] != __version__:
@@ -208,11 +211,6 @@ def cost_cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Lay out what a network takes, under ``COSTS``."""
     numbers = (str(row[name]) for name in ("states", "parameters"))
     return (*numbers, f"{row['seconds_an_epoch']:.2g}", f"{1e6 * row['seconds_a_step']:.3g}")
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    first, *others = zip(row, widths, strict=True)
-    return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
 
 
 @contextmanager

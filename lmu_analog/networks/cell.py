@@ -59,6 +59,16 @@ def cut(memories: Memories, k: Any) -> Memories:
     return Memories(*(a[k] for a in memories))
 
 
+def identical(A: Any, B: Any, memories: int, *, library: Any = np) -> Memories:
+    """Give every memory of a layer the same A (n, n) and B (n,); their states are m, without offsets.
+
+    ``library`` is NumPy, or ``jax.numpy`` for arrays of JAX.
+    """
+    zeros = library.zeros((memories, len(B)))
+    A, B, C = (library.broadcast_to(a, (memories, *a.shape)) for a in (A, B, library.eye(len(B))))
+    return Memories(A, B, C, zeros, zeros)
+
+
 @dataclass(frozen=True)
 class Memory:
     """A sampled Legendre memory.
@@ -169,10 +179,7 @@ class LMU:
     @property
     def memories(self) -> Memories:
         """The layer's memories as those of one circuit: all alike, and without offsets."""
-        A, B, k, d = self.memory.A, self.memory.B[:, 0], self.layer.memories, self.layer.order
-        zeros = np.zeros((1, k, d))
-        alike = [np.broadcast_to(a, (1, k, *a.shape)) for a in (A, B, np.eye(d))]
-        return Memories(alike[0], alike[1], alike[2], zeros, zeros)
+        return cut(identical(self.memory.A, self.memory.B[:, 0], self.layer.memories), None)
 
     def rest(self, batch: tuple[int, ...] = ()) -> State:
         """Give the state of all zeros, with leading axes ``batch``."""

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import coefficients
-from lmu_analog.networks.cell import Memories, Memory
+from lmu_analog.networks.cell import Memories, Memory, identical
 from lmu_analog.networks.network import (
     DenseLayer,
     Layer,
@@ -100,30 +100,19 @@ def dynamics(layer: LMULayer, weights: Parameters) -> Memories:
     order = layer.order
     if not layer.learned:
         ideal = Memory(order, layer.theta, layer.dt, layer.method).system
-        return _identical(ideal.A, ideal.B[:, 0], layer.memories)
+        return identical(ideal.A, ideal.B[:, 0], layer.memories, library=jnp)
     step = (weights["rate"][0] if "rate" in weights else 1.0) * layer.dt / layer.theta
     ideal = dict(zip("AB", coefficients(order), strict=True))
     A, B = (jnp.asarray(weights.get(name, ideal[name])) * step for name in "AB")
     match layer.method:
         case "euler":
-            return _identical(jnp.eye(order) + A, B, layer.memories)
+            return identical(jnp.eye(order) + A, B, layer.memories, library=jnp)
         case "zoh":
             block = jnp.zeros((order + 1, order + 1), A.dtype)
             block = block.at[:order].set(jnp.concatenate([A, B[:, None]], axis=1))
             discrete = expm(block, max_squarings=_LARGEST_SQUARINGS)
-            return _identical(discrete[:order, :order], discrete[:order, order], layer.memories)
-
-
-def _identical(A: Float[Array, "n n"], B: Float[Array, " n"], memories: int) -> Memories:
-    """Give every memory of a layer the same A and B; their states are m."""
-    n = len(B)
-    return Memories(
-        jnp.broadcast_to(A, (memories, n, n)),
-        jnp.broadcast_to(B, (memories, n)),
-        jnp.broadcast_to(jnp.eye(n), (memories, n, n)),
-        jnp.zeros((memories, n)),
-        jnp.zeros((memories, n)),
-    )
+            A, B = discrete[:order, :order], discrete[:order, order]
+            return identical(A, B, layer.memories, library=jnp)
 
 
 def _run(layer: Layer, weights: _Arrays, x: jax.Array, memory: Memories | None) -> jax.Array:
