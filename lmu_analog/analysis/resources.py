@@ -22,7 +22,7 @@ from lmu_analog.circuits.components import (
     Resistor,
     Transconductor,
 )
-from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.parts import catalogue, confidence_of
 from lmu_analog.circuits.devices.prices import CLASSES, Price, priced
 from lmu_analog.circuits.devices.technology import THERMAL_SLOPE, Device, technology
 from lmu_analog.circuits.devices.tolerance import Tolerance
@@ -218,7 +218,7 @@ def _quiescent(design: Design) -> tuple[float | None, str]:
         raise DesignError(
             f"{name}: current = {current:g} A; above 0 and at most {_LARGEST_CURRENT:g} A is wanted"
         )
-    return current, f"quiescent, typical; confidence: {part.get('confidence', 'own part')}"
+    return current, f"quiescent, typical; confidence: {confidence_of(part, 'current')}"
 
 
 def _areas(design: Design, circuit: Circuit) -> tuple[Area, ...]:

@@ -17,6 +17,7 @@ COMMANDS = {
     "new": writing.new,
     "derive": writing.derive,
     "families": writing.families,
+    "parts": writing.parts,
     "netlist": writing.netlist,
     "simulate": running.simulate,
     "montecarlo": running.montecarlo,

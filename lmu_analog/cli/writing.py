@@ -83,6 +83,13 @@ def families(options: Json) -> None:
     show(options, summary.families(), lambda _: "\n".join(lines))
 
 
+def parts(options: Json) -> None:
+    """List the catalogue of amplifiers: figures, how they are sold, and where the figures are from."""
+    from lmu_analog.output import parts as listed
+
+    show(options, listed.content(), lambda _: listed.table())
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Netlist(Sample, Seed, Sampling, Selection):
     output: Path | None = option(None, "Deck, or folder for --samples.", short="-o")

@@ -11,6 +11,23 @@ from lmu_analog.circuits.devices.parts import catalogue
 from lmu_analog.errors import DesignError
 
 LETTERS = "ABCDEFGH"  # of the units of a package, as data sheets and KiCad name them
+# KiCad's footprint of every package; where a name stands for several outlines there is none, and people must choose.
+FOOTPRINTS: dict[str, str] = {
+    "SOIC-8": "Package_SO:SOIC-8_3.9x4.9mm_P1.27mm",
+    "SOIC-14": "Package_SO:SOIC-14_3.9x8.7mm_P1.27mm",
+    "SOIC-16W": "Package_SO:SOIC-16W_7.5x10.3mm_P1.27mm",
+    "MSOP-8": "Package_SO:MSOP-8_3x3mm_P0.65mm",
+    "VSSOP-8": "Package_SO:VSSOP-8_3x3mm_P0.65mm",
+    "TSSOP-8": "Package_SO:TSSOP-8_4.4x3mm_P0.65mm",
+    "TSSOP-14": "Package_SO:TSSOP-14_4.4x5mm_P0.65mm",
+    "TSSOP-16": "Package_SO:TSSOP-16_4.4x5mm_P0.65mm",
+    "TSSOP-38": "Package_SO:TSSOP-38_4.4x9.7mm_P0.5mm",
+    "SSOP-16": "Package_SO:SSOP-16_3.9x4.9mm_P0.635mm",
+    "SOT-23-5": "Package_TO_SOT_SMD:SOT-23-5",
+    "SC-70-5": "Package_TO_SOT_SMD:SOT-353_SC-70-5",
+    "DIP-8": "Package_DIP:DIP-8_W7.62mm",
+    "DIP-14": "Package_DIP:DIP-14_W7.62mm",
+}
 SPARE_RESISTANCE = 1e3  # Ohm, of the four resistors around a spare fully differential amplifier
 
 
@@ -34,6 +51,16 @@ class Form:
     amplifiers: int = 1
     differential: bool | None = None
     packages: tuple[str, ...] = ()
+
+    @property
+    def package(self) -> str:
+        """The usual package; empty where none is known."""
+        return self.packages[0] if self.packages else ""
+
+    @property
+    def footprint(self) -> str:
+        """KiCad's footprint of the usual package; empty where none is known."""
+        return FOOTPRINTS.get(self.package, "")
 
 
 @dataclass(frozen=True)
@@ -128,13 +155,12 @@ def fitting(amplifier: Amplifier, parts: Mapping[str, Mapping[str, object]] | No
     needed = isinstance(amplifier, DifferentialOpAmp)
     if form.differential is None or form.differential == needed:
         return form
-    others = [name for name in catalogue() if form_of(name).differential == needed]
     have, want = ("two outputs", "one") if form.differential else ("one output", "two")
+    fit = [name for name in catalogue() if form_of(name).differential == needed]
+    which = ", ".join(sorted(fit)) if needed else "a part with one output, see lmu-analog parts"
     raise DesignError(
-        f"{form.part} has {have}, and {amplifier.name} needs {want}: it cannot be ordered or drawn for this board; "
-        f"give [circuit] opamp one of {', '.join(sorted(others))}"
-        if others
-        else f"{form.part} has {have}, and {amplifier.name} needs {want}; no part of the catalogue has"
+        f"{form.part} has {have}, and {amplifier.name} needs {want}: it cannot be ordered or drawn; give "
+        f"[circuit] opamp = {which}"
     )
 
 

@@ -3,7 +3,9 @@
 import math
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -60,16 +62,60 @@ FIGURES_OF = ("measured", "table")
 USUAL_PINS = ("plus", "minus", "vcc", "vee", "out")  # the order of most makers' op-amp models
 OF_A_PART = tuple(key for key in UNITS if key not in ("offset", "rail"))  # those come from samples and supply
 FOR_PEOPLE = ("offset_typical", "current", "confidence", "source")
-AS_SOLD = ("amplifiers", "differential", "packages")  # see ``devices/packages.py``
+AS_SOLD = ("amplifiers", "differential", "packages", "price_class")  # see ``devices/packages.py``
+KINDS_OF_INPUT = ("bipolar", "JFET", "CMOS", "zero-drift")
+PRICE_CLASSES = {
+    "A": (0.0, 0.2),
+    "B": (0.2, 0.5),
+    "C": (0.5, 1.0),
+    "D": (1.0, 3.0),
+    "E": (3.0, 10.0),
+}  # USD each
+WHERE_FROM = ("maker", "sheet", "address")  # text that says where the figures are from
 MOST_AMPLIFIERS = 8  # in one package; nobody sells more
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
 
 
 @cache
 def catalogue() -> dict[str, dict[str, object]]:
-    """Read the parts that ship with the package: part number to figures, SI units, gain in dB."""
+    """Read the parts that ship with the package: part number to figures, SI units, gain in dB.
+
+    A part that is ``like`` another has the figures of that one too.
+    """
     text = resources.files("lmu_analog.circuits.devices").joinpath("parts.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    tables = tomllib.loads(text)
+    return {name: _whole(figures, tables) for name, figures in tables.items()}
+
+
+def confidence_of(part: Mapping[str, object], figure: str) -> str:
+    """Say where a figure of a part is from.
+
+    Returns
+    -------
+    str
+        ``read`` if it was read in the part's sheet, at its address; else what the part says of all its figures, which
+        is ``memory`` in the catalogue, or ``own part``.
+    """
+    if figure in part.get("read", ()):  # type: ignore[operator]
+        return "read"
+    return str(part.get("confidence", "own part"))
+
+
+def _whole(
+    figures: dict[str, object], known: Mapping[str, dict[str, object]], seen: tuple[str, ...] = ()
+) -> dict[str, object]:
+    """Give a part the figures of the one that it is like; what it has itself was not read with those."""
+    if "like" not in figures:
+        return figures
+    other = figures["like"]
+    base = known.get(other) if isinstance(other, str) else None
+    if not isinstance(other, str) or not isinstance(base, dict):
+        raise DesignError(f"like = {shown(other)}; no such part in the file, nor in the catalogue")
+    if other in seen:
+        raise DesignError(f"like = {shown(other)}; it is like this part itself: give one of them its figures")
+    base = _whole(base, known, (*seen, other))
+    read = [figure for figure in base.get("read", ()) if figure not in figures]  # type: ignore[attr-defined]
+    return {**base, **({"read": read} if "read" in base else {}), **figures}
 
 
 def read_parts(path: Path | str) -> dict[str, dict[str, object]]:
@@ -80,8 +126,10 @@ def read_parts(path: Path | str) -> dict[str, dict[str, object]]:
     ``input_capacitance`` (F), ``noise`` (V/rtHz), ``noise_corner`` (Hz), ``current_noise`` (A/rtHz), ``psrr``
     (dB), ``psrr_corner`` (Hz), ``swing`` and ``common_mode`` ([from the negative rail, from the positive rail],
     V), ``swing_load`` (Ohm) and ``output_current`` (A), as SI numbers or text with units; ``amplifiers`` (in one
-    package; one unless given), ``differential`` (true with two outputs) and ``packages`` (their names, the usual one
-    first) say how it is sold; ``offset_typical``, ``current``, ``confidence`` and ``source`` are for people.
+    package; one unless given), ``differential`` (true with two outputs), ``packages`` (their names, the usual one
+    first) and ``price_class`` say how it is sold, ``maker``, ``sheet``, ``address`` and ``read`` (a list of figures)
+    where the figures are from; ``offset_typical``, ``current``, ``kind``, ``confidence`` and ``source`` are for people.
+    ``like`` names a part, of the file or of the catalogue, that has all figures which are not given.
 
     Raises
     ------
@@ -90,9 +138,10 @@ def read_parts(path: Path | str) -> dict[str, dict[str, object]]:
     """
     path = Path(path)
     tables = read_toml(path, wanted="a file of parts")
+    known = {**catalogue(), **tables}
     for name, figures in tables.items():
         try:
-            tables[name] = _part(name, figures)
+            tables[name] = _part(name, _whole(figures, known) if isinstance(figures, dict) else figures)
         except DesignError as error:
             raise DesignError(f"{path.name}, [{name[:40]}]: {error}") from None
     return tables
@@ -104,7 +153,19 @@ def _part(name: str, figures: object) -> dict[str, object]:
         raise DesignError("a part is a table of figures")
     if name == "ideal" or not NAME.fullmatch(name):
         raise DesignError("a part's name holds letters, digits and _ . - only, at most 31, and is not ideal")
-    known = {"gain", "gbw", "supply", *OF_A_PART, *PAIRS, *AS_SOLD, *FOR_PEOPLE}
+    known = {
+        "gain",
+        "gbw",
+        "supply",
+        *OF_A_PART,
+        *PAIRS,
+        *AS_SOLD,
+        *FOR_PEOPLE,
+        *WHERE_FROM,
+        "kind",
+        "like",
+        "read",
+    }
     if extra := sorted(set(figures) - known):
         raise DesignError(f"unknown figure {shown(extra[0])}; known are {', '.join(sorted(known))}")
     if missing := [k for k in ("gain", "gbw", "supply") if k not in figures]:
@@ -142,6 +203,17 @@ def _check_form(figures: dict[str, object]) -> None:
     packages = figures.get("packages", [])
     if not isinstance(packages, list) or not all(isinstance(p, str) and NAME.fullmatch(p) for p in packages):
         raise DesignError(f'packages = {shown(packages)}; a list of names is wanted, for example ["SOIC-8"]')
+    for key, choices in (("price_class", tuple(PRICE_CLASSES)), ("kind", KINDS_OF_INPUT)):
+        if key in figures and figures[key] not in choices:
+            raise DesignError(f"{key} = {shown(figures[key])}; known are {', '.join(choices)}")
+    for key in WHERE_FROM:
+        if key in figures and not isinstance(figures[key], str):
+            raise DesignError(f"{key} = {shown(figures[key])}; text is wanted")
+    read = figures.get("read", [])
+    if not isinstance(read, list) or not all(isinstance(name, str) and name in figures for name in read):
+        raise DesignError(f"read = {shown(read)}; a list of figures of the part is wanted")
+    if read and "address" not in figures:
+        raise DesignError("read without address; say where the sheet is that the figures were read in")
 
 
 def opamp(
@@ -175,11 +247,14 @@ def opamp(
         return _from_table(given, supply)
     if given == "ideal":
         return IDEAL
-    parts = {**catalogue(), **(parts or {})}
+    own = parts or {}
+    parts = {**catalogue(), **own}
     if given not in parts:
+        near = get_close_matches(given.upper(), sorted(catalogue()), cutoff=0.5)
+        named = ", ".join(["ideal", *sorted(own), *near])
         raise DesignError(
-            f"unknown op-amp {shown(given)}; known are ideal, "
-            f"{', '.join(sorted(parts))}, or a table of figures"
+            f"unknown op-amp {shown(given)}; known are {named}, the others that lmu-analog parts lists, "
+            "or a table of figures"
         )
     part = parts[given]
     low, high = part["supply"]  # type: ignore[misc]
