@@ -14,14 +14,12 @@ from jaxtyping import Float
 from scipy import linalg
 
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.structure import Structure, integrators
+from lmu_analog.memory.structure import Built, integrators
 from lmu_analog.memory.tridiagonal import KEPT, fixed, schwarz
 
 BITS = 160  # values go from 1e-7 to 1e4, and a few hundred roundings add up
 ENOUGH = 2.0**-70  # of one: what such a correction leaves is far below the last digit of a double
 MOST = 8  # corrections: two or three suffice
-
-Built = tuple[np.ndarray, Structure, np.ndarray | None]
 
 
 def balanced(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:

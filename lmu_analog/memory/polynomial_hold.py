@@ -15,9 +15,7 @@ from jaxtyping import Float
 # Radau's points: the last is the end of the step, and integrals of degree 4 are exact (Hairer and Wanner, Solving
 # Ordinary Differential Equations II, 1996, section IV.5).
 NODES = np.array([(4.0 - np.sqrt(6.0)) / 10.0, (4.0 + np.sqrt(6.0)) / 10.0, 1.0])
-POWERS = np.linalg.inv(
-    np.vander(NODES, increasing=True)
-)  # coefficients of 1, s, s^2 from values at the nodes
+POWERS = np.linalg.inv(np.vander(NODES, increasing=True))  # of values at the nodes: coefficients of 1, s, s^2
 TERMS = 13  # of the series: 1/13! 2^-13 is below rounding
 
 

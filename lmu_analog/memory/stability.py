@@ -18,10 +18,8 @@ MARGIN = 0.3  # of the mean system's slowest decay that the Lyapunov function is
 LARGEST_LYAPUNOV = 16  # states; beyond, mismatch of a percent outgrows any common function
 NEGLIGIBLE = 1e-12  # of the largest pole: a decay below it is rounding
 SQUARINGS = 11
-ROUNDS, CLOSE = (
-    5,
-    1e-3,
-)  # of Newton's iteration, and the residual whose square is rounding in single precision
+# Of Newton's iteration, and the residual whose square is rounding in single precision.
+ROUNDS, CLOSE = 5, 1e-3
 MOST = 0.98  # of the matrices: the rest is quicker inverted than waited for
 PROVED = 0.9  # a Frobenius norm below it: single precision errs by some 1e-5
 

@@ -1,7 +1,7 @@
 """Linear time-invariant systems, one or thousands at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -79,15 +79,7 @@ def joined(parts: Sequence[StateSpace]) -> StateSpace:
 def transform(system: StateSpace, T: Float[np.ndarray, "n n"]) -> StateSpace:
     """Change coordinates to z = T x; the input-output map stays the same."""
     inverse = np.linalg.inv(T)
-    return StateSpace(
-        T @ system.A @ inverse,
-        T @ system.B,
-        system.C @ inverse,
-        system.D,
-        system.dt,
-        system.offset,
-        system.slope,
-    )
+    return replace(system, A=T @ system.A @ inverse, B=T @ system.B, C=system.C @ inverse)
 
 
 def growth(system: StateSpace) -> Float[np.ndarray, "*s"]:
@@ -171,7 +163,9 @@ def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[
     state[..., 1:] = drive[..., : len(u) - 1]
     # The convolution carries x[k] - gamma1 u[k]; at the first sample u has jumped but x has not.
     state[..., 1:] += gamma1 * u[1:]
-    state[..., 1:] -= _first_sample_correction(phi, gamma1, u[0], len(u))
+    # Nor has there been the ramp into the first sample, which the convolution has assumed.
+    ramp = impulse_response(phi, phi @ gamma1, len(u)) * u[0]
+    state[..., 1 : ramp.shape[-1] + 1] -= ramp
     output = system.C @ state + system.D * u
     if system.slope is not None:  # a pole far beyond the band has followed the piece that ends here
         output = output + system.slope[..., :1] * np.diff(u, prepend=u[0]) / dt
@@ -216,11 +210,3 @@ def impulse_response(phi: np.ndarray, start: np.ndarray, length: int) -> np.ndar
             break
         power = power @ power
     return response[..., : length - 1]
-
-
-def _first_sample_correction(phi: np.ndarray, gamma1: np.ndarray, first: float, length: int) -> np.ndarray:
-    """Remove the ramp into the first sample, which the convolution has assumed."""
-    decay = impulse_response(phi, phi @ gamma1, length) * first
-    padded = np.zeros((*decay.shape[:-1], length - 1))
-    padded[..., : decay.shape[-1]] = decay
-    return padded

@@ -99,7 +99,7 @@ def _states(A: np.ndarray, B: np.ndarray, w: np.ndarray, order: np.ndarray) -> n
     # Copies: worked on in place.
     H = np.array(A.transpose(1, 2, 0)[order[:, None], order], order="C")
     b = np.array(B.T[order], order="C")
-    multipliers = _hessenberg(H, b)
+    multipliers = [_eliminate(H, b, k) for k in range(len(H) - 1)]  # to controller-Hessenberg form
     z = _hyman(H, b[0], w)
     for k in range(len(multipliers) - 1, -1, -1):
         z[k + 1 :] += multipliers[k][:, None] * z[k]
@@ -137,11 +137,6 @@ def _pivots(A: np.ndarray, b: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
             _eliminate(H, b, k)
     return order
-
-
-def _hessenberg(H: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
-    """Bring (A, b), samples last, to controller-Hessenberg form in place; give the multipliers."""
-    return [_eliminate(H, b, k) for k in range(len(H) - 1)]
 
 
 def _eliminate(H: np.ndarray, b: np.ndarray, k: int) -> np.ndarray:

@@ -74,6 +74,10 @@ class Structure:
         return np.array([c.value for c in self.coefficients])
 
 
+# A realization: T of z = T m; the structure; and how the variables give m, where that is not just T^-1 on the states.
+Built = tuple[np.ndarray, Structure, np.ndarray | None]
+
+
 def matrices(
     structure: Structure, values: Float[np.ndarray, "*s c"] | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -208,10 +212,5 @@ def scaled(structure: Structure, scale: Float[np.ndarray, " v"]) -> Structure:
     coefficients = tuple(
         replace(c, value=float(c.value * factor[c.matrix][c.row, c.column])) for c in structure.coefficients
     )
-    return Structure(
-        structure.E * ratio,
-        structure.F * ratio,
-        structure.G * scale[:, None],
-        coefficients,
-        structure.dynamic,
-    )
+    E, F, G = structure.E * ratio, structure.F * ratio, structure.G * scale[:, None]
+    return replace(structure, E=E, F=F, G=G, coefficients=coefficients)
