@@ -10,7 +10,7 @@ from lmu_analog.circuits.circuit import Term
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.spice.deck import Sweep, Transient, deck, expression, transient
-from lmu_analog.spice.inspect import inspect
+from lmu_analog.spice.deckcheck import inspect
 from lmu_analog.stimulus import Recording, multitone
 
 DESIGN = Design(order=3, theta="1 ms", bandwidth="1 kHz")

@@ -8,8 +8,8 @@ from lmu_analog.errors import SimulationError
 from lmu_analog.simulation import ngspice_task
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, Transient, deck
+from lmu_analog.spice.deckcheck import check_inputs
 from lmu_analog.spice.netlist import MOST_PWL_POINTS, recording_points
-from lmu_analog.spice.sources import check_inputs
 from lmu_analog.spice.worker import Worker
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 

@@ -6,7 +6,7 @@ element a line, no parameters.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lmu_analog.errors import CircuitError
 
@@ -111,7 +111,7 @@ class Deck:
     title: str
     comments: tuple[str, ...]
     cards: tuple[Card, ...]
-    library: str = field(default="")
+    library: str = ""
 
 
 def number(value: float) -> str:

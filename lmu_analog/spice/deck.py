@@ -82,14 +82,18 @@ def transient(circuit: Circuit, stimulus: Stimulus, *, settle: float) -> Transie
         For tones: the wait, one theta, one period. For a recording: all of it. With a clock, two of its
         periods more, so that the last time of the evaluation grid lies between samples.
     """
-    if circuit.clock is not None:
-        return _clocked(circuit, circuit.clock, _plain(circuit, stimulus, settle=settle))
-    return _plain(circuit, stimulus, settle=settle)
-
-
-def _clocked(circuit: Circuit, clock: float, analysis: Transient) -> Transient:
-    step = 1.0 / (_STEPS_PER_TICK * clock)
-    return _bounded(Transient(analysis.stop + SPARE_TICKS / clock, step), circuit)
+    step = _FINER * 1e-3 * float(np.interp(circuit.order, _STEP_ORDERS, _STEP_PERMILLE)) * circuit.theta
+    match stimulus:
+        case Tones():
+            stop = settle + circuit.theta + stimulus.period
+            step = min(step, 1.0 / (_STEPS_PER_CYCLE * float(stimulus.frequency.max())))
+        case Recording():
+            stop, step = lead(stimulus) + stimulus.duration, min(step, stimulus.dt)
+    found = _bounded(Transient(stop, step), circuit)
+    if circuit.clock is None:
+        return found
+    clocked = Transient(stop + SPARE_TICKS / circuit.clock, 1.0 / (_STEPS_PER_TICK * circuit.clock))
+    return _bounded(clocked, circuit)
 
 
 def step_seconds(circuit: Circuit) -> float:
@@ -98,16 +102,6 @@ def step_seconds(circuit: Circuit) -> float:
     seconds += SECONDS_AN_AMPLIFIER * sum(not c.model.ideal for c in circuit.amplifiers)
     seconds += SECONDS_A_TRANSISTOR * len(circuit.only(Mosfet))
     return seconds if circuit.clock is None else _CLOCKED_STEPS * seconds
-
-
-def _plain(circuit: Circuit, stimulus: Stimulus, *, settle: float) -> Transient:
-    step = _FINER * 1e-3 * float(np.interp(circuit.order, _STEP_ORDERS, _STEP_PERMILLE)) * circuit.theta
-    match stimulus:
-        case Tones():
-            step = min(step, 1.0 / (_STEPS_PER_CYCLE * float(stimulus.frequency.max())))
-            return _bounded(Transient(settle + circuit.theta + stimulus.period, step), circuit)
-        case Recording():
-            return _bounded(Transient(lead(stimulus) + stimulus.duration, min(step, stimulus.dt)), circuit)
 
 
 def _bounded(analysis: Transient, circuit: Circuit) -> Transient:
@@ -174,7 +168,7 @@ def described(
     cards = (
         *circuit_cards(circuit, stimulus, rippling=rippling),
         directive(options(circuit) + _long_steps(circuit, analysis)),
-        directive(_card(analysis) + from_rest),
+        directive(analysis_line(analysis) + from_rest),
         Directive("save", " ".join(saved(circuit))),
     )
     title = f"Legendre memory, {circuit.family} {circuit.realization}, order {circuit.order}"
@@ -234,7 +228,8 @@ def expression(probe: tuple[Term, ...]) -> str:
     return text.replace("+ -", "- ")
 
 
-def _card(analysis: Analysis) -> str:
+def analysis_line(analysis: Analysis) -> str:
+    """Write the card of an analysis."""
     match analysis:
         case Transient():
             return f".tran {analysis.step!r} {analysis.stop!r} 0 {analysis.step!r}"

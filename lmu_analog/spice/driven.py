@@ -12,9 +12,8 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Mosfet, Supply
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Deck, Directive, Source, directive
-from lmu_analog.spice.clock import EDGE, clock_cards
-from lmu_analog.spice.deck import OPTIONS, Transient, expression, options, vector, written
-from lmu_analog.spice.elements import element_cards, library
+from lmu_analog.spice.deck import OPTIONS, Transient, analysis_line, expression, options, vector, written
+from lmu_analog.spice.elements import EDGE, clock_cards, element_cards, library
 from lmu_analog.spice.netlist import MOST_PWL_POINTS, ordered, points_text
 
 _TRANSISTOR_OPTIONS = OPTIONS.replace("abstol=1e-14", "abstol=1e-12")  # a tighter one never ends
@@ -65,8 +64,10 @@ def driven_deck(
     cards = (
         *ordered(elements),
         *(Directive("ic", f"v({net})={volts!r}") for net, volts in circuit.operating_point),
-        directive(_options(circuit)),
-        Directive("tran", f"{analysis.step!r} {analysis.stop!r} 0 {analysis.step!r}"),
+        directive(
+            _TRANSISTOR_OPTIONS if circuit.clock is None and circuit.only(Mosfet) else options(circuit)
+        ),
+        directive(analysis_line(analysis)),
         Directive("save", " ".join(dict.fromkeys(wanted))),
     )
     return written(Deck(f"{circuit.family}, {circuit.realization}", comments, cards, library(parts)))
@@ -79,7 +80,3 @@ def _source(net: str, points: np.ndarray, *, ac: str) -> Source:
             "give fewer steps, or use the exact engine"
         )
     return Source(f"V{net}", (net, GROUND), "0", ac, "PWL", points_text(points))
-
-
-def _options(circuit: Circuit) -> str:
-    return _TRANSISTOR_OPTIONS if circuit.clock is None and circuit.only(Mosfet) else options(circuit)

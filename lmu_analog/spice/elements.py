@@ -1,4 +1,7 @@
-"""Every component as cards; amplifiers as subcircuits without parameters."""
+"""Every component as cards, and the clock that drives switches; amplifiers are subcircuits without parameters.
+
+MOS transistors are behavioural sources by the EKV model: SPICE's level 1 has no weak inversion.
+"""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -21,16 +24,20 @@ from lmu_analog.circuits.components import (
     Transconductor,
     kind_of,
 )
+from lmu_analog.circuits.devices.ekv import specific_current
 from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, Library, OpAmpModel
 from lmu_analog.circuits.nodal.saturation import turning
 from lmu_analog.errors import CircuitError, DesignError
-from lmu_analog.spice.cards import Card, Element, Source, Subcircuit, number
-from lmu_analog.spice.clock import switch_cards
-from lmu_analog.spice.transistors import mosfet_subcircuit
+from lmu_analog.spice.cards import Card, Element, Model, Source, Subcircuit, number
 
 MOST_ELEMENTS = 1_000_000  # of users' models in one deck: some gigabytes in ngspice
 _IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
 _HELD = 3.0  # widths of the turn beyond a limit, where an overloaded pole is held: tanh(4) is within 1e-3 of its end
+
+GAP = 0.02  # of a period: both phases are open, before each of them
+EDGE = 2e-3  # of a period: how long a clock's edge takes; switches move in its middle
+_OFF = 1e12  # off-resistance over on-resistance: what leaks in thousands of periods is below 1e-7
+_HIGHEST = 300.0  # of x, about 21 V over the threshold: e^300 is far from overflow, and no circuit gets there
 
 
 def element_cards(components: Iterable[Component], *, rippling: str | None = None) -> Iterator[Card]:
@@ -61,7 +68,7 @@ def element_cards(components: Iterable[Component], *, rippling: str | None = Non
             case Supply() | Bias():
                 yield Source(c.name, (c.a, c.b), number(c.value), ac="1" if c.name == rippling else "")
             case Switch():
-                yield from switch_cards(c, switches)
+                yield from _switch(c, switches)
 
 
 def library(components: Iterable[Component]) -> str:
@@ -69,6 +76,22 @@ def library(components: Iterable[Component]) -> str:
     amplifiers = (c for c in components if isinstance(c, Amplifier))
     found = (c.model.library.text.rstrip() for c in amplifiers if c.model.library is not None)
     return "\n".join(dict.fromkeys(found))
+
+
+def clock_cards(clock: float, *, start: float, gap: float = GAP) -> Iterator[Source]:
+    """Give the clock sources: phase 1 ends, and takes the sample, at (k - 1/2)/clock, phase 2 at k/clock.
+
+    Both from ``start``, s, on; both phases are open for a share ``gap`` of the period before each.
+
+    Nets ``clk1`` and ``clk2`` are 1 V while the switches of that phase are closed, which is while the clock
+    is above 0.5 V.
+    """
+    period = 1.0 / clock
+    edge, width = EDGE * period, (0.5 - gap - EDGE) * period
+    for phase in (1, 2):
+        delay = start + (0.5 * (phase - 1) + gap - 0.5 * EDGE) * period
+        times = tuple(number(time) for time in (delay, edge, edge, width, period))
+        yield Source(f"Vclk{phase}", (f"clk{phase}", GROUND), wave="PULSE", numbers=("0", "1", *times))
 
 
 def _check_size(components: Iterable[Component]) -> None:
@@ -91,7 +114,7 @@ def _transconductor(c: Transconductor) -> Iterator[Card]:
         yield Element(c.name, (GROUND, c.out, c.plus, c.minus), number(c.value))
     else:
         model = f"ota_{c.name[1:]}"
-        yield from (_ota_subcircuit(c, model), _call(c, model))
+        yield from (Subcircuit(model, ("p", "n", "out"), tuple(_ota(c))), _call(c, model))
 
 
 def _mosfet(c: Mosfet, known: dict[tuple[EkvModel, float], str]) -> Iterator[Card]:
@@ -101,6 +124,34 @@ def _mosfet(c: Mosfet, known: dict[tuple[EkvModel, float], str]) -> Iterator[Car
         known[key] = f"{c.model.kind}mos_{len(known)}"
         yield mosfet_subcircuit(c.model, c.value, known[key])
     yield _call(c, known[key])
+
+
+def mosfet_subcircuit(model: EkvModel, ratio: float, name: str) -> Subcircuit:
+    """Write one transistor with W/L = ``ratio``: pins drain, gate, source, bulk; no parameters.
+
+    The source needs no minimum conductance beside it: both squares have a slope everywhere, and ngspice's
+    own gmin stepping finds the operating point.
+    """
+    forward, reverse = (_square(model, pin) for pin in "sd")
+    current = f"{specific_current(model, ratio)!r}*({forward}-{reverse})"
+    ends = ("d", "s") if model.kind == "n" else ("s", "d")
+    return Subcircuit(name, ("d", "g", "s", "b"), (Element("Bd", ends, f"i={current}"),))
+
+
+def _square(model: EkvModel, pin: str) -> str:
+    """Write ln^2(1 + e^x), x = (V_GB - V_T - n V_pinB)/(2 n U_T), so that no exponential overflows."""
+    gate, end = ("v(g,b)", f"v({pin},b)") if model.kind == "n" else ("v(b,g)", f"v(b,{pin})")
+    x = f"({gate}-{model.threshold!r}-{model.slope!r}*{end})/{2.0 * model.slope * model.thermal!r}"
+    return f"ln(1+exp(min({x},{_HIGHEST!r})))**2"
+
+
+def _switch(switch: Switch, known: dict[float, str]) -> Iterator[Card]:
+    """Give a voltage-controlled switch, and a model for every on-resistance that is not known yet."""
+    if switch.value not in known:
+        known[switch.value] = f"sw_{len(known)}"
+        figures = {"roff": _OFF * switch.value, "ron": switch.value, "vh": 0.0, "vt": 0.5}
+        yield Model(known[switch.value], "SW", {name: number(figure) for name, figure in figures.items()})
+    yield Element(switch.name, (switch.a, switch.b, f"clk{switch.phase}", GROUND), known[switch.value])
 
 
 def _amplifier(c: Amplifier, known: dict[tuple[type, OpAmpModel], str], supplied: set[str]) -> Iterator[Card]:
@@ -201,12 +252,8 @@ def _saturated(signal: str, low: float, high: float) -> str:
     return f"{linear}+{width!r}*tanh(({signal}-{linear})/{width!r})"
 
 
-def _ota_subcircuit(c: Transconductor, name: str) -> Subcircuit:
-    """Give a transconductor with output conductance, parasitic capacitance, second pole and tanh limit."""
-    return Subcircuit(name, ("p", "n", "out"), tuple(_ota(c)))
-
-
 def _ota(c: Transconductor) -> Iterator[Element]:
+    """Give a transconductor with output conductance, parasitic capacitance, second pole and tanh limit."""
     model = c.model
     current = (
         f"i={c.value * model.limit!r}*tanh(v(p,n)/{model.limit!r})"

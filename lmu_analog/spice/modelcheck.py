@@ -14,7 +14,7 @@ import numpy as np
 from lmu_analog.circuits.devices.models import Library, OpAmpModel
 from lmu_analog.errors import SimulationError
 from lmu_analog.spice import ngspice
-from lmu_analog.spice.deck import OPTIONS, Analysis, Sweep, Transient
+from lmu_analog.spice.deck import OPTIONS, Analysis, Sweep, Transient, analysis_line
 
 _FACTOR = 1.5  # between measured and tabled gain, GBW, slew rate and swing: beyond it a warning
 _OFFSET_APART = 1e-3  # V, likewise for the offset
@@ -106,12 +106,8 @@ def _differences(model: OpAmpModel, found: Measured) -> list[str]:
         ("GBW", model.gbw, found.gbw, "Hz"),
         ("slew rate", model.slew, found.slew, "V/s"),
         ("output swing", model.swing, swing, "V"),
-        (
-            "bias current",
-            model.bias or math.inf,
-            found.bias,
-            "A",
-        ),  # what the table leaves out is not compared
+        # What the table leaves out is not compared.
+        ("bias current", model.bias or math.inf, found.bias, "A"),
     ]
     lines = [
         f"{name} is {measured:.4g} {unit}, and {tabled:.4g} in the table"
@@ -161,9 +157,8 @@ def measure(library: Library, *, gbw: float, slew: float) -> Measured:
         _rounded(found_gbw),
         round(offset, _OFFSET_DIGITS),
         _rounded(bias) if abs(bias) > _LEAST_BIAS else 0.0,
-        None
-        if found_slew is None
-        else float(f"{found_slew:.2g}"),  # how long a step is watched moves the third
+        # How long a step is watched moves the third digit.
+        None if found_slew is None else float(f"{found_slew:.2g}"),
         _rounded(low) if limited else None,
         _rounded(high) if limited else None,
     )
@@ -175,28 +170,21 @@ def _rounded(value: float) -> float:
 
 def _run(library: Library, cards: list[str], analysis: Analysis, *, also: str = "") -> dict[str, np.ndarray]:
     nets = {"plus": "p", "minus": "m", "out": "o", "vcc": "vcc", "vee": "vee", "ground": "0"}
-    card = (
-        f".ac dec {analysis.points} {analysis.start!r} {analysis.stop!r}"
-        if isinstance(analysis, Sweep)
-        else f".tran {analysis.step!r} {analysis.stop!r} 0 {analysis.step!r}"
-    )
-    text = "\n".join(
-        [
-            f"{library.subcircuit} by itself",
-            library.text.rstrip(),
-            f"Vvcc vcc 0 DC {library.supply!r}",
-            f"Vvee vee 0 DC {-library.supply!r}",
-            f"Xmodel {' '.join(nets[pin] for pin in library.pins)} {library.subcircuit}",
-            *cards,
-            OPTIONS,
-            card,
-            f".save v(p) v(m) v(o) {also}".rstrip(),
-            ".end",
-        ]
-    )
+    lines = [
+        f"{library.subcircuit} by itself",
+        library.text.rstrip(),
+        f"Vvcc vcc 0 DC {library.supply!r}",
+        f"Vvee vee 0 DC {-library.supply!r}",
+        f"Xmodel {' '.join(nets[pin] for pin in library.pins)} {library.subcircuit}",
+        *cards,
+        OPTIONS,
+        analysis_line(analysis),
+        f".save v(p) v(m) v(o) {also}".rstrip(),
+        ".end",
+    ]
     # Where there is a program it is quicker than a worker with Python and the library.
     run = ngspice.run if shutil.which("ngspice") is None else ngspice.run_batch
-    return run(f"{text}\n", analysis, timeout=_TIMEOUT)
+    return run("\n".join(lines) + "\n", analysis, timeout=_TIMEOUT)
 
 
 def _open_loop(library: Library) -> tuple[float, float]:

@@ -23,8 +23,7 @@ from lmu_analog.spice.cards import (
     directive,
     number,
 )
-from lmu_analog.spice.clock import clock_cards
-from lmu_analog.spice.elements import element_cards, library
+from lmu_analog.spice.elements import clock_cards, element_cards, library
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 
 if TYPE_CHECKING:

@@ -26,10 +26,9 @@ import numpy as np
 
 from lmu_analog.errors import SimulationError, SimulatorMissing
 from lmu_analog.spice.deck import Analysis, Sweep, Transient
-from lmu_analog.spice.inspect import inspect
+from lmu_analog.spice.deckcheck import check_inputs, inspect
 from lmu_analog.spice.netlist import RECORDING_FILE
 from lmu_analog.spice.rawfile import read_raw
-from lmu_analog.spice.sources import check_inputs
 from lmu_analog.spice.worker import Worker, tell
 
 _INSTALL = (

@@ -1,7 +1,9 @@
-"""The inputs of a deck, read from its text: ngspice's inputs are compared with them after every run.
+"""What ngspice does wrong without a message: found in a deck before it runs, and in its answer.
 
-A card that ngspice reads otherwise than it stands (a function or parameter of a user's model under one of SPICE's own
-names, for example) would otherwise give good numbers for another signal.
+A resistor without a value becomes 1 mOhm and R = 0 a short; a ``.control`` section may do anything. Decks of this
+package have none of these, so finding one means a fault, not a choice. A card that ngspice reads otherwise than it
+stands (a function or parameter of a user's model under one of SPICE's own names, for example) would give good numbers
+for another signal, so the voltages at its inputs are compared with the sources that stand in the deck.
 """
 
 import math
@@ -18,6 +20,35 @@ from lmu_analog.spice.cards import FILE_NET, Source, read_source
 # lose 1e-10.
 _APART = 1e-6
 INPUT = re.compile(r"\* input = v\((\S+)\)")
+_FORBIDDEN = (".control", ".include", ".inc", ".lib", ".shell", ".csparam", ".exec", ".system")
+
+
+def inspect(deck: str) -> str:
+    """Return the deck unchanged if its passive elements and cards are sound.
+
+    Raises
+    ------
+    SimulationError
+        With line number, for a R, C or L that is not name, two nodes and a positive value, and for cards
+        that run commands or read files.
+    """
+    lines = deck.splitlines()
+    within = 0  # of subcircuits, which are ours or vetted, and may write values in any form
+    for number, line in enumerate(lines[1:], start=2):
+        fields = line.split()
+        if not fields or line.startswith(("*", "+")):
+            continue
+        if fields[0].lower().startswith(_FORBIDDEN):
+            raise SimulationError(f"deck line {number}: {fields[0]} is not allowed in a deck", deck=deck)
+        within += {".subckt": 1, ".ends": -1}.get(fields[0].lower(), 0)
+        is_sound = len(fields) == 4 and 0.0 < _number(fields[3]) < math.inf
+        if not within and fields[0][0].lower() in "rcl" and not is_sound:
+            raise SimulationError(
+                f"deck line {number}: {line[:60]!r} is no name, two nodes and a positive value", deck=deck
+            )
+    if not lines or lines[-1].strip().lower() != ".end":
+        raise SimulationError("the deck does not end in .end; it was cut short", deck=deck)
+    return deck
 
 
 def check_inputs(deck: str, vectors: dict[str, np.ndarray], *, recording: np.ndarray | None = None) -> None:
