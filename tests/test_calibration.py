@@ -15,8 +15,7 @@ from lmu_analog.analysis.device_under_calibration import (
     responses,
 )
 from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
-from lmu_analog.analysis.recipes import Settings
-from lmu_analog.analysis.synapses import compensated
+from lmu_analog.analysis.recipes import Settings, compensated
 from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised, trimmed
 from lmu_analog.building import build
 from lmu_analog.circuits.nodal.extract import extract

@@ -5,7 +5,7 @@ import pytest
 
 from lmu_analog import Design
 from lmu_analog.analysis.device_under_calibration import circuit_device, excitation, responses
-from lmu_analog.analysis.effective_theta import effective_theta
+from lmu_analog.analysis.readouts import effective_theta
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from lmu_analog import Design, build, extract
-from lmu_analog.analysis.lyapunov import band_power
-from lmu_analog.analysis.noise import noise
+from lmu_analog.analysis.noise import band_power, noise
 from lmu_analog.circuits.components import Bias, Mosfet
 from lmu_analog.circuits.devices.ekv import NMOS, drain_current
 from lmu_analog.circuits.families.ota import INVERSION, LIMIT, SWING, tail_current

@@ -10,8 +10,7 @@ import pytest
 from scipy import integrate, linalg
 
 from lmu_analog import Design, build, legendre, realize
-from lmu_analog.analysis.lyapunov import band_power, flicker_power, white_power
-from lmu_analog.analysis.noise import bounds, noise
+from lmu_analog.analysis.noise import band_power, bounds, flicker_power, noise, white_power
 from lmu_analog.building import realization
 from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.components import Capacitor, Inductor, OpAmp, Resistor

@@ -138,7 +138,8 @@ def analyze(
             ("corrected", corrected, found.theta),
         )
     }
-    difference = _norm(run, _estimates(run, run.values - simulated)) / rms
+    apart = np.sqrt(np.mean(_estimates(run, run.values - simulated) ** 2, axis=0))
+    difference = float(_overall(run, apart)) / rms
     return _dataset(design, run, profiles, simulated=simulated, found=found, difference=difference)
 
 
@@ -184,14 +185,10 @@ def _run(design: Design, measurement: Measurement, circuit: Circuit, skip: float
     # The last instant of whole periods is the first again.
     scored = np.linspace(start, span, max(2, round(count * (span - start) / span)), endpoint=False)
     values = CubicSpline(time, measurement.values)(scored)
-    rule = _places(design)
-    return _Run(Grid(recording, recording.time, drive), scored, values, measurement.kind, measurement.r, rule)
-
-
-def _places(design: Design) -> window.Quadrature:
-    """Choose places in the window by order and bandwidth: a bench's input is smooth between its samples."""
+    # Places in the window by order and bandwidth: a bench's input is smooth between its samples.
     wave = np.array([design.bandwidth]), np.ones(1, complex)
-    return window.quadrature_for(design.order, wave, design.theta)
+    rule = window.quadrature_for(design.order, wave, design.theta)
+    return _Run(Grid(recording, recording.time, drive), scored, values, measurement.kind, measurement.r, rule)
 
 
 def _start(design: Design, circuit: Circuit, span: float) -> float:
@@ -214,10 +211,6 @@ def _estimates(run: _Run, values: np.ndarray) -> np.ndarray:
 def _profile(run: _Run, values: np.ndarray, theta: float) -> np.ndarray:
     r = run.r if run.kind == "taps" else run.rule.r
     return np.sqrt(np.mean((_estimates(run, values) - run.delayed(theta, r)) ** 2, axis=0))
-
-
-def _norm(run: _Run, error: np.ndarray) -> float:
-    return float(_overall(run, np.sqrt(np.mean(error**2, axis=0))))
 
 
 def _overall(run: _Run, profile: np.ndarray) -> np.ndarray:

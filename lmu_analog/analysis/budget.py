@@ -1,19 +1,20 @@
 """Where a design's window error comes from: each contributor turned on alone, against all of them at once."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from lmu_analog.analysis.contributors import Contributor, before_speed, with_contributor
 from lmu_analog.analysis.noise import noise_powers
 from lmu_analog.analysis.periodic import Periodic, difference_power, error_power, ideal, linear, nonlinear
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Transconductor
+from lmu_analog.circuits.devices.models import IDEAL, IDEAL_OTA, OpAmpModel, OtaModel
 from lmu_analog.design import Design
 from lmu_analog.errors import CircuitError, SimulationError
 from lmu_analog.memory.window import Quadrature, quadrature_for, readout, time_profile
@@ -25,6 +26,21 @@ CONTRIBUTORS = ("truncation", "values", "gain", "speed", "offset", "mismatch", "
 _PLACES = (0.0, 0.5, 1.0)
 _SAMPLES = 100  # circuits of the ensemble: its rms is then right to about 5 %
 Engine = Literal["nonlinear", "ngspice", "linear"]
+Contributor = Literal["values", "gain", "speed"]
+_FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, here too fast to matter
+
+_OPAMP: dict[Contributor, Callable[[OpAmpModel], OpAmpModel]] = {
+    "values": lambda m: IDEAL,
+    "gain": lambda m: OpAmpModel(m.name, gain=m.gain, gbw=_FAST * m.gbw),
+    "speed": lambda m: OpAmpModel(
+        m.name, gbw=m.gbw, output_resistance=m.output_resistance, input_capacitance=m.input_capacitance
+    ),
+}
+_OTA: dict[Contributor, Callable[[OtaModel], OtaModel]] = {
+    "values": lambda m: IDEAL_OTA,
+    "gain": lambda m: OtaModel(m.name, gain=m.gain),
+    "speed": lambda m: m,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +153,7 @@ def _active(subject: _Subject) -> dict[str, _Part]:
     tones, design = subject.tones, subject.design
     memory = ideal(design.order, design.theta, tones)
     kinds: tuple[Contributor, ...] = ("values", "gain", "speed")
-    runs = {kind: linear(with_contributor(design, kind, subject.circuit), tones) for kind in kinds}
+    runs = {kind: linear(_with_contributor(design, kind, subject.circuit), tones) for kind in kinds}
     errors = {kind: error_power(found, design.theta, subject.r)[0] for kind, found in runs.items()}
     truncation = subject.error(memory)[0]
     parts = {
@@ -147,11 +163,45 @@ def _active(subject: _Subject) -> dict[str, _Part]:
         ),
     }
     for kind in ("gain", "speed"):
-        before = before_speed(subject.circuit) if kind == "speed" else "values"
+        before = _before_speed(subject.circuit) if kind == "speed" else "values"
         # Offsets are a contributor of their own.
         added = difference_power(runs[kind], runs[before], subject.r, with_offset=False)[0]
         parts[kind] = _Part(errors[kind] - errors[before], added)
     return parts
+
+
+def _with_contributor(design: Design, contributor: Contributor, circuit: Circuit) -> Circuit:
+    """Build a design with one error contributor in its active parts, which are otherwise ideal.
+
+    Parameters
+    ----------
+    design : Design
+    contributor : {"values", "gain", "speed"}
+        Nothing but the element values as they are, or finite DC gain, or finite bandwidth (with what input
+        capacitance and output resistance do to it). Predistortion belongs to the bandwidth that it makes up
+        for: it is there with ``speed`` alone.
+    circuit : Circuit
+        The design's own.
+    """
+    if contributor != "speed" and design.predistort != "none":
+        circuit = build(design.replace(predistort="none"))
+    circuit = circuit.small_signal or circuit
+    parts = []
+    for c in circuit.components:
+        match c:
+            case OpAmp() | DifferentialOpAmp() if not c.model.ideal:
+                parts.append(replace(c, model=_OPAMP[contributor](c.model)))
+            case Transconductor():
+                parts.append(replace(c, model=_OTA[contributor](c.model)))
+            case _:
+                parts.append(c)
+    return replace(circuit, components=tuple(parts), small_signal=None)
+
+
+def _before_speed(circuit: Circuit) -> Contributor:
+    """Give what bandwidth is turned on upon: of transconductors, whose poles need a load, finite gain."""
+    finite = (c for c in circuit.only(Transconductor) if math.isfinite(c.model.gain))
+    return "gain" if any(finite) else "values"
 
 
 def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, _Part]:

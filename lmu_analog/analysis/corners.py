@@ -5,23 +5,40 @@ part alone is drawn. The circuit is the linear one: a supply changes where its a
 """
 
 import itertools
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
-from lmu_analog.analysis.corner import SLOW, Look, factors, figures, local_values, lot
-from lmu_analog.analysis.device_under_calibration import circuit_device
+from lmu_analog.analysis.device_under_calibration import (
+    DeviceUnderCalibration,
+    circuit_device,
+    excitation,
+    profiles,
+    responses,
+)
+from lmu_analog.analysis.readouts import effective_theta, ideal_rows
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.devices.technology import technology
+from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.nodal.stages import output_ends
-from lmu_analog.circuits.temperature import NOMINAL
+from lmu_analog.circuits.temperature import NOMINAL, at_temperature
 from lmu_analog.design import Design
 from lmu_analog.design_keys import COLDEST, HOTTEST
 from lmu_analog.errors import DesignError, shown
-from lmu_analog.simulation import grid
+from lmu_analog.limits import output_range
+from lmu_analog.memory import window
+from lmu_analog.memory.stability import is_stable
+from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
+from lmu_analog.simulation import Grid, grid
 
+# The sign of a part's error that makes the memory's window longer: larger R, L and C, smaller gm.
+SLOW = {"resistor": 1.0, "capacitor": 1.0, "inductor": 1.0, "transconductor": -1.0}
+_SIGMAS = 3.0
 LEVELS = ("slow", "typical", "fast")
 _TEMPERATURES = (233.15, NOMINAL, 358.15)  # K: -40 to 85 C, the industrial range
 _SUPPLIES = (0.9, 1.0, 1.1)  # of the nominal supply
@@ -86,18 +103,20 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     """
     axes = axes or Axes()
     circuit = build(design.replace(temperature=None))
-    lots = {kind: share for kind in SLOW if (share := lot(design, circuit, kind))}
+    device, on = circuit_device(design), grid(design.stimulus, design.theta)
+    lots = {kind: share for kind in SLOW if (share := _lot(design, circuit, kind))}
     law = design.temperature_law
     drifts = any(law.tc1.values()) or any(law.tc2.values())
     temperatures = axes.temperatures if drifts else (NOMINAL,)
     _check(axes, len(temperatures) * len(LEVELS) ** len(lots))
-    local = local_values(design, circuit, seed=seed, samples=axes.samples)
-    look = Look(design, circuit_device(design), circuit, local, grid(design.stimulus, design.theta))
-    found = [
-        figures(look, factors(circuit, dict(zip(lots, levels, strict=True)), lots), temperature)
-        for levels in itertools.product(LEVELS, repeat=len(lots))
-        for temperature in temperatures
-    ]
+    local = _local_values(design, circuit, seed=seed, samples=axes.samples)
+    every = np.concatenate([circuit.values[None], local])
+    found: list[dict[str, float]] = []
+    for levels in itertools.product(LEVELS, repeat=len(lots)):
+        values = every * _factors(circuit, dict(zip(lots, levels, strict=True)), lots)
+        for temperature in temperatures:
+            here = at_temperature(circuit, law, temperature, values=values)
+            found.append(_figures(design, circuit, here, device=device, on=on))
     shape = (*[len(LEVELS)] * len(lots), len(temperatures))
     result = xr.Dataset(
         {
@@ -109,7 +128,7 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
             "temperature": ("temperature", list(temperatures), {"units": "K"}),
         },
     )
-    return _with_supply(result, axes.supplies, _limited(circuit, design)).assign_attrs(
+    return _with_supply(result, axes.supplies, circuit, nominal=design.supply).assign_attrs(
         seed=seed,
         samples=len(local),
         unknown_drift=[k for k in design.unknown_drift if any(k in p.classes for p in circuit.parameters)],
@@ -118,13 +137,118 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     )
 
 
-def _with_supply(found: xr.Dataset, supplies: tuple[float, ...], ends: tuple[float, ...]) -> xr.Dataset:
+def _figures(
+    design: Design,
+    circuit: Circuit,
+    values: Float[np.ndarray, "s m"],
+    *,
+    device: DeviceUnderCalibration,
+    on: Grid,
+) -> dict[str, float]:
+    """Give the figures of one corner.
+
+    Parameters
+    ----------
+    design : Design
+    circuit : Circuit
+        At the temperature where parts are nominal.
+    values : (s, m) array
+        Of the nominal circuit, then of mismatched ones, in this corner.
+    device : DeviceUnderCalibration
+    on : Grid
+
+    Returns
+    -------
+    dict
+        As the variables of ``corners``, and ``lowest`` and ``highest``: the ends of what op-amps' outputs reach, V.
+    """
+    system = device.system(values)
+    given = excitation(device.order, design.bandwidth, theta=design.theta, also=design.stimulus)
+    rows = ideal_rows(device.order, given)
+    with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
+        profile = profiles(system, on, rows, theta=device.theta, rule=given.rule)
+        error = window.window_nrmse(profile, given.rule)
+    good = is_stable(system) & is_sound(circuit, values)
+    error = np.where(good, error, np.inf)
+    offset = np.zeros(len(values))
+    if system.offset is not None:  # rms over the window
+        offset = np.sqrt(system.offset**2 @ (1.0 / (2.0 * np.arange(system.offset.shape[-1]) + 1.0)))
+    states = responses(device, values[:1], given.frequency)[0]
+    lowest, highest = output_range(with_values(circuit, values[0]), on.stimulus)
+    found = {
+        "window_nrmse": float(error[0]),
+        "effective_theta": effective_theta(states, given, device.theta),
+        "offset": float(offset[0]),
+        "lowest": lowest,
+        "highest": highest,
+    }
+    if len(error) == 1:
+        return {**found, **dict.fromkeys(("median_nrmse", "p95_nrmse", "unstable", "offset_rms"), math.nan)}
+    with np.errstate(invalid="ignore"):  # between two infinite samples
+        median, p95 = np.percentile(error[1:], [50.0, 95.0])
+    return {
+        **found,
+        "median_nrmse": float(median),
+        "p95_nrmse": float(p95),
+        "unstable": float(np.mean(~good[1:])),
+        "offset_rms": float(np.sqrt(np.mean(offset[1:] ** 2))),
+    }
+
+
+def _lot(design: Design, circuit: Circuit, kind: str) -> float:
+    """Give three sigma of what all parts of a class share, a fraction; 0 where the circuit has no such part.
+
+    The lot is that of the mismatch, or of the technology where the mismatch does not name the class.
+    """
+    if not any(kind in p.classes for p in circuit.parameters):
+        return 0.0
+    tolerance = design.tolerances.get(kind)
+    if tolerance is None:
+        devices = technology(design.technology).devices.values() if design.technology else ()
+        return next((d.lot for d in devices if d.kind == kind), 0.0)
+    return _three_sigma(tolerance)
+
+
+def _three_sigma(tolerance: Tolerance) -> float:
+    match tolerance.distribution:
+        case "gauss":
+            return _SIGMAS * tolerance.lot
+        case "lognormal":
+            return math.expm1(_SIGMAS * math.sqrt(math.log1p(tolerance.lot**2)))
+        case _:  # gauss3 ends at three sigma, and uniform at its half width
+            return tolerance.lot
+
+
+def _factors(circuit: Circuit, levels: dict[str, str], lots: dict[str, float]) -> Float[np.ndarray, " m"]:
+    """Give what lots at their ends do to every parameter, (m,): 1 + lot or 1 - lot."""
+    found = np.ones(len(circuit.parameters))
+    for kind, level in levels.items():
+        if level != "typical":
+            away = SLOW[kind] * (1.0 if level == "slow" else -1.0)
+            has = np.array([kind in p.classes for p in circuit.parameters], bool)
+            found[has] *= 1.0 + away * lots[kind]
+    return found
+
+
+def _local_values(design: Design, circuit: Circuit, *, seed: int, samples: int) -> Float[np.ndarray, "s m"]:
+    """Draw mismatched circuits without what their parts share; none for no samples."""
+    law = Mismatch.of(design)
+    law = replace(law, classes={k: replace(t, lot=0.0) for k, t in law.classes.items()})
+    if not samples or not law.classes:
+        return np.zeros((0, len(circuit.parameters)))
+    return sample(circuit, law, draw(circuit, law, seed=check_seed(seed), samples=range(samples)))
+
+
+def _with_supply(
+    found: xr.Dataset, supplies: tuple[float, ...], circuit: Circuit, *, nominal: float
+) -> xr.Dataset:
     """Repeat a linear circuit's figures at every supply, and say what each leaves of the output swing.
 
-    Outputs stay as far from the rails as they do at the nominal supply; ``ends`` are the ends of the swing and
-    the supply there, V.
+    Outputs of real op-amps stay as far from the rails as they do at the nominal supply, V.
     """
-    floor, rail, nominal = ends
+    ends = [output_ends(c) for c in circuit.amplifiers]
+    floor = max((low for low, _ in ends), default=-np.inf)
+    rail = min((high for _, high in ends), default=np.inf)
     supply = xr.DataArray(list(supplies), dims="supply", attrs={"units": "1"})
     wide = found.drop_vars(["lowest", "highest"]).expand_dims(supply=supply.values, axis=-1)
     more = (supply - 1.0) * nominal
@@ -133,16 +257,6 @@ def _with_supply(found: xr.Dataset, supplies: tuple[float, ...], ends: tuple[flo
     share = np.maximum(found.highest / high.where(high > 0.0, 0.0), found.lowest / low.where(low < 0.0, -0.0))
     headroom = (1.0 - share).assign_attrs(units="1")
     return wide.assign(headroom=headroom)
-
-
-def _limited(circuit: Circuit, design: Design) -> tuple[float, float, float]:
-    """Give the ends of what outputs of real op-amps reach, V, and the supply."""
-    found = [output_ends(c) for c in circuit.amplifiers]
-    return (
-        max((f for f, _ in found), default=-np.inf),
-        min((r for _, r in found), default=np.inf),
-        design.supply,
-    )
 
 
 def _check(axes: Axes, places: int) -> None:

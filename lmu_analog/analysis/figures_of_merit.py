@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.analysis.device_under_calibration import excitation
-from lmu_analog.analysis.effective_theta import effective_theta
 from lmu_analog.analysis.periodic import nonlinear
+from lmu_analog.analysis.readouts import effective_theta
 from lmu_analog.analysis.supply import rejection
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term

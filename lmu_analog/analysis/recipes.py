@@ -1,5 +1,6 @@
 """Calibration methods: how each changes element values and the readout of mismatched circuits."""
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, assert_never, get_args
@@ -15,10 +16,10 @@ from lmu_analog.analysis.device_under_calibration import (
     responses,
 )
 from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
-from lmu_analog.analysis.synapses import compensated, lacks_for_compensation
 from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised, trimmed
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import GROUND, Transconductor
 from lmu_analog.design import Design
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw, is_sound, sample
 
@@ -27,6 +28,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 _OTHERS = 100  # circuits that one readout for all is fitted to; they follow those that are evaluated
 _SPREAD_DRAWS = 1000  # tell sigma of an element to 2 %
 _BITS = 4
+_WEIGHT = re.compile(r"w\[(\d+),(\d+)\]")
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def lacking(batch: Batch, method: Method) -> str | None:
         case "trim" | "exact-k" | "dac" if not deviates:
             return "no passive element deviates; give [mismatch] of a class that the circuit has"
         case "tau":
-            return lacks_for_compensation(batch.circuit)
+            return _lacks_for_compensation(batch.circuit)
         case _:
             return None
 
@@ -163,3 +165,51 @@ def _trim(batch: Batch) -> np.ndarray:
 
 def _safe(values: np.ndarray) -> np.ndarray:
     return np.where(values == 0.0, 1.0, values)
+
+
+def _lacks_for_compensation(circuit: Circuit) -> str | None:
+    """Say in a line why weights cannot make up for time constants; None if they can."""
+    if circuit.family != "rc-synapse":
+        return f"weights that can be set are wanted, as those of rc-synapse; {circuit.family} has none"
+    weights = [_WEIGHT.fullmatch(c.role) for c in circuit.only(Transconductor)]
+    onto_itself = {found[1] for found in weights if found and found[1] == found[2]}
+    if len(onto_itself) < circuit.order:
+        return (
+            f"{circuit.realization} has synapses without a weight onto themselves, which the measured time "
+            "constants call for; take principle3"
+        )
+    return None
+
+
+def compensated(circuit: Circuit, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s m"]:
+    """Set the weights of RC synapses for the time constants R_i C_i that they have: exact, whatever those are.
+
+    W = diag(tau) A + I and b = diag(tau) B hold for any tau (NEF Principle 3), so filters that deviate need not be
+    trimmed where their weights can be set.
+    The errors of the weights themselves stay; a weight may change its sign, as its value then does.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        One for which ``_lacks_for_compensation`` is None.
+    values : (s, m) array
+        Of mismatched circuits.
+
+    Returns
+    -------
+    (s, m) array
+    """
+    column = {p.name: k for k, p in enumerate(circuit.parameters)}
+    changed = np.array(values, float)
+    for component in circuit.only(Transconductor):
+        row = component.out.removeprefix("x")
+        R, C = column[f"Rtau_{row}"], column[f"Ctau_{row}"]
+        stretch = values[:, R] * values[:, C] / (circuit.values[R] * circuit.values[C])
+        sign = -1.0 if component.plus == GROUND else 1.0
+        weight = sign * component.value * circuit.values[R]
+        found = _WEIGHT.fullmatch(component.role)
+        fixed = 1.0 if found and found[1] == found[2] else 0.0
+        wanted = (weight - fixed) * stretch + fixed
+        k = column[component.name]
+        changed[:, k] = sign * wanted / values[:, R] * (values[:, k] / component.value)
+    return changed

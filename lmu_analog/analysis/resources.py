@@ -13,14 +13,13 @@ import numpy as np
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
+    Amplifier,
     Bias,
     Capacitor,
-    DifferentialOpAmp,
-    Inductor,
     Mosfet,
-    OpAmp,
     Resistor,
     Transconductor,
+    kind_of,
 )
 from lmu_analog.circuits.devices.parts import catalogue, confidence_of
 from lmu_analog.circuits.devices.prices import CLASSES, Price, priced
@@ -268,28 +267,15 @@ def _area(design: Design, kind: str, device: Device | None, values: np.ndarray) 
 
 
 def _costs(design: Design, circuit: Circuit, prices: Mapping[str, Price]) -> tuple[Cost, ...]:
+    opamp, pairs = design.opamp_model.name, {"mosfet": "transconductor"}
     names = Counter(
-        name for c in circuit.components if (name := _priced(c, design.opamp_model.name)) is not None
+        opamp if isinstance(c, Amplifier) else pairs.get(kind_of(c).name, kind_of(c).name)
+        for c in circuit.components
     )
     found = []
-    for name, count in names.items():
+    for name in [name for name in names if name in (opamp, *CLASSES)]:
+        count = names[name]
         price = prices.get(name)
         packages = count if price is None else math.ceil(count / price.amplifiers)
         found.append(Cost(name, count, packages, None if price is None else price.each))
     return tuple(found)
-
-
-def _priced(component: object, opamp: str) -> str | None:
-    match component:
-        case OpAmp() | DifferentialOpAmp():
-            return opamp
-        case Resistor():
-            return "resistor"
-        case Capacitor():
-            return "capacitor"
-        case Inductor():
-            return "inductor"
-        case Transconductor() | Mosfet():
-            return "transconductor"
-        case _:
-            return None

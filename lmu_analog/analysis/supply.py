@@ -1,17 +1,23 @@
-"""Power-supply rejection at the window: the output that supply ripple adds."""
+"""Power-supply rejection at the window: the output that supply ripple adds.
+
+The finite rejection of an op-amp turns ripple into a voltage at its input, v_ripple (1 + jf/f_c)/10^(PSRR/20); in most
+op-amps f_c is the corner of the open-loop gain (Analog Devices, tutorial MT-043, 2008), so that above it the open-loop
+output follows the ripple. The signs of rejections are unknown, so the worst ones are looked for.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
-from lmu_analog.analysis.signs import worst_signs
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Supply
-from lmu_analog.circuits.nodal.supply import ripple
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.nodal.noise import response_to
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import quadrature_for, readout
@@ -22,6 +28,8 @@ POINTS = 50  # frequencies over the band: the response turns once or twice in it
 _NOTHING = 1e-9  # V/V: rounding of ngspice is 1e-13
 TIMEOUT = 60.0  # s; an operating point that is found at all is found in seconds
 _RAIL = "supply"  # role of the sources that feed transistors
+_MOST_TRIED = 20  # signs of which all patterns are tried: half a million, milliseconds a form
+STARTS, SEED = 20, 0  # random ones, beside the signs of the eigenvectors
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Rejection:
 def supply_ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> tuple[xr.Dataset | None, str]:
     """Find what one volt of ripple on the supply does at the window, V/V, and say how.
 
-    Op-amps turn ripple into voltages at their inputs (``circuits.supply``). Circuits of transistors are run in
+    Op-amps turn ripple into voltages at their inputs. Circuits of transistors are run in
     ngspice, ripple on one rail at a time; the worse one counts. Elements are the nominal ones, so what only their
     mismatch lets through does not show.
 
@@ -78,13 +86,13 @@ def supply_ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> tuple
         has = bool(circuit.amplifiers)
         return None, "its op-amps have no figure psrr" if has else "no op-amps, and no other model of it"
     rule = quadrature_for(circuit.order)
-    at_window = np.einsum("qd,fdk->fqk", readout(circuit.order, rule.r), found.gain)
+    at_window = np.einsum("qd,fdk->fqk", readout(circuit.order, rule.r), found)
     forms = np.real(np.einsum("fqk,q,fql->fkl", at_window.conj(), rule.weight, at_window))
     signs = [worst_signs(form) for form in forms]
     searched = any(one.bound > one.value for one in signs)
     gains = np.sqrt(np.sum(np.abs(at_window) ** 2, axis=-1)), np.abs(at_window.sum(axis=-1))
     worst = np.sqrt([one.value for one in signs]), np.sqrt([one.bound for one in signs])
-    note = f"worst signs {'found by search' if searched else 'of all'} of {len(found.names)} op-amps"
+    note = f"worst signs {'found by search' if searched else 'of all'} of {len(forms[0])} op-amps"
     return _dataset(frequency, gains, worst, rule.r), f"from the op-amps' psrr; {note}"
 
 
@@ -107,6 +115,104 @@ def rejection(design: Design, circuit: Circuit | None = None) -> Rejection:
     most = [float(np.max(power)) for power in powers]
     psrr, one_sign, worst, bound = (-10.0 * math.log10(power) if power else math.inf for power in most)
     return Rejection(psrr, one_sign, worst, bound, note)
+
+
+def ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Complex[np.ndarray, "f d k"] | None:
+    """Find what every amplifier whose rejection is known passes from its supply to the states.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Linear, in continuous time.
+    frequency : (f,) array, Hz
+
+    Returns
+    -------
+    (f, d, k) complex array or None, V/V
+        From the ripple that amplifier k sees to every state; None where no rejection is known.
+    """
+    amplifiers = [c for c in circuit.amplifiers if not c.model.ideal and math.isfinite(c.model.psrr)]
+    if not amplifiers:
+        return None
+    index = Index(circuit)
+    injection = np.zeros((index.size, len(amplifiers)))
+    for k, c in enumerate(amplifiers):
+        injection[index.own[c.name], k] = 2.0 * np.pi * c.model.gbw  # as an offset's
+    A, B, C, D = response_to(circuit, index, injection)
+    s = 2j * np.pi * frequency[:, None, None]
+    from_input = C @ np.linalg.solve(s * np.eye(len(A)) - A, B) + D
+    let_in = np.stack([_let_in(c.model, frequency) for c in amplifiers], axis=-1)
+    return from_input * let_in[:, None, :]
+
+
+def _let_in(model: OpAmpModel, frequency: np.ndarray) -> np.ndarray:
+    """Give the voltage at the input that one volt of ripple amounts to, (f,) complex."""
+    corner = model.gbw / model.gain if model.psrr_corner is None else model.psrr_corner
+    # A gain without end has its corner at zero, and nothing to fall from.
+    corner = corner or math.inf
+    return 10.0 ** (-model.psrr / 20.0) * (1.0 + 1j * frequency / corner)
+
+
+@dataclass(frozen=True)
+class WorstSigns:
+    """The largest s' H s over s of -1 and 1.
+
+    Attributes
+    ----------
+    value : float
+        The largest found.
+    bound : float
+        None is larger; the value itself where all signs were tried.
+    """
+
+    value: float
+    bound: float
+
+
+def worst_signs(H: Float[np.ndarray, "k k"]) -> WorstSigns:
+    """Maximise s' H s over signs.
+
+    Parameters
+    ----------
+    H : (k, k) array
+        Symmetric, positive semidefinite.
+    """
+    if len(H) <= _MOST_TRIED:
+        value = _of_all(H)
+        return WorstSigns(value, value)
+    bound = min(float(np.abs(H).sum()), len(H) * float(np.linalg.eigvalsh(H)[-1]))
+    return WorstSigns(_searched(H), bound)
+
+
+def _of_all(H: np.ndarray) -> float:
+    """Try all patterns of both halves of the signs, and every pair of them."""
+    half = len(H) // 2
+    first, second = _patterns(half), _patterns(len(H) - half)
+    own = [
+        np.einsum("si,ij,sj->s", s, part, s)
+        for s, part in ((first, H[:half, :half]), (second, H[half:, half:]))
+    ]
+    return float((own[0][:, None] + own[1] + 2.0 * first @ H[:half, half:] @ second.T).max())
+
+
+def _patterns(count: int) -> np.ndarray:
+    """Give all patterns of signs, (2^count, count)."""
+    return 1.0 - 2.0 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
+
+
+def _searched(H: np.ndarray) -> float:
+    """Turn the sign that wins most until none wins, from the eigenvectors' signs and random ones."""
+    _, vectors = np.linalg.eigh(H)
+    random = np.random.default_rng(SEED).choice([-1.0, 1.0], (STARTS, len(H)))
+    best = 0.0
+    for s in np.concatenate([np.where(vectors.T < 0.0, -1.0, 1.0), random]):
+        while True:
+            wins = np.diag(H) - s * (H @ s)  # a quarter of what turning each sign adds
+            if wins.max() <= 1e-12 * H.max():
+                break
+            s[np.argmax(wins)] *= -1.0
+        best = max(best, float(s @ H @ s))
+    return best
 
 
 def _of_transistors(circuit: Circuit, frequency: np.ndarray) -> tuple[xr.Dataset | None, str]:
