@@ -98,7 +98,14 @@ class Circuit:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """All numbers that mismatch may change, in component order: the columns of ``values``."""
-        return tuple(p for c in self.components for p in _parameters(c))
+        found: list[Parameter] = []
+        for c in self.components:
+            # The numbers of an amplifier are those of its model, under their own names.
+            holder, prefix = (c.model, f"{c.name}.") if isinstance(c, Amplifier) else (c, "")
+            for known in parameters(c):
+                name = f"{prefix}{known}" if prefix else c.name
+                found.append(Parameter(name, c.name, getattr(holder, known), c.classes))
+        return tuple(found)
 
     @cached_property
     def values(self) -> Float[np.ndarray, " m"]:
@@ -127,14 +134,6 @@ def numbered(circuit: Circuit) -> Iterator[tuple[Component, slice]]:
     for component in circuit.components:
         start, end = end, end + len(parameters(component))
         yield component, slice(start, end)
-
-
-def _parameters(component: Component) -> tuple[Parameter, ...]:
-    name, classes, known = component.name, component.classes, parameters(component)
-    if isinstance(component, Amplifier):  # its numbers are those of its model, under their own names
-        model = component.model
-        return tuple(Parameter(f"{name}.{k}", name, getattr(model, k), classes) for k in known)
-    return tuple(Parameter(name, name, getattr(component, k), classes) for k in known)
 
 
 def with_values(circuit: Circuit, values: Float[np.ndarray, " m"]) -> Circuit:

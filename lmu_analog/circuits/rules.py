@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 
 import networkx as nx
 
@@ -16,8 +17,13 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
-from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.errors import CircuitError
+
+_OF_MODELS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (("gain", "gbw", "slew", "rail", "output_current"), lambda x: x > 0.0, "positive"),
+    (("offset", "bias"), math.isfinite, "finite"),
+    (("output_resistance", "input_capacitance"), lambda x: 0.0 <= x < math.inf, "finite and not negative"),
+)
 
 
 def check(circuit: Circuit) -> Circuit:
@@ -65,35 +71,22 @@ def _check_value(component: Component) -> None:
 
 
 def _check_model(component: Amplifier) -> None:
-    model = component.model
-    for quantity in ("gain", "gbw", "slew", "rail", "output_current"):
-        value = getattr(model, quantity)
-        if not value > 0.0:
-            raise CircuitError(f"{component.name}: {quantity} = {value:g}; it must be positive")
-    _check_ranges(component.name, model)
-    for quantity in ("offset", "bias"):
-        if not math.isfinite(value := getattr(model, quantity)):
-            raise CircuitError(f"{component.name}: {quantity} = {value:g}; it must be finite")
-    for quantity in ("output_resistance", "input_capacitance"):
-        if not 0.0 <= (value := getattr(model, quantity)) < math.inf:
-            raise CircuitError(
-                f"{component.name}: {quantity} = {value:g}; it must be finite and not negative"
-            )
-    if model.ideal and (model.output_resistance or model.bias or model.input_capacitance):
-        raise CircuitError(
-            f"{component.name}: an ideal op-amp has no bias, input capacitance or output resistance; "
-            "give gain and gbw"
-        )
-    if not model.ideal and math.isinf(model.gbw):
-        raise CircuitError(f"{component.name}: a finite gain needs a finite gbw; give both, or neither")
-
-
-def _check_ranges(name: str, model: OpAmpModel) -> None:
+    model, name = component.model, component.name
+    for quantities, obeys, wanted in _OF_MODELS:
+        for quantity in quantities:
+            if not obeys(value := getattr(model, quantity)):
+                raise CircuitError(f"{name}: {quantity} = {value:g}; it must be {wanted}")
     if not model.floor < 0.0:
         raise CircuitError(f"{name}: lowest = {model.floor:g}; it must be negative")
     if not model.common_mode[0] < model.common_mode[1]:
         low, high = model.common_mode
         raise CircuitError(f"{name}: common_mode = ({low:g}, {high:g}); the first must be below the second")
+    if model.ideal and (model.output_resistance or model.bias or model.input_capacitance):
+        raise CircuitError(
+            f"{name}: an ideal op-amp has no bias, input capacitance or output resistance; give gain and gbw"
+        )
+    if not model.ideal and math.isinf(model.gbw):
+        raise CircuitError(f"{name}: a finite gain needs a finite gbw; give both, or neither")
 
 
 def _check_shorts(component: Component) -> None:

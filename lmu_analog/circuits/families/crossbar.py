@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Circuit, voltage_probes
-from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, Component, OpAmp, Resistor
+from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, Classes, Component, OpAmp, Resistor
 from lmu_analog.circuits.devices.models import CellModel
 from lmu_analog.circuits.families.options import Options
 from lmu_analog.circuits.rules import check
@@ -25,6 +25,7 @@ from lmu_analog.memory.structure import matrices
 from lmu_analog.units import fraction, parse
 
 BOLTZMANN = 1.380649e-23  # J/K, exact in the SI
+CELL: Classes = ("resistor", "transconductor")
 RANGES = {"on": (1.0, 1e12), "ratio": (1.01, 1e9), "wire": (0.0, 1e6)}  # Ohm, 1, Ohm
 
 
@@ -53,9 +54,14 @@ def crossbar(realization: Realization, scale: np.ndarray, options: Options) -> C
     parts: list[Component] = []
     for i in range(order):
         for j in range(order + 1):
-            driver = _driver(j, order)
-            word = f"w{driver}" if model.wire else driver
-            parts += _pair((i, j), int(np.rint(weights[i, j])), (word, model))
+            line = _driver(j, order)
+            role, weight = (f"b[{i}]" if line == INPUT else f"w[{i},{j}]"), int(np.rint(weights[i, j]))
+            # From a word line to the bit lines of state i; without wire, to the amplifiers' nets.
+            word, end = (f"w{line}", "") if model.wire else (line, "e")
+            for bit, is_on in (("p", weight > 0), ("n", weight < 0)):
+                value = model.on if is_on else model.off
+                cell = Resistor(f"Rcell_{i}_{j}_{bit}", word, f"{bit}{i}{end}", value, role, CELL)
+                parts.append(cell)
         parts += _state(i, float(E[i, i]), options)
     if model.wire:
         parts += _wires(order, model.wire)
@@ -65,17 +71,6 @@ def crossbar(realization: Realization, scale: np.ndarray, options: Options) -> C
 
 def _driver(j: int, order: int) -> str:
     return INPUT if j == order else f"x{j}"
-
-
-def _pair(at: tuple[int, int], weight: int, kind: tuple[str, CellModel]) -> list[Component]:
-    """Two cells from a word line to the bit lines of state i; without wire, to the amplifiers' nets."""
-    (i, j), (word, model) = at, kind
-    values = {"p": model.on if weight > 0 else model.off, "n": model.on if weight < 0 else model.off}
-    role, end = (f"b[{i}]" if word in (INPUT, "wu") else f"w[{i},{j}]"), "" if model.wire else "e"
-    return [
-        Resistor(f"Rcell_{i}_{j}_{bit}", word, f"{bit}{i}{end}", value, role, ("resistor", "transconductor"))
-        for bit, value in values.items()
-    ]
 
 
 def _state(i: int, tau: float, options: Options) -> list[Component]:

@@ -54,9 +54,8 @@ from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient
 
 BIAS = 30.0  # I_B over the largest I_tau: 1/r is not linear, but beyond this the inversion matters more
-INVERSION = (
-    1e-3  # coefficient i at I_B: sqrt(i)/2 = 1.6 % off the exponential, corrected at the operating point
-)
+# Coefficient i at I_B: sqrt(i)/2 = 1.6 % off the exponential, corrected at the operating point.
+INVERSION = 1e-3
 DEPTH = 0.25  # of I_B, for an input at its peak; the sums of a memory reach about 2.5 times that
 LOWEST_SUPPLY = 1.5  # V: two gate-source voltages and two saturation voltages of 5 U_T
 VDD = "vdd"
@@ -191,13 +190,18 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
             f"give {LOWEST_SUPPLY} V or more"
         )
     taus, weights = _sorted(realization)
-    filters = _filters(taus, options)
+    bias = BIAS * options.capacitance * NMOS.slope * NMOS.thermal / min(taus)
+    leaks = [leak_for(tau, options.capacitance, bias=bias) for tau in taus]
+    filters = [Filter(i, options.capacitance, bias, leak, options.supply) for i, leak in enumerate(leaks)]
     unit = DEPTH * filters[0].bias / options.amplitude
     components: list[Component] = [Supply("Vdd", VDD, GROUND, options.supply, "supply")]
     for f in filters:
         components += [*integrator(f), *output(f)]
         if any(c.matrix == "F" and c.column == f.index and c.value < 0.0 for c in weights):
-            components += _inverted(f)
+            # A copy of the state in an n-channel diode, whose gate then gives negative weights.
+            net = f"neg_{f.index}"
+            components.append(f.device("copy", (net, f"syn_{f.index}", VDD), model=PMOS))
+            components.append(f.device("neg", (net, net, GROUND)))
     for f in filters:
         components += _inputs(f, filters, weights, unit=unit)
     probes = tuple(
@@ -216,18 +220,6 @@ def _sorted(realization: Realization) -> tuple[list[float], list[Coefficient]]:
     coefficients = realization.structure.coefficients
     taus = {c.row: c.value for c in coefficients if c.matrix == "E"}
     return [taus[i] for i in sorted(taus)], [c for c in coefficients if c.matrix != "E"]
-
-
-def _filters(taus: list[float], options: Options) -> list[Filter]:
-    bias = BIAS * options.capacitance * NMOS.slope * NMOS.thermal / min(taus)
-    leaks = [leak_for(tau, options.capacitance, bias=bias) for tau in taus]
-    return [Filter(i, options.capacitance, bias, leak, options.supply) for i, leak in enumerate(leaks)]
-
-
-def _inverted(f: Filter) -> tuple[Component, ...]:
-    """Copy the state into an n-channel diode, whose gate then gives negative weights."""
-    net = f"neg_{f.index}"
-    return f.device("copy", (net, f"syn_{f.index}", VDD), model=PMOS), f.device("neg", (net, net, GROUND))
 
 
 def _inputs(

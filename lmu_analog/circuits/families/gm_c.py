@@ -81,37 +81,21 @@ def gm_c(realization: Realization, scale: np.ndarray, options: Options) -> Circu
         plain = replace(options, level="behavioural", transconductor=IDEAL_OTA)
         return transistor_level(gm_c(realization, scale, plain), options)
     scale = scale * min(1.0, options.transconductor.limit / options.supply)
-    plan = _without_feedforward(scaled(realization.structure, scale))
-    _check_model(plan.structure, options.transconductor)
-    builder = _Builder(plan.structure, plan.nets, options)
+    structure, nets, place = _without_feedforward(scaled(realization.structure, scale))
+    _check_model(structure, options.transconductor)
+    builder = _Builder(structure, nets, options)
     drivers = builder.transconductors()
     components = (*builder.capacitors(drivers), *drivers)
-    probes = voltage_probes(realization.readout / scale, [plan.nets[k] for k in plan.place])
+    probes = voltage_probes(realization.readout / scale, [nets[k] for k in place])
     return check(Circuit("gm-c", realization.name, realization.theta, components, probes))
 
 
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """A structure without capacitors between states.
-
-    Attributes
-    ----------
-    structure : Structure
-    nets : tuple of str
-        Net of every variable.
-    place : (v,) array of int
-        For every variable of the old structure the one that is it now.
-    """
-
-    structure: Structure
-    nets: tuple[str, ...]
-    place: np.ndarray
-
-
-def _without_feedforward(structure: Structure) -> _Plan:
+def _without_feedforward(structure: Structure) -> tuple[Structure, tuple[str, ...], np.ndarray]:
     """Integrate w_i = (x_i + sum_j e_ij x_j)/k_i, k_i = 1 + sum_j |e_ij|, where E has off-diagonal e_ij.
 
-    The x_i is then algebraic, 0 = -x_i + k_i w_i - sum_j e_ij x_j. As no |x| exceeds the swing, no |w| does.
+    The x_i is then algebraic, 0 = -x_i + k_i w_i - sum_j e_ij x_j. As no |x| exceeds the swing, no |w| does. Gives a
+    structure without capacitors between states, the net of every variable, and for every variable of the old
+    structure the one that is it now, (v,).
     """
     n, v = structure.dynamic, structure.variables
     crossing = [c for c in structure.coefficients if c.matrix == "E" and c.row != c.column]
@@ -138,7 +122,7 @@ def _without_feedforward(structure: Structure) -> _Plan:
     coefficients += [Coefficient(f"w[{i}]", "F", int(place[i]), i, float(k[i])) for i in fed]
     states = [f"w{i}" if i in fed else f"x{i}" for i in range(n)]
     nets = (*states, *(f"y{i}" for i in range(v - n)), *(f"x{i}" for i in fed))
-    return _Plan(Structure(E, F, G, tuple(coefficients), n), nets, place)
+    return Structure(E, F, G, tuple(coefficients), n), nets, place
 
 
 @dataclass(frozen=True, eq=False)

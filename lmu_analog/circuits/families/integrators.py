@@ -12,9 +12,8 @@ from lmu_analog.circuits.families.options import Options
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.structure import Coefficient, Structure
 
-LARGEST_SHARE = (
-    0.5  # of an op-amp's bandwidth: beyond it the phase error, which stays, is worse than the gain
-)
+# Of an op-amp's bandwidth: beyond it the phase error, which stays, is worse than the gain.
+LARGEST_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,9 +31,8 @@ from lmu_analog.circuits.rules import check
 from lmu_analog.errors import CircuitError
 
 LIMIT = 2.0 * NMOS.slope * NMOS.thermal  # V: input range of a pair in weak inversion
-INVERSION = (
-    1e-3  # of a pair's devices at the operating point: sqrt(i)/2 = 1.6 % off the exponential, corrected there
-)
+# Of a pair's devices at the operating point: sqrt(i)/2 = 1.6 % off the exponential, corrected there.
+INVERSION = 1e-3
 SWING = 0.1  # of the input range, where the behavioural circuit would reach its rails: tanh is 0.3 % off
 LOWEST_SUPPLY = 1.0  # V: on either side; a gate-source voltage and two saturation voltages
 VDD, VSS, GATE, SMALL = "vdd", "vss", "bias", "u_small"

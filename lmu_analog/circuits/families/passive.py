@@ -58,7 +58,12 @@ def passive_rlc(realization: Realization, scale: np.ndarray, options: Options) -
     if options.variant == "gyrator":
         coils = {part.name: _gyrator(part, level, options) for part in parts if isinstance(part, Inductor)}
         parts = [new for part in parts for new in coils.get(part.name, [part])]
-    probes = tuple(_probe(i, level) for i in range(order))
+    probes = tuple(
+        (Term("v", f"n{i}", 2.0 * i + 1.0),)
+        if i % 2 == 0
+        else (Term("i", f"V_{i}", -(2.0 * i + 1.0) * level),)
+        for i in range(order)
+    )
     return check(Circuit("passive-rlc", realization.name, theta, tuple(parts), probes))
 
 
@@ -92,9 +97,3 @@ def _gyrator(coil: Inductor, level: float, options: Options) -> list[Component]:
         return [*parts, Transconductor(f"Gout_{i}", coil.a, GROUND, inner, g, role, model=at_node)]
     # The other end hangs on the source, which needs no current taken from it.
     return [*parts, Transconductor(f"Gout_{i}", coil.b, inner, GROUND, g, role, model=at_node)]
-
-
-def _probe(i: int, level: float) -> tuple[Term, ...]:
-    if i % 2 == 0:
-        return (Term("v", f"n{i}", 2.0 * i + 1.0),)
-    return (Term("i", f"V_{i}", -(2.0 * i + 1.0) * level),)

@@ -99,7 +99,10 @@ def switched_capacitor(realization: Realization, scale: np.ndarray, options: Opt
     n = structure.dynamic
     components: list[Component] = [Follower("Ein", f"{INPUT}n", GROUND, INPUT, 1.0, "balanced input")]
     for i in range(n):
-        components += _integrator(i, options)
+        role, ends = f"integrator {i}", (f"gx{i}n", f"gx{i}p", f"x{i}p", f"x{i}n")
+        components.append(DifferentialOpAmp(f"Uint_{i}", *ends, options.opamp, role))
+        for h in HALVES:
+            components.append(Capacitor(f"Cint_{i}_{h}", f"gx{i}{h}", f"x{i}{h}", options.capacitance, role))
     components += _capacitors(branches, options.capacitance)
     components += _switches(components, branches, clock=clock, holds=holds)
     readout = realization.readout[:, :n] / (2.0 * scale[:n])
@@ -136,15 +139,6 @@ def _bilinear(structure: Structure, dt: float) -> list[Branch]:
         *(Branch(c.name, c.row, f"x{c.column}", 0.5 * dt * c.value) for c in entries("a", "F", F[:n, :n])),
         *(Branch(c.name, c.row, INPUT, dt * c.value) for c in inputs("b", G[:n])),
         *(Branch(c.name, c.row, f"x{c.column}", c.value, False) for c in entries("c", "E", permanent)),
-    ]
-
-
-def _integrator(i: int, options: Options) -> list[Component]:
-    role = f"integrator {i}"
-    amplifier = DifferentialOpAmp(f"Uint_{i}", f"gx{i}n", f"gx{i}p", f"x{i}p", f"x{i}n", options.opamp, role)
-    return [
-        amplifier,
-        *(Capacitor(f"Cint_{i}_{h}", f"gx{i}{h}", f"x{i}{h}", options.capacitance, role) for h in HALVES),
     ]
 
 

@@ -60,18 +60,15 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
     if circuit.clock is not None:
         return _by_steps(circuit, frequency)
     index = Index(circuit)
-    slopes = EquationSlopes.of(circuit, index)
+    slopes, at = EquationSlopes.of(circuit, index), 2j * np.pi * np.asarray(frequency)
     nominal = stamp(circuit, index, circuit.values[None])
     E, F, drive = nominal.E[0], nominal.F[0], nominal.drive[0]
     output, feedthrough = probe_rows(circuit, index)
-    found = [
-        _solve(s * E - F, drive[:, 0] - s * drive[:, 1], output, slopes.at(s))
-        for s in 2j * np.pi * np.asarray(frequency)
-    ]
+    found = [slopes.solve(s * E - F, drive[:, 0] - s * drive[:, 1], output, slopes.at(s)) for s in at]
     states = np.array([state for state, _ in found]) + feedthrough[:, 0]
     offset, by_parameter = np.zeros(circuit.order), np.zeros((circuit.order, len(circuit.parameters)))
     if drive[:, 2].any() or slopes.constant.any():
-        offset, by_parameter = _solve(-F, drive[:, 2], output, slopes.at_dc())
+        offset, by_parameter = slopes.solve(-F, drive[:, 2], output, slopes.at_dc())
     return Derivatives(states, np.array([slope for _, slope in found]), offset, by_parameter)
 
 
@@ -100,15 +97,26 @@ class EquationSlopes:
         row, column, parameter = (table[:, k].astype(int) for k in range(3))
         return cls(index.size, len(circuit.parameters), row, column, parameter, *table[:, 3:].T)
 
-    def at(self, s: complex) -> tuple[np.ndarray, ...]:
-        """Give rows, columns, parameters and amounts of d(b - M v)/dp at a complex frequency."""
-        amount = self.direct - s * self.storing
-        return self.row, self.column, self.parameter, amount, np.array(self.count)
+    def at(self, s: complex) -> np.ndarray:
+        """Give the amounts of d(b - M v)/dp at a complex frequency, (l,)."""
+        return self.direct - s * self.storing
 
-    def at_dc(self) -> tuple[np.ndarray, ...]:
+    def at_dc(self) -> np.ndarray:
         """Give the same at u = 0 and s = 0."""
-        amount = np.where(self.column < self.size, self.direct, self.constant)
-        return self.row, self.column, self.parameter, amount, np.array(self.count)
+        return np.where(self.column < self.size, self.direct, self.constant)
+
+    def solve(
+        self, M: np.ndarray, b: np.ndarray, output: np.ndarray, amount: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give O v (d,) and its derivatives (d, m)."""
+        balance = 1.0 / np.abs(M).max(axis=1)  # laws in siemens beside equations in volts
+        matrix = balance[:, None] * M
+        v = np.linalg.solve(matrix, balance * b)
+        adjoint = balance[:, None] * np.linalg.solve(matrix.T, output.T)
+        unknowns = np.concatenate([v, np.ones(3)])
+        change = np.zeros((len(M), self.count), np.result_type(amount, v))
+        np.add.at(change, (self.row, self.parameter), amount * unknowns[self.column])
+        return output @ v, adjoint.T @ change
 
 
 def _lines(circuit: Circuit, index: Index, component: Component, at: slice) -> Iterator[tuple[float, ...]]:
@@ -137,21 +145,6 @@ def _differences(stamped: Entries, weight: float, size: int) -> Iterator[tuple[f
         kind = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))[column]
         if change := float(amount[1] - amount[0]) * weight:
             yield (row, size + column, *(change * k for k in kind))
-
-
-def _solve(
-    M: np.ndarray, b: np.ndarray, output: np.ndarray, slopes: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give O v (d,) and its derivatives (d, m)."""
-    row, column, parameter, amount, count = slopes
-    balance = 1.0 / np.abs(M).max(axis=1)  # laws in siemens beside equations in volts
-    matrix = balance[:, None] * M
-    v = np.linalg.solve(matrix, balance * b)
-    adjoint = balance[:, None] * np.linalg.solve(matrix.T, output.T)
-    unknowns = np.concatenate([v, np.ones(3)])
-    change = np.zeros((len(M), int(count)), np.result_type(amount, v))
-    np.add.at(change, (row, parameter), amount * unknowns[column])
-    return output @ v, adjoint.T @ change
 
 
 def _through_small_signal(circuit: Circuit, found: Derivatives) -> Derivatives:

@@ -114,7 +114,7 @@ def cycle(circuit: Circuit, values: Float[np.ndarray, "s m"]) -> Cycle:
     capacitance = _capacitance(circuit, circuit.values[None])[0]
     scale = np.einsum("in,nm,im->i", first.laws, capacitance, first.laws)
     try:
-        parts = [_follow(circuit, (first, second, scale), values[k : k + step]) for k in starts]
+        parts = [_follow(circuit, values[k : k + step], first, second, scale=scale) for k in starts]
     except np.linalg.LinAlgError as error:
         raise CircuitError(
             "the charge equations are singular: a part floats, or an op-amp has no feedback"
@@ -213,49 +213,42 @@ def _amplifiers(circuit: Circuit, values: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _follow(
-    circuit: Circuit, connections: tuple[Phase, Phase, np.ndarray], values: np.ndarray
+    circuit: Circuit, values: np.ndarray, first: Phase, second: Phase, *, scale: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """Columns of what is solved: the state, the input in phase 1 and in phase 2, one, charge put in."""
-    first, second, scale = connections
     charge = _capacitance(circuit, values)
-    amplifiers = _amplifiers(circuit, values)
+    rows, constants = _amplifiers(circuit, values)
     n, lead = len(scale), (len(values),)
     kept, moved = ((p.laws / scale[:, None]) @ charge for p in (first, second))
     drained = _drained(circuit, 0.5 / (circuit.clock or np.inf))
     known = np.zeros((*lead, n, 2 * n + 3))
     known[:, :, :n] = np.eye(n)
     known[:, :, n + 2] -= first.laws @ drained / scale
-    v1 = _settle(first, (kept, amplifiers), known, driven=n)
+    v1 = _settle(first, kept, rows, constants, known, driven=n)
     known = moved @ v1
     known[:, :, n + 2] -= second.laws @ drained / scale
     known[:, :, n + 3 :] = np.eye(n)
-    v2 = _settle(second, (moved, amplifiers), known, driven=n + 1)
+    v2 = _settle(second, moved, rows, constants, known, driven=n + 1)
     after, seen = kept @ v2, _probes(circuit) @ v1
     # A source that leaks past phase 1 would make two samples of one.
     if np.abs(after[:, :, n + 1]).max() > NEGLIGIBLE or np.abs(seen[:, :, n]).max() > NEGLIGIBLE:
         raise CircuitError("the input reaches the memory in phase 2; sample it in phase 1 alone")
     leaving = second.laws - first.laws
-    parts = np.split(after, [n, n + 1, n + 2, n + 3], axis=2)
-    return (
-        parts[0],
-        parts[1],
-        parts[3],
-        seen[:, :, :n],
-        seen[:, :, n + 2 : n + 3],
-        parts[4],
-        leaving @ charge @ leaving.T,
-    )
+    A, B, _, constant, entry = np.split(after, [n, n + 1, n + 2, n + 3], axis=2)
+    C, bias = seen[:, :, :n], seen[:, :, n + 2 : n + 3]
+    return A, B, constant, C, bias, entry, leaving @ charge @ leaving.T
 
 
 def _settle(
     phase: Phase,
-    equations: tuple[np.ndarray, tuple[np.ndarray, np.ndarray]],
+    charges: np.ndarray,
+    rows: np.ndarray,
+    constants: np.ndarray,
     known: np.ndarray,
     *,
     driven: int,
 ) -> np.ndarray:
     """Voltages of all nets at the end of a phase, (s, nets, columns); column ``driven`` is its input."""
-    charges, (rows, constants) = equations
     one = known.shape[1] + 2
     right = np.zeros((len(known), known.shape[1] + len(rows), known.shape[2]))
     right[:, : known.shape[1]] = known

@@ -8,7 +8,6 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
-    Amplifier,
     Capacitor,
     Component,
     DifferentialOpAmp,
@@ -50,7 +49,8 @@ class Index:
                 f"{nonlinear[0].name} is not linear; only a circuit of linear parts has a state space"
             )
         self._alias = _merged_inputs(circuit)
-        behind = [net for c in circuit.components if _has_resistance(c) for net in outputs(c)]
+        resistive = (c for c in circuit.amplifiers if not c.model.ideal and c.model.output_resistance > 0.0)
+        behind = [net for c in resistive for net in outputs(c)]
         driven = {circuit.source, *(net for c in circuit.components for net in outputs(c))} - {*behind}
         free = [n for n in circuit.nets if self.resolve(n) == n and n != circuit.source]
         laws = [n for n in circuit.nets if n not in driven]
@@ -89,10 +89,6 @@ class Index:
     def output(self, net: str) -> int:
         """Give the unknown that an amplifier with this output net sets, before any output resistance."""
         return self.inner[net] if net in self.inner else self.column[net]
-
-
-def _has_resistance(c: Component) -> bool:
-    return isinstance(c, Amplifier) and not c.model.ideal and c.model.output_resistance > 0.0
 
 
 def _carries_current(c: Component) -> bool:
