@@ -24,7 +24,6 @@ from lmu_analog.analysis.readouts import effective_theta, ideal_rows
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.devices.technology import technology
-from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.nodal.stages import output_ends
 from lmu_analog.circuits.temperature import NOMINAL, at_temperature
 from lmu_analog.design import Design
@@ -206,10 +205,6 @@ def _lot(design: Design, circuit: Circuit, kind: str) -> float:
     if tolerance is None:
         devices = technology(design.technology).devices.values() if design.technology else ()
         return next((d.lot for d in devices if d.kind == kind), 0.0)
-    return _three_sigma(tolerance)
-
-
-def _three_sigma(tolerance: Tolerance) -> float:
     match tolerance.distribution:
         case "gauss":
             return _SIGMAS * tolerance.lot

@@ -171,17 +171,15 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
     """
     thermal = BOLTZMANN * _temperature_of(design)
     ratio = 10.0 ** (snr_db / 10.0) if math.isfinite(snr_db) else None
+    enlarged = full_swing(design) / design.full_scale
     return {
         "kt_c_v2": thermal / design.capacitance,
-        "lossless_v2": _lossless(design),
+        "lossless_v2": design.order
+        * BOLTZMANN
+        * _temperature_of(design)
+        / (design.capacitance * enlarged**2),
         "power_w": None if ratio is None else 8.0 * thermal * design.bandwidth * ratio * design.order,
     }
-
-
-def _lossless(design: Design) -> float:
-    """Give order times kT/C at the window, V^2, of states that swing as far as the design allows."""
-    enlarged = full_swing(design) / design.full_scale
-    return design.order * BOLTZMANN * _temperature_of(design) / (design.capacitance * enlarged**2)
 
 
 def _observability(A: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "q n"]) -> Float[np.ndarray, "q n n"]:

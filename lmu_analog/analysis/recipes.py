@@ -140,31 +140,24 @@ def calibrated(batch: Batch, method: Method) -> Calibrated:
             knob = Knobs(device.rates[None])
             return Calibrated(knob.turn(values, trimmed(device, values, knob, given=given)), rows)
         case "trim":
-            return Calibrated(_trim(batch), rows)
+            knobs = Knobs.on(batch.trimmed, len(batch.spread))
+            settings = trimmed(device, values, knobs, given=given)
+            if (bits := batch.settings.trim_bits) is not None:
+                settings = quantised(settings, knobs.turns @ batch.spread, bits)
+            return Calibrated(knobs.turn(values, settings), rows)
         case "exact-k":
             exact = values.copy()
             exact[:, batch.exact] = batch.circuit.values[batch.exact]
             return Calibrated(exact, rows)
         case "dac":
-            deviation = np.where(batch.spread > 0.0, values / _safe(batch.circuit.values) - 1.0, 0.0)
+            nominal = np.where(batch.circuit.values == 0.0, 1.0, batch.circuit.values)
+            deviation = np.where(batch.spread > 0.0, values / nominal - 1.0, 0.0)
             taken = quantised(deviation, batch.spread, batch.settings.bits)
             return Calibrated(values - taken * batch.circuit.values, rows)
         case "tau":
             return Calibrated(compensated(batch.circuit, values), rows)
         case _:
             assert_never(method)
-
-
-def _trim(batch: Batch) -> np.ndarray:
-    knobs = Knobs.on(batch.trimmed, len(batch.spread))
-    settings = trimmed(batch.device, batch.values, knobs, given=batch.given)
-    if (bits := batch.settings.trim_bits) is not None:
-        settings = quantised(settings, knobs.turns @ batch.spread, bits)
-    return knobs.turn(batch.values, settings)
-
-
-def _safe(values: np.ndarray) -> np.ndarray:
-    return np.where(values == 0.0, 1.0, values)
 
 
 def _lacks_for_compensation(circuit: Circuit) -> str | None:

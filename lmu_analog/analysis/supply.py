@@ -15,7 +15,6 @@ from jaxtyping import Complex, Float
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Supply
-from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.nodal.noise import response_to
 from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.design import Design
@@ -141,16 +140,13 @@ def ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Complex[np.n
     A, B, C, D = response_to(circuit, index, injection)
     s = 2j * np.pi * frequency[:, None, None]
     from_input = C @ np.linalg.solve(s * np.eye(len(A)) - A, B) + D
-    let_in = np.stack([_let_in(c.model, frequency) for c in amplifiers], axis=-1)
-    return from_input * let_in[:, None, :]
-
-
-def _let_in(model: OpAmpModel, frequency: np.ndarray) -> np.ndarray:
-    """Give the voltage at the input that one volt of ripple amounts to, (f,) complex."""
-    corner = model.gbw / model.gain if model.psrr_corner is None else model.psrr_corner
-    # A gain without end has its corner at zero, and nothing to fall from.
-    corner = corner or math.inf
-    return 10.0 ** (-model.psrr / 20.0) * (1.0 + 1j * frequency / corner)
+    for k, model in enumerate(c.model for c in amplifiers):
+        # A gain without end has its corner at zero, and nothing to fall from.
+        corner = (model.gbw / model.gain if model.psrr_corner is None else model.psrr_corner) or math.inf
+        # The voltage at the input that one volt of ripple amounts to.
+        let_in = 10.0 ** (-model.psrr / 20.0) * (1.0 + 1j * frequency / corner)
+        from_input[..., k] *= let_in[:, None]
+    return from_input
 
 
 @dataclass(frozen=True)

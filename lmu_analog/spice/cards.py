@@ -161,16 +161,13 @@ def _cards(lines: Iterator[str]) -> Iterator[Card]:
             case ".ends" | ".end":
                 return
             case ".model":
-                yield _model(rest[0], " ".join(rest[1:]))
+                found = re.match(r"(\w+)\s*\((.*)\)$", " ".join(rest[1:]))
+                kind, figures = found.groups()  # type: ignore[union-attr]  # of our own
+                yield Model(rest[0], kind, dict(re.findall(r"(\w+)=(\S+)", figures)))
             case dotted if dotted.startswith("."):
                 yield Directive(dotted[1:], " ".join(rest))
             case _:
                 yield _element(word, rest, line)
-
-
-def _model(name: str, text: str) -> Model:
-    kind, figures = re.match(r"(\w+)\s*\((.*)\)$", text).groups()  # type: ignore[union-attr]  # of our own
-    return Model(name, kind, dict(re.findall(r"(\w+)=(\S+)", figures)))
 
 
 def _element(name: str, rest: list[str], line: str) -> Card:

@@ -21,7 +21,6 @@ _LTSPICE_OPTIONS = ".options plotwinsize=0 numdgt=15"
 _LTSPICE_COIL = "Rser=0"
 _THEIRS = frozenset(added_card(name) for name in ("limit", "if", "pwr", "pwrs", "uramp", "int"))
 _AROUND = 1e-3  # V beside a switch's threshold, where Xyce and Spectre want two
-_METHODS = {"gear": "gear2only", "trap": "traponly"}
 _FIGURES = {"R": "resistor r", "C": "capacitor c", "L": "inductor l", "E": "vcvs gain", "G": "vccs gm"}
 SINE = ("sinedc", "ampl", "freq", "delay", "damp", "sinephase")
 _PULSE = ("val0", "val1", "delay", "rise", "fall", "width", "period")
@@ -179,7 +178,7 @@ def _spectre_card(card: Card, names: dict[str, str]) -> Iterator[str]:
             yield from (f"    {line}" for inner in card.cards for line in _spectre_card(inner, names))
             yield f"ends {card.name}"
         case Directive():
-            yield _DIRECTIVES[card.word](card.rest, names)
+            yield _spectre_directive(card.word, card.rest, names)
         case _:
             assert_never(card)
 
@@ -215,37 +214,26 @@ def _figures(names: tuple[str, ...], numbers: tuple[str, ...]) -> str:
     return " ".join(f"{name}={number}" for name, number in zip(names, numbers, strict=True))
 
 
-def _spectre_options(rest: str, _: dict[str, str]) -> str:
-    given = dict(part.split("=") for part in rest.split())
-    parts = {"reltol": "reltol", "abstol": "iabstol", "vntol": "vabstol", "gmin": "gmin"}
-    told = " ".join(f"{theirs}={given[ours]}" for ours, theirs in parts.items() if ours in given)
-    return f"simulatorOptions options {told}"
-
-
-def _tran(rest: str, _: dict[str, str]) -> str:
-    step, stop, _start, largest, *uic = rest.split()
-    if uic:  # a clocked circuit starts from rest, and its trapezoidal rule would ring
-        return f"tran tran step={step} stop={stop} maxstep={largest} skipdc=yes method={_METHODS['gear']}"
-    return f"tran tran step={step} stop={stop} maxstep={largest} method={_METHODS['trap']}"
-
-
-def _save(rest: str, names: dict[str, str]) -> str:
-    """Name what is saved: a net, or the current into the plus terminal of a source."""
-    vectors = [names[part.lower()] for part in rest.split()]
-    return "save " + " ".join(v[2:-1] if v[0] == "v" else f"{v[2:-1]}:p" for v in vectors)
-
-
-def _nodeset(rest: str, names: dict[str, str]) -> str:
-    vector, volts = rest.split("=")
-    return f"nodeset {names[vector.lower()][2:-1]}={volts}"
-
-
-_DIRECTIVES: dict[str, Callable[[str, dict[str, str]], str]] = {
-    "options": _spectre_options,
-    "tran": _tran,
-    "save": _save,
-    "nodeset": _nodeset,
-}
+def _spectre_directive(word: str, rest: str, names: dict[str, str]) -> str:
+    match word:
+        case "options":
+            given = dict(part.split("=") for part in rest.split())
+            parts = {"reltol": "reltol", "abstol": "iabstol", "vntol": "vabstol", "gmin": "gmin"}
+            told = " ".join(f"{theirs}={given[ours]}" for ours, theirs in parts.items() if ours in given)
+            return f"simulatorOptions options {told}"
+        case "tran":
+            step, stop, _start, largest, *uic = rest.split()
+            # A clocked circuit starts from rest, and its trapezoidal rule would ring.
+            how = "skipdc=yes method=gear2only" if uic else "method=traponly"
+            return f"tran tran step={step} stop={stop} maxstep={largest} {how}"
+        case "save":  # a net, or the current into the plus terminal of a source
+            vectors = [names[part.lower()] for part in rest.split()]
+            return "save " + " ".join(v[2:-1] if v[0] == "v" else f"{v[2:-1]}:p" for v in vectors)
+        case "nodeset":
+            vector, volts = rest.split("=")
+            return f"nodeset {names[vector.lower()][2:-1]}={volts}"
+        case _:
+            raise DesignError(f".{word} has no form in Spectre's language")
 
 
 _WRITERS: dict[str, tuple[str, Callable[[Deck, tuple[str, ...]], str]]] = {

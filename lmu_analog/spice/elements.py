@@ -160,7 +160,8 @@ def _amplifier(c: Amplifier, known: dict[tuple[type, OpAmpModel], str], supplied
         yield from _by_library(c, c.model.library, supplied)
     elif not c.model.ideal:
         if key not in known:
-            known[key] = _model_name(c.model.name, len(known))
+            part = "".join(letter if letter.isalnum() else "_" for letter in c.model.name)
+            known[key] = f"op_{part}_{len(known)}" if known else f"op_{part}"
             subcircuit = opamp_subcircuit if isinstance(c, OpAmp) else _differential_subcircuit
             yield subcircuit(c.model, known[key])
         yield _call(c, known[key])
@@ -194,14 +195,14 @@ def opamp_subcircuit(model: OpAmpModel, name: str) -> Subcircuit:
     the op-amp recovers from overload. An output resistance comes last.
     """
     ends = (model.floor, model.rail)
-    cards = (*_input_stage(model, ends=ends), *_output(("out", 1.0), model, ends=ends))
+    cards = (*_input_stage(model, ends=ends), *_output("out", model, gain=1.0, ends=ends))
     return Subcircuit(name, ("p", "n", "out"), cards)
 
 
 def _differential_subcircuit(model: OpAmpModel, name: str) -> Subcircuit:
     """Give a fully differential one-pole op-amp; each output is half the difference, the mean is ground."""
-    halves = (("outp", 0.5), ("outn", -0.5))
-    outputs = [card for pin in halves for card in _output(pin, model, ends=(-model.swing, model.swing))]
+    ends = (-model.swing, model.swing)
+    outputs = [*_output("outp", model, gain=0.5, ends=ends), *_output("outn", model, gain=-0.5, ends=ends)]
     inputs = _input_stage(model, ends=(-2.0 * model.swing, 2.0 * model.swing))
     return Subcircuit(name, ("p", "n", "outp", "outn"), (*inputs, *outputs))
 
@@ -232,8 +233,7 @@ def _input_stage(model: OpAmpModel, *, ends: tuple[float, float]) -> Iterator[Ca
         yield Element("Bclamp", ("x", GROUND), f"i={current}")
 
 
-def _output(pin: tuple[str, float], model: OpAmpModel, *, ends: tuple[float, float]) -> Iterator[Card]:
-    net, gain = pin
+def _output(net: str, model: OpAmpModel, *, gain: float, ends: tuple[float, float]) -> Iterator[Card]:
     inner = net
     if model.output_resistance:
         inner = f"{net}_inner"
@@ -272,8 +272,3 @@ def _ota(c: Transconductor) -> Iterator[Element]:
         yield Element("Rout", ("out", GROUND), number(model.gain / c.value))
     if model.parasitic:
         yield Element("Cout", ("out", GROUND), number(model.parasitic))
-
-
-def _model_name(part: str, number: int) -> str:
-    letters = "".join(c if c.isalnum() else "_" for c in part)
-    return f"op_{letters}" if number == 0 else f"op_{letters}_{number}"

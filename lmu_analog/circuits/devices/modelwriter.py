@@ -75,7 +75,8 @@ class Writer:
     def _calls(self, scope: Scope) -> Iterator[tuple[Line, str]]:
         for line in scope.body:
             if line[2][0] in "xX":
-                yield line, _called(line[2])
+                words = line[2].lower().split()
+                yield line, words[k] if (k := _called(words)) else ""
 
     def size(self, wanted: Scope) -> int:
         """Count elements once all is expanded, long expressions more than once."""
@@ -198,8 +199,12 @@ class Writer:
         """Write an element: cards, the functions that it needs, and how long its expressions grow."""
         letter = text[0].lower()
         if letter == "x":
-            called = _called(text)
-            text = _replace_called(text, self.names[called])
+            words = text.split()
+            k = _called(words)
+            written = self.names[words[k].lower()]
+            text = " ".join(
+                [*words[:k], words[k] if words[k].lower() == written else written, *words[k + 1 :]]
+            )
         elif letter in "eg":
             text = _controlled(text)
         elif letter == "b":
@@ -258,22 +263,10 @@ def _clean_names(subcircuits: dict[str, Scope]) -> dict[str, str]:
     return names
 
 
-def _called(text: str) -> str:
-    """Name the subcircuit that an X card calls: the last word before its parameters."""
-    words = text.lower().split()[1:]
-    plain = [w for w in words if "=" not in w]
-    cut = plain.index("params:") if "params:" in plain else len(plain)
-    return plain[cut - 1] if cut else ""
-
-
-def _replace_called(text: str, name: str) -> str:
-    words = text.split()
-    plain = [k for k, w in enumerate(words) if k and "=" not in w]
-    cut = next((k for k in plain if words[k].lower() == "params:"), len(words))
-    last = max(k for k in plain if k < cut)
-    if words[last].lower() != name:
-        words[last] = name
-    return " ".join(words)
+def _called(words: list[str]) -> int:
+    """Find the subcircuit that an X card calls: the last word before its parameters, 0 if there is none."""
+    end = next((k for k, w in enumerate(words) if w.lower() == "params:"), len(words))
+    return max((k for k, w in enumerate(words[:end]) if k and "=" not in w), default=0)
 
 
 def _controlled(text: str) -> str:
