@@ -15,7 +15,7 @@ from lmu_analog.circuits.devices.technology import resolved, technology
 from lmu_analog.circuits.devices.tolerance import Group, Tolerance
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.registry import FAMILIES
-from lmu_analog.circuits.temperature import Drift, TemperatureLaw
+from lmu_analog.circuits.temperature import Drift
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_bytes
@@ -238,10 +238,10 @@ class Design:
         }
 
     @cached_property
-    def temperature_law(self) -> TemperatureLaw:
+    def temperature_law(self) -> dict[str, Drift]:
         """How values drift: as the technology says, but for the classes of ``drift``."""
         known = {} if self.technology is None else technology(self.technology).drifts(self._devices)
-        return TemperatureLaw.of({**known, **self.drift})
+        return {**known, **self.drift}
 
     @cached_property
     def unknown_drift(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.devices.technology import pelgrom, technologies, technology, tolerances
 from lmu_analog.circuits.devices.tolerance import CLASSES, Tolerance
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.circuits.temperature import NOMINAL, TemperatureLaw, at_temperature
+from lmu_analog.circuits.temperature import NOMINAL, Drift, at_temperature
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import Mismatch, columns, draw, sample, truncated
@@ -166,13 +166,13 @@ def test_corners_say_what_temperature_leaves_where_it_is():
 
 def test_at_the_nominal_temperature_nothing_changes():
     circuit = build(Design(order=4, theta="1 ms", opamp="OPA2192"))
-    law = technology("ihp-sg13g2").temperature_law()
+    law = technology("ihp-sg13g2").drifts({})
     np.testing.assert_array_equal(at_temperature(circuit, law, NOMINAL), circuit.values)
 
 
 def test_every_class_moves_by_its_own_polynomial_and_offsets_stay():
     circuit = build(Design(order=3, theta="1 ms", opamp="OPA2192"))
-    law = TemperatureLaw({"resistor": 1e-3, "opamp": -2e-3}, {"resistor": 1e-6})
+    law = {"resistor": Drift(1e-3, 1e-6), "opamp": Drift(-2e-3)}
     found = at_temperature(circuit, law, NOMINAL + 50.0) / np.where(circuit.values == 0, 1, circuit.values)
     expected = {"resistor": 1 + 0.05 + 0.0025, "capacitor": 1.0, "opamp": 0.9}
     for p, factor in zip(circuit.parameters, found, strict=True):
@@ -183,7 +183,7 @@ def test_every_class_moves_by_its_own_polynomial_and_offsets_stay():
 def test_a_warm_memory_is_a_longer_one():
     # All time constants grow alike, hence theta.
     circuit = build(Design(order=4, theta="1 ms"))
-    law = technology("ihp-sg13g2").temperature_law("rppd", "mim")
+    law = technology("ihp-sg13g2").drifts({"resistor": "rppd", "capacitor": "mim"})
     warm = extract(with_values(circuit, at_temperature(circuit, law, NOMINAL + 60.0)))
     stretched = (1 + 170e-6 * 60 + 0.4e-6 * 60**2) * (1 + 3.6e-6 * 60 + 2e-9 * 60**2)
     np.testing.assert_allclose(warm.A * stretched, extract(circuit).A, rtol=1e-9, atol=1e-6)
@@ -193,7 +193,7 @@ def test_temperatures_and_samples_broadcast():
     design = Design(order=3, theta="1 ms", mismatch={"resistor": "1 %"})
     circuit, law = build(design), Mismatch.of(design)
     values = sample(circuit, law, draw(circuit, law, seed=0, samples=range(5)))
-    drift = TemperatureLaw({"resistor": 1e-4})
+    drift = {"resistor": Drift(1e-4)}
     found = at_temperature(circuit, drift, np.array([[250.0], [NOMINAL], [350.0]]), values=values)
     assert found.shape == (3, 5, len(circuit.values))
     np.testing.assert_array_equal(found[1], values)

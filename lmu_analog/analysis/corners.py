@@ -105,7 +105,7 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
     device, on = circuit_device(design), grid(design.stimulus, design.theta)
     lots = {kind: share for kind in SLOW if (share := _lot(design, circuit, kind))}
     law = design.temperature_law
-    drifts = any(law.tc1.values()) or any(law.tc2.values())
+    drifts = any(drift.tc1 or drift.tc2 for drift in law.values())
     temperatures = axes.temperatures if drifts else (NOMINAL,)
     _check(axes, len(temperatures) * len(LEVELS) ** len(lots))
     local = _local_values(design, circuit, seed=seed, samples=axes.samples)

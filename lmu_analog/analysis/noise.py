@@ -169,15 +169,12 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
         capacitors has at its window, order times kT/C, where its states use the swing that the design allows;
         ``power_w``: 8 k T f SNR a pole (Vittoz, ISCAS 1990), W.
     """
-    thermal = BOLTZMANN * _temperature_of(design)
+    temperature, enlarged = _temperature_of(design), full_swing(design) / design.full_scale
+    thermal = BOLTZMANN * temperature
     ratio = 10.0 ** (snr_db / 10.0) if math.isfinite(snr_db) else None
-    enlarged = full_swing(design) / design.full_scale
     return {
         "kt_c_v2": thermal / design.capacitance,
-        "lossless_v2": design.order
-        * BOLTZMANN
-        * _temperature_of(design)
-        / (design.capacitance * enlarged**2),
+        "lossless_v2": design.order * BOLTZMANN * temperature / (design.capacitance * enlarged**2),
         "power_w": None if ratio is None else 8.0 * thermal * design.bandwidth * ratio * design.order,
     }
 

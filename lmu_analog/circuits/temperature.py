@@ -1,7 +1,7 @@
 """The values of a circuit at a temperature."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.units import coefficient
 
-NOMINAL = 300.15  # K, 27 C: SPICE's own
+NOMINAL = 300.15  # K, 27 C, SPICE's own: where values are nominal
 LARGEST_TC1, LARGEST_TC2 = 0.01, 1e-4  # 1/K, 1/K^2: beyond, a polynomial says nothing
 
 
@@ -20,30 +20,6 @@ class Drift:
 
     tc1: float = 0.0
     tc2: float = 0.0
-
-
-@dataclass(frozen=True)
-class TemperatureLaw:
-    """Temperature coefficients of every mismatch class; a class left out does not move.
-
-    Attributes
-    ----------
-    tc1 : dict
-        Class to linear coefficient, 1/K.
-    tc2 : dict
-        Class to quadratic coefficient, 1/K^2.
-    nominal : float, K
-        Where values are nominal.
-    """
-
-    tc1: Mapping[str, float]
-    tc2: Mapping[str, float] = field(default_factory=dict)
-    nominal: float = NOMINAL
-
-    @classmethod
-    def of(cls, drifts: Mapping[str, Drift]) -> "TemperatureLaw":
-        """Gather the coefficients of every class."""
-        return cls({k: d.tc1 for k, d in drifts.items()}, {k: d.tc2 for k, d in drifts.items()})
 
 
 def read_drift(given: object) -> Drift:
@@ -70,7 +46,7 @@ def read_drift(given: object) -> Drift:
 
 def at_temperature(
     circuit: Circuit,
-    law: TemperatureLaw,
+    drifts: Mapping[str, Drift],
     temperature: Float[np.ndarray, "*t"] | float,
     *,
     values: Float[np.ndarray, "*s m"] | None = None,
@@ -82,7 +58,8 @@ def at_temperature(
     Parameters
     ----------
     circuit : Circuit
-    law : TemperatureLaw
+    drifts : dict of mismatch class to Drift
+        A class left out does not move.
     temperature : float or (...) array, K
     values : (..., m) array, optional
         At the nominal temperature, for example mismatch samples; the nominal values unless given. Its
@@ -98,9 +75,10 @@ def at_temperature(
     DesignError
         If a part would have no or a negative value, which names its class in ``[drift]``.
     """
-    rise = np.asarray(temperature, float)[..., None] - law.nominal
+    rise = np.asarray(temperature, float)[..., None] - NOMINAL
+    of = {kind: 1.0 + drift.tc1 * rise + drift.tc2 * rise**2 for kind, drift in drifts.items()}
     factors = [
-        np.prod([1.0 + law.tc1.get(c, 0.0) * rise + law.tc2.get(c, 0.0) * rise**2 for c in p.classes], axis=0)
+        np.prod([of.get(kind, np.ones_like(rise)) for kind in p.classes], axis=0)
         if p.classes and not p.name.endswith(".offset")
         else np.ones_like(rise)
         for p in circuit.parameters
@@ -111,7 +89,7 @@ def at_temperature(
             kelvin = float(np.ravel(temperature)[worst])
             raise DesignError(
                 f"[drift] {', '.join(parameter.classes)}: at {kelvin:g} K {parameter.name} would be "
-                f"{float(factor.min()):.3g} times its value at {law.nominal:g} K; give smaller coefficients"
+                f"{float(factor.min()):.3g} times its value at {NOMINAL:g} K; give smaller coefficients"
             )
     start = circuit.values if values is None else values
     return start * np.concatenate(factors, axis=-1)

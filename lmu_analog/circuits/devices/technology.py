@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lmu_analog.circuits.devices.tolerance import Tolerance, spreads
-from lmu_analog.circuits.temperature import Drift, TemperatureLaw
+from lmu_analog.circuits.temperature import Drift
 from lmu_analog.errors import DesignError, shown
 
 MICRON = 1e-6
@@ -97,11 +97,6 @@ class Technology:
                 return device
         known = ", ".join(f"{d.name} ({d.kind})" for d in self.devices.values())
         raise DesignError(f"{self.name} has no {shown(name)}; it has {known}")
-
-    def temperature_law(self, *names: str) -> TemperatureLaw:
-        """Give the coefficients of the named devices, or of the first of every class."""
-        chosen = [self.device(name) for name in names or dict.fromkeys(d.kind for d in self.devices.values())]
-        return TemperatureLaw.of({d.kind: Drift(d.tc1, d.tc2) for d in chosen if d.tc1 is not None})
 
     def drifts(self, named: Mapping[str, str]) -> dict[str, Drift]:
         """Give the known coefficients of classes: of the device named for it, or of the first of the class."""
