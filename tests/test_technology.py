@@ -154,7 +154,7 @@ def test_an_unknown_temperature_coefficient_is_not_zero():
         drift={"resistor": "100 ppm", "capacitor": "0 ppm"},
     )
     assert known.unknown_drift == {}
-    assert known.temperature_law.tc1 == {"resistor": 1e-4, "capacitor": 0.0}
+    assert known.temperature_law == {"resistor": Drift(1e-4), "capacitor": Drift(0.0)}
 
 
 def test_corners_say_what_temperature_leaves_where_it_is():
