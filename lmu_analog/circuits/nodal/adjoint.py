@@ -64,11 +64,11 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
     nominal = stamp(circuit, index, circuit.values[None])
     E, F, drive = nominal.E[0], nominal.F[0], nominal.drive[0]
     output, feedthrough = probe_rows(circuit, index)
-    found = [slopes.solve(s * E - F, drive[:, 0] - s * drive[:, 1], output, slopes.at(s)) for s in at]
+    found = [slopes.solve(s * E - F, drive[:, 0] - s * drive[:, 1], output, amount=slopes.at(s)) for s in at]
     states = np.array([state for state, _ in found]) + feedthrough[:, 0]
     offset, by_parameter = np.zeros(circuit.order), np.zeros((circuit.order, len(circuit.parameters)))
     if drive[:, 2].any() or slopes.constant.any():
-        offset, by_parameter = slopes.solve(-F, drive[:, 2], output, slopes.at_dc())
+        offset, by_parameter = slopes.solve(-F, drive[:, 2], output, amount=slopes.at_dc())
     return Derivatives(states, np.array([slope for _, slope in found]), offset, by_parameter)
 
 
@@ -106,7 +106,7 @@ class EquationSlopes:
         return np.where(self.column < self.size, self.direct, self.constant)
 
     def solve(
-        self, M: np.ndarray, b: np.ndarray, output: np.ndarray, amount: np.ndarray
+        self, M: np.ndarray, b: np.ndarray, output: np.ndarray, *, amount: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give O v (d,) and its derivatives (d, m)."""
         balance = 1.0 / np.abs(M).max(axis=1)  # laws in siemens beside equations in volts
