@@ -242,6 +242,35 @@ def test_the_digest_is_of_every_source_and_of_how_they_are_compiled(tmp_path, mo
     assert len(found) == 1 + len(sources) + 2
 
 
+def test_a_library_is_made_whole_or_not_at_all(folder, monkeypatch):
+    library = folder / compiling.library_name()
+    library.write_bytes(b"of yesterday")
+    linked = ["ld: no space left", None]
+
+    def run(call: list[str], where: Path) -> str | None:
+        (where / call[-1]).write_bytes(b"some of it")  # as the linker leaves it, or as it is meant to be
+        return linked.pop(0) if "-shared" in call else None
+
+    monkeypatch.setattr(compiling, "compiler", lambda: "cc")
+    monkeypatch.setattr(compiling, "_run", run)
+    assert compiling.compile_library(folder) == "ld: no space left"
+    assert library.read_bytes() == b"of yesterday"
+    assert compiling.compile_library(folder) is None
+    assert library.read_bytes() == b"some of it"
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".player-")]
+
+
+@pytest.mark.parametrize("error", [subprocess.TimeoutExpired("cc", 120.0), PermissionError("may not run")])
+def test_a_compiler_that_hangs_or_may_not_run_makes_no_player(folder, monkeypatch, error):
+    def run(*_, **options):
+        assert options["timeout"] == compiling.SECONDS
+        raise error
+
+    monkeypatch.setattr(compiling, "compiler", lambda: "/usr/bin/cc")
+    monkeypatch.setattr(subprocess, "run", run)
+    assert compiling.compile_library(folder) == f"/usr/bin/cc: {error}"
+
+
 @with_native
 def test_no_multiplication_is_fused_with_an_addition_where_the_processor_could(folder, tmp_path, monkeypatch):
     from numpy._core._multiarray_umath import __cpu_features__
