@@ -9,11 +9,12 @@ import pytest
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.ensembles import exact, nonlinear
-from lmu_analog.ensembles.blocks import whole_blocks
+from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.exact import block_size, exact_chunk
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.nonlinear import nonlinear_block_size, nonlinear_chunk
 from lmu_analog.output.design_text import commented
+from lmu_analog.storage.store import Results
 
 OPAMP = {"gain": "100 dB", "gbw": "10 MHz"}
 MISMATCH = {"resistor": "3 %", "capacitor": "3 %", "opamp": "3 %"}
@@ -26,6 +27,20 @@ def test_blocks_begin_at_fixed_numbers_and_are_whole():
     assert whole_blocks(range(3, 4), 8) == [range(8)]
     assert whole_blocks(range(7, 17), 8) == [range(8), range(8, 16), range(16, 24)]
     assert whole_blocks(range(8, 16), 8) == [range(8, 16)]
+
+
+def test_joined_blocks_are_cut_to_the_samples_that_are_wanted():
+    def block(start: int) -> Results:
+        k = np.arange(start, start + 8)
+        return Results(start, k[:, None] + [0.0, 0.5], 2.0 * k, np.int8(k % 3), given=np.int8(k % 5))
+
+    found = joined([block(8), block(16)], range(11, 21))
+    wanted = np.arange(11, 21)
+    np.testing.assert_array_equal(found.samples, wanted)
+    np.testing.assert_array_equal(found.profile, wanted[:, None] + [0.0, 0.5])
+    np.testing.assert_array_equal(found.window_nrmse, 2.0 * wanted)
+    np.testing.assert_array_equal(found.status, wanted % 3)
+    np.testing.assert_array_equal(found.reason, wanted % 5)
 
 
 @pytest.mark.parametrize(
