@@ -132,8 +132,10 @@ def draw_plan(
     return normal_quantile(points[first : first + len(samples)])
 
 
-def planned_circuit(design: Design, *, seed: int, index: int, sampling: str = "random") -> Circuit:
-    """Build the circuit of one sample of a run with this plan."""
+def planned_circuit(design: Design, *, seed: int, index: int | None, sampling: str = "random") -> Circuit:
+    """Build the circuit of one sample of a run with this plan; the nominal one for None."""
+    if index is None:
+        return build(design)
     circuit, law = build(design), Mismatch.of(design)
     stretch = range(check_index(index), index + 1)
     z = draw_plan(circuit, law, seed=seed, samples=stretch, plan=make_plan(design, sampling))

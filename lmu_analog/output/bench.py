@@ -11,7 +11,6 @@ import xarray as xr
 
 from lmu_analog.analysis.bench import analyze
 from lmu_analog.analysis.measurement import read_measurement
-from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.ensembles.yields import warnings
@@ -19,6 +18,8 @@ from lmu_analog.errors import DesignError
 from lmu_analog.output import style
 from lmu_analog.output.files import check_figure
 from lmu_analog.output.layout import save_panels
+from lmu_analog.output.summary import records
+from lmu_analog.output.tables import aligned
 from lmu_analog.output.text_tables import percent
 from lmu_analog.storage.completed import completed
 from lmu_analog.storage.store import open_run
@@ -65,18 +66,13 @@ def bench(
     dict
         For JSON.
     """
-    plot = None if plot is None else Path(plot)
-    run = None if run is None else Path(run)
-    measured = Path(measured)
     check_figure(plot)
-    circuit = build(design)
-    if sample is not None:
-        circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
-    ensemble = None if run is None else _run_of(run, design)
-    measurement = read_measurement(measured, circuit, column=column)
+    circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+    ensemble = None if run is None else _run_of(Path(run), design)
+    measurement = read_measurement(Path(measured), circuit, column=column)
     result = analyze(design, measurement, circuit=circuit, skip=skip)
     if plot is not None:
-        _save(result, plot)
+        save_panels([(partial(draw, result), 3.25) for draw in (_plot_measured, _plot_errors)], plot)
     found = {"file": str(measured), **figures(result)}
     if ensemble is None:
         return {**found, "ensemble": None}
@@ -94,12 +90,12 @@ def _run_of(path: Path, design: Design) -> xr.Dataset:
 def figures(result: xr.Dataset) -> dict[str, Any]:
     """Give the figures of ``analyze`` as plain objects: fractions of rms(u), s, V."""
     states = result.attrs["kind"] == "states"
-    offsets = zip(result.channel.values, result.offset.values, strict=True)
-    taps = zip(
-        *(result[k].values for k in ("delay", "profile", "simulated_profile", "corrected_profile")),
-        strict=True,
-    )
-    keys = ("r", "nrmse", "simulated", "corrected")
+    at_tap = {
+        "r": "delay",
+        "nrmse": "profile",
+        "simulated": "simulated_profile",
+        "corrected": "corrected_profile",
+    }
     return {
         "kind": result.attrs["kind"],
         **{key: result.attrs[key] for key in ("order", "family", "realization")},
@@ -107,8 +103,8 @@ def figures(result: xr.Dataset) -> dict[str, Any]:
         **{key: float(result[key]) for key in _SCORES},
         "theta": {"fitted": float(result.theta), "ratio": float(result.theta) / result.attrs["theta"]},
         "gain": float(result.gain),
-        "offset": {str(name): float(volts) for name, volts in offsets},
-        "taps": [] if states else [dict(zip(keys, map(float, row), strict=True)) for row in taps],
+        "offset": dict(zip(result.channel.values.tolist(), result.offset.values.tolist(), strict=True)),
+        "taps": [] if states else records(result, at_tap),
         "scored": {"start": float(result.time[0]), "stop": float(result.time[-1])},
         "warnings": list(result.attrs["warnings"]),
     }
@@ -157,8 +153,7 @@ def bench_text(content: dict[str, Any]) -> str:
         for tap in content["taps"]
     ]
     title = f"{content['file']}: {content['family']}, {content['realization']}, order {content['order']}"
-    lines = [f"  {name:<18}{value:>12}  {note}" for name, value, note in rows]
-    return "\n".join([title, *lines, *(f"  warning: {line}" for line in content["warnings"])])
+    return aligned(title, rows, warnings=content["warnings"], width=12)
 
 
 def _plot_measured(result: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -189,8 +184,3 @@ def _plot_errors(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="Delay r (θ);  0 = now, 1 = oldest", ylabel="NRMSE (% of rms(u))", xlim=(0.0, 1.0))
     style.percent_axis(ax)
     return style.finish(ax, style.SIDE_LEGEND)
-
-
-def _save(result: xr.Dataset, path: Path) -> None:
-    """Draw channels and errors."""
-    save_panels([(partial(plot, result), 3.25) for plot in (_plot_measured, _plot_errors)], path)

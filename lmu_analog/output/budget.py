@@ -16,9 +16,10 @@ from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.limits import limit_warnings
 from lmu_analog.output import style
-from lmu_analog.output.figures import Figure
+from lmu_analog.output.figures import Figure, figure
 from lmu_analog.output.stability import corner_rows
-from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.summary import records
+from lmu_analog.output.svg import draw
 from lmu_analog.output.text_tables import Table, percent, quantity
 from lmu_analog.units import write
 
@@ -65,23 +66,12 @@ def as_json(found: xr.Dataset, figures: FiguresOfMerit, warnings: Sequence[str] 
         "remainder_share": attrs["remainder_share"],
         **{key: attrs[key] for key in ("engine", "samples", "drawn", "left_out")},
         "causes": [
-            {
-                "cause": str(one.cause.values),
-                "rms": float(one.mean_alone),
-                "power": float(one.mean_power),
-                "share": float(one.mean_power) / mean,
-            }
-            for one in (found.sel(cause=name) for name in found.cause.values)
+            {**row, "share": row["power"] / mean}
+            for row in records(found, {"cause": "cause", "rms": "mean_alone", "power": "mean_power"})
         ],
-        "places": [
-            {
-                "r": float(one.place),
-                "window_db": float(one.window_db),
-                "sinad_db": float(one.sinad_db),
-                "enob": float(one.enob),
-            }
-            for one in (found.isel(place=k) for k in range(found.sizes["place"]))
-        ],
+        "places": records(
+            found, {"r": "place", "window_db": "window_db", "sinad_db": "sinad_db", "enob": "enob"}
+        ),
         "sinad_leaves_out": list(_LEFT_OUT_OF_SINAD),
         "merits": {**asdict(figures), "joint_error": figures.joint_error},
         "warnings": list(warnings),
@@ -206,5 +196,4 @@ def budget_figure(content: dict[str, Any], found: xr.Dataset) -> Figure:
         "Each contributor turned on alone, stacked; the line is the circuit with all of them at once. "
         f"The remainder is {_share(content['remainder_share'])} of the power."
     )
-    shown = picture(drawn, key="budget", title="Error budget", about=caption)
-    return Figure("budget", "Error budget", caption, shown, budget_tables(content)[0])
+    return figure("budget", "Error budget", caption, drawn=drawn, table=budget_tables(content)[0])

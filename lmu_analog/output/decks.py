@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
@@ -14,7 +12,6 @@ from lmu_analog.files_out import whole_folder, write_text
 from lmu_analog.mismatch.law import check_index, check_seed
 from lmu_analog.mismatch.selection import Selection
 from lmu_analog.simulation import settling
-from lmu_analog.spice.cards import Deck
 from lmu_analog.spice.deck import described, transient
 from lmu_analog.spice.dialects import Dialect, in_dialect
 from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
@@ -40,28 +37,16 @@ def deck_text(
         If the circuit is unstable, so that no simulated time would be enough.
     """
     check_seed(seed)
-    if sample is None:
-        circuit = build(design)
-        return in_dialect(_deck(design, circuit, _notes(design, None, seed)), dialect)
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
-    plan = () if sampling == "random" else (f"sampling = {sampling}",)
-    return in_dialect(_deck(design, circuit, _notes(design, sample, seed) + plan), dialect)
-
-
-def _notes(design: Design, sample: int | None, seed: int) -> tuple[str, ...]:
     notes = [] if design.temperature is None else [f"temperature = {design.temperature!r} K, in the values"]
     if sample is not None:
         notes += [f"seed = {seed}", f"sample = {sample}"]
-        chosen = str(Selection(design.only, design.without))
-        notes += [f"mismatch = {chosen}"] if chosen else []
-    return tuple(notes)
-
-
-def _deck(design: Design, circuit: Circuit, notes: tuple[str, ...]) -> Deck:
-    settle = settling(extract(circuit), design.theta)
-    return described(
-        circuit, transient(circuit, design.stimulus, settle=settle), design.stimulus, notes=notes
-    )
+        if chosen := str(Selection(design.only, design.without)):
+            notes.append(f"mismatch = {chosen}")
+        if sampling != "random":
+            notes.append(f"sampling = {sampling}")
+    analysis = transient(circuit, design.stimulus, settle=settling(extract(circuit), design.theta))
+    return in_dialect(described(circuit, analysis, design.stimulus, notes=tuple(notes)), dialect)
 
 
 def write_deck(

@@ -105,6 +105,11 @@ def _continuous(response: np.ndarray, angle: np.ndarray) -> np.ndarray:
     return unwrapped
 
 
+def figure(key: str, title: str, caption: str, *, drawn: Canvas, table: Table) -> Figure:
+    """Give what was drawn with what it shows and its numbers."""
+    return Figure(key, title, caption, picture(drawn, key=key, title=title, about=caption), table)
+
+
 def window_figure(result: xr.Dataset) -> Figure:
     """Show the window at its loudest instant."""
     now = result.isel(time=plots.loudest(result))
@@ -115,7 +120,7 @@ def window_figure(result: xr.Dataset) -> Figure:
     )
     columns = {"r (θ)": now.delay, "ideal (V)": now.window, "circuit (V)": now.estimate}
     table = _columns("Window at one instant", columns)
-    return _figure("window", "Window reconstruction", caption, drawn, table)
+    return figure("window", "Window reconstruction", caption, drawn=drawn, table=table)
 
 
 def traces_figure(result: xr.Dataset) -> Figure:
@@ -126,7 +131,9 @@ def traces_figure(result: xr.Dataset) -> Figure:
     for delay in _TAPS:
         here = result.sel(delay=delay, method="nearest")
         columns |= {f"ideal, r = {delay:g} (V)": here.window, f"circuit, r = {delay:g} (V)": here.estimate}
-    return _figure("traces", "Delayed inputs over time", caption, drawn, _columns("Traces", columns))
+    return figure(
+        "traces", "Delayed inputs over time", caption, drawn=drawn, table=_columns("Traces", columns)
+    )
 
 
 def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) -> Figure:
@@ -141,7 +148,7 @@ def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) ->
         for q in (5, 50, 95):
             columns[f"mismatch p{q:02} (%)"] = 100.0 * np.percentile(finite, q, axis=0)
     table = _columns("NRMSE against delay r", columns)
-    return _figure("profile", "NRMSE against delay r", caption, drawn, table)
+    return figure("profile", "NRMSE against delay r", caption, drawn=drawn, table=table)
 
 
 def histogram_figure(run: xr.Dataset, *, limit: float | None, nominal: float | None) -> Figure:
@@ -159,7 +166,7 @@ def histogram_figure(run: xr.Dataset, *, limit: float | None, nominal: float | N
     middle, high = percent(spread["median"]), percent(spread["p95"])
     hatched = "" if limit is None else " Hatched: beyond the limit."
     caption = f"Window NRMSE of every circuit: median {middle}, p95 {high}.{hatched}"
-    return _figure("histogram", "Spread", caption, drawn, table)
+    return figure("histogram", "Spread", caption, drawn=drawn, table=table)
 
 
 def bode_figure(response: xr.Dataset) -> Figure:
@@ -179,7 +186,7 @@ def bode_figure(response: xr.Dataset) -> Figure:
         "Left: the Legendre states; right: the estimate û of u(t − rθ). Pale: the ideal memory. "
         f"Shaded: the signal band, up to {quantity(response.attrs['bandwidth'], 'Hz')}."
     )
-    return _figure("bode", "Bode plots", caption, draw(panels, height=5.6), _bode_table(response))
+    return figure("bode", "Bode plots", caption, drawn=draw(panels, height=5.6), table=_bode_table(response))
 
 
 def _bode_table(response: xr.Dataset) -> Table:
@@ -189,12 +196,11 @@ def _bode_table(response: xr.Dataset) -> Table:
     for of, places in (("tap", taps), ("state", states)):
         for k, name in enumerate(places):
             decibels, angles = part[f"{of}_magnitude"].values[:, k], part[f"{of}_phase"].values[:, k]
-            columns[name] = [_polar(*pair) for pair in zip(decibels, angles, strict=True)]
+            columns[name] = [
+                f"{decibel:.2f} dB" + (f" ∠ {angle:.1f}°" if np.isfinite(angle) else "")
+                for decibel, angle in zip(decibels, angles, strict=True)
+            ]
     return _columns("Circuit: magnitude and phase", columns)
-
-
-def _polar(decibel: float, angle: float) -> str:
-    return f"{decibel:.2f} dB ∠ {angle:.1f}°" if np.isfinite(angle) else f"{decibel:.2f} dB"
 
 
 def elements_figure(sensitivity: xr.Dataset, *, values: Mapping[str, str]) -> Figure:
@@ -218,11 +224,7 @@ def elements_figure(sensitivity: xr.Dataset, *, values: Mapping[str, str]) -> Fi
     )
     title = f"The first {top.sizes['element']} of {sensitivity.sizes['element']} elements"
     table = Table(title, columns, tuple(rows))
-    return _figure("elements", "Elements by effect", caption, drawn, table)
-
-
-def _figure(key: str, title: str, caption: str, drawn: Canvas, table: Table) -> Figure:
-    return Figure(key, title, caption, picture(drawn, key=key, title=title, about=caption), table)
+    return figure("elements", "Elements by effect", caption, drawn=drawn, table=table)
 
 
 def _columns(caption: str, columns: Mapping[str, Iterable[Any]]) -> Table:

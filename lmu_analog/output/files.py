@@ -14,9 +14,9 @@ FIGURES = (".svg", ".png", ".pdf")
 
 def check_figure(path: Path | str | None) -> None:
     """Refuse a figure's name that nothing can be written to, before the work is done."""
-    path = None if path is None else Path(path)
     if path is None:
         return
+    path = Path(path)
     if path.suffix not in FIGURES or not path.parent.is_dir() or path.is_dir():
         raise DesignError(
             f"plot={path}: a file in an existing folder that ends in {', '.join(FIGURES)} is wanted"

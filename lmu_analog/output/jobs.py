@@ -8,7 +8,6 @@ from typing import Any, TypedDict
 
 import xarray as xr
 
-from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison, compare, theory_of
 from lmu_analog.ensembles.exact import check_kernel, exact_chunk, kernel_of
@@ -56,16 +55,12 @@ def simulate_one(
     a sample with the design's own signal is that of the sample in an ensemble, to the last bit. ``column`` or
     ``channel`` chooses among several of the recording. ``notify`` hears beforehand that ngspice will take long.
     """
-    plot = None if plot is None else Path(plot)
-    recording = None if recording is None else Path(recording)
     if recording is None and (column, channel) != (None, None):
         raise DesignError(
             "column= and channel= choose from input=, and there is none; put them into [signal]"
         )
     check_figure(plot)
-    circuit = build(design)
-    if sample is not None:
-        circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+    circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     driven = design if recording is None else design.replace(file=recording, column=column, channel=channel)
     if engine == "ngspice" and notify is not None and (line := long_run(driven, circuit=circuit)):
         notify(line)
@@ -73,7 +68,9 @@ def simulate_one(
     if sample is not None and recording is None and engine == "exact":
         result = _with_errors_of_run(result, design, sample, seed=seed, sampling=sampling)
     if plot is not None:
-        _save_overview(result, plot)
+        # Delayed input and estimate, one window, and the error over it.
+        plots = (plot_traces, plot_window, plot_profile)
+        save_panels([(partial(draw, result), 3.0) for draw in plots], plot)
     return result
 
 
@@ -154,9 +151,3 @@ def against_theory(run: xr.Dataset, design: Design) -> Comparison | None:
     # Rails, slew and step error also affect the nominal run, so compare with it.
     nominal = float(simulate(design, engine="ngspice").window_nrmse)
     return compare(run, theory, nominal=nominal)
-
-
-def _save_overview(result: xr.Dataset, path: Path) -> None:
-    """Draw delayed input and estimate, one window, and the error over it."""
-    plots = (plot_traces, plot_window, plot_profile)
-    save_panels([(partial(plot, result), 3.0) for plot in plots], path)

@@ -28,13 +28,11 @@ def lined_up(table: Table) -> str:
 
 def save_figure(draw: Callable[[Axes], Axes], path: Path | str, *, height: float) -> Path:
     """Draw on axes of 9 by ``height`` inches and write them; SVG, PNG or PDF by the suffix."""
-    path = Path(path)
     return save_panels([(draw, height)], path)
 
 
 def save_panels(panels: Sequence[tuple[Callable[[Axes], Axes], float]], path: Path | str) -> Path:
     """Draw panels of 9 inches by the height of each, one below the other, and write them."""
-    path = Path(path)
     from matplotlib.figure import Figure
 
     heights = [height for _, height in panels]

@@ -10,8 +10,9 @@ import xarray as xr
 from lmu_analog.analysis.noise import bounds
 from lmu_analog.design import Design
 from lmu_analog.output import style
-from lmu_analog.output.figures import Figure
-from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.figures import Figure, figure
+from lmu_analog.output.summary import records
+from lmu_analog.output.svg import draw
 from lmu_analog.output.text_tables import Table, percent, quantity
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ def as_json(found: xr.Dataset, design: Design) -> dict[str, Any]:
         "snr_db": attrs["snr_db"] if finite else None,
         "band_snr_db": attrs["band_snr_db"],
         "lowest_hz": attrs["lowest_hz"],
-        "contributions": [
-            {"name": str(name), "kind": str(kind), "share": float(share)}
-            for name, kind, share in zip(
-                found.component.values, found.kind.values, found.share.values, strict=True
-            )
-        ],
+        "contributions": records(found, {"name": "component", "kind": "kind", "share": "share"}),
         "left_out": list(attrs["left_out"]),
         "bounds": bounds(design, attrs["snr_db"] if finite else attrs["band_snr_db"]),
     }
@@ -98,20 +94,14 @@ def plot_noise(found: xr.Dataset, ax: Axes | None = None) -> Axes:
     return style.finish(ax, style.SIDE_LEGEND)
 
 
-def _noise_table(content: dict[str, Any]) -> Table:
-    """Make the table of the report from the object of ``as_json``."""
-    rows = [
-        (row["name"], row["kind"], percent(row["share"])) for row in content["contributions"][: 2 * _LISTED]
-    ]
-    return Table("Sources of noise by share", ("source", "kind", "share"), tuple(rows))
-
-
-def noise_figure(found: xr.Dataset, design: Design) -> Figure:
-    """Show the noise over the window, and its sources as a table."""
+def noise_figure(content: dict[str, Any], found: xr.Dataset) -> Figure:
+    """Show the noise over the window, and its sources as a table from the object of ``as_json``."""
     drawn = draw(lambda canvas: plot_noise(found, canvas.subplots()), height=3.3)
     ratio = found.attrs["band_snr_db"]
     caption = (
         f"Noise of the circuit at every place of the window; in the signal band the SNR is {ratio:.4g} dB."
     )
-    shown = picture(drawn, key="noise", title="Noise over the window", about=caption)
-    return Figure("noise", "Noise over the window", caption, shown, _noise_table(as_json(found, design)))
+    listed = content["contributions"][: 2 * _LISTED]
+    rows = tuple((row["name"], row["kind"], percent(row["share"])) for row in listed)
+    table = Table("Sources of noise by share", ("source", "kind", "share"), rows)
+    return figure("noise", "Noise over the window", caption, drawn=drawn, table=table)

@@ -15,9 +15,10 @@ from lmu_analog.output.drawings.links import network
 from lmu_analog.output.drawings.network import network_sheet
 from lmu_analog.output.drawings.paint import paint
 from lmu_analog.output.drawings.sheet import Sheet
-from lmu_analog.output.figures import Figure
+from lmu_analog.output.figures import Figure, figure
+from lmu_analog.output.files import FIGURES
 from lmu_analog.output.style import BLUE, GREEN, ORANGE, PURPLE, VERMILLION
-from lmu_analog.output.svg import picture, svg
+from lmu_analog.output.svg import svg
 from lmu_analog.output.text_tables import Table
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 What = Literal["cell", "network", "flow"]
 _SHEETS = {"cell": cell_sheet, "network": network_sheet, "flow": flow_sheet}
-_ENDINGS = (".svg", ".png", ".pdf")
 _DOTS = 150  # an inch, of PNG
 _PLAIN = {"blue": BLUE, "green": GREEN, "orange": ORANGE, "vermillion": VERMILLION, "purple": PURPLE}
 # Alone in a browser or an <img> a drawing has no page to take its ink from.
@@ -78,31 +78,27 @@ def write_drawing(circuit: Circuit, path: Path | str, *, what: What | Literal["a
         If the ending is another, or the file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in _ENDINGS:
-        raise DesignError(f"-o {path}: drawings are {', '.join(_ENDINGS)}; give one of these endings")
-    if path.suffix.lower() == ".svg":
+    kind = path.suffix.lower()
+    if kind not in FIGURES:
+        raise DesignError(f"-o {path}: drawings are {', '.join(FIGURES)}; give one of these endings")
+    if kind == ".svg":
         return write_text(path, as_svg(circuit, what))
-    kind = path.suffix.lower()[1:]
     stamps = {
-        "png": {"Software": None},
-        "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+        ".png": {"Software": None},
+        ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
     }
     canvas = draw_circuit(circuit, what)
     with whole_file(path) as half:
-        canvas.savefig(half, format=kind, dpi=_DOTS, facecolor="white", metadata=stamps[kind])
+        canvas.savefig(half, format=kind[1:], dpi=_DOTS, facecolor="white", metadata=stamps[kind])
     return path
 
 
 def drawing_figure(circuit: Circuit, what: What) -> Figure:
     """Give a drawing as a figure of the report, with its parts or coefficients as a table."""
     (sheet,) = sheets(circuit, what)
-    shown = picture(paint((sheet,)), key=f"drawing-{what}", title=sheet.title, about=sheet.about)
-    return Figure(f"drawing-{what}", sheet.title, sheet.about, shown, _table(circuit))
-
-
-def _table(circuit: Circuit) -> Table:
     rows = tuple(
         (link.target, link.source, "+" if link.sign > 0 else "−", link.name or "coefficient", link.text)
         for link in network(circuit).links
     )
-    return Table("What drives what", ("into", "from", "sign", "part", "value"), rows)
+    table = Table("What drives what", ("into", "from", "sign", "part", "value"), rows)
+    return figure(f"drawing-{what}", sheet.title, sheet.about, drawn=paint((sheet,)), table=table)

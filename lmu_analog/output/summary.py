@@ -1,6 +1,7 @@
 """Results as plain objects for JSON."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,10 @@ from lmu_analog.storage.reasons import reasons
 
 def simulation(result: xr.Dataset) -> dict[str, Any]:
     """Give the figures of one simulation: fractions of rms(u), seconds of the engine alone; and warnings."""
+    named = ("engine", "order", "family", "realization", "theta", "bandwidth")
     figures = ("window_nrmse", "truncation_nrmse", "reference_nrmse", "seconds")
     return {
-        **{
-            key: result.attrs[key]
-            for key in ("engine", "order", "family", "realization", "theta", "bandwidth")
-        },
+        **{key: result.attrs[key] for key in named},
         **{key: float(result[key]) for key in figures},
         "warnings": list(result.attrs.get("warnings", ())),
     }
@@ -71,7 +70,6 @@ def ensemble(
     kernel : str, optional
         What played the per-frequency solve of the exact engine.
     """
-    path = None if path is None else Path(path)
     return {
         "engine": run.attrs["engine"],
         "sampling": run.attrs.get("sampling", "random"),
@@ -138,6 +136,12 @@ def families() -> dict[str, Any]:
             for realization in family.realizations
         ]
     }
+
+
+def records(found: xr.Dataset, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """List the rows of a dataset's one-dimensional variables as objects; ``columns`` is key to variable."""
+    values = (found[name].values.tolist() for name in columns.values())
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def dumps(content: dict[str, Any]) -> str:

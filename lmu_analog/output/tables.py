@@ -1,9 +1,18 @@
 """Results as a few aligned lines for a terminal."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from lmu_analog.ensembles.verdict import YieldVerdict
-from lmu_analog.output.text_tables import share, verdict_text
+from lmu_analog.output.text_tables import interval, share, verdict_text
+
+
+def aligned(
+    title: str, rows: list[tuple[str, str, str]], *, warnings: Iterable[str] = (), width: int = 10
+) -> str:
+    """Set rows of name, value and note under a title, values to the right in ``width`` columns."""
+    lines = [f"  {name:<18}{value:>{width}}  {note}".rstrip() for name, value, note in rows]
+    return "\n".join([title, *lines, *(f"  warning: {line}" for line in warnings)])
 
 
 def simulation(content: dict[str, Any]) -> str:
@@ -17,7 +26,7 @@ def simulation(content: dict[str, Any]) -> str:
     title = (
         f"{content['family']}, {content['realization']}, order {content['order']}, {content['engine']} engine"
     )
-    return "\n".join([_table(title, rows), *(f"  warning: {line}" for line in content["warnings"])])
+    return aligned(title, rows, warnings=content["warnings"])
 
 
 def ensemble(content: dict[str, Any]) -> str:
@@ -33,13 +42,13 @@ def ensemble(content: dict[str, Any]) -> str:
         ),
     ]
     if limit:
-        interval = "no interval"
-        if limit["low"] is not None:
-            interval = f"95 % interval {share(limit['low'])} to {share(limit['high'])}"
-        rows.append(("yield", share(limit["value"]), f"within {_percent(limit['limit'])}; {interval}"))
+        note = f"within {_percent(limit['limit'])}; {interval(limit['low'], limit['high'])}"
+        rows.append(("yield", share(limit["value"]), note))
         if uniform := content.get("yield_uniform"):
-            rows.append(("yield, uniform", share(uniform["value"]), uniform_note(uniform)))
-        rows += _wanted(limit, content["samples"])
+            rows.append(uniform_row(uniform))
+        if (wanted := limit["wanted"]) is not None:
+            found = YieldVerdict(wanted, limit["verdict"], limit["samples_to_decide"])
+            rows.append(("yield wanted", share(wanted), verdict_text(found, content["samples"])))
     if until := content.get("until"):
         reached = "reached" if until["reached"] else "not reached"
         rows.append(("until", _percent(until["half_width"]), f"{until['text']}: {reached}"))
@@ -54,23 +63,14 @@ def ensemble(content: dict[str, Any]) -> str:
     rows.append(("time", f"{content['seconds']:.3g} s", f"{content['resumed']} samples taken over"))
     rows += [("of these", str(number), text) for text, number in content["reasons"].items()]
     title = f"mismatch ensemble, seed {content['seed']}, {content['engine']} engine"
-    return "\n".join([_table(title, rows), *(f"  warning: {line}" for line in content["warnings"])])
+    return aligned(title, rows, warnings=content["warnings"])
 
 
-def uniform_note(found: dict[str, Any]) -> str:
-    """Say what a yield with uniform parts is of, and its interval."""
-    interval = "no interval"
-    if found["low"] is not None:
-        interval = f"95 % interval {share(found['low'])} to {share(found['high'])}"
-    return f"parts uniform within their tolerance, {found['samples']} samples; {interval}"
-
-
-def _wanted(limit: dict[str, Any], samples: int) -> list[tuple[str, str, str]]:
-    """Lay out what the run says about the yield that is wanted, if one is."""
-    if (wanted := limit["wanted"]) is None:
-        return []
-    found = YieldVerdict(wanted, limit["verdict"], limit["samples_to_decide"])
-    return [("yield wanted", share(wanted), verdict_text(found, samples))]
+def uniform_row(found: dict[str, Any]) -> tuple[str, str, str]:
+    """Lay out a yield with uniform parts: what it is of, and its interval."""
+    said = interval(found["low"], found["high"])
+    note = f"parts uniform within their tolerance, {found['samples']} samples; {said}"
+    return "yield, uniform", share(found["value"]), note
 
 
 def _hybrid(both: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -99,7 +99,3 @@ def main_job(content: dict[str, Any]) -> str:
 
 def _percent(value: float | None) -> str:
     return "none" if value is None else f"{100.0 * value:.3g} %"
-
-
-def _table(title: str, rows: list[tuple[str, str, str]]) -> str:
-    return "\n".join([title, *(f"  {name:<18}{value:>10}  {note}".rstrip() for name, value, note in rows)])

@@ -76,11 +76,9 @@ def share(value: float | None) -> str:
     return f"{100.0 * value:.{min(digits, 10)}f}".rstrip("0").rstrip(".") + " %"
 
 
-def interval(found: Yield) -> str:
-    """Write the interval of a yield."""
-    if found.low is None:
-        return "no interval"
-    return f"95 % interval {share(found.low)} to {share(found.high)}"
+def interval(low: float | None, high: float | None) -> str:
+    """Write the interval of a yield, if it has one."""
+    return "no interval" if low is None else f"95 % interval {share(low)} to {share(high)}"
 
 
 def rough(value: float, low: float, high: float) -> str:
@@ -106,18 +104,12 @@ def expected(found: Expected) -> str:
     if not found.samples:
         return said
     how = "agree" if found.fits else "do not agree, so mismatch is too large for it"
-    interval = f"{share(found.low)} to {share(found.high)}"
-    even = (
-        ""
-        if found.uniform is None
-        else f"; {share(found.uniform.value)} with parts uniform within their tolerance"
-    )
-    return f"{said} ({found.samples} circuits {how}: 95 % interval {interval}{even})"
+    even = uniform_aside(found.uniform)
+    return f"{said} ({found.samples} circuits {how}: {interval(found.low, found.high)}{even})"
 
 
-def uniform_aside(run: xr.Dataset, design: Design) -> str:
+def uniform_aside(found: Yield | None) -> str:
     """Write the yield of the same draws with parts uniform within their tolerance, to follow another; or nothing."""
-    found = uniform_yield(run, design)
     return "" if found is None else f"; {share(found.value)} with parts uniform within their tolerance"
 
 
@@ -155,7 +147,7 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
         )
         rows.append((f"its 95 % interval ({how})", f"{share(found.low)} to {share(found.high)}"))
         if (uniform := uniform_yield(run, design)) is not None:
-            said = f"{share(uniform.value)} ({interval(uniform)})"
+            said = f"{share(uniform.value)} ({interval(uniform.low, uniform.high)})"
             rows.append(("yield with parts uniform within their tolerance", said))
         if (wanted := design.wanted_yield) is not None:
             said = verdict_text(yield_verdict(run, found, wanted), run.sizes["sample"])

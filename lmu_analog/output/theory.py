@@ -1,6 +1,5 @@
 """Theory for people and scripts: sensitivities of elements, and high-sigma yield."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from lmu_analog.ensembles.verdict import verdict_of
 from lmu_analog.output.files import check_figure
 from lmu_analog.output.layout import save_figure
 from lmu_analog.output.plots import plot_elements
-from lmu_analog.output.summary import laws, uniform_circuits
-from lmu_analog.output.tables import uniform_note
-from lmu_analog.output.text_tables import percent, rough, share
+from lmu_analog.output.summary import laws, records, uniform_circuits
+from lmu_analog.output.tables import aligned, uniform_row
+from lmu_analog.output.text_tables import interval, percent, rough, share
 from lmu_analog.theory.coefficients import first_order_added_error, mismatch_lower_bound
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.sensitivity import elements, tighten
@@ -37,7 +36,6 @@ def sensitivity(design: Design, *, plot: Path | str | None = None) -> dict[str, 
     plot : Path, optional
         Of a figure of the twenty elements that matter most.
     """
-    plot = None if plot is None else Path(plot)
     check_figure(plot)
     theory = first_order(design)
     found = elements(design, theory)
@@ -58,52 +56,35 @@ def sensitivity(design: Design, *, plot: Path | str | None = None) -> dict[str, 
         "mismatch": laws(design),
         "coefficient_percent": first_order_added_error(realization(design), bandwidth=design.bandwidth),
         "floor_percent": mismatch_lower_bound(design.order, design.theta, bandwidth=design.bandwidth),
-        "elements": _rows(found),
+        "elements": records(
+            found, {"name": "element", "role": "role", "class": "kind", "share": "share", "excess": "excess"}
+        ),
         "tighten": {
-            "elements": [
-                {"name": str(name), "rms": float(rms)}
-                for name, rms in zip(without.element.values, without.rms.values, strict=True)
-            ],
-            "classes": [
-                {"class": str(kind), "share": float(share), "rms": float(rms)}
-                for kind, share, rms in zip(
-                    without.kind.values, without.class_share.values, without.class_rms.values, strict=True
-                )
-            ],
+            "elements": records(without, {"name": "element", "rms": "rms"}),
+            "classes": records(without, {"class": "kind", "share": "class_share", "rms": "class_rms"}),
         },
     }
-
-
-def _rows(found: xr.Dataset) -> list[dict[str, Any]]:
-    return [
-        {"name": str(name), "role": str(role), "class": str(kind), "share": float(share), "excess": float(e)}
-        for name, role, kind, share, e in zip(
-            found.element.values,
-            found.role.values,
-            found.kind.values,
-            found.share.values,
-            found.excess.values,
-            strict=True,
-        )
-    ]
 
 
 def sensitivity_text(content: dict[str, Any]) -> str:
     """Lay out the object of ``sensitivity``."""
     spread = content["nrmse"]
-    lines = [
-        f"first-order theory: {content['family']}, {content['realization']}, order {content['order']}",
-        f"  nominal NRMSE     {percent(content['nominal_nrmse']):>10}  without mismatch",
-        f"  added error       {percent(content['predicted_rms']):>10}  rms error added by mismatch, all parts together",
-        f"  median NRMSE      {percent(spread['median']):>10}  5 % to 95 %: "
-        f"{percent(spread['p05'])} to {percent(spread['p95'])}, without sampling",
+    middle = f"5 % to 95 %: {percent(spread['p05'])} to {percent(spread['p95'])}, without sampling"
+    added = "rms error added by mismatch, all parts together"
+    rows = [
+        ("nominal NRMSE", percent(content["nominal_nrmse"]), "without mismatch"),
+        ("added error", percent(content["predicted_rms"]), added),
+        ("median NRMSE", percent(spread["median"]), middle),
     ]
     if limit := content["yield"]:
-        lines += _yield_lines(limit, content["yield_uniform"])
-    lines += [
-        f"  coefficients      {content['coefficient_percent']:>8.3g} %  added error per 1 % error of every coefficient",
-        f"  lower bound       {content['floor_percent']:>8.3g} %  least for as many errors as states",
+        rows += _yield_rows(limit, content["yield_uniform"])
+    each = "added error per 1 % error of every coefficient"
+    rows += [
+        ("coefficients", f"{content['coefficient_percent']:.3g} %", each),
+        ("lower bound", f"{content['floor_percent']:.3g} %", "least for as many errors as states"),
     ]
+    title = f"first-order theory: {content['family']}, {content['realization']}, order {content['order']}"
+    lines = [aligned(title, rows)]
     if not content["elements"]:
         return "\n".join([*lines, "no mismatch: give [mismatch] to see which elements matter"])
     lines += ["", f"{'element':<22}{'role':<18}{'share':>9}{'alone':>10}"]
@@ -122,19 +103,17 @@ def sensitivity_text(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _yield_lines(limit: dict[str, Any], uniform: dict[str, Any] | None) -> list[str]:
+def _yield_rows(limit: dict[str, Any], uniform: dict[str, Any] | None) -> list[tuple[str, str, str]]:
     """Lay out a yield by first-order theory with the digits that circuits leave it, and that of uniform parts."""
     value, low, high, samples = (limit[key] for key in CHECKED[1:])
-    lines = [f"  yield             {rough(value, low, high):>10}  within {percent(limit['limit'])}"]
+    note = f"within {percent(limit['limit'])}"
     if samples:
         fits = low <= value <= high
         said = "agree with theory" if fits else f"do not agree with theory, which says {percent(value)}"
-        lines[0] += f"; {samples} circuits {said}: 95 % interval {share(low)} to {share(high)}"
+        note += f"; {samples} circuits {said}: {interval(low, high)}"
     if samples and min(value, 1.0 - value) < 1.0 / samples:
-        lines.append("    farther out theory is an extrapolation: the command yield goes there")
-    if uniform:
-        lines.append(f"  yield, uniform    {share(uniform['value']):>10}  {uniform_note(uniform)}")
-    return lines
+        note += "\n    farther out theory is an extrapolation: the command yield goes there"
+    return [("yield", rough(value, low, high), note), *([uniform_row(uniform)] if uniform else [])]
 
 
 def high_sigma(
@@ -144,24 +123,23 @@ def high_sigma(
 
     ``uniform`` is the yield of parts uniform within their tolerance, beside it.
     """
-    content = asdict(found)
-    low, value, high = (1.0 - content.pop(key) for key in ("high", "failure", "low"))
+    low, value, high = 1.0 - found.high, 1.0 - found.failure, 1.0 - found.low
     return {
-        "method": content.pop("method"),
-        "engine": content.pop("engine"),
-        "samples": content.pop("samples"),
+        "method": found.method,
+        "engine": found.engine,
+        "samples": found.samples,
         "yield": {
-            **{"limit": content.pop("limit"), "value": value, "low": low, "high": high},
+            **{"limit": found.limit, "value": value, "low": low, "high": high},
             "wanted": wanted,
             "verdict": None if wanted is None else verdict_of(low, high, wanted),
         },
         "yield_uniform": uniform,
         "failure": {"value": found.failure, "low": found.low, "high": found.high},
         "sigma": found.sigma,
-        "effective_failures": content.pop("effective"),
-        "predicted_failure": content.pop("predicted"),
-        "directions": content.pop("directions"),
-        "warnings": list(content.pop("warnings")),
+        "effective_failures": found.effective,
+        "predicted_failure": found.predicted,
+        "directions": found.directions,
+        "warnings": list(found.warnings),
     }
 
 
@@ -174,17 +152,17 @@ def uniform_beside(design: Design, samples: int, seed: int) -> dict[str, Any] | 
 def high_sigma_text(content: dict[str, Any]) -> str:
     """Lay out the object of ``yield``."""
     missed, limit, wanted = content["failure"], content["yield"]["limit"], content["yield"]["wanted"]
-    lines = [
-        f"high-sigma yield: {content['method']}, {content['samples']} samples, {content['engine']} engine",
-        f"  failure           {missed['value']:>10.2g}  95 % interval {missed['low']:.2g} to {missed['high']:.2g}, "
-        f"beyond {percent(limit)}",
-        f"  sigma             {content['sigma']:>10.3g}  the same as a one-sided distance",
-        f"  theory            {content['predicted_failure']:>10.1g}  by the quadratic form: first order, so far out "
-        "no more than an estimate",
-        f"  directions        {content['directions']:>10.3g}  of mismatch that share the blame",
+    within = f"95 % interval {missed['low']:.2g} to {missed['high']:.2g}, beyond {percent(limit)}"
+    order = "by the quadratic form: first order, so far out no more than an estimate"
+    rows = [
+        ("failure", f"{missed['value']:.2g}", within),
+        ("sigma", f"{content['sigma']:.3g}", "the same as a one-sided distance"),
+        ("theory", f"{content['predicted_failure']:.1g}", order),
+        ("directions", f"{content['directions']:.3g}", "of mismatch that share the blame"),
     ]
     if uniform := content["yield_uniform"]:
-        lines.append(f"  yield, uniform    {share(uniform['value']):>10}  {uniform_note(uniform)}")
+        rows.append(uniform_row(uniform))
     if wanted is not None:
-        lines.append(f"  yield wanted      {share(wanted):>10}  {content['yield']['verdict']}")
-    return "\n".join([*lines, *(f"  warning: {line}" for line in content["warnings"])])
+        rows.append(("yield wanted", share(wanted), content["yield"]["verdict"]))
+    title = f"high-sigma yield: {content['method']}, {content['samples']} samples, {content['engine']} engine"
+    return aligned(title, rows, warnings=content["warnings"])

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
@@ -73,7 +72,5 @@ def export(
     suffix, write = FORMATS[to]
     if suffix and path.suffix != suffix:
         raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")
-    if sample is None:
-        return write_text(path, write(design, build(design)))
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     return write_text(path, write(design, circuit))

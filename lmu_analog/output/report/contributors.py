@@ -38,7 +38,7 @@ def noise_section(subject: Subject) -> Section:
     content = noisy.as_json(found, design)
     lead = f"At {content['temperature_k']:.5g} K; the signal is a sine of full scale."
     missing = tuple(f"Not counted: {line}." for line in content["left_out"])
-    return Section(lead, (noisy.noise_figure(found, design),), (_powers(content),), missing, content=content)
+    return Section(lead, (noisy.noise_figure(content, found),), (_powers(content),), missing, content=content)
 
 
 def _powers(content: dict[str, Any]) -> Table:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import xarray as xr
-
 from lmu_analog.analysis.figures_of_merit import FiguresOfMerit
 from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
-from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
+from lmu_analog.ensembles.yields import counts, percentiles, yield_within
 from lmu_analog.limits import said as words_of
 from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
@@ -122,22 +121,19 @@ def _yield(subject: Subject) -> Iterator[Requirement]:
     if limit is None:
         return
     if run is not None:
-        yield _counted(run, yield_within(run, limit), wanted, aside=uniform_aside(run, subject.design))
+        found, samples = yield_within(run, limit), run.sizes["sample"]
+        even = uniform_aside(uniform_yield(run, subject.design))
+        name = f"Yield, {samples} circuits"
+        said = f"{share(found.value)} ({interval(found.low, found.high)}{even})"
+        if wanted is None:
+            yield Requirement(name, "yield", found.value, said, "all circuits", _share(found.value))
+        else:  # by the interval where the design says how many must pass
+            mark = yield_verdict(run, found, wanted).verdict
+            yield Requirement(name, "yield", found.value, said, f"≥ {share(wanted)}", mark)
     elif (found := subject.expected_yield) is not None:
         least = LEAST_YIELD if wanted is None else wanted
         name, mark = "Yield by first-order theory", verdict_of(found.low, found.high, least)
         yield Requirement(name, "yield", found.value, expected(found), f"≥ {share(least)}", mark)
-
-
-def _counted(run: xr.Dataset, found: Yield, wanted: float | None, *, aside: str) -> Requirement:
-    """Decide about the yield of a run: by its interval where the design says how many must pass."""
-    samples = run.sizes["sample"]
-    name, said = f"Yield, {samples} circuits", f"{share(found.value)} ({interval(found)}{aside})"
-    if wanted is None:
-        return Requirement(name, "yield", found.value, said, "all circuits", _share(found.value))
-    return Requirement(
-        name, "yield", found.value, said, f"≥ {share(wanted)}", yield_verdict(run, found, wanted).verdict
-    )
 
 
 def _circuit(subject: Subject) -> Iterator[Requirement]:
@@ -150,23 +146,15 @@ def _circuit(subject: Subject) -> Iterator[Requirement]:
             yield Requirement("Stability, headroom and slew", "circuit", None, found, "known", "open")
         return
     yield from _stability(subject, found)
-    if found.headroom is not None:
-        mark = _within(found.headroom >= 0.0)
-        said = percent(found.headroom)
-        yield Requirement("Headroom at full scale", "circuit", found.headroom, said, "≥ 0 %", mark)
-    if found.slew_margin is not None:
-        mark, said = _within(found.slew_margin >= 1.0), f"{found.slew_margin:.4g}"
-        yield Requirement("Slew margin at full scale", "circuit", found.slew_margin, said, "≥ 1", mark)
-    if found.current_margin is not None:
-        mark, said = _within(found.current_margin >= 1.0), f"{found.current_margin:.4g}"
-        yield Requirement(
-            "Output current margin at full scale", "circuit", found.current_margin, said, "≥ 1", mark
-        )
-    yield from _limits(found)
-
-
-def _limits(found: FiguresOfMerit) -> Iterator[Requirement]:
-    """Compare what the signal asks of the part that uses most of each limit with what it gives."""
+    if (room := found.headroom) is not None:
+        mark = _within(room >= 0.0)
+        yield Requirement("Headroom at full scale", "circuit", room, percent(room), "≥ 0 %", mark)
+    margins = {"Slew": found.slew_margin, "Output current": found.current_margin}
+    for name, margin in margins.items():
+        if margin is not None:
+            mark, said = _within(margin >= 1.0), f"{margin:.4g}"
+            yield Requirement(f"{name} margin at full scale", "circuit", margin, said, "≥ 1", mark)
+    # What the signal asks of the part that uses most of each limit, against what it gives.
     for quantity, asked in worst(found.limits).items():
         name = f"{quantity.capitalize()} with the signal"
         shown = f"{words_of(asked)} ({percent(asked.share)})"

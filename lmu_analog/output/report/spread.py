@@ -9,11 +9,10 @@ from lmu_analog.analysis.corners import Axes, corners
 from lmu_analog.ensembles.yields import counts, percentiles, warnings
 from lmu_analog.output import calibration, figures, text_tables
 from lmu_analog.output import corners as cornered
-from lmu_analog.output.figures import Figure
 from lmu_analog.output.jobs import against_theory
 from lmu_analog.output.report.subject import Section, Subject
-from lmu_analog.output.summary import good_circuits, laws, uniform_circuits
-from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.summary import good_circuits, laws, records, uniform_circuits
+from lmu_analog.output.svg import draw
 from lmu_analog.output.text_tables import percent
 from lmu_analog.storage.completed import circuits
 from lmu_analog.storage.reasons import reasons
@@ -59,14 +58,8 @@ def sensitivity(subject: Subject) -> Section:
         f"First to tighten: {', '.join(names)}. With these exact, the error added by mismatch (rms) falls "
         f"from {percent(rms)} to {percent(float(left.rms[-1]))} of rms(u)."
     )
-    rows = zip(found.element.values, found.kind.values, found.share.values, found.excess.values, strict=True)
-    content = {
-        "predicted_rms": rms,
-        "elements": [
-            {"name": str(name), "class": str(kind), "share": float(share), "excess": float(added)}
-            for name, kind, share, added in rows
-        ],
-    }
+    columns = {"name": "element", "class": "kind", "share": "share", "excess": "excess"}
+    content = {"predicted_rms": rms, "elements": records(found, columns)}
     drawn = figures.elements_figure(found, values=text_tables.nominal_values(subject.circuit))
     return Section(lead, (drawn,), (text_tables.tightened(found),), content=content)
 
@@ -78,11 +71,10 @@ def calibrated(subject: Subject) -> Section:
     even = calibration.uniform_beside(design, chosen.calibration, chosen.seed)
     content = calibration.content(found, design.nrmse, even)
     words = f"5 % to 95 % of {chosen.calibration} circuits and their median, before (nominal) and after."
-    key, title = "calibration-errors", "Window NRMSE by method"
     height = 1.0 + 0.42 * found.sizes["calibration"]
     canvas = draw(lambda c: calibration.plot_calibration(found, c.subplots()), height=height)
-    table = calibration.table(content)
-    drawn = Figure(key, title, words, picture(canvas, key=key, title=title, about=words), table)
+    key, title, table = "calibration-errors", "Window NRMSE by method", calibration.table(content)
+    drawn = figures.figure(key, title, words, drawn=canvas, table=table)
     lead = (
         f"The same {chosen.calibration} circuits (seed {chosen.seed}) with every method, evaluated on another input "
         "than that of the fit. The command calibrate takes more circuits and other settings."
@@ -106,5 +98,5 @@ def cornered_circuit(subject: Subject) -> Section:
     height = 1.8 + 0.25 * len(content["one_at_a_time"])
     canvas = draw(lambda c: cornered.plot_corners(found, c.subplots()), height=height)
     key, title = "corner-errors", "Window NRMSE in the corners"
-    drawn = Figure(key, title, words, picture(canvas, key=key, title=title, about=words), table)
+    drawn = figures.figure(key, title, words, drawn=canvas, table=table)
     return Section(lead, (drawn,), notes=notes, content=content)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
-
-import xarray as xr
 
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.ensembles.expected import Expected
+from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
-from lmu_analog.ensembles.yields import Yield, percentiles, yield_within
+from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.output.report.requirements import LEAST_YIELD, requirements
 from lmu_analog.output.report.subject import Subject
 from lmu_analog.output.text_tables import (
@@ -34,6 +33,15 @@ class Verdict:
     sentence: str
 
 
+_WITH_RUN = {
+    "pass": Verdict("good", "PASS", ""),
+    "fail": Verdict("bad", "FAIL with mismatch", ""),
+    "undecided": Verdict("partly", "UNDECIDED with mismatch", ""),
+}
+# Theory alone fails no design.
+_BY_THEORY = {**_WITH_RUN, "fail": Verdict("partly", "PASS nominally", "")}
+
+
 def verdict(subject: Subject) -> Verdict:
     """Say whether the design meets its limit: the nominal circuit in every engine, and the ensemble.
 
@@ -53,7 +61,7 @@ def verdict(subject: Subject) -> Verdict:
     sentence = f"{found.sentence} Missed: {', '.join(missed)}."
     if found.kind == "good":
         return Verdict("partly", "PASS with limits", sentence)
-    return Verdict(found.kind, found.word, sentence)
+    return replace(found, sentence=sentence)
 
 
 def _verdict(subject: Subject) -> Verdict:
@@ -74,10 +82,13 @@ def _verdict(subject: Subject) -> Verdict:
     within = f"{round(found.value * samples)} of {samples} mismatched circuits do"
     planned = subject.run.attrs.get("planned", samples)
     undone = "" if planned == samples else f" Only {samples} of {planned} samples are done."
-    even = uniform_aside(subject.run, subject.design)
-    sentence = f"{met}; {within} ({interval(found)}{even}).{undone}"
+    even = uniform_aside(uniform_yield(subject.run, subject.design))
+    sentence = f"{met}; {within} ({interval(found.low, found.high)}{even}).{undone}"
     if (wanted := subject.design.wanted_yield) is not None:
-        return _with_wanted(subject.run, found, wanted, sentence=sentence)
+        decided = yield_verdict(subject.run, found, wanted)
+        said = f": {verdict_text(decided, samples)}" if decided.verdict == "undecided" else ""
+        sentence = f"{sentence} A yield of {share(wanted)} is wanted{said}."
+        return replace(_WITH_RUN[decided.verdict], sentence=sentence)
     if found.value < LEAST_YIELD:
         return Verdict("bad", "FAIL with mismatch", sentence)
     if found.value < 1.0:
@@ -85,32 +96,13 @@ def _verdict(subject: Subject) -> Verdict:
     return Verdict("good", "PASS", sentence)
 
 
-def _with_wanted(run: xr.Dataset, found: Yield, wanted: float, *, sentence: str) -> Verdict:
-    verdict = yield_verdict(run, found, wanted)
-    aim = f"{sentence} A yield of {share(wanted)} is wanted"
-    match verdict.verdict:
-        case "pass":
-            return Verdict("good", "PASS", f"{aim}.")
-        case "fail":
-            return Verdict("bad", "FAIL with mismatch", f"{aim}.")
-        case "undecided":
-            said = verdict_text(verdict, run.sizes["sample"])
-            return Verdict("partly", "UNDECIDED with mismatch", f"{aim}: {said}.")
-
-
 def _without_run(met: str, found: Expected | None, wanted: float | None) -> Verdict:
     if found is None:
         return Verdict("good", "PASS", f"{met}. No mismatch was run.")
-    sentence = f"{met}. No ensemble was run; first-order theory expects a yield of {expected(found)}."
-    if wanted is not None:
-        sentence = f"{sentence[:-1]}, {share(wanted)} is wanted."
-    match verdict_of(found.low, found.high, LEAST_YIELD if wanted is None else wanted):
-        case "pass":
-            return Verdict("good", "PASS", sentence)
-        case "fail":
-            return Verdict("partly", "PASS nominally", sentence)
-        case "undecided":
-            return Verdict("partly", "UNDECIDED with mismatch", sentence)
+    sentence = f"{met}. No ensemble was run; first-order theory expects a yield of {expected(found)}"
+    aim = "" if wanted is None else f", {share(wanted)} is wanted"
+    decided = verdict_of(found.low, found.high, LEAST_YIELD if wanted is None else wanted)
+    return replace(_BY_THEORY[decided], sentence=f"{sentence}{aim}.")
 
 
 def title(subject: Subject) -> str:
@@ -144,7 +136,8 @@ def headline(subject: Subject) -> Iterator[tuple[str, str, str]]:
     if run is not None and design.nrmse is not None:
         found = yield_within(run, design.nrmse)
         aim = "" if (wanted := design.wanted_yield) is None else f"; {share(wanted)} is wanted"
-        yield "Yield", share(found.value), interval(found) + uniform_aside(run, design) + aim
+        even = uniform_aside(uniform_yield(run, design))
+        yield "Yield", share(found.value), interval(found.low, found.high) + even + aim
     elif run is not None:
         median = percentiles(run)["median"]
         yield "Median with mismatch", percent(median), "window NRMSE of the ensemble"
