@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     Amplifier,
@@ -14,7 +16,7 @@ from lmu_analog.circuits.components import (
     kind_of,
     terminals,
 )
-from lmu_analog.circuits.families.registry import drawing_of
+from lmu_analog.circuits.families.registry import Drawing, drawing_of
 from lmu_analog.output.drawings.ladder import ladder
 from lmu_analog.output.drawings.nodes import node
 from lmu_analog.output.drawings.parts import beside, caption, in_series, short
@@ -28,27 +30,13 @@ _MOST_LINES = 12  # of parts that a plain drawing lists
 def cell_sheet(circuit: Circuit) -> Sheet:
     """Draw one integrator with all its parts, as the family's row says; of a passive ladder all there is."""
     drawn = in_series(circuit)
-    match drawing_of(circuit):
-        case "ladder":
-            title, groups = "The ladder", [ladder(drawn)]
-        case "dpi":
-            title, groups = "One differential-pair integrator", _filter(drawn)
-        case "switched":
-            title, groups = "One integrator (phases φ1, φ2)", _switched(drawn)
-        case "crossbar":
-            title, groups = "One state of the crossbar", _columns(drawn)
-        case "nodes":
-            title, groups = _nodes(drawn, "One integrator")
-        case "synapses":
-            title, groups = _nodes(drawn, "One synapse")
-        case "stages":
-            title, groups = "One integrator", _stages(drawn)
-        case "plain":
-            title, groups = "One state", _plain(drawn)
+    title, draw = _CELLS[drawing_of(circuit)]
+    if draw is _nodes and circuit.small_signal is not None:
+        title = "One OTA, and how they are joined"
     about = (
         f"Schematic of a cell of the {circuit.family} circuit, {circuit.realization}, order {circuit.order}."
     )
-    return Sheet(title, about, tuple(side_by_side(groups)))
+    return Sheet(title, about, tuple(side_by_side(draw(drawn))))
 
 
 def _titled(title: str, items: list[Item]) -> list[Item]:
@@ -58,25 +46,28 @@ def _titled(title: str, items: list[Item]) -> list[Item]:
 
 def _stages(circuit: Circuit) -> list[list[Item]]:
     """Draw an integrator with as many kinds of inputs as there are, then a summer and an inverter where used."""
-    amplifiers = circuit.amplifiers
     groups: list[list[Item]] = []
     for kind in ("integrator", "summer", "inverter"):
-        ours = [c for c in amplifiers if c.role.startswith(kind)]
-        if ours:
-            shown = max(ours, key=lambda c: len({type(p) for p in _inputs(circuit, c)}))
+        if ours := [c for c in circuit.amplifiers if c.role.startswith(kind)]:
+            shown = _most_varied(circuit, ours)
             count = f"{len(ours)} {kind}" if len(ours) == 1 else f"{len(ours)} {kind}s"
             groups.append(_titled(f"{shown.role} ({count} in all)", stage(circuit, shown)))
     return groups
 
 
-def _inputs(circuit: Circuit, amplifier: Amplifier) -> list[object]:
-    own = {p.name for p in beside(circuit, amplifier.minus) if p.name.startswith("Cint")}
-    return [p for p in beside(circuit, amplifier.minus) if p.name not in own]
+def _most_varied(circuit: Circuit, amplifiers: Sequence[Amplifier]) -> Amplifier:
+    """Choose the amplifier with most kinds of inputs, its own capacitor left out."""
+
+    def kinds(amplifier: Amplifier) -> int:
+        parts = beside(circuit, amplifier.minus)
+        return len({type(p) for p in parts if not p.name.startswith("Cint")})
+
+    return max(amplifiers, key=kinds)
 
 
 def _switched(circuit: Circuit) -> list[list[Item]]:
     amplifiers = circuit.only(DifferentialOpAmp)
-    shown = max(amplifiers, key=lambda c: len({type(p) for p in _inputs(circuit, c)}))
+    shown = _most_varied(circuit, amplifiers)
     i = shown.role.split()[1]
     groups = [_titled(f"integrator {i} ({len(amplifiers)} in all)", stage(circuit, shown))]
     right = f"r{i}p"
@@ -96,13 +87,11 @@ def _columns(circuit: Circuit) -> list[list[Item]]:
     groups = [_titled(title, stage(circuit, named[name])) for name, title in titles.items()]
     wires = [c for c in circuit.only(Resistor) if c.name.startswith("Rbit_0")]
     for wire in wires:
-        groups.append(_titled(f"its cells, behind {wire.name}", _cells(circuit, wire.a)))
+        cells = [p for p in beside(circuit, wire.a) if p.name.startswith("Rcell")]
+        drawn, end = rows(cells, wire.a, up=True)
+        drawn.append(Label((0.3, end), wire.a, bold=True))
+        groups.append(_titled(f"its cells, behind {wire.name}", drawn))
     return groups
-
-
-def _cells(circuit: Circuit, net: str) -> list[Item]:
-    drawn, end = rows([p for p in beside(circuit, net) if p.name.startswith("Rcell")], net, up=True)
-    return [*drawn, Label((0.3, end), net, bold=True)]
 
 
 def _plain(circuit: Circuit) -> list[list[Item]]:
@@ -115,16 +104,14 @@ def _plain(circuit: Circuit) -> list[list[Item]]:
     lines = [
         f"{caption(c).strip()}  ({kind_of(c).name}: {', '.join(dict.fromkeys(terminals(c)))})" for c in others
     ]
-    shown = [
-        *lines[:_MOST_LINES],
-        *([f"⋮  {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []),
-    ]
-    notes: list[Item] = [Label((0.6, -0.9 * (k + 1)), line, size=7.5) for k, line in enumerate(shown)]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:_MOST_LINES], f"⋮  {len(lines) - _MOST_LINES} more"]
+    notes: list[Item] = [Label((0.6, -0.9 * (k + 1)), line, size=7.5) for k, line in enumerate(lines)]
     rail: list[Item] = [Wire(((0.0, 0.0), (0.6, 0.0))), Label((0.8, 0.0), net, bold=True)]
     return [_titled(f"net {net}, and what is joined to it", [*drawn, *rail, *notes])]
 
 
-def _nodes(circuit: Circuit, title: str) -> tuple[str, list[list[Item]]]:
+def _nodes(circuit: Circuit) -> list[list[Item]]:
     """Draw a state's net, an algebraic net if there is one, and an OTA if they are transistors."""
     plain = circuit.small_signal or circuit
     stores = {c.a for c in plain.only(Capacitor)}
@@ -139,18 +126,29 @@ def _nodes(circuit: Circuit, title: str) -> tuple[str, list[list[Item]]]:
         tail = next(c.name for c in circuit.only(Mosfet) if c.drain == out)[:-2]
         count = len(plain.only(Transconductor))
         groups.insert(0, _titled(f"OTA {tail}, one of {count}", ota(circuit, tail)))
-        return "One OTA, and how they are joined", groups
-    return title, groups
+    return groups
 
 
 def _filter(circuit: Circuit) -> list[list[Item]]:
     mirrors = [c for c in circuit.only(Mosfet) if c.name.startswith("Mw_0_")]
     supply = next(c for c in circuit.components if c.name == "Vdd")
-    listed = [
-        f"{m.name}: {'−' if m.model.kind == 'n' else '+'} state {m.name.split('_')[2]}" for m in mirrors
-    ]
+    signs = {"n": "−", "p": "+"}
+    listed = [f"{m.name}: {signs[m.model.kind]} state {m.name.split('_')[2]}" for m in mirrors]
     volts = short(getattr(supply, "value", 0.0), "V")
     lines = [f"vdd = {volts}; currents into in_0: u through Gb_0, bias Iin_0, mirrors"]
     lines += [",  ".join(listed[k : k + 6]) for k in range(0, len(listed), 6)]
     notes: list[Item] = [Label((0.0, -0.9 * k), line, size=7.5) for k, line in enumerate(lines)]
     return [_titled("filter 0", dpi(circuit, 0)), notes]
+
+
+# How the circuits of a family's row are drawn: title, and what is drawn side by side.
+_CELLS: dict[Drawing, tuple[str, Callable[[Circuit], list[list[Item]]]]] = {
+    "ladder": ("The ladder", lambda circuit: [ladder(circuit)]),
+    "dpi": ("One differential-pair integrator", _filter),
+    "switched": ("One integrator (phases φ1, φ2)", _switched),
+    "crossbar": ("One state of the crossbar", _columns),
+    "nodes": ("One integrator", _nodes),
+    "synapses": ("One synapse", _nodes),
+    "stages": ("One integrator", _stages),
+    "plain": ("One state", _plain),
+}

@@ -21,7 +21,9 @@ _DECADES = 2.0  # of gains that the strength of a line tells apart
 
 def flow_sheet(circuit: Circuit) -> Sheet:
     """Draw x' = A x + B u, or the sampled equivalent, as a graph (Mason, Proc. IRE 41, 1953); op-amps are ideal."""
-    graph = signal_flow(_ideal(circuit))
+    # Fast poles of real op-amps are no part of the picture.
+    parts = [replace(c, model=IDEAL) if isinstance(c, Amplifier) else c for c in circuit.components]
+    graph = signal_flow(replace(circuit, components=tuple(parts)))
     sampled = circuit.clock is not None
     unit = "gain a sample" if sampled else "gain times θ"
     title = f"Signal flow: {unit}; forward above, backward below, dashed where negative"
@@ -31,12 +33,6 @@ def flow_sheet(circuit: Circuit) -> Sheet:
         f"{graph.number_of_edges()} arcs."
     )
     return Sheet(title, about, tuple(_items(graph, 1.0 if sampled else circuit.theta)))
-
-
-def _ideal(circuit: Circuit) -> Circuit:
-    """Take fast poles of real op-amps out of the picture."""
-    parts = [replace(c, model=IDEAL) if isinstance(c, Amplifier) else c for c in circuit.components]
-    return replace(circuit, components=tuple(parts))
 
 
 def layers(graph: nx.DiGraph[str]) -> list[str]:

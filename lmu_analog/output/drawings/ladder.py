@@ -12,8 +12,8 @@ from lmu_analog.circuits.components import (
     Resistor,
     Transconductor,
 )
-from lmu_analog.output.drawings.parts import SYMBOLS, caption
-from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, moved
+from lmu_analog.output.drawings.parts import SYMBOLS, caption, stacked, value
+from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, dot, ground, moved
 
 SERIES, SHUNT = 4.4, 3.6  # width of a part along the ladder, and of one to ground
 _ACROSS = 28.0  # units: longer ladders go on below
@@ -43,7 +43,7 @@ def ladder(circuit: Circuit) -> list[Item]:
                 x, y = 0.0, y - _DROP
                 items.append(Label((-0.2, y), series.a, align="right", bold=True))
             net = behind.get(series.b, series.b)
-            items += _series(series, net, at=(x, y))
+            items += _series(series, net, x=x, y=y)
             x += SERIES
     items.pop()  # the wire on from the last part
     return [*items, *_notes(circuit, y - _DROP + 1.5)]
@@ -61,40 +61,31 @@ def _coils(circuit: Circuit) -> list[Inductor]:
 
 def _notes(circuit: Circuit, y: float) -> list[Item]:
     stores = [c for c in circuit.only(Capacitor) if c.name.startswith("Cl_")]
-    pairs = circuit.only(Transconductor)
     if not stores:
         return []
-    said = (
-        f"Every coil is a gyrator of two {caption(pairs[0]).split('  ')[1]} transconductors and a capacitor:"
-    )
-    lines = [said]
-    for k in range(0, len(stores), 6):
-        lines.append(",  ".join(caption(c) for c in stores[k : k + 6]))
+    each = value(circuit.only(Transconductor)[0])
+    lines = [f"Every coil is a gyrator of two {each} transconductors and a capacitor:"]
+    lines += [",  ".join(caption(c) for c in stores[k : k + 6]) for k in range(0, len(stores), 6)]
     return [Label((0.0, y - 0.9 * k), line, size=8.0) for k, line in enumerate(lines)]
 
 
-def _series(part: Component, net: str, *, at: tuple[float, float]) -> list[Item]:
-    x, y = at
-    name, value = caption(part).split("  ")
+def _series(part: Component, net: str, *, x: float, y: float) -> list[Item]:
     items: list[Item] = [
         Symbol(SYMBOLS[type(part)], (0.4, 0.0), (SERIES - 1.0, 0.0)),
         Wire(((0.0, 0.0), (0.4, 0.0))),
         Wire(((SERIES - 1.0, 0.0), (SERIES, 0.0))),
-        Label((0.5 * SERIES - 0.3, 1.4), name, align="center", size=7.5),
-        Label((0.5 * SERIES - 0.3, 0.8), value, align="center", size=7.5),
+        *stacked(part, (0.5 * SERIES - 0.3, 1.4), align="center"),
         Label((SERIES, 0.45), net, align="center", size=7.0),
     ]
     return moved(items, x, y)
 
 
 def _shunt(part: Component, x: float, y: float) -> list[Item]:
-    name, value = caption(part).split("  ")
     items: list[Item] = [
         Symbol(SYMBOLS[type(part)], (0.0, 0.0), (0.0, -2.8)),
-        Symbol("dot", (0.0, 0.0), (0.0, 0.0)),
+        dot((0.0, 0.0)),
         ground((0.0, -2.8)),
-        Label((0.6, -1.1), name, size=7.5),
-        Label((0.6, -1.7), value, size=7.5),
+        *stacked(part, (0.6, -1.1)),
         Wire(((0.0, 0.0), (SHUNT, 0.0))),
     ]
     return moved(items, x, y)

@@ -75,12 +75,10 @@ def _in_parallel(links: Iterable[Link]) -> tuple[Link, ...]:
     merged: dict[tuple[str, str, int, str], Link] = {}
     for link in links:
         key = link.source, link.target, link.sign, link.name[:1]
-        before = merged.get(key)
-        if before is None:
-            merged[key] = link
-        else:
+        if (before := merged.get(key)) is not None:
             text, weight = f"{before.text} ∥ {link.text}", before.weight + link.weight
-            merged[key] = replace(before, text=text, weight=weight)
+            link = replace(before, text=text, weight=weight)
+        merged[key] = link
     return tuple(merged.values())
 
 
@@ -114,7 +112,9 @@ def _amplifiers(circuit: Circuit) -> Network:
     into: dict[str, _Signal] = {}
     for c in circuit.components:
         match c:
-            case OpAmp() if not c.role.startswith("inverter"):
+            case OpAmp() if c.role.startswith("inverter"):
+                signals[c.out] = (c.role.split()[1], -1)
+            case OpAmp():
                 blocks.append(Block(c.out, _kind(c), _stored(circuit, c.minus, c.out)))
                 signals[c.out] = (c.out, 1)
                 into |= {c.minus: (c.out, -1), **({c.plus: (c.out, 1)} if c.plus != GROUND else {})}
@@ -125,11 +125,7 @@ def _amplifiers(circuit: Circuit) -> Network:
                 into[c.minus] = (name, -1)
             case _:
                 continue
-    for c in circuit.only(OpAmp):
-        if c.role.startswith("inverter"):
-            whole = c.role.split()[1]
-            signals[c.out] = (whole, -1)
-    signals, into = _through_switches(circuit, signals, into)
+    _through_switches(circuit, signals, into)
     return Network(circuit.source, tuple(blocks), _in_parallel(_links(circuit, signals, into)))
 
 
@@ -146,20 +142,17 @@ def _own(part: Component) -> bool:
     return part.role.startswith(("integrator", "summer", "inverter", "leakage"))
 
 
-def _through_switches(
-    circuit: Circuit, signals: dict[str, _Signal], into: dict[str, _Signal]
-) -> tuple[dict[str, _Signal], dict[str, _Signal]]:
+def _through_switches(circuit: Circuit, signals: dict[str, _Signal], into: dict[str, _Signal]) -> None:
     """Take a source's plate for what it holds in phase 1, an integrator's for where it leads in phase 2.
 
     A charge that passes through both plates arrives uninverted.
     """
     for c in circuit.only(Switch):
         if c.phase == 1 and c.b in signals:
-            signals = {**signals, c.a: signals[c.b]}
+            signals[c.a] = signals[c.b]
         if c.phase == 2 and c.b in into:
             name, sign = into[c.b]
-            into = {**into, c.a: (name, -sign)}
-    return signals, into
+            into[c.a] = (name, -sign)
 
 
 def _links(circuit: Circuit, signals: dict[str, _Signal], into: dict[str, _Signal]) -> Iterator[Link]:
@@ -209,9 +202,8 @@ def _crossbar(circuit: Circuit) -> Network:
         _, i, j, bit = c.name.split("_")
         if c.value == on:
             source = circuit.source if int(j) == len(blocks) else f"x{j}"
-            links.append(
-                Link(source, f"x{i}", c.name, "+1" if bit == "p" else "−1", 1 if bit == "p" else -1, 1.0)
-            )
+            text, sign = ("+1", 1) if bit == "p" else ("−1", -1)
+            links.append(Link(source, f"x{i}", c.name, text, sign, 1.0))
     return Network(circuit.source, blocks, tuple(links))
 
 
@@ -221,13 +213,10 @@ def _states(circuit: Circuit) -> Network:
     names = [*(f"z{k}" for k in range(system.order)), circuit.source]
     gains = circuit.theta * np.concatenate([system.A, system.B], axis=1)
     floor = _NEGLIGIBLE * np.abs(gains).max(axis=1, keepdims=True)
-    links = [
-        Link(names[j], names[i], "", _signed(gains[i, j]), int(np.sign(gains[i, j])), float(abs(gains[i, j])))
-        for i, j in np.argwhere(np.abs(gains) > floor).tolist()
-    ]
+    links: list[Link] = []
+    for i, j in np.argwhere(np.abs(gains) > floor).tolist():
+        gain = float(gains[i, j])
+        text = f"{gain:+.3g}".replace("-", "−")
+        links.append(Link(names[j], names[i], "", text, int(np.sign(gain)), abs(gain)))
     blocks = tuple(Block(name, "integrator", "") for name in names[:-1])
     return Network(circuit.source, blocks, tuple(links), physical=False)
-
-
-def _signed(gain: float) -> str:
-    return f"{gain:+.3g}".replace("-", "−")

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.output.drawings.links import Block, Link, Network, network
-from lmu_analog.output.drawings.sheet import Area, Item, Label, Sheet, Symbol, Wire, box
+from lmu_analog.output.drawings.links import Link, Network, network
+from lmu_analog.output.drawings.sheet import Area, Item, Label, Sheet, Wire, box, dot
 from lmu_analog.output.style import BLUE, VERMILLION
 
 _SPARSE = 5.0  # links a block: up to here arrows can be followed
@@ -44,14 +44,22 @@ def _block_diagram(drawn: Network) -> list[Item]:
     items: list[Item] = [Label((0.0, 0.0), drawn.source, align="right", bold=True)]
     y = -1.4
     for block in drawn.blocks:
-        inputs = _inputs(drawn, block.name, rails)
+        inputs = [link for link in drawn.links if link.target == block.name]
+        if block.name in rails:
+            inputs = inputs[:1]  # one port, which the rail leads into
         height = max(1.6, HIGH + TAP * len(inputs))
-        items += _block(block, y, height)
+        symbol = {"integrator": "∫", "filter": "1/(1+sτ)", "sum": "Σ"}[block.kind]
+        items += [
+            box((-WIDE, y - height), WIDE, height),
+            Label((-WIDE + 0.3, y - 0.5), block.name, bold=True, size=9.0),
+            Label((-0.3, y - 0.5), symbol, align="right", size=9.0 if block.kind == "filter" else 11.0),
+            *([Label((-WIDE + 0.3, y - 1.15), block.text, size=7.5)] if block.text else []),
+        ]
         tops[block.name] = y - 0.5
         for k, link in enumerate(inputs):
             ports[link] = y - HIGH - TAP * (k + 0.3)
         y -= height + 0.7
-    return [*items, *_route(drawn, rails, (tops, ports))]
+    return [*items, *_route(drawn, rails, tops=tops, ports=ports)]
 
 
 def _collected(drawn: Network) -> set[str]:
@@ -67,46 +75,43 @@ def _collected(drawn: Network) -> set[str]:
     return chosen
 
 
-def _inputs(drawn: Network, name: str, rails: set[str]) -> list[Link]:
-    """Links that end at a block's own ports; one port where they share a rail."""
-    inputs = [link for link in drawn.links if link.target == name]
-    return inputs[:1] if name in rails else inputs
+def _route(
+    drawn: Network, rails: set[str], *, tops: dict[str, float], ports: dict[Link, float]
+) -> list[Item]:
+    """Give every signal, and every shared rail, a track that is free over its whole height, and wire it.
 
-
-def _block(block: Block, y: float, height: float) -> list[Item]:
-    symbol = {"integrator": "∫", "filter": "1/(1+sτ)", "sum": "Σ"}[block.kind]
-    return [
-        box((-WIDE, y - height), WIDE, height),
-        Label((-WIDE + 0.3, y - 0.5), block.name, bold=True, size=9.0),
-        Label((-0.3, y - 0.5), symbol, align="right", size=9.0 if block.kind == "filter" else 11.0),
-        *([Label((-WIDE + 0.3, y - 1.15), block.text, size=7.5)] if block.text else []),
-    ]
-
-
-def _route(drawn: Network, rails: set[str], places: tuple[dict[str, float], dict[Link, float]]) -> list[Item]:
-    """Give every signal, and every shared rail, a track that is free over its whole height, and wire it."""
-    tops, ports = places
-    direct = [link for link in drawn.links if link.target not in rails]
+    A signal goes from a block's output to its track, and from there into every port that it feeds. A rail collects
+    what goes into one block; every signal joins it with its coefficient.
+    """
+    names = (drawn.source, *(b.name for b in drawn.blocks))
+    feeds = {name: [k for k in drawn.links if k.source == name and k.target not in rails] for name in names}
+    joins = {name: [k for k in drawn.links if k.target == name] for name in rails}
     spans: dict[tuple[str, str], list[float]] = {}
-    for name in (drawn.source, *(b.name for b in drawn.blocks)):
-        fed = [ports[link] for link in direct if link.source == name]
-        if fed:
-            spans["from", name] = [tops[name], *fed]
-    for name in rails:
-        first = next(link for link in drawn.links if link.target == name)
-        spans["into", name] = [
-            ports[first],
-            *(tops[link.source] for link in drawn.links if link.target == name),
-        ]
+    for name, links in feeds.items():
+        if links:
+            spans["from", name] = [tops[name], *(ports[link] for link in links)]
+    for name, links in joins.items():
+        spans["into", name] = [ports[links[0]], *(tops[link.source] for link in links)]
     tracks = _tracks(spans)
+    starts = {drawn.source: 0.3}  # behind the name of the input; others begin at their block
     items: list[Item] = []
     for (way, name), at in spans.items():
         x = FIRST + TRACK * tracks[way, name]
         items.append(Wire(((x, max(at)), (x, min(at)))))
+        y = at[0]
         if way == "from":
-            items += _signal(drawn, name, (x, tops[name]), ports=ports, rails=rails)
+            items += [Wire(((starts.get(name, 0.0), y), (x, y))), dot((x, y))]
+            for link in feeds[name]:
+                y = ports[link]
+                items += [Wire(((x, y), (0.0, y)), arrow=True), dot((x, y)), *_said(link, y)]
         else:
-            items += _rail(drawn, name, x, places=places)
+            items += [
+                Wire(((x, y), (0.0, y)), arrow=True),
+                Label((0.6, y + 0.36), "sum of the rail", size=7.0),
+            ]
+            for link in joins[name]:
+                y = tops[link.source]
+                items += [Wire(((starts.get(link.source, 0.0), y), (x, y)), arrow=True), *_said(link, y)]
     return items
 
 
@@ -124,40 +129,6 @@ def _tracks(spans: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str], 
                 tracks[key] = track
                 break
     return tracks
-
-
-def _signal(
-    drawn: Network, name: str, at: tuple[float, float], *, ports: dict[Link, float], rails: set[str]
-) -> list[Item]:
-    """Draw a block's output to its track, and from there an arrow into every port that it feeds."""
-    x, top = at
-    start = 0.3 if name == drawn.source else 0.0
-    items: list[Item] = [Wire(((start, top), (x, top))), Symbol("dot", (x, top), (x, top))]
-    for link in drawn.links:
-        if link.source == name and link.target not in rails:
-            y = ports[link]
-            items += [Wire(((x, y), (0.0, y)), arrow=True), Symbol("dot", (x, y), (x, y)), *_said(link, y)]
-    return items
-
-
-def _rail(
-    drawn: Network, name: str, x: float, *, places: tuple[dict[str, float], dict[Link, float]]
-) -> list[Item]:
-    """Draw a rail that collects what goes into one block; every signal joins it with its coefficient."""
-    tops, ports = places
-    inputs = [link for link in drawn.links if link.target == name]
-    port = ports[inputs[0]]
-    items: list[Item] = [
-        Wire(((x, port), (0.0, port)), arrow=True),
-        Label((0.6, port + 0.36), "sum of the rail", size=7.0),
-    ]
-    for link in inputs:
-        y = tops[link.source]
-        items += [
-            Wire(((0.0 if link.source != drawn.source else 0.3, y), (x, y)), arrow=True),
-            *_said(link, y),
-        ]
-    return items
 
 
 def _said(link: Link, y: float) -> list[Item]:
@@ -187,17 +158,16 @@ def crossbar(drawn: Network) -> list[Item]:
         items.append(Label((across + 5.7, y), block.text, align="right", size=7.0))
     for link in drawn.links:
         x, y = pitch * (names.index(link.source) + 0.5), -high * (rows.index(link.target) + 0.5)
-        items += _crossing(x, y, link)
+        said = link.text if link.text[:1] in "+−" else f"{_MARK[link.sign]}{link.text}"
+        items += [_square(x, y, 0.22, sign=link.sign), Label((x + 0.3, y + 0.5), said, size=7.0)]
     return [*items, *_key(down - 0.9)]
 
 
-def _crossing(x: float, y: float, link: Link) -> list[Item]:
-    """Draw a square on the crossing, hollow where negative, and the value in its upper right corner."""
-    s, colour = 0.22, _COLOUR[link.sign]
-    square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))
-    said = link.text if link.text[:1] in "+−" else f"{_MARK[link.sign]}{link.text}"
-    fill = colour if link.sign > 0 else None
-    return [Area(square, colour=colour, fill=fill, width=1.2), Label((x + 0.3, y + 0.5), said, size=7.0)]
+def _square(x: float, y: float, half: float, *, sign: int, width: float = 1.2) -> Area:
+    """Draw a square around a point, hollow where negative."""
+    colour = _COLOUR[sign]
+    corners = ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half))
+    return Area(corners, colour=colour, fill=colour if sign > 0 else None, width=width)
 
 
 def _size_map(drawn: Network) -> list[Item]:
@@ -214,18 +184,12 @@ def _size_map(drawn: Network) -> list[Item]:
         size = 1.0 + np.log10(link.weight / largest) / _DECADES
         s = float(0.45 * max(0.12, size))
         x, y = names.index(link.source), -row[link.target]
-        square = ((x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s))
-        colour = _COLOUR[link.sign]
-        fill = colour if link.sign > 0 else None
-        items.append(Area(square, colour=colour, fill=fill, width=0.7))
+        items.append(_square(x, y, s, sign=link.sign, width=0.7))
     return [*items, *_key(-len(row) - 0.8)]
 
 
 def _key(y: float) -> list[Item]:
     items: list[Item] = []
     for x, sign, word in ((0.0, 1, "positive"), (5.0, -1, "negative")):
-        corners = ((x, y - 0.22), (x + 0.44, y - 0.22), (x + 0.44, y + 0.22), (x, y + 0.22))
-        fill = _COLOUR[sign] if sign > 0 else None
-        items.append(Area(corners, colour=_COLOUR[sign], fill=fill, width=1.2))
-        items.append(Label((x + 0.8, y), word, size=7.5))
+        items += [_square(x + 0.22, y, 0.22, sign=sign), Label((x + 0.8, y), word, size=7.5)]
     return items

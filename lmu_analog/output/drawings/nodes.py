@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND, Capacitor, Resistor, Transconductor
-from lmu_analog.output.drawings.parts import SYMBOLS, beside, caption
-from lmu_analog.output.drawings.sheet import Area, Item, Label, Symbol, Wire, ground
-from lmu_analog.output.drawings.stages import MOST_ROWS
+from lmu_analog.circuits.components import Capacitor, Resistor, Transconductor
+from lmu_analog.output.drawings.parts import SYMBOLS, beside, caption, net_end, stacked
+from lmu_analog.output.drawings.sheet import Area, Item, Label, Symbol, Wire, dot, ground
+from lmu_analog.output.drawings.stages import bus, some
 
 _PITCH = 2.0
 _TIP = 1.9  # length of a transconductor's triangle
@@ -27,36 +27,23 @@ def transconductor(part: Transconductor, *, y: float) -> list[Item]:
     ]
     for net, level in ((part.plus, y + 0.36), (part.minus, y - 0.36)):
         items.append(Wire(((back - 0.7, level), (back, level))))
-        if net == GROUND:
-            items.append(ground((back - 0.7, level), "left"))
-        else:
-            items.append(Label((back - 0.85, level), net, align="right", bold=True))
+        items.append(net_end(net, (back - 0.7, level), "left", gap=0.15))
     return items
 
 
 def node(circuit: Circuit, net: str) -> list[Item]:
     """Draw a net with the transconductors that drive it and the parts between it and ground."""
     sources = [c for c in circuit.only(Transconductor) if c.out == net]
-    shown = _some(sources)
+    shown, left_out = some(sources)
     items: list[Item] = []
     for k, part in enumerate(shown):
         if part is None:
-            items.append(Label((-6.0, -_PITCH * k), f"⋮  {len(sources) - len(shown) + 1} more"))
+            items.append(Label((-6.0, -_PITCH * k), f"⋮  {left_out} more"))
         else:
             items += transconductor(part, y=-_PITCH * k)
-    bottom = -_PITCH * (len(shown) - 1)
-    if len(shown) > 1:
-        items.append(Wire(((0.0, 0.0), (0.0, bottom))))
-        dots = [k for k, part in enumerate(shown) if part is not None and k < len(shown) - 1]
-        items += [Symbol("dot", (0.0, -_PITCH * k), (0.0, -_PITCH * k)) for k in dots]
+    items += bus(shown, -_PITCH)
     stores = [c for c in beside(circuit, net) if isinstance(c, Resistor | Capacitor)]
     return [*items, *_hung(stores, net)]
-
-
-def _some(sources: Sequence[Transconductor]) -> list[Transconductor | None]:
-    if len(sources) <= MOST_ROWS:
-        return list(sources)
-    return [*sources[: MOST_ROWS - 3], None, *sources[-2:]]
 
 
 def _hung(stores: Sequence[Resistor | Capacitor], net: str) -> list[Item]:
@@ -66,10 +53,6 @@ def _hung(stores: Sequence[Resistor | Capacitor], net: str) -> list[Item]:
     for part in stores:
         x += 2.0 if part is stores[0] else 4.6
         items.append(Symbol(SYMBOLS[type(part)], (x, 0.0), (x, -2.4)))
-        items.append(Symbol("dot", (x, 0.0), (x, 0.0)))
-        items.append(ground((x, -2.4)))
-        name, value = caption(part).split("  ")
-        items.append(Label((x + 0.6, -1.0), name, size=7.5))
-        items.append(Label((x + 0.6, -1.6), value, size=7.5))
+        items += [dot((x, 0.0)), ground((x, -2.4)), *stacked(part, (x + 0.6, -1.0))]
     end = x + 2.2
     return [*items, Wire(((0.0, 0.0), (end, 0.0))), Label((end + 0.2, 0.0), net, bold=True)]

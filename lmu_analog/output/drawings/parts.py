@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from typing import Literal
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
@@ -19,7 +20,7 @@ from lmu_analog.circuits.components import (
     kind_of,
     terminals,
 )
-from lmu_analog.output.drawings.sheet import Kind
+from lmu_analog.output.drawings.sheet import Align, Item, Kind, Label, Point, ground
 from lmu_analog.units import write
 
 SYMBOLS: dict[type, Kind] = {
@@ -50,6 +51,24 @@ def caption(component: Component) -> str:
     return f"{component.name}  {value(component)}"
 
 
+def stacked(
+    part: Component, at: Point, *, align: Align = "left", size: float = 7.5, gap: float = 0.6
+) -> list[Item]:
+    """Write name and value of a part, the value below."""
+    x, y = at
+    return [Label(at, part.name, align, size), Label((x, y - gap), value(part), align, size)]
+
+
+def net_end(net: str, at: Point, side: Literal["left", "right"], *, gap: float = 0.2) -> Item:
+    """End a wire in the ground, or in the name of its net."""
+    if net == GROUND:
+        return ground(at, side)
+    x, y = at
+    if side == "left":
+        return Label((x - gap, y), net, align="right", bold=True)
+    return Label((x + gap, y), net, bold=True)
+
+
 def in_series(circuit: Circuit) -> Circuit:
     """Take two resistors with a net of their own between them as one, so that every signal path is one part."""
     touching: defaultdict[str, list[Component]] = defaultdict(list)
@@ -60,8 +79,9 @@ def in_series(circuit: Circuit) -> Circuit:
     for net, around in touching.items():
         match around:
             case [Resistor() as first, Resistor() as second] if first.b == net == second.a:
-                summed = replace(first, b=second.b, value=first.value + second.value)
-                gone |= {first.name: replace(summed, name=f"{first.name}+"), second.name: None}
+                total = first.value + second.value
+                gone[first.name] = replace(first, b=second.b, value=total, name=f"{first.name}+")
+                gone[second.name] = None
             case _:
                 continue
     kept = [gone.get(c.name, c) for c in circuit.components]

@@ -12,6 +12,7 @@ from typing import Literal
 from lmu_analog.output.style import INK
 
 Point = tuple[float, float]
+Align = Literal["left", "center", "right"]
 Kind = Literal[
     "resistor", "capacitor", "inductor", "switch", "source-i", "source-v", "ground", "opamp", "nmos", "pmos", "dot"
 ]  # fmt: skip
@@ -80,7 +81,7 @@ class Label:
 
     at: Point
     text: str
-    align: Literal["left", "center", "right"] = "left"
+    align: Align = "left"
     size: float = 8.0
     bold: bool = False
     colour: str = INK
@@ -101,7 +102,12 @@ class Sheet:
 def box(corner: Point, width: float, height: float, *, fill: str | None = None) -> Area:
     """Give a rectangle by its lower left corner."""
     x, y = corner
-    return Area(((x, y), (x + width, y), (x + width, y + height), (x, y + height)), fill=fill, alpha=1.0)
+    return Area(((x, y), (x + width, y), (x + width, y + height), (x, y + height)), fill=fill)
+
+
+def dot(at: Point) -> Symbol:
+    """Give the dot of wires that are joined."""
+    return Symbol("dot", at, at)
 
 
 def ground(at: Point, towards: Literal["down", "left", "right"] = "down") -> Symbol:
@@ -124,21 +130,14 @@ def points(item: Item) -> tuple[Point, ...]:
             wide, high = _LETTER * item.size * _POINT * len(item.text), 0.6 * item.size * _POINT
             left = x - wide * {"left": 0.0, "center": 0.5, "right": 1.0}[item.align]
             return (left, y - high), (left + wide, y + high)
-        case Symbol():
-            return _reach(item)
-
-
-def _reach(symbol: Symbol) -> tuple[Point, ...]:
-    (x, y), (to, _) = symbol.start, symbol.end
-    match symbol.kind:
-        case "opamp":
+        case Symbol("opamp", (x, y)):
             return (x, y + 0.625), (x + 2.2, y - 1.875)
-        case "nmos" | "pmos":
+        case Symbol("nmos" | "pmos", (x, y), (to, _)):
             return (x, y), (to, y - 1.5)
-        case "ground":
+        case Symbol("ground", (x, y)):
             return (x - 0.4, y), (x + 0.4, y - 0.7)
-        case "resistor" | "capacitor" | "inductor" | "switch" | "source-i" | "source-v" | "dot":
-            return symbol.start, symbol.end
+        case Symbol():
+            return item.start, item.end
 
 
 def extent(items: Iterable[Item]) -> tuple[float, float, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
@@ -15,8 +16,8 @@ from lmu_analog.circuits.components import (
     Switch,
     outputs,
 )
-from lmu_analog.output.drawings.parts import SYMBOLS, beside, between, caption
-from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, ground, moved
+from lmu_analog.output.drawings.parts import SYMBOLS, beside, between, caption, net_end
+from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, dot, ground, moved
 
 MOST_ROWS = 8  # parts at one net; of more, the first and the last are drawn
 PITCH = 1.25  # units between rows
@@ -26,20 +27,27 @@ _INPUTS = 1.25  # between its inputs
 _PART = 2.6  # length of a symbol with its leads
 
 TwoEnded = Resistor | Capacitor | Inductor | Switch
+Part = TypeVar("Part")
 
 
-def some(rows: Sequence[TwoEnded]) -> tuple[list[TwoEnded], int, list[TwoEnded]]:
-    """Split a long list: what is drawn first, how many are left out, what is drawn after them."""
-    if len(rows) <= MOST_ROWS:
-        return list(rows), 0, []
-    first = MOST_ROWS - 3
-    return list(rows[:first]), len(rows) - MOST_ROWS + 1, list(rows[-2:])
+def some(parts: Sequence[Part]) -> tuple[list[Part | None], int]:
+    """Choose what is drawn of a long list, None for what is left out; and how many are left out."""
+    if len(parts) <= MOST_ROWS:
+        return list(parts), 0
+    return [*parts[: MOST_ROWS - 3], None, *parts[-2:]], len(parts) - MOST_ROWS + 1
+
+
+def bus(entries: Sequence[object], step: float) -> list[Item]:
+    """Join rows at x = 0, so far apart, by a wire with a dot at every row but the last."""
+    if len(entries) < 2:
+        return []
+    wire = Wire(((0.0, 0.0), (0.0, (len(entries) - 1) * step)))
+    return [wire, *(dot((0.0, k * step)) for k, part in enumerate(entries[:-1]) if part is not None)]
 
 
 def rows(parts: Sequence[TwoEnded], near: str, *, up: bool) -> tuple[list[Item], float]:
     """Draw parts as rows from their nets to a bus at x = 0 that begins at y = 0; give the bus's far end."""
-    first, left_out, last = some(parts)
-    entries: list[TwoEnded | None] = [*first, *([None] if left_out else []), *last]
+    entries, left_out = some(parts)
     items: list[Item] = []
     step = PITCH if up else -PITCH
     start = LEFT - BUS
@@ -48,62 +56,45 @@ def rows(parts: Sequence[TwoEnded], near: str, *, up: bool) -> tuple[list[Item],
         if part is None:
             items.append(Label((start + 0.4, y), f"⋮  {left_out} more", size=8.0))
             continue
-        items += row(part, near, y=y)
-    if len(entries) > 1:
-        items.append(Wire(((0.0, 0.0), (0.0, (len(entries) - 1) * step))))
-        dots = (k * step for k, part in enumerate(entries[:-1]) if part is not None)
-        items += [Symbol("dot", (0.0, y), (0.0, y)) for y in dots]
-    return items, (len(entries) - 1) * step
-
-
-def row(part: TwoEnded, near: str, *, y: float) -> list[Item]:
-    """Draw one part from its far net to the bus at x = 0."""
-    start = LEFT - BUS
-    net = between(part, near)
-    items: list[Item] = [
-        Symbol(SYMBOLS[type(part)], (-_PART - 0.5, y), (-0.5, y)),
-        Wire(((-0.5, y), (0.0, y))),
-        Label((-_PART - 0.7, y + 0.38), caption(part), align="right", size=7.5),
-        Wire(((start + 1.0, y), (-_PART - 0.5, y))),
-    ]
-    if net == GROUND:
-        return [*items, ground((start + 1.0, y), "left")]
-    return [*items, Label((start + 0.8, y), net, align="right", bold=True)]
+        items += [
+            Symbol(SYMBOLS[type(part)], (-_PART - 0.5, y), (-0.5, y)),
+            Wire(((-0.5, y), (0.0, y))),
+            Label((-_PART - 0.7, y + 0.38), caption(part), align="right", size=7.5),
+            Wire(((start + 1.0, y), (-_PART - 0.5, y))),
+            net_end(between(part, near), (start + 1.0, y), "left"),
+        ]
+    return [*items, *bus(entries, step)], (len(entries) - 1) * step
 
 
 def stage(circuit: Circuit, amplifier: Amplifier) -> list[Item]:
     """Draw an op-amp with all that hangs on its inputs."""
     # The nets that feed back to the inverting and to the other input; none, "", for one output.
     out_top, out_bottom = (*outputs(amplifier), "")[:2]
-    sides = (
-        (amplifier.minus, out_top, 0.0, True),
-        (amplifier.plus, out_bottom, -_INPUTS, False),
-    )
-    items: list[Item] = [Symbol("opamp", (0.0, 0.0), (_WIDE, 0.0))]
-    items.append(Label((0.9, -1.8), amplifier.name, size=7.0))
-    for net, out, y, up in sides:
-        items += _side(circuit, (net, out), y=y, up=up)
+    items: list[Item] = [
+        Symbol("opamp", (0.0, 0.0), (_WIDE, 0.0)),
+        Label((0.9, -1.8), amplifier.name, size=7.0),
+        *_side(circuit, amplifier.minus, out_top, y=0.0, up=True),
+        *_side(circuit, amplifier.plus, out_bottom, y=-_INPUTS, up=False),
+    ]
     if isinstance(amplifier, OpAmp):
         tip = -0.5 * _INPUTS
         items.append(Wire(((_WIDE, tip), (_WIDE + 2.4, tip))))
         items.append(Label((_WIDE + 2.6, tip), amplifier.out, bold=True))
         if any(out_top in (p.a, p.b) for p in beside(circuit, amplifier.minus)):
-            items.append(Symbol("dot", (_WIDE + 1.2, tip), (_WIDE + 1.2, tip)))
+            items.append(dot((_WIDE + 1.2, tip)))
     return items
 
 
-def _side(circuit: Circuit, nets: tuple[str, str], *, y: float, up: bool) -> list[Item]:
+def _side(circuit: Circuit, net: str, out: str, *, y: float, up: bool) -> list[Item]:
     """Draw one input: its rows, its feedback over or under the op-amp, a ground if that is all."""
-    net, out = nets
     sign = 1.0 if up else -1.0
-    items: list[Item] = []
     if net == GROUND:
         return [Wire(((0.0, y), (-0.5, y), (-0.5, y - 0.5))), ground((-0.5, y - 0.5))]
     parts = beside(circuit, net)
     inputs = [p for p in parts if between(p, net) != out or not out]
     feedback = [p for p in parts if p not in inputs]
     drawn, end = rows(inputs, net, up=up) if inputs else ([], 0.0)
-    items += moved(drawn, BUS, y)
+    items = moved(drawn, BUS, y)
     items.append(Wire(((BUS, y), (0.0, y))))
     items.append(Label((BUS + 0.15, y + 0.32 * sign), net, size=7.0))
     tip = -0.5 * _INPUTS if up and not out.endswith("p") else y - sign * 0.31
@@ -117,11 +108,11 @@ def _side(circuit: Circuit, nets: tuple[str, str], *, y: float, up: bool) -> lis
             Label((0.5 * (BUS + _WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5)
         )
     if feedback:
-        items.append(Symbol("dot", (BUS, y), (BUS, y)))
+        items.append(dot((BUS, y)))
     if out and tip != -0.5 * _INPUTS:  # one of two outputs
         items.append(Wire(((1.44, tip), (_WIDE + 2.4, tip))))
         items.append(Label((_WIDE + 2.6, tip), out, bold=True))
-        items.append(Symbol("dot", (_WIDE + 1.2, tip), (_WIDE + 1.2, tip)))
+        items.append(dot((_WIDE + 1.2, tip)))
     return items
 
 
@@ -148,7 +139,5 @@ def _pole(switches: Sequence[TwoEnded], net: str, *, x: float) -> list[Item]:
         items.append(Wire(((x, 0.0), (x, y), (x + 0.9, y))))
         items.append(Symbol("switch", (x + 0.9, y), (x + 2.9, y)))
         items.append(Label((x + 1.9, y + 0.62), caption(switch), align="center", size=7.5))
-        end = (x + 3.1, y)
-        items.append(Wire(((x + 2.9, y), end)))
-        items.append(ground(end, "right") if far == GROUND else Label((end[0] + 0.2, y), far, bold=True))
+        items += [Wire(((x + 2.9, y), (x + 3.1, y))), net_end(far, (x + 3.1, y), "right")]
     return items
