@@ -16,9 +16,9 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError
+from lmu_analog.files_out import write_text
 from lmu_analog.output.report import page as paged
 from lmu_analog.output.report.glossary import TERMS
-from lmu_analog.output.report.page import write_report
 from lmu_analog.output.report.subject import Settings, Subject
 from lmu_analog.output.report.verdict import verdict
 from lmu_analog.output.text_tables import percent, quantity
@@ -274,8 +274,8 @@ def test_results_of_another_design_are_refused():
 
 def test_the_file_is_written_whole_and_overwrites(tmp_path: Path):
     path = tmp_path / "report.html"
-    write_report(path, "old")
-    assert write_report(path, page()).read_text("utf-8") == page()
+    write_text(path, "old")
+    assert write_text(path, page()).read_text("utf-8") == page()
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(DesignError, match="report.html cannot be written"):
-        write_report(tmp_path / "missing" / "report.html", page())
+        write_text(tmp_path / "missing" / "report.html", page())

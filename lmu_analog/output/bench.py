@@ -68,7 +68,9 @@ def bench(
     """
     check_figure(plot)
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
-    ensemble = None if run is None else _run_of(Path(run), design)
+    ensemble = None if run is None else open_run(Path(run))
+    if ensemble is not None and ensemble.attrs.get("design") != design.digest:
+        raise DesignError(f"run={run} is of another design; run montecarlo anew for this one")
     measurement = read_measurement(Path(measured), circuit, column=column)
     result = analyze(design, measurement, circuit=circuit, skip=skip)
     if plot is not None:
@@ -78,13 +80,6 @@ def bench(
         return {**found, "ensemble": None}
     place = {"run": str(run), **_standing(result, ensemble)}
     return {**found, "warnings": [*found["warnings"], *warnings(ensemble)], "ensemble": place}
-
-
-def _run_of(path: Path, design: Design) -> xr.Dataset:
-    run = open_run(path)
-    if run.attrs.get("design") != design.digest:
-        raise DesignError(f"run={path} is of another design; run montecarlo anew for this one")
-    return run
 
 
 def figures(result: xr.Dataset) -> dict[str, Any]:

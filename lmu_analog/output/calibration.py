@@ -89,31 +89,21 @@ def uniform_beside(design: Design, samples: int, seed: int, **chosen: Any) -> xr
 
 def table(given: dict[str, Any]) -> Table:
     """List methods: medians by the tones of the fit, by the design's input and at its temperature, and yield."""
-    columns = ["method", "fitted", "median", "95 %"]
-    warm, limited = (any(m[key] for m in given["methods"].values()) for key in ("drifted", "yield"))
-    columns += [f"{given['temperature_k'] - 273.15:g} C"] if warm else []
-    columns += ["yield"] if limited else []
-    even = any(m["yield_uniform"] for m in given["methods"].values())
-    columns += ["uniform parts"] if even else []
+    methods = given["methods"]
+    columns = {"fitted": ("fitted", "median"), "median": ("nrmse", "median"), "95 %": ("nrmse", "p95")}
+    kelvin = given["temperature_k"]
+    if_any = {
+        "" if kelvin is None else f"{kelvin - 273.15:g} C": ("drifted", "median"),
+        "yield": ("yield", "value"),
+        "uniform parts": ("yield_uniform", "value"),
+    }
+    columns |= {name: at for name, at in if_any.items() if any(m[at[0]] for m in methods.values())}
     rows = []
-    for name, figures in given["methods"].items():
-        row = [name, *_medians(figures)]
-        row += [percent(figures["drifted"]["median"])] if warm else []
-        row += [percent(figures["yield"]["value"])] if limited else []
-        row += [percent(figures["yield_uniform"]["value"])] if even else []
-        rows.append((*row, WORDS[name]))
+    for name, m in methods.items():
+        figures = (percent((m[key] or {}).get(figure)) for key, figure in columns.values())
+        rows.append((name, *figures, WORDS[name]))
     caption = f"window NRMSE after calibration, {given['samples']} circuits"
-    return Table(caption, (*columns, "what is done"), tuple(rows))
-
-
-def _medians(figures: dict[str, Any]) -> tuple[str, str, str]:
-    nrmse, fitted = figures["nrmse"], figures["fitted"]
-    missing = {"median": None, "p95": None}
-    return (
-        percent((fitted or missing)["median"]),
-        percent((nrmse or missing)["median"]),
-        percent((nrmse or missing)["p95"]),
-    )
+    return Table(caption, ("method", *columns, "what is done"), tuple(rows))
 
 
 def text(given: dict[str, Any]) -> str:

@@ -29,6 +29,8 @@ def content(found: xr.Dataset) -> dict[str, Any]:
     """
     dims = [str(d) for d in found.window_nrmse.dims]
     name, place = worst(found)
+    every = itertools.product(*(range(found.sizes[d]) for d in dims))
+    crossed = (found.isel(dict(zip(dims, at, strict=True))) for at in every)
     kept = ("order", "family", "realization", "seed", "samples", "theta")
     return {
         **{key: found.attrs[key] for key in kept},
@@ -37,15 +39,8 @@ def content(found: xr.Dataset) -> dict[str, Any]:
         "lots": {k.removeprefix("lot_"): v for k, v in found.attrs.items() if k.startswith("lot_")},
         "one_at_a_time": [{"corner": corner, **_figures(at)} for corner, at in one_at_a_time(found)],
         "worst": {"corner": name, **_figures(place)},
-        "corners": [
-            _corner(found, dims, at) for at in itertools.product(*(range(found.sizes[d]) for d in dims))
-        ],
+        "corners": [{**{d: at[d].item() for d in dims}, **_figures(at)} for at in crossed],
     }
-
-
-def _corner(found: xr.Dataset, dims: list[str], at: tuple[int, ...]) -> dict[str, Any]:
-    place = found.isel(dict(zip(dims, at, strict=True)))
-    return {**{d: place[d].item() for d in dims}, **_figures(place)}
 
 
 def _figures(place: xr.Dataset) -> dict[str, float]:
@@ -55,21 +50,15 @@ def _figures(place: xr.Dataset) -> dict[str, float]:
 def table(given: dict[str, Any]) -> Table:
     """List what each corner alone does, and the worst of all crossed."""
     crossed = f"worst: {given['worst']['corner']}"
-    rows = [*given["one_at_a_time"], {**given["worst"], "corner": crossed}]
+    listed: list[dict[str, Any]] = [*given["one_at_a_time"], {**given["worst"], "corner": crossed}]
+    rows: list[tuple[str, ...]] = []
+    for row in listed:
+        errors = (percent(row[key]) for key in ("window_nrmse", "median_nrmse", "p95_nrmse"))
+        volts = row["offset"] if np.isnan(row["offset_rms"]) else row["offset_rms"]
+        theta, offset = quantity(row["effective_theta"], "s"), quantity(float(f"{volts:.3g}"), "V")
+        rows.append((row["corner"], *errors, theta, offset, percent(row["headroom"])))
     caption = f"corners, {len(given['corners'])} in all, {given['samples']} mismatched circuits in each"
-    return Table(caption, _COLUMNS, tuple(_row(row) for row in rows))
-
-
-def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    errors = (percent(row[key]) for key in ("window_nrmse", "median_nrmse", "p95_nrmse"))
-    offset = row["offset"] if np.isnan(row["offset_rms"]) else row["offset_rms"]
-    return (
-        row["corner"],
-        *errors,
-        quantity(row["effective_theta"], "s"),
-        quantity(float(f"{offset:.3g}"), "V"),
-        percent(row["headroom"]),
-    )
+    return Table(caption, _COLUMNS, tuple(rows))
 
 
 def text(given: dict[str, Any]) -> str:

@@ -1,13 +1,12 @@
 """The main job: from a design to decks, simulations, a mismatch ensemble and the report, in one folder."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.modelfile import files_of
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import check_numbers
@@ -22,7 +21,7 @@ from lmu_analog.output.decks import deck_text, write_deck
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.jobs import stored_ensemble
 from lmu_analog.output.progress import shares
-from lmu_analog.output.report.page import report, write_report
+from lmu_analog.output.report.page import report
 from lmu_analog.output.report.sections import SECTIONS
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
 from lmu_analog.recording import MOST_WAV_BYTES
@@ -92,7 +91,10 @@ def run(
     advance = progress or (lambda _: None)
     check_numbers(samples, workers)
     ngspice.require()
-    circuit = _checked(design)
+    circuit = build(design)
+    # Refuse what no deck can serve, and a choice of mismatch that the circuit does not have.
+    columns(circuit, Mismatch.of(design))
+    deck_text(design)
     _claim(folder, {"design": design.digest, "seed": check_seed(seed)})
     files = write_design(design, folder)
     advance(_STEP)
@@ -124,30 +126,12 @@ def run(
         "warnings": list(warned),
     }
     settings = Settings(skipped=_SLOW if design.order > LARGE else (), seed=seed)
-    kept = open_run(store)
-    page, _ = report(
-        Subject(
-            design,
-            circuit,
-            results,
-            kept,
-            warnings=warned,
-            settings=settings,
-        ),
-        lambda _: advance(_SECTION),
-    )
-    write_report(folder / "report.html", page)
+    subject = Subject(design, circuit, results, open_run(store), warnings=warned, settings=settings)
+    page, _ = report(subject, lambda _: advance(_SECTION))
+    write_text(folder / "report.html", page)
     write_text(folder / "result.json", summary.dumps(content) + "\n")
     files += [store, folder / "result.json", folder / "report.html"]
     return {**content, "files": [str(path) for path in files]}
-
-
-def _checked(design: Design) -> Circuit:
-    """Build a circuit; refuse what no deck can serve, and a choice of mismatch that it does not have."""
-    circuit = build(design)
-    columns(circuit, Mismatch.of(design))
-    deck_text(design)
-    return circuit
 
 
 def _claim(folder: Path, owner: dict[str, Any]) -> None:
@@ -195,8 +179,10 @@ def _inputs(design: Design) -> dict[str, tuple[Path, str]]:
     found: dict[str, tuple[Path, str]] = {}
     for key, path, other in (("file", design.file, "recording"), ("parts", design.parts, "parts")):
         if path is not None:
-            fits = path.name.lower() not in taken and path.name.isprintable()
-            name = path.name if fits else next(n for n in _others(other, path.suffix) if n not in taken)
+            name = path.name
+            if name.lower() in taken or not name.isprintable():
+                others = (f"{other}{f'-{k}' if k > 1 else ''}{path.suffix}" for k in count(1))
+                name = next(n for n in others if n not in taken)
             taken.add(name.lower())
             found[key] = (path, name)
     if isinstance(design.opamp, dict) and "model" in design.opamp:
@@ -207,8 +193,3 @@ def _inputs(design: Design) -> dict[str, tuple[Path, str]]:
             inside = real(file).relative_to(real(model).parent) if k else Path(model.name)
             found["model" if k == 0 else f"include {k}"] = (file, str(inside if alone else _MODELS / inside))
     return found
-
-
-def _others(stem: str, suffix: str) -> Iterator[str]:
-    yield f"{stem}{suffix}"
-    yield from (f"{stem}-{k}{suffix}" for k in count(2))

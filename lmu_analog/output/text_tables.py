@@ -142,9 +142,8 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
     if design.nrmse is not None:
         found = yield_within(run, design.nrmse)
         rows.append((f"yield within {100.0 * design.nrmse:.3g} %", share(found.value)))
-        how = {"replicates": "replicates", "clopper-pearson": "Clopper-Pearson"}.get(
-            found.method or "", "none"
-        )
+        methods = {"replicates": "replicates", "clopper-pearson": "Clopper-Pearson"}
+        how = methods.get(found.method or "", "none")
         rows.append((f"its 95 % interval ({how})", f"{share(found.low)} to {share(found.high)}"))
         if (uniform := uniform_yield(run, design)) is not None:
             said = f"{share(uniform.value)} ({interval(uniform.low, uniform.high)})"
@@ -155,11 +154,8 @@ def ensemble(run: xr.Dataset, design: Design, theory: Comparison | None = None) 
     if theory is not None:
         rows += comparison(theory)
     rows += law(design)
-    rows += [
-        (key, str(run.attrs[key]))
-        for key in ("engine", "solver", "sampling", "kernel", "seed")
-        if key in run.attrs
-    ]
+    told = ("engine", "solver", "sampling", "kernel", "seed")
+    rows += [(key, str(run.attrs[key])) for key in told if key in run.attrs]
     caption = "Over the finite samples, in brackets 95 % intervals; only finite samples can be good"
     return Table(caption, ("figure", "value"), tuple(rows))
 
@@ -222,14 +218,10 @@ def _range(of: Circuit, component: type[Component]) -> tuple[str, ...]:
     values = np.array([getattr(c, "value", np.nan) for c in parts])
     if component not in _RANGED or not np.isfinite(values).all():
         return (name, str(len(parts)), "", "", "", "")
-    low, high, total = float(values.min()), float(values.max()), float(values.sum())
-    ranged = (
-        quantity(low, unit),
-        quantity(high, unit),
-        f"{high / low:.3g}" if high < 1000.0 * low else f"{high / low:.0f}",
-        quantity(total, unit),
-    )
-    return (name, str(len(parts)), *ranged)
+    low, high = float(values.min()), float(values.max())
+    ratio = f"{high / low:.3g}" if high < 1000.0 * low else f"{high / low:.0f}"
+    total = quantity(float(values.sum()), unit)
+    return (name, str(len(parts)), quantity(low, unit), quantity(high, unit), ratio, total)
 
 
 def _opamp(model: OpAmpModel) -> tuple[str, ...]:

@@ -4,12 +4,11 @@ Written as the S-expressions of KiCad 7 (format 20230121), which KiCad 7 and lat
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, KINDS
 from lmu_analog.design import Design
-from lmu_analog.output.export.board import Placed
 from lmu_analog.output.export.sheet import SHAPES, Item, Label, Part, Point, Wire, junctions, sheet, size
 
 _STEP = 1.27  # mm, KiCad's grid of 50 mil
@@ -81,28 +80,18 @@ def _item(item: Item, root: uuid.UUID, number: int) -> Iterator[str]:
             angle, side = (180, "right") if item.leftward else (0, "left")
             style = _FONT.format(f" (justify {side} bottom)")
             yield f"  (label {_quoted(item.net)} (at {_at(item.at)} {angle}) {style} (uuid {own}))"
-        case Part():
-            yield from _part(item, root, own)
-
-
-def _part(item: Part, root: uuid.UUID, own: uuid.UUID) -> Iterator[str]:
-    placed = item.placed
-    yield from _symbol(
-        placed.kind,
-        placed.text,
-        item.at,
-        root=root,
-        own=own,
-        reference=placed.reference,
-        pins=tuple(str(k + 1) for k in range(len(placed.pins))),
-        mirror=" (mirror y)" if item.turned else "",
-        extra=_extra(placed, item.at),
-    )
-
-
-def _extra(placed: Placed, at: Point) -> Iterable[str]:
-    told = {"Deck": placed.component.name, "Role": placed.component.role}
-    return (_property(name, text, at, hidden=True) for name, text in told.items())
+        case Part(placed=placed):
+            yield from _symbol(
+                placed.kind,
+                placed.text,
+                item.at,
+                root=root,
+                own=own,
+                reference=placed.reference,
+                pins=tuple(str(k + 1) for k in range(len(placed.pins))),
+                mirror=" (mirror y)" if item.turned else "",
+                extra={"Deck": placed.component.name, "Role": placed.component.role},
+            )
 
 
 def _symbol(
@@ -115,7 +104,7 @@ def _symbol(
     reference: str,
     pins: tuple[str, ...],
     mirror: str = "",
-    extra: Iterable[str] = (),
+    extra: dict[str, str] | None = None,
 ) -> Iterator[str]:
     power = kind == "GND"
     above, below = ((at[0], at[1] + 5), (at[0], at[1] + 3)) if power else _texts(kind, at)
@@ -124,8 +113,8 @@ def _symbol(
     yield f"    (in_bom {flags[0]}) (on_board {flags[1]}) (dnp no) (uuid {own})"
     yield _property("Reference", reference, above, hidden=power)
     yield _property("Value", value, below)
-    yield from (_property(name, "", at, hidden=True) for name in ("Footprint", "Datasheet"))
-    yield from extra
+    hidden = {"Footprint": "", "Datasheet": "", **(extra or {})}
+    yield from (_property(name, text, at, hidden=True) for name, text in hidden.items())
     yield from (f'    (pin "{pin}" (uuid {_id(own, "pin", pin)}))' for pin in pins)
     path = f'(path "/{root}" (reference {_quoted(reference)}) (unit 1))'
     yield f'    (instances (project "" {path}))'
@@ -160,21 +149,12 @@ def _library(kind: str) -> Iterator[str]:
         yield f'        (text "{_TITLES[kind]}" (at 0 0 0) {_FONT.format("")})'
     yield f"      )\n      (symbol {_quoted(f'{_bare(kind)}_1_1')}"
     for name, (x, y) in pins.items():
-        yield from _pin(_number(kind, name), name, (x, -y))
+        # Pins count in the order in which a component names them.
+        number = (*_PINS[kind], "clock").index(name) + 1
+        angle = (0 if x < 0 else 180) if abs(x) >= abs(y) else (90 if y > 0 else 270)
+        yield f"        (pin passive line (at {_at((x, -y))} {angle}) (length {_mm(_PIN)})"
+        yield f'          (name "{name}" {_FONT.format("")}) (number "{number}" {_FONT.format("")}))'
     yield "      )\n    )"
-
-
-def _number(kind: str, name: str) -> int:
-    """Count pins in the order in which a component names them."""
-    return (*_PINS[kind], "clock").index(name) + 1
-
-
-def _pin(number: int, name: str, at: Point) -> Iterator[str]:
-    x, y = at
-    sideways = abs(x) >= abs(y)
-    angle = (0 if x < 0 else 180) if sideways else (90 if y < 0 else 270)
-    yield f"        (pin passive line (at {_at(at)} {angle}) (length {_mm(_PIN)})"
-    yield f'          (name "{name}" {_FONT.format("")}) (number "{number}" {_FONT.format("")}))'
 
 
 def _ground_symbol() -> Iterator[str]:

@@ -90,9 +90,10 @@ def sheet(circuit: Circuit) -> tuple[Item, ...]:
     rest = list(board(circuit))
     blocks: list[tuple[Item, ...]] = []
     for amplifier in [p for p in rest if isinstance(p.component, OpAmp)]:
-        near = _Near.of(amplifier, rest)
-        rest = [p for p in rest if p not in (amplifier, *near.feedback, *near.minus, *near.plus)]
-        blocks.append(tuple(_cell(amplifier, near)))
+        block = tuple(_cell(amplifier, rest))
+        blocks.append(block)
+        drawn = [item.placed for item in block if isinstance(item, Part)]
+        rest = [p for p in rest if p not in drawn]
     blocks += [tuple(_alone(p)) for p in rest]
     return tuple(_arranged(blocks))
 
@@ -109,60 +110,44 @@ def size(items: Iterable[Item]) -> Point:
     return max(x for x, _ in points) + MARGIN, max(y for _, y in points) + TITLE
 
 
-@dataclass(frozen=True)
-class _Near:
-    """Passive parts around an op-amp."""
-
-    feedback: tuple[Placed, ...]
-    minus: tuple[Placed, ...]
-    plus: tuple[Placed, ...]
-
-    @classmethod
-    def of(cls, amplifier: Placed, parts: list[Placed]) -> "_Near":
-        nets = dict(amplifier.pins)
-        minus = _joined(parts, nets["minus"])
-        feedback = tuple(p for p in minus if nets["out"] in dict(p.pins).values())
-        plus = tuple(p for p in _joined(parts, nets["plus"]) if p not in minus)
-        return cls(feedback, tuple(p for p in minus if p not in feedback), plus)
-
-
 def _joined(parts: list[Placed], net: str) -> list[Placed]:
     """Give the passive parts at a net; none at ground."""
-    passive = Resistor | Capacitor | Inductor
-    return [
-        p
-        for p in parts
-        if net != GROUND and isinstance(p.component, passive) and net in dict(p.pins).values()
-    ]
+    if net == GROUND:
+        return []
+    passive = [p for p in parts if isinstance(p.component, Resistor | Capacitor | Inductor)]
+    return [p for p in passive if net in dict(p.pins).values()]
 
 
-def _cell(amplifier: Placed, near: _Near) -> Iterator[Item]:
-    """Draw an op-amp: feedback above, inputs to its left, those of the plus input below."""
-    nets, first = dict(amplifier.pins), _ROW * (len(near.feedback) + 1)
+def _cell(amplifier: Placed, parts: list[Placed]) -> Iterator[Item]:
+    """Draw an op-amp with the parts around it: feedback above, inputs to its left, those of the plus input below."""
+    nets = dict(amplifier.pins)
+    at_minus = _joined(parts, nets["minus"])
+    feedback = [p for p in at_minus if nets["out"] in dict(p.pins).values()]
+    minus = [p for p in at_minus if p not in feedback]
+    plus = [p for p in _joined(parts, nets["plus"]) if p not in at_minus]
+    first = _ROW * (len(feedback) + 1)
     drawn = Part(amplifier, (AMPLIFIER_X, first + 2))
     ends, out = drawn.ends, (OUT_X, first + 2)
     yield drawn
     yield from (Wire(ends["out"], out), Wire(out, (OUT_X + _STUB, out[1])))
     yield Label(nets["out"], (OUT_X + _STUB, out[1]))
-    rows = [first + _ROW * k for k in range(max(1, len(near.minus)))]
-    above = [_ROW * (k + 1) for k in range(len(near.feedback))]
-    below = [rows[-1] + _ROW * (k + 1) for k in range(len(near.plus))]
-    for placed, y in zip(near.feedback, above, strict=True):
+    rows = [first + _ROW * k for k in range(max(1, len(minus)))]
+    above = [_ROW * (k + 1) for k in range(len(feedback))]
+    below = [rows[-1] + _ROW * (k + 1) for k in range(len(plus))]
+    for placed, y in zip(feedback, above, strict=True):
         part = _facing(placed, (AMPLIFIER_X, y), nets["out"])
         left, right = sorted(part.ends.values())
         yield from (part, Wire((BUS_X, y), left), Wire(right, (OUT_X, y)))
     yield from _chain([*((OUT_X, y) for y in above), out])
-    for bus, net, parts, ys in (
-        (BUS_X, nets["minus"], near.minus, rows),
-        (_PLUS_BUS_X, nets["plus"], near.plus, below),
-    ):
-        for placed, y in zip(parts, ys, strict=False):  # without inputs there is a row all the same
+    inputs = ((BUS_X, nets["minus"], minus, rows), (_PLUS_BUS_X, nets["plus"], plus, below))
+    for bus, net, joined, ys in inputs:
+        for placed, y in zip(joined, ys, strict=False):  # without inputs there is a row all the same
             yield from _input(_facing(placed, (INPUT_X, y), net), net, bus)
     yield from _chain([(BUS_X, y) for y in [*above, *rows]])
     yield from (Wire((BUS_X, first), ends["minus"]), Label(nets["minus"], (BUS_X, first)))
-    plus = (_PLUS_BUS_X, ends["plus"][1])
-    yield from (Wire(plus, ends["plus"]), Label(nets["plus"], plus))
-    yield from _chain([plus, *((_PLUS_BUS_X, y) for y in below)])
+    corner = (_PLUS_BUS_X, ends["plus"][1])
+    yield from (Wire(corner, ends["plus"]), Label(nets["plus"], corner))
+    yield from _chain([corner, *((_PLUS_BUS_X, y) for y in below)])
 
 
 def _facing(placed: Placed, at: Point, net: str) -> Part:
@@ -200,11 +185,8 @@ def _arranged(blocks: list[tuple[Item, ...]]) -> Iterator[Item]:
     """Set blocks side by side, and below where the sheet ends."""
     x, y, tallest = MARGIN, MARGIN, 0
     for block in blocks:
-        wide = (
-            WIDTH
-            if any(isinstance(p, Part) and isinstance(p.placed.component, OpAmp) for p in block)
-            else _LOOSE[0]
-        )
+        parts = [item.placed.component for item in block if isinstance(item, Part)]
+        wide = WIDTH if any(isinstance(part, OpAmp) for part in parts) else _LOOSE[0]
         high = max(_LOOSE[1], size(block)[1] - TITLE + _ROW)
         if x + wide > MARGIN + ACROSS:
             x, y, tallest = MARGIN, y + tallest, 0

@@ -31,10 +31,8 @@ def verilog_a(design: Design, circuit: Circuit) -> str:
     system = extract(circuit)
     if system.dt is not None:
         raise DesignError(f"verilog-a: {circuit.family} is a sampled circuit; export a continuous one")
-    theta, name = (
-        design.theta,
-        f"lmu_{circuit.family}_{circuit.realization}_{circuit.order}".replace("-", "_"),
-    )
+    theta = design.theta
+    name = f"lmu_{circuit.family}_{circuit.realization}_{circuit.order}".replace("-", "_")
     states = [f"x{k}" for k in range(system.A.shape[-1])]
     ports = [f"m{i}" for i in range(circuit.order)]
     title = f"Legendre memory, {circuit.family} {circuit.realization}, order {circuit.order}"

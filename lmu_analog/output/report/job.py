@@ -11,10 +11,10 @@ import xarray as xr
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable
-from lmu_analog.files_out import check_file
+from lmu_analog.files_out import check_file, write_text
 from lmu_analog.limits import circuit_warnings
 from lmu_analog.output.progress import shares
-from lmu_analog.output.report.page import report, write_report
+from lmu_analog.output.report.page import report
 from lmu_analog.output.report.sections import wanted
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
 from lmu_analog.simulation import ENGINES, engines_apart, simulate
@@ -61,12 +61,13 @@ def design_report(
     SimulationError
         If no engine could simulate the circuit; the page is written all the same.
     """
-    run_path = None if run_path is None else Path(run_path)
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():  # said before the work, which takes a while
         raise DesignError(f"-o {path}: a file in an existing folder is wanted")
     check_file(path)
-    run = None if run_path is None else _run(design, run_path)
+    run = None if run_path is None else open_run(Path(run_path))
+    if run is not None and run.attrs["design"] != design.digest:
+        raise DesignError(f"run={run_path} is of another design; give its own, or run it again")
     circuit = build(design)
     results, failures = _simulated(design, progress)
     apart = engines_apart(results)
@@ -84,19 +85,12 @@ def design_report(
         ),
     )
     page, content = report(subject, progress)
-    write_report(path, page)
+    write_text(path, page)
     if not results:
         raise SimulationError(
             f"{path} is written, but the circuit was not simulated: {'; '.join(failures.values())}"
         )
     return content
-
-
-def _run(design: Design, path: Path) -> xr.Dataset:
-    run = open_run(path)
-    if run.attrs["design"] != design.digest:
-        raise DesignError(f"run={path} is of another design; give its own, or run it again")
-    return run
 
 
 def _simulated(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lmu_analog.errors import DesignError
-from lmu_analog.files_out import write_text
 from lmu_analog.output.report.glossary import TERMS
-from lmu_analog.output.report.sections import Made, as_json, make
+from lmu_analog.output.report.sections import as_json, make
 from lmu_analog.output.report.subject import Subject
-from lmu_analog.output.report.verdict import Verdict, about, headline, title, verdict
+from lmu_analog.output.report.verdict import about, headline, title, verdict
 
 _FOLDED = 40  # rows of a table above which it is shown when asked for
 
@@ -41,31 +39,14 @@ def report(subject: Subject, progress: Callable[[int], None] | None = None) -> t
     DesignError
         If a result or the run is of another design.
     """
-    _check(subject)
-    made, said = make(subject, progress), verdict(subject)
-    return _html(subject, made, said), _content(subject, made, said)
-
-
-def write_report(path: Path | str, html: str) -> Path:
-    """Write the file whole or not at all.
-
-    Raises
-    ------
-    DesignError
-        If it cannot be written.
-    """
-    return write_text(Path(path), html)
-
-
-def _check(subject: Subject) -> None:
     given = {**subject.results, "run": subject.run, "sensitivity": subject.sensitivity}
     digest = subject.design.digest
     for name, data in given.items():
         if data is not None and data.attrs.get("design", digest) != digest:
             raise DesignError(f"report: the {name} result is of another design; run it anew for this one")
-
-
-def _html(subject: Subject, made: tuple[Made, ...], said: Verdict) -> str:
+    made, said, tiles = make(subject, progress), verdict(subject), list(headline(subject))
+    head = {"title": title(subject), "about": about(subject)}
+    origin, chosen = subject.design.provenance, subject.settings
     environment = Environment(
         loader=PackageLoader("lmu_analog.output.report", "."),
         autoescape=True,
@@ -73,28 +54,15 @@ def _html(subject: Subject, made: tuple[Made, ...], said: Verdict) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2").render(
-        title=title(subject),
-        about=about(subject),
-        verdict=said,
-        tiles=list(headline(subject)),
-        sections=made,
-        folded=_FOLDED,
-        glossary=TERMS,
-        origin=subject.design.provenance,
-    )
-
-
-def _content(subject: Subject, made: tuple[Made, ...], said: Verdict) -> dict[str, Any]:
-    chosen = subject.settings
-    return {
-        "title": title(subject),
-        "about": about(subject),
+    shown = {"verdict": said, "tiles": tiles, "sections": made, "origin": origin}
+    page = environment.get_template("page.html.j2")
+    html = page.render(**head, **shown, folded=_FOLDED, glossary=TERMS)
+    content = {
+        **head,
         "verdict": asdict(said),
-        "headline": [
-            {"label": label, "value": value, "note": note} for label, value, note in headline(subject)
-        ],
-        "design": dict(subject.design.provenance),
+        "headline": [{"label": label, "value": value, "note": note} for label, value, note in tiles],
+        "design": origin,
         "settings": {key: getattr(chosen, key) for key in ("budget", "calibration", "corners", "seed")},
         "sections": {one.key: as_json(one) for one in made},
     }
+    return html, content
