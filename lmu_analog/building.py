@@ -40,33 +40,6 @@ def build(design: Design) -> Circuit:
     ngspice or without. Before leakage and temperature, which are plain arithmetic, values have 12 significant digits,
     so that LAPACK's last ones, which depend on the processor, do not reach them.
     """
-    return _in_its_environment(_checked(_designed(design)), design)
-
-
-def _checked(circuit: Circuit) -> Circuit:
-    """Measure the SPICE models of op-amps."""
-    if not any(c.model.library is not None for c in circuit.only(OpAmp)):
-        return circuit
-    components = tuple(
-        replace(c, model=with_measured(c.model)) if isinstance(c, OpAmp) else c for c in circuit.components
-    )
-    return replace(circuit, components=components)
-
-
-def _in_its_environment(circuit: Circuit, design: Design) -> Circuit:
-    """Apply leakage and temperature."""
-    if design.leakage is not None:
-        if circuit.clock is not None:
-            raise DesignError(
-                f"[circuit] leakage: charges of {design.family} are counted whole; leave it out"
-            )
-        circuit = leaky(circuit, design.leakage)
-    if design.temperature is not None:
-        circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
-    return circuit
-
-
-def _designed(design: Design) -> Circuit:
     realized = realization(design)
     scale = state_scale(
         realized.structure,
@@ -76,14 +49,27 @@ def _designed(design: Design) -> Circuit:
         scaling=cast("Scaling", design.scaling),
     )
     circuit = with_twelve_digits(FAMILIES[design.family].build(realized, scale, options(design)))
-    if design.values == "exact":
-        if design.pairs is not None:
+    if design.values != "exact":
+        rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
+        bound = design.pairs
+        circuit = rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)
+    elif design.pairs is not None:
+        raise DesignError("[circuit] pairs: of which values? give [circuit] values too, for example 'E24'")
+    if any(c.model.library is not None for c in circuit.only(OpAmp)):
+        measured = [
+            replace(c, model=with_measured(c.model)) if isinstance(c, OpAmp) else c
+            for c in circuit.components
+        ]
+        circuit = replace(circuit, components=tuple(measured))
+    if design.leakage is not None:
+        if circuit.clock is not None:
             raise DesignError(
-                "[circuit] pairs: of which values? give [circuit] values too, for example 'E24'"
+                f"[circuit] leakage: charges of {design.family} are counted whole; leave it out"
             )
-        return circuit
-    rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
-    return rounded.circuit if design.pairs is None else paired(rounded, design.values, bound=design.pairs)
+        circuit = leaky(circuit, design.leakage)
+    if design.temperature is not None:
+        circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
+    return circuit
 
 
 def full_swing(design: Design) -> float:

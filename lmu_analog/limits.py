@@ -233,25 +233,17 @@ def _summary(wave: np.ndarray) -> np.ndarray:
 
 
 def _listed(found: Watched, low: np.ndarray, high: np.ndarray, mean: np.ndarray | None) -> tuple[Demand, ...]:
-    return tuple(
-        _demand(
-            watch,
-            (float(low[k]), float(high[k])),
-            float(found.spread[k]),
-            None if mean is None else float(mean[k]),
-        )
-        for k, watch in enumerate(found.of)
-    )
-
-
-def _demand(watch: Watch, ends: tuple[float, float], spread: float, mean: float | None) -> Demand:
-    below, above = _share(ends[0], watch.low, watch), _share(ends[1], watch.high, watch)
-    upper = above > below or (above == below and abs(ends[1]) >= abs(ends[0]))
-    peak, limit = (ends[1], watch.high) if upper else (ends[0], watch.low)
-    random = max(_share(ends[0] - spread, watch.low, watch), _share(ends[1] + spread, watch.high, watch))
-    return Demand(
-        watch.element, watch.net, watch.part, watch.quantity, peak, limit, max(below, above), random, mean
-    )
+    listed: list[Demand] = []
+    for k, watch in enumerate(found.of):
+        bottom, top, spread = float(low[k]), float(high[k]), float(found.spread[k])
+        below, above = _share(bottom, watch.low, watch), _share(top, watch.high, watch)
+        upper = above > below or (above == below and abs(top) >= abs(bottom))
+        peak, limit = (top, watch.high) if upper else (bottom, watch.low)
+        random = max(_share(bottom - spread, watch.low, watch), _share(top + spread, watch.high, watch))
+        of = (watch.element, watch.net, watch.part, watch.quantity)
+        size = None if mean is None else float(mean[k])
+        listed.append(Demand(*of, peak, limit, max(below, above), random, size))
+    return tuple(listed)
 
 
 def _share(value: float, limit: float, watch: Watch) -> float:
@@ -327,25 +319,19 @@ def limit_warnings(circuit: Circuit, stimulus: Stimulus, *, random: bool = False
     random : bool
         Whether random offsets are drawn: what they reach at three sigma is then told, too.
     """
-    known = (*_of_models(circuit), *_assumed(circuit))
+    models = [c.model for c in circuit.amplifiers]
+    notes = [note for m in models if m.library is not None for note in m.library.notes]
+    notes += [
+        f"output swing: that of {m.name} is not given, and the supply stands in for it; give swing"
+        for m in models
+        if not m.ideal and not m.swing_known
+    ]
+    known = tuple(dict.fromkeys(notes))
     try:
         found = demands(circuit, stimulus)
     except LmuAnalogError:  # whoever runs the circuit says why it cannot be
         return known
     return (*known, *(line for quantity in UNITS for line in _lines(found, quantity, random)))
-
-
-def _of_models(circuit: Circuit) -> Iterator[str]:
-    """Say what is to be known of SPICE models of the user's own."""
-    models = [c.model for c in circuit.amplifiers]
-    yield from dict.fromkeys(note for m in models if m.library is not None for note in m.library.notes)
-
-
-def _assumed(circuit: Circuit) -> Iterator[str]:
-    """Name op-amps whose swing is not known."""
-    models = [c.model for c in circuit.amplifiers]
-    for name in dict.fromkeys(m.name for m in models if not m.ideal and not m.swing_known):
-        yield f"output swing: that of {name} is not given, and the supply stands in for it; give swing"
 
 
 NOT_MODELLED: dict[Quantity, str] = {

@@ -196,22 +196,23 @@ def _times_and_volts(path: Path, column: str | None) -> tuple[Float[np.ndarray, 
 def _piecewise_linear(path: Path, text: str, begin: int) -> Table:
     """Read the points of a source as SPICE has them, ``PWL(0 0 1m 0.5``, from behind the parenthesis."""
     end = text.find(")", begin)
-    lines, values = [], []
-    line = text.count("\n", 0, begin) + 1
-    for part in text[begin : end if end >= 0 else len(text)].split("\n"):
+    lines: list[int] = []
+    values: list[float] = []
+    points = text[begin : end if end >= 0 else len(text)].split("\n")
+    for line, part in enumerate(points, start=text.count("\n", 0, begin) + 1):
         plain = part.strip()
-        for word in (
-            [] if plain.startswith(("*", "#", ";")) else re.split(r"[\s,]+", re.sub(r"^\+\s*", "", plain))
-        ):
+        if plain.startswith(("*", "#", ";")):
+            continue
+        for word in re.sub(r"^\+\s*", "", plain).replace(",", " ").split():
             value = number(word)
             value = spice_number(word) if value is None else value
-            if word and (value is None or not math.isfinite(value)):
+            if value is None or not math.isfinite(value):
                 raise DesignError(
                     f"{path}, line {line}: {word[:40]!r} is no number of a PWL source; give times and volts alone, "
                     "with suffixes f p n u m k meg g t if any"
                 )
-            lines, values = ([*lines, line], [*values, value]) if word else (lines, values)
-        line += 1
+            lines.append(line)
+            values.append(value)
     if len(values) % 2:
         raise DesignError(f"{path}: the PWL source has {len(values)} numbers; give pairs of time and volts")
     return Table(str(path), np.array(values).reshape(-1, 2), np.array(lines[::2]), (), (), (), {})
@@ -397,15 +398,8 @@ def _samples(path: Path, content: bytes) -> tuple[int, np.ndarray]:
         raise DesignError(f"{path}: not a WAV file; write it as WAV (PCM or float), or give a table")
     order = ">" if content[:4] == b"RIFX" else "<"
     layout, data = _chunks(path, content, order)
-    parts = [
-        b"fmt ",
-        struct.pack(f"{order}I", len(layout)),
-        layout,
-        b"data",
-        struct.pack(f"{order}I", len(data)),
-        data,
-    ]
-    whole = b"".join([b"WAVE", *parts])
+    parts = ((b"fmt ", layout), (b"data", data))
+    whole = b"WAVE" + b"".join(name + struct.pack(f"{order}I", len(part)) + part for name, part in parts)
     tag = b"RIFX" if order == ">" else b"RIFF"
     try:
         with warnings.catch_warnings():

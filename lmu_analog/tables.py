@@ -24,36 +24,13 @@ BLOCK = 10**7  # characters that are split into lines at a time
 DELIMITERS = (";", "\t", ",", " ")
 TIME_UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9, "ps": 1e12}
 WORDS_OF_TIME = {
-    "time",
-    "t",
-    "zeit",
-    "temps",
-    "tiempo",
-    "tempo",
-    "tempi",
-    "tid",
-    "tijd",
-    "czas",
-    "timestamp",
-    "elapsed",
-}
-WORDS_OF_TIME |= {"seconds", "second", "secs", "sec", "x-axis"}
+    "time", "t", "zeit", "temps", "tiempo", "tempo", "tempi", "tid", "tijd", "czas", "timestamp", "elapsed",
+    "seconds", "second", "secs", "sec", "x-axis",
+}  # fmt: skip
 COUNTERS = {
-    "sample",
-    "samples",
-    "index",
-    "idx",
-    "n",
-    "#",
-    "nr",
-    "no",
-    "number",
-    "sequence",
-    "seq",
-    "point",
-    "points",
-}
-COUNTERS |= {"row", "rows", "i", "k", "count", "step", "steps"}
+    "sample", "samples", "index", "idx", "n", "#", "nr", "no", "number", "sequence", "seq", "point", "points",
+    "row", "rows", "i", "k", "count", "step", "steps",
+}  # fmt: skip
 # Preambles in which a row of key and value may stand right before the numbers.
 _KEYS = re.compile(
     r"record length|sample interval|sampl(e|ing) (rate|period)|trigger|source|(vertical|horizontal)|model|firmware"
@@ -167,10 +144,12 @@ def parse_table(path: str, text: str, *, wanted: str, suffixes: bool = False) ->
         first = 0
     else:
         width = len(cells_of(_REMARK.sub("", body[first][1]), delimiter))
-        headings, units, preamble = _header(path, body[:first], (delimiter, width, wanted))
+        headings, units, preamble = _header(path, body[:first], delimiter, width=width, wanted=wanted)
         if not headings:
-            headings = _commented(comments, body[first][0], (delimiter, width))
-    columns, lines = _numbers(path, body[first:], (delimiter, suffixes and not headings, wanted))
+            headings = _commented(comments, body[first][0], delimiter, width=width)
+    columns, lines = _numbers(
+        path, body[first:], delimiter, suffixes=suffixes and not headings, wanted=wanted
+    )
     apart = [split_heading(h) for h in headings]
     names = tuple(name for name, _ in apart)
     own = units or ("",) * len(headings)
@@ -290,9 +269,8 @@ def time_scale(unit: str) -> tuple[float, float] | None:
     known = TIME_UNITS.get(short)
     if known is None:
         return None
-    return (
-        (known, 1.0) if short in ("h", "min") else (1.0, known)
-    )  # a quotient rounds once: 0.05 ms is 5e-05 s
+    # A quotient rounds once: 0.05 ms is 5e-05 s.
+    return (known, 1.0) if short in ("h", "min") else (1.0, known)
 
 
 def volt_scale(unit: str) -> tuple[float, float] | None:
@@ -409,17 +387,20 @@ def _three_key_columns(
 
 
 def _header(
-    path: str, above: list[tuple[int, str]], layout: tuple[str, int, str]
+    path: str, above: list[tuple[int, str]], delimiter: str, *, width: int, wanted: str
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, list[str]]]:
     """Read what stands above the numbers: headings, units below them, and the preamble."""
-    delimiter, width, wanted = layout
     rows = [(line_number, line, cells_of(line, delimiter)) for line_number, line in above]
     headings, units, steps = (), (), {}
     if rows and not _is_key(rows[-1][2], width):
         units = _units_row(rows[-1][2], width, alone=len(rows) == 1)
         steps = _steps(rows)
         below = 1 if units and len(rows) > 1 else 0
-        headings = _headings(path, rows[-1 - below], (delimiter, width, wanted), steps=bool(steps))
+        line_number, line, cells = rows[-1 - below]
+        cells = cells[:width] if steps else cells
+        if len(cells) != width:
+            cells = next((c for c in _otherwise(line, delimiter) if len(c) == width), cells)
+        headings = _headings(f"{path}, line {line_number}", line, cells, width=width, wanted=wanted)
         rows = rows[: -1 - below]
         units = units if below else ()
         if rows and not units and (units := _units_row(rows[-1][2], width, alone=False)):  # above the names
@@ -472,15 +453,7 @@ def _steps(rows: list[tuple[int, str, list[str]]]) -> dict[str, str]:
     return found if all(number(value) is not None for value in found.values()) else {}
 
 
-def _headings(
-    path: str, row: tuple[int, str, list[str]], layout: tuple[str, int, str], *, steps: bool
-) -> tuple[str, ...]:
-    line_number, line, cells = row
-    delimiter, width, wanted = layout
-    where = f"{path}, line {line_number}"
-    cells = cells[:width] if steps else cells
-    if len(cells) != width:
-        cells = next((c for c in _otherwise(line, delimiter) if len(c) == width), cells)
+def _headings(where: str, line: str, cells: list[str], *, width: int, wanted: str) -> tuple[str, ...]:
     numbered = bool(cells) and is_time(*split_heading(cells[0])) and all(c.isdecimal() for c in cells[1:])
     if any(map(looks_like_number, cells)) and not numbered:
         wrong = next((c for c in cells if number(c) is None and looks_like_number(c)), None)
@@ -501,9 +474,8 @@ def _otherwise(line: str, delimiter: str) -> Iterator[list[str]]:
     yield line.split()
 
 
-def _commented(comments: list[tuple[int, str]], first: int, layout: tuple[str, int]) -> tuple[str, ...]:
+def _commented(comments: list[tuple[int, str]], first: int, delimiter: str, *, width: int) -> tuple[str, ...]:
     """Take the last comment above the numbers as the header, as NumPy writes it, if it names time or a unit."""
-    delimiter, width = layout
     above = [text for line_number, text in comments if line_number < first]
     if not above:
         return ()
@@ -527,10 +499,9 @@ def is_counter(name: str) -> bool:
 
 
 def _numbers(
-    path: str, rows: list[tuple[int, str]], layout: tuple[str, bool, str]
+    path: str, rows: list[tuple[int, str]], delimiter: str, *, suffixes: bool, wanted: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the rows of numbers, all as wide as the first."""
-    delimiter, suffixes, wanted = layout
     if len(rows) > MOST_ROWS:
         raise DesignError(
             f"{path}, line {rows[MOST_ROWS][0]}: too long, at most {MOST_ROWS} rows are accepted"
@@ -547,7 +518,9 @@ def _numbers(
         where = f"{path}, line {line_number}"
         if row is None or "_" in plain:
             cells = cells_of(_REMARK.sub("", line), delimiter)
-            row = [_cell(cell, where, (comma or "," in cell, suffixes, wanted)) for cell in cells]
+            row = [
+                _cell(cell, where, comma or "," in cell, suffixes=suffixes, wanted=wanted) for cell in cells
+            ]
         width = width or len(row)
         if len(row) != width:
             raise DesignError(f"{where}: {len(row)} cells, and {width} in the rows above; give {wanted}")
@@ -585,8 +558,7 @@ def _counts(column: np.ndarray, first: list[str]) -> bool:
     return whole and bool(np.all(np.diff(column) == 1.0))
 
 
-def _cell(cell: str, where: str, layout: tuple[bool, bool, str]) -> float:
-    comma, suffixes, wanted = layout
+def _cell(cell: str, where: str, comma: bool, *, suffixes: bool, wanted: str) -> float:
     value = None if _THOUSANDS.fullmatch(cell) else _plain(cell, comma, suffixes)
     if value is None:
         raise DesignError(f"{where}: {cell[:40]!r} is not a number; give {wanted}")

@@ -15,9 +15,8 @@ from lmu_analog.cli.options import (
     Sampling,
     Seed,
     Selection,
-    check_plot,
+    arguments,
     draw,
-    keep,
     load,
     show,
 )
@@ -26,7 +25,7 @@ from lmu_analog.output.progress import progress
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sensitivity(Selection, Json):
+class _Sensitivity(Plot, Selection, Json):
     plot: Path | None = option(None, "Draw the 20 largest.", "FILE.svg")
 
 
@@ -47,7 +46,6 @@ def noise(options: _Noise) -> None:
     from lmu_analog.analysis import noise as analysis
     from lmu_analog.output import noise as shown
 
-    check_plot(options)
     design = load(options)
     found = analysis.noise(design)
     draw(options, lambda ax: shown.plot_noise(found, ax), height=4.0)
@@ -64,9 +62,9 @@ def budget(options: _Budget) -> None:
     """Split the window error into its contributors, with the circuit's figures of merit."""
     from lmu_analog.output import budget as shown
 
-    check_plot(options)
+    design = load(options)
     with progress("error budget"):
-        content, found = shown.budget_of(load(options), samples=options.samples, seed=options.seed)
+        content, found = shown.budget_of(design, samples=options.samples, seed=options.seed)
     draw(options, lambda ax: shown.plot_budget(found, ax), height=4.4)
     show(options, content, shown.text)
 
@@ -88,7 +86,6 @@ def calibrate(options: _Calibrate) -> None:
     from lmu_analog.analysis.recipes import Settings
     from lmu_analog.output import calibration as shown
 
-    check_plot(options)
     design, samples, seed = load(options), options.samples, options.seed
     methods = None if options.method == "all" else (options.method,)
     settings = Settings(options.elements, options.bits, options.trim_bits)
@@ -115,16 +112,12 @@ def corners(options: _Corners) -> None:
     from lmu_analog.output import corners as shown
     from lmu_analog.units import fraction, temperature
 
-    check_plot(options)
-    usual = analysis.Axes(samples=options.samples)
-    axes = analysis.Axes(
-        tuple(labelled("--temperature", temperature, t) for t in options.temperature or ())
-        or usual.temperatures,
-        tuple(labelled("--supply", fraction, s) for s in options.supply or ()) or usual.supplies,
-        options.samples,
-    )
+    design, usual = load(options), analysis.Axes(samples=options.samples)
+    warm = tuple(labelled("--temperature", temperature, text) for text in options.temperature or ())
+    shares = tuple(labelled("--supply", fraction, text) for text in options.supply or ())
+    axes = analysis.Axes(warm or usual.temperatures, shares or usual.supplies, options.samples)
     with progress("corners"):
-        found = analysis.corners(load(options), options.seed, axes=axes)
+        found = analysis.corners(design, options.seed, axes=axes)
     draw(options, lambda ax: shown.plot_corners(found, ax), height=5.0)
     show(options, shown.content(found), shown.text)
 
@@ -159,16 +152,5 @@ def analyze(options: _Analyze) -> None:
     from lmu_analog.output.bench import bench, bench_text
     from lmu_analog.units import parse
 
-    keep(options, options.plot)
-    content = bench(
-        load(options),
-        options.measured,
-        column=options.column,
-        run=options.run,
-        sample=options.sample,
-        seed=options.seed,
-        sampling=options.sampling,
-        skip=None if options.skip is None else labelled("--skip", parse, options.skip, "s"),
-        plot=options.plot,
-    )
-    show(options, content, bench_text)
+    skip = None if options.skip is None else labelled("--skip", parse, options.skip, "s")
+    show(options, bench(load(options), **arguments(options, bench, skip=skip)), bench_text)

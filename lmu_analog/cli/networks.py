@@ -11,9 +11,7 @@ from lmu_analog.cli.options import (
     Json,
     Plot,
     Sample,
-    check_plot,
     draw,
-    keep,
     load,
     say,
     show,
@@ -22,6 +20,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.files_in import real
 from lmu_analog.files_out import check_file, write_text
 from lmu_analog.option import argument, option
+from lmu_analog.output.files import check_figure
 from lmu_analog.output.progress import progress
 
 
@@ -55,12 +54,12 @@ def cell(options: _Cell) -> None:
     from lmu_analog.output import cell as shown
 
     output, weights, recording, sample = options.output, options.weights, options.input, options.sample
-    keep(options, output)
+    design = load(options, output=output)
     if output is not None:
         if output.exists() and real(output) in {real(p) for p in (weights, recording) if p}:
             raise DesignError(f"-o {output} is one of the inputs; give another name")
         check_file(output)  # before the work
-    layer, design = from_npz(weights), load(options)
+    layer = from_npz(weights)
     settings = CellOptions(
         options.hidden, options.arrays, options.activation, series=options.series, bits=options.bits
     )
@@ -98,7 +97,7 @@ class _Spiking(Plot, Json):
 
 def spiking(options: _Spiking) -> None:
     """Implement the memory with spiking neurons, and say how far it is from the ideal one."""
-    check_plot(options)
+    check_figure(options.plot)
     order, neurons, feedforward = options.order, options.neurons, options.feedforward
     if options.benchmark is not None:
         if order is not None or neurons is not None or feedforward:

@@ -1,8 +1,9 @@
 """Options that several commands share, a class for each, and what commands do with them."""
 
 import contextlib
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -92,10 +93,18 @@ class Json:
     json: bool = option(False, "One JSON object on stdout, for scripts.")
 
 
-def load(options: InputDesign, *, mismatched: bool = True) -> "Design":
-    """Read the design; a selection of its mismatch on the command line takes the place of the file's."""
+def load(options: InputDesign, *, output: Path | None = None, mismatched: bool = True) -> "Design":
+    """Read the design; a selection of its mismatch on the command line takes the place of the file's.
+
+    Before the work is done, a figure that cannot be written is refused, and one or an output in place of the design.
+    """
     from lmu_analog.design import Design
 
+    plot = options.plot if isinstance(options, Plot) else None
+    for path in (output, plot):
+        if path is not None and path.exists() and real(path) == real(options.design):
+            raise DesignError(f"-o {path} is the design file itself; give another name")
+    check_figure(plot)
     chosen: dict[str, Any] = {}
     if isinstance(options, Selection):
         both = {"only": options.only, "without": options.without}
@@ -107,10 +116,21 @@ def load(options: InputDesign, *, mismatched: bool = True) -> "Design":
     return Design.load(options.design).replace(**chosen)
 
 
-def keep(options: InputDesign, output: Path | None) -> None:
-    """Refuse to write onto the design itself."""
-    if output is not None and output.exists() and real(output) == real(options.design):
-        raise DesignError(f"-o {output} is the design file itself; give another name")
+def arguments(options: Any, function: Callable[..., Any], **instead: Any) -> dict[str, Any]:
+    """Give the options that a function has arguments of the same name for; its design is read by ``load``.
+
+    Parameters
+    ----------
+    options : dataclass of options
+    function : callable
+    **instead
+        Arguments that take the place of options of the same name, which need reading first.
+    """
+    known = inspect.signature(function).parameters
+    named = {
+        f.name: getattr(options, f.name) for f in fields(options) if f.name in known and f.name != "design"
+    }
+    return {**named, **instead}
 
 
 def announce(design: "Design", *, runs: int = 1, workers: int = 1) -> None:
@@ -120,13 +140,6 @@ def announce(design: "Design", *, runs: int = 1, workers: int = 1) -> None:
     with contextlib.suppress(LmuAnalogError):
         if line := long_run(design, runs=runs, workers=workers):
             say(line)
-
-
-def check_plot(options: Plot) -> None:
-    """Refuse a figure that cannot be written, before the work is done, and one in place of the design."""
-    if isinstance(options, InputDesign):
-        keep(options, options.plot)
-    check_figure(options.plot)
 
 
 def draw(options: Plot, plot: Callable[["Axes"], "Axes"], *, height: float) -> None:

@@ -16,6 +16,7 @@ from lmu_analog.cli.options import (
     Selection,
     Workers,
     announce,
+    arguments,
     load,
     say,
     show,
@@ -38,19 +39,9 @@ def simulate(options: _Simulate) -> None:
     design = load(options, mismatched=options.sample is not None)
     steps = 1000 if options.engine == "ngspice" else None
     with progress("simulating", steps) as advance:
-        result = simulate_one(
-            design,
-            options.engine,
-            recording=options.input,
-            column=options.column,
-            channel=options.channel,
-            sample=options.sample,
-            seed=options.seed,
-            sampling=options.sampling,
-            plot=options.plot,
-            notify=say,
-            progress=shares(advance, steps or 0),
-        )
+        moved = shares(advance, steps or 0)
+        chosen = arguments(options, simulate_one)
+        result = simulate_one(design, recording=options.input, notify=say, progress=moved, **chosen)
     show(options, summary.simulation(result), tables.simulation)
 
 
@@ -85,22 +76,10 @@ def montecarlo(options: _MonteCarlo) -> None:
     if options.engine == "ngspice":
         announce(design, runs=samples, workers=options.workers or processors())
     label = "mismatch samples" if until is None else "samples, at most"
+    chosen = arguments(options, stored_ensemble, samples=samples)
     with progress(label, samples + (options.hybrid or 0)) as advance:
-        content = stored_ensemble(
-            design,
-            options.output,
-            samples=samples,
-            seed=options.seed,
-            engine=options.engine,
-            subset=options.hybrid,
-            sampling=options.sampling,
-            kernel=options.kernel,
-            until=until,
-            workers=options.workers,
-            scheduler=options.scheduler,
-            resumed=options.resume,
-            progress=advance,
-        )
+        chosen |= {"subset": options.hybrid, "resumed": options.resume}
+        content = stored_ensemble(design, options.output, progress=advance, **chosen)
     show(options, content, tables.ensemble)
     if content["failed"] == content["samples"]:
         raise SimulationError(
@@ -122,18 +101,11 @@ def high_sigma_yield(options: _Yield) -> None:
     from lmu_analog.ensembles.high_sigma import high_sigma
     from lmu_analog.output import theory
 
-    design, samples, seed = load(options), options.samples, options.seed
+    design = load(options)
     with progress("high-sigma yield"):
-        found = high_sigma(
-            design,
-            method=options.method,
-            samples=samples,
-            seed=seed,
-            engine=options.engine,
-            workers=options.workers,
-        )
-    content = theory.high_sigma(found, design.wanted_yield, theory.uniform_beside(design, samples, seed))
-    show(options, content, theory.high_sigma_text)
+        found = high_sigma(design, **arguments(options, high_sigma))
+    uniform = theory.uniform_beside(design, options.samples, options.seed)
+    show(options, theory.high_sigma(found, design.wanted_yield, uniform), theory.high_sigma_text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,15 +118,9 @@ def run(options: _Run) -> None:
     """Do the main job: derive, netlist, simulate in both engines, Monte Carlo, report."""
     from lmu_analog.output import mainjob, tables
 
-    design, samples = load(options), options.samples
+    design = load(options)
     announce(design)
-    with progress("run", mainjob.steps(samples)) as advance:
-        content = mainjob.run(
-            design,
-            options.output,
-            samples=samples,
-            seed=options.seed,
-            workers=options.workers,
-            progress=advance,
-        )
+    with progress("run", mainjob.steps(options.samples)) as advance:
+        chosen = arguments(options, mainjob.run)
+        content = mainjob.run(design, options.output, progress=advance, **chosen)
     show(options, content, tables.main_job)

@@ -15,7 +15,7 @@ from lmu_analog.cli.options import (
     Seed,
     Selection,
     announce,
-    keep,
+    arguments,
     load,
     say,
     show,
@@ -58,15 +58,13 @@ class _Derive(Json):
 def derive(options: _Derive) -> None:
     """Derive the equations exactly, with their proofs."""
     from lmu_analog.memory import symbolic
-    from lmu_analog.output import derivation, summary
+    from lmu_analog.output import derivation
 
     if options.json and options.latex:
         raise DesignError("both --json and --latex are given; give one of them")
     result = symbolic.derive(options.order)
-    if options.json:
-        typer.echo(summary.dumps(derivation.as_json(result)))
-    else:
-        typer.echo(derivation.as_latex(result) if options.latex else derivation.as_text(result))
+    written = derivation.as_latex if options.latex else derivation.as_text
+    show(options, derivation.as_json(result), lambda _: written(result))
     if not all(result.proofs.values()):
         raise SimulationError("a proof failed; this is a bug, please report it")
 
@@ -104,20 +102,18 @@ def netlist(options: _Netlist) -> None:
     from lmu_analog.output.decks import deck_text, sample_range, write_deck, write_decks
 
     sample, samples, output = options.sample, options.samples, options.output
-    seed, plan, dialect = options.seed, options.sampling, options.dialect
-    design = load(options, mismatched=(sample, samples) != (None, None))
-    keep(options, output)
+    design = load(options, output=output, mismatched=(sample, samples) != (None, None))
     if sample is not None and samples is not None:
         raise DesignError("both --sample and --samples are given; give one of them")
+    chosen = arguments(options, deck_text)
     if samples is not None:
-        chosen, folder = sample_range(samples), output or Path("decks")
-        written = write_decks(design, folder, samples=chosen, seed=seed, sampling=plan, dialect=dialect)
+        chosen = arguments(options, write_decks, samples=sample_range(samples))
+        written = write_decks(design, output or Path("decks"), **chosen)
     elif output is None:
-        text = deck_text(design, sample=sample, seed=seed, sampling=plan, dialect=dialect)
-        typer.echo(text, nl=False)
+        typer.echo(deck_text(design, **chosen), nl=False)
         return
     else:
-        written = write_deck(design, output, sample=sample, seed=seed, sampling=plan, dialect=dialect)
+        written = write_deck(design, output, **chosen)
     say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
 
 
@@ -134,8 +130,8 @@ def draw(options: _Draw) -> None:
     from lmu_analog.building import build
     from lmu_analog.output.schematic import write_drawing
 
-    keep(options, options.output)
-    say(f"wrote {write_drawing(build(load(options)), options.output, what=options.what)}")
+    design = load(options, output=options.output)
+    say(f"wrote {write_drawing(build(design), options.output, what=options.what)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,17 +152,14 @@ def export(options: _Export) -> None:
     from lmu_analog.units import magnitude
 
     volts = options.full_scale
-    keep(options, options.output)
-    formats.export(
-        load(options),
-        options.to,
-        options.output,
-        sample=options.sample,
-        seed=options.seed,
-        sampling=options.sampling,
+    design = load(options, output=options.output)
+    chosen = arguments(
+        options,
+        formats.export,
         points=None if options.points is None else read_points(options.points),
         full_scale=None if volts is None else labelled("--full-scale", magnitude, volts, "V"),
     )
+    formats.export(design, path=options.output, **chosen)
     say(f"wrote {options.output}")
 
 
@@ -185,8 +178,7 @@ def report(options: _Report) -> None:
     from lmu_analog.output.report.job import design_report, steps
     from lmu_analog.output.report.sections import read_sections
 
-    keep(options, options.output)
-    chosen, design = read_sections(options.sections), load(options)
+    chosen, design = read_sections(options.sections), load(options, output=options.output)
     announce(design)
     with progress("report", steps(chosen)) as advance:
         content = design_report(

@@ -13,6 +13,7 @@ from lmu_analog.output import style
 from lmu_analog.output.figures import Figure, figure
 from lmu_analog.output.summary import records
 from lmu_analog.output.svg import draw
+from lmu_analog.output.tables import aligned
 from lmu_analog.output.text_tables import Table, percent, quantity
 
 if TYPE_CHECKING:
@@ -43,16 +44,18 @@ def as_json(found: xr.Dataset, design: Design) -> dict[str, Any]:
 def text(content: dict[str, Any]) -> str:
     """Lay out the object of ``noise``."""
     total, band, least = content["window_mean_v2"], content["band_v2"], content["bounds"]
-    lines = [
+    title = (
         f"noise at the window: {content['family']}, {content['realization']}, order {content['order']}, "
-        f"{content['temperature_k']:.5g} K",
+        f"{content['temperature_k']:.5g} K"
+    )
+    rows = [
         _row("all frequencies", total, content["snr_db"]),
         _row("signal band", band, content["band_snr_db"]),
-        f"  lossless circuit  {_volts(least['lossless_v2']):>12}  order kT/C at the same swing",
+        ("lossless circuit", _volts(least["lossless_v2"]), "order kT/C at the same swing"),
     ]
     if least["power_w"] is not None:
-        lines.append(f"  least power       {quantity(least['power_w'], 'W'):>12}  8 k T f SNR a pole")
-    lines += ["", f"{'source':<24}{'kind':<12}{'share':>9}"]
+        rows.append(("least power", quantity(least["power_w"], "W"), "8 k T f SNR a pole"))
+    lines = [aligned(title, rows, width=12), "", f"{'source':<24}{'kind':<12}{'share':>9}"]
     for row in content["contributions"][:_LISTED]:
         lines.append(f"{row['name']:<24}{row['kind']:<12}{percent(row['share']):>9}")
     if (rest := len(content["contributions"]) - _LISTED) > 0:
@@ -61,11 +64,11 @@ def text(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, power: float | None, decibels: float | None) -> str:
+def _row(name: str, power: float | None, decibels: float | None) -> tuple[str, str, str]:
     if power is None:
-        return f"  {name:<18}{'none':>12}  white noise reaches the output directly: its power has no bound"
+        return name, "none", "white noise reaches the output directly: its power has no bound"
     ratio = "no noise" if decibels is None or math.isinf(decibels) else f"SNR {decibels:.4g} dB"
-    return f"  {name:<18}{_volts(power):>12}  rms; full-scale sine over it: {ratio}"
+    return name, _volts(power), f"rms; full-scale sine over it: {ratio}"
 
 
 def _volts(power: float) -> str:
