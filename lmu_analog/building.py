@@ -8,16 +8,18 @@ from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.devices.models import CellModel, OtaModel
 from lmu_analog.circuits.devices.parts import ota
 from lmu_analog.circuits.families.crossbar import cell_model
-from lmu_analog.circuits.families.options import Level, Options, Predistort
+from lmu_analog.circuits.families.options import Level, Options, Predistort, Shown
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.leakage import leaky
 from lmu_analog.circuits.rounding import choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.design import Design
+from lmu_analog.design_keys import labelled
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import Realization, realize
+from lmu_analog.memory.taps import Tapped, tapped
 from lmu_analog.spice.modelcheck import with_measured
 
 
@@ -48,7 +50,12 @@ def build(design: Design) -> Circuit:
         swing=full_swing(design),
         scaling=cast("Scaling", design.scaling),
     )
-    circuit = with_twelve_digits(FAMILIES[design.family].build(realized, scale, options(design)))
+    chosen = options(design)
+    if design.taps:
+        with_taps = labelled("[circuit] taps", tapped, realized, scale, design.taps)
+        realized, scale = with_taps.realization, with_taps.scale
+        chosen = replace(chosen, taps=_shown(with_taps, design))
+    circuit = with_twelve_digits(FAMILIES[design.family].build(realized, scale, chosen))
     if design.values != "exact":
         rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
         bound = design.pairs
@@ -70,6 +77,15 @@ def build(design: Design) -> Circuit:
     if design.temperature is not None:
         circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
     return circuit
+
+
+def _shown(found: Tapped, design: Design) -> tuple[Shown, ...]:
+    return tuple(
+        Shown(f"tap{k}", variable, tap.r, factor, tap.gain is not None)
+        for k, (tap, variable, factor) in enumerate(
+            zip(design.taps, found.variables, found.factors, strict=True), 1
+        )
+    )
 
 
 def full_swing(design: Design) -> float:

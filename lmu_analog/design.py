@@ -20,6 +20,7 @@ from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_bytes
 from lmu_analog.memory.legendre import smallest_order, usable_band
+from lmu_analog.memory.taps import Tap
 from lmu_analog.recording import MOST_WAV_BYTES, read
 from lmu_analog.stimulus import Recording, Stimulus, Tones, chirp, multitone, noise, sine, step
 from lmu_analog.version import __version__
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
     Drifts: TypeAlias = dict[str, Drift]
     Groups: TypeAlias = tuple[Group, ...]
     Patterns: TypeAlias = tuple[str, ...]
+    Taps: TypeAlias = tuple[Tap, ...]
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
     Whole = Quantity = Word = File = Tones3 = Part = object
-    Tolerances = Drifts = Groups = Patterns = object
+    Tolerances = Drifts = Groups = Patterns = Taps = object
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Design:
         of standard values.
     pairs : float or None
         Largest error of one standard value, a fraction; beyond it two are joined.
+    taps : tuple of Tap
+        Outputs that show the window's content.
     tau, second_tau : float or None, s
         Time constants of ``principle3`` and its two-pole form.
     transconductor : dict or None
@@ -136,6 +140,7 @@ class Design:
     predistort: Word = "none"
     values: Word = "exact"
     pairs: Quantity | None = None
+    taps: Taps = ()
     tau: Quantity | None = None
     second_tau: Quantity | None = None
     transconductor: Part | None = None
@@ -282,6 +287,8 @@ class Design:
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
+        if not content["taps"]:
+            del content["taps"]
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
         content["file"] = self.file and hashlib.sha256(_recorded(self.file)).hexdigest()
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).hexdigest()
@@ -298,6 +305,9 @@ def _check_circuit(design: Design) -> None:
             f"[circuit] realization: {design.family} cannot implement {design.realization}; "
             f"it takes {', '.join(family.realizations)}"
         )
+    if design.taps and not family.has_taps:
+        able = ", ".join(name for name, each in FAMILIES.items() if each.has_taps)
+        raise DesignError(f"[circuit] taps: {design.family} has none; {able} have")
     if not isinstance(design.opamp, str | dict):
         raise DesignError(
             f"[circuit] opamp: a part's name or a table of figures is wanted, not {shown(design.opamp)}"

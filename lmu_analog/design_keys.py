@@ -24,12 +24,14 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_toml
 from lmu_analog.memory.legendre import check_order, check_theta
 from lmu_analog.memory.realizations import REALIZATIONS
+from lmu_analog.memory.taps import Tap
 from lmu_analog.units import magnitude, parse, share, temperature
 
 HIGHEST_VOLTAGE = 1e6
 BAND = (1e-9, 1e15)  # Hz
 COLDEST, HOTTEST = 200.0, 500.0  # K: beyond, parts do not work, and a bare number was meant in Celsius
 SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
+MOST_TAPS = 32
 MOST_CHANNELS = 65535  # what the header of a WAV can count to
 
 
@@ -149,6 +151,21 @@ def _read_channel(given: Any) -> int:
     return int(given)
 
 
+def _read_taps(given: Any) -> tuple[Tap, ...]:
+    if not isinstance(given, list | tuple) or len(given) > MOST_TAPS:
+        raise DesignError(f"taps are a list of at most {MOST_TAPS} delays from 0 to 1, not {shown(given, 60)}")
+    delay, gain = _quantity("", 0.0, 1.0), _quantity("", 1e-6, 1e6)
+    found = []
+    for tap in given:
+        row = {"r": tap.r, "gain": "native" if tap.gain is None else tap.gain} if isinstance(tap, Tap) else tap
+        row = row if isinstance(row, dict) else {"r": row}
+        if "r" not in row or set(row) - {"r", "gain"}:
+            raise DesignError(f"a tap is a delay, or {{ r = 1.0, gain = 1.0 }}, not {shown(tap, 60)}")
+        wanted = row.get("gain", 1.0)
+        found.append(Tap(delay(row["r"]), None if wanted == "native" else gain(wanted)))
+    return tuple(found)
+
+
 KEYS: dict[str, Key] = {
     "order": Key("memory", "order", check_order),
     "theta": Key("memory", "theta", lambda given: check_theta(parse(given, "s"))),
@@ -171,6 +188,7 @@ KEYS: dict[str, Key] = {
     "predistort": Key("circuit", "predistort", _choice("none", "gbw")),
     "values": Key("circuit", "values", _choice("exact", *SERIES)),
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
+    "taps": Key("circuit", "taps", _read_taps),
     "tau": Key("circuit", "tau", _quantity("s", 1e-15, 1e6)),
     "second_tau": Key("circuit", "second_tau", _quantity("s", 1e-15, 1e6)),
     "transconductor": Key("circuit", "transconductor", lambda given: given),

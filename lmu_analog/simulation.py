@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 import xarray as xr
 from scipy.interpolate import CubicSpline
 
 from lmu_analog.building import build
+from lmu_analog.circuits.circuit import reading_taps
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError, shown
@@ -98,10 +99,13 @@ def ngspice_states(
     settle: float,
     run: Callable[..., dict[str, np.ndarray]] = ngspice.run,
 ) -> np.ndarray:
-    """Let ngspice run the circuit; (t, d), V. In a worker process take ``ngspice.run_here`` to ``run`` it."""
+    """Let ngspice run the circuit; (t, d) states, then its taps, V.
+
+    In a worker process take ``ngspice.run_here`` to ``run`` it.
+    """
     analysis, text, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
     vectors = run(text, analysis, recording=recording)
-    return read_states(vectors, circuit, evaluation_grid, analysis=analysis)
+    return read_states(vectors, reading_taps(circuit), evaluation_grid, analysis=analysis)
 
 
 def ngspice_task(
@@ -219,7 +223,8 @@ def simulate(
     xarray.Dataset
         Scalars ``window_nrmse``, ``truncation_nrmse``, ``reference_nrmse`` (fractions of rms(u)) and
         ``seconds``; ``profile`` (delay); ``input`` (time), ``states``, ``ideal_states``, ``reference_states``
-        (time, state), ``window`` and ``estimate`` (time, delay), V. Attribute ``warnings``: what is
+        (time, state), ``window`` and ``estimate`` (time, delay), V. Of a circuit with taps also ``taps``
+        (time, tap), V, and ``tap_r``, ``tap_gain`` and ``tap_nrmse`` (tap). Attribute ``warnings``: what is
         impractical about the circuit, and which parts cannot give what the signal asks, lines of text; ``model``
         is "small-signal" where the exact engine ran the small-signal equivalent of a nonlinear circuit.
 
@@ -239,7 +244,8 @@ def simulate(
     match engine:
         case "exact":
             with np.errstate(over="ignore", invalid="ignore"):
-                states = exact_states(system, evaluation_grid)
+                read = extract(reading_taps(circuit)) if circuit.taps else system
+                states = exact_states(read, evaluation_grid)
         case "ngspice":
             run = partial(ngspice.run, progress=progress)
             states = ngspice_states(circuit, evaluation_grid, settle=settle, run=run)
@@ -251,13 +257,37 @@ def simulate(
             f"the {engine} engine gave values that are not finite: element values lie too far apart; "
             "bring [signal] bandwidth closer to 1/theta"
         )
+    states, shown_by_taps = states[:, : design.order], states[:, design.order :]
     result = _dataset(design, evaluation_grid, states, engine=engine, seconds=seconds)
+    if circuit.taps:
+        result = result.assign(_taps(circuit, evaluation_grid, shown_by_taps))
     if engine == "exact" and circuit.small_signal is not None:
         result.attrs["model"] = "small-signal"
     lines = list(circuit_warnings(circuit, evaluation_grid.stimulus))
     if engine == "ngspice" and (line := long_run(design, circuit=circuit)):
         lines.append(line)
     return result.assign_attrs(warnings=lines)
+
+
+def _taps(circuit: Circuit, evaluation_grid: Grid, volts: np.ndarray) -> dict[str, Any]:
+    """Compare taps (t, p) with the input delayed."""
+    wanted = ideal_taps(circuit, evaluation_grid)
+    gain = np.array([tap.gain for tap in circuit.taps])
+    error = np.sqrt(np.mean((volts / gain - wanted) ** 2, axis=0)) / evaluation_grid.rms
+    names = np.array([tap.name for tap in circuit.taps])
+    return {
+        "tap": ("tap", names),
+        "tap_r": ("tap", np.array([tap.r for tap in circuit.taps]), {"units": "theta"}),
+        "tap_gain": ("tap", gain, {"units": "1"}),
+        "tap_nrmse": ("tap", error, {"units": "1"}),
+        "taps": (("time", "tap"), volts, {"units": "V"}),
+    }
+
+
+def ideal_taps(circuit: Circuit, evaluation_grid: Grid) -> np.ndarray:
+    """Give what taps are to show over their gain, u(t - r theta), (t, p), V."""
+    r = np.array([tap.r for tap in circuit.taps])
+    return evaluation_grid.stimulus(evaluation_grid.time[:, None] - circuit.theta * r)
 
 
 def engines_apart(results: Mapping[str, xr.Dataset]) -> str | None:

@@ -35,6 +35,31 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Output:
+    """A net, or pair of nets, that shows the input delayed.
+
+    Attributes
+    ----------
+    name : str
+        ``tap1``, ``tap2``, ... in the order of the design.
+    net : str
+        Where it is found; of a pair without p and n.
+    terms : tuple of Term
+        Its voltage.
+    r : float
+        Delay, in units of theta.
+    gain : float
+        Volts for one volt of the delayed input; negative where it is inverted.
+    """
+
+    name: str
+    net: str
+    terms: tuple[Term, ...]
+    r: float
+    gain: float
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One number that mismatch may change.
 
@@ -78,6 +103,8 @@ class Circuit:
         Of the switches, if there are any.
     operating_point : tuple of (net, V)
         Voltages near the operating point, where there is more than one or it is hard to find.
+    taps : tuple of Output
+        Outputs that show the window's content.
     """
 
     family: str
@@ -89,6 +116,7 @@ class Circuit:
     small_signal: "Circuit | None" = None
     clock: float | None = None
     operating_point: tuple[tuple[str, float], ...] = ()
+    taps: tuple[Output, ...] = ()
 
     @property
     def order(self) -> int:
@@ -126,6 +154,11 @@ class Circuit:
     def only(self, *kinds: type[C]) -> list[C]:
         """Give the components of some kinds, in order."""
         return [c for c in self.components if isinstance(c, kinds)]
+
+
+def reading_taps(circuit: Circuit) -> Circuit:
+    """Give the circuit with its taps read after its states, as if they were states, too."""
+    return replace(circuit, probes=(*circuit.probes, *(tap.terms for tap in circuit.taps)))
 
 
 def numbered(circuit: Circuit) -> Iterator[tuple[Component, slice]]:
@@ -166,6 +199,7 @@ def with_twelve_digits(circuit: Circuit) -> Circuit:
         small_signal=None if circuit.small_signal is None else with_twelve_digits(circuit.small_signal),
         clock=None if circuit.clock is None else _twelve_digits(circuit.clock),
         operating_point=tuple((net, _twelve_digits(voltage)) for net, voltage in circuit.operating_point),
+        taps=tuple(replace(tap, gain=_twelve_digits(tap.gain)) for tap in circuit.taps),
     )
 
 

@@ -136,7 +136,8 @@ def _conducting(circuit: Circuit) -> "nx.Graph[str]":
 
 def _check_probes(circuit: Circuit) -> None:
     known = {"v": {GROUND, *circuit.nets}, "i": {c.name for c in circuit.components}}
-    for index, probe in enumerate(circuit.probes):
-        for term in probe:
+    probes = {f"probe m{index}": probe for index, probe in enumerate(circuit.probes)}
+    for name, terms in (probes | {tap.name: tap.terms for tap in circuit.taps}).items():
+        for term in terms:
             if term.of not in known[term.kind]:
-                raise CircuitError(f"probe m{index} reads {term.kind}({term.of}), which the circuit lacks")
+                raise CircuitError(f"{name} reads {term.kind}({term.of}), which the circuit lacks")

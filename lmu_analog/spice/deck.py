@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, Term, reading_taps
 from lmu_analog.circuits.components import Bias, Inductor, Mosfet
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Deck, Directive, directive
@@ -163,6 +163,7 @@ def described(
         *(_one_line(note) for note in notes),
         f"input = v({circuit.source})",
         *(f"probe m{i} = {expression(probe)}" for i, probe in enumerate(circuit.probes)),
+        *(f"{t.name} = {expression(t.terms)}, {t.gain!r} times u(t - {t.r!r} theta)" for t in circuit.taps),
     )
     from_rest = " uic" if circuit.clock is not None and isinstance(analysis, Transient) else ""
     cards = (
@@ -214,7 +215,8 @@ def _long_steps(circuit: Circuit, analysis: Analysis) -> str:
 
 def saved(circuit: Circuit) -> tuple[str, ...]:
     """Vectors that a deck saves: the input and all that the probes read."""
-    return tuple(dict.fromkeys([f"v({circuit.source})", *(vector(t) for p in circuit.probes for t in p)]))
+    read = [t for terms in reading_taps(circuit).probes for t in terms]
+    return tuple(dict.fromkeys([f"v({circuit.source})", *map(vector, read)]))
 
 
 def vector(term: Term) -> str:

@@ -18,7 +18,7 @@ from lmu_analog.circuits.components import (
     identifier,
 )
 from lmu_analog.circuits.families.integrators import Integrators, predistorted
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, voltage_taps
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient, Structure, matrices, scaled
@@ -43,9 +43,9 @@ def active_rc(realization: Realization, scale: np.ndarray, options: Options) -> 
     Circuit
         Nets ``x0``, ``x1``, ... are the integrators' outputs, ``y0``, ... the summers'.
     """
-    signs = choose_signs(realization.structure)
+    signs = choose_signs(realization.structure, kept=len(options.own_nets))
     structure = predistorted(scaled(realization.structure, signs * scale), options)
-    builder = _Builder(structure, options.capacitance, options.opamp)
+    builder = _Builder(structure, options.capacitance, options.opamp, options.own_nets)
     components: list[Component] = []
     for i in range(structure.dynamic):
         components += builder.integrator(i)
@@ -54,19 +54,24 @@ def active_rc(realization: Realization, scale: np.ndarray, options: Options) -> 
     components += builder.inverters(components)
     nets = [builder.net(k) for k in range(structure.variables)]
     probes = voltage_probes(realization.readout / (signs * scale), nets)
-    return check(Circuit("active-rc", realization.name, realization.theta, tuple(components), probes))
+    name, theta = realization.name, realization.theta
+    taps = voltage_taps(options.taps, nets, signs * scale)
+    return check(Circuit("active-rc", name, theta, tuple(components), probes, taps=taps))
 
 
-def choose_signs(structure: Structure) -> np.ndarray:
+def choose_signs(structure: Structure, *, kept: int = 0) -> np.ndarray:
     """Choose +1 or -1 for every variable so that few signals must be inverted: (v,) array.
 
-    Steepest descent over single flips from four regular patterns; deterministic.
+    Steepest descent over single flips from four regular patterns; deterministic. The last ``kept`` stay +1.
     """
     E, F, G = matrices(structure)
     n, v = structure.dynamic, structure.variables
     E, F = np.sign(E - np.diag(np.diag(E)))[:n], np.sign(F - np.diag(np.diag(F)))[:n]
     k = np.arange(v)
     patterns = [np.ones(v), (-1.0) ** k, np.where(k % 4 < 2, 1.0, -1.0), np.where((k + 1) % 4 < 2, 1.0, -1.0)]
+
+    for pattern in patterns:
+        pattern[v - kept :] = 1.0
 
     def cost(s: np.ndarray) -> int:
         resistive = (F * s * s[:n, None] > 0.0).any(axis=0)
@@ -76,7 +81,7 @@ def choose_signs(structure: Structure) -> np.ndarray:
 
     best = min(patterns, key=cost)
     while True:
-        flipped = [np.where(k == j, -best, best) for j in range(v)]
+        flipped = [np.where(k == j, -best, best) for j in range(v - kept)]
         better = min(flipped, key=cost)
         if cost(better) >= cost(best):
             return best
@@ -116,8 +121,8 @@ class _Builder(Integrators):
         plus = f"p{self.net(i)}" if positive else GROUND
         feedback = self.unit
         parts: list[Component] = [
-            OpAmp(f"Usum_{i}", plus, minus, out, self.opamp, f"summer {i}"),
-            Resistor(f"Rsum_{i}_fb", minus, out, feedback, f"summer {i} feedback"),
+            OpAmp(f"U{self.name(i)}", plus, minus, out, self.opamp, f"summer {i}"),
+            Resistor(f"R{self.name(i)}_fb", minus, out, feedback, f"summer {i} feedback"),
         ]
         for c in inputs:
             into = plus if c.value > 0.0 else minus
@@ -127,7 +132,7 @@ class _Builder(Integrators):
         if positive and abs(spare) > 1e-9:
             into = plus if spare > 0.0 else minus
             parts.append(
-                Resistor(f"Rsum_{i}_bal", into, GROUND, feedback / abs(spare), f"summer {i} balance")
+                Resistor(f"R{self.name(i)}_bal", into, GROUND, feedback / abs(spare), f"summer {i} balance")
             )
         return parts
 

@@ -26,7 +26,7 @@ from lmu_analog.circuits.components import (
     identifier,
 )
 from lmu_analog.circuits.families.integrators import Integrators, predistorted
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, difference_taps
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient, scaled
@@ -55,15 +55,18 @@ def active_rc_differential(realization: Realization, scale: np.ndarray, options:
         Pairs ``x0p``, ``x0n``, ... are the integrators' outputs, ``y0p``, ``y0n``, ... the summers'. The
         input stays v(u); an ideal source of gain -1 makes its other half ``un``.
     """
+    scale = np.where([k in options.own_nets for k in range(len(scale))], 0.5 * scale, scale)  # half of a tap each
     structure = predistorted(scaled(realization.structure, scale), options)
-    builder = _Builder(structure, options.capacitance, options.opamp)
+    builder = _Builder(structure, options.capacitance, options.opamp, options.own_nets)
     n, v = structure.dynamic, structure.variables
     components: list[Component] = [Follower("Ein", INPUT_PAIR["n"], GROUND, INPUT, 1.0, "balanced input")]
     for i in range(v):
         components += builder.integrator(i) if i < n else builder.summer(i)
-    probes = difference_probes(realization.readout / (2.0 * scale), [builder.net(i) for i in range(v)])
+    nets = [builder.net(i) for i in range(v)]
+    probes = difference_probes(realization.readout / (2.0 * scale), nets)
     name, theta = realization.name, realization.theta
-    return check(Circuit("active-rc-differential", name, theta, tuple(components), probes))
+    taps = difference_taps(options.taps, nets, 2.0 * scale)
+    return check(Circuit("active-rc-differential", name, theta, tuple(components), probes, taps=taps))
 
 
 class _Builder(Integrators):
@@ -82,9 +85,9 @@ class _Builder(Integrators):
         """Op-amp, and in each half the feedback resistor and one for every weight."""
         role = f"summer {i}"
         return [
-            self._amplifier(f"Usum_{i}", i, role),
+            self._amplifier(f"U{self.name(i)}", i, role),
             *(
-                Resistor(f"Rsum_{i}_fb_{h}", *self._feedback(i, h), self.unit, f"{role} feedback")
+                Resistor(f"R{self.name(i)}_fb_{h}", *self._feedback(i, h), self.unit, f"{role} feedback")
                 for h in HALVES
             ),
             *self._inputs(i, lambda size: self.unit / size),

@@ -27,10 +27,10 @@ from lmu_analog.circuits.components import (
     identifier,
 )
 from lmu_analog.circuits.devices.models import IDEAL_OTA, OtaModel
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, voltage_taps
 from lmu_analog.circuits.families.ota import transistor_level
 from lmu_analog.circuits.rules import check
-from lmu_analog.errors import CircuitError
+from lmu_analog.errors import CircuitError, DesignError
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient, Structure, matrices, scaled
 
@@ -77,20 +77,26 @@ def gm_c(realization: Realization, scale: np.ndarray, options: Options) -> Circu
     CircuitError
         If the parasitics at a net exceed its capacitance, or nothing holds an algebraic net's voltage.
     """
+    if options.level == "transistor" and options.taps:
+        raise DesignError("[circuit] taps: circuits of transistors have none; take level = 'behavioural'")
     if options.level == "transistor":
         plain = replace(options, level="behavioural", transconductor=IDEAL_OTA)
         return transistor_level(gm_c(realization, scale, plain), options)
-    scale = scale * min(1.0, options.transconductor.limit / options.supply)
-    structure, nets, place = _without_feedforward(scaled(realization.structure, scale))
+    shrunk = scale * min(1.0, options.transconductor.limit / options.supply)
+    scale = np.where([k in options.own_nets for k in range(len(scale))], scale, shrunk)
+    structure, nets, place = _without_feedforward(scaled(realization.structure, scale), options.own_nets)
     _check_model(structure, options.transconductor)
     builder = _Builder(structure, nets, options)
     drivers = builder.transconductors()
     components = (*builder.capacitors(drivers), *drivers)
-    probes = voltage_probes(realization.readout / scale, [nets[k] for k in place])
-    return check(Circuit("gm-c", realization.name, realization.theta, components, probes))
+    read = [nets[k] for k in place]
+    probes, taps = voltage_probes(realization.readout / scale, read), voltage_taps(options.taps, read, scale)
+    return check(Circuit("gm-c", realization.name, realization.theta, components, probes, taps=taps))
 
 
-def _without_feedforward(structure: Structure) -> tuple[Structure, tuple[str, ...], np.ndarray]:
+def _without_feedforward(
+    structure: Structure, taps: dict[int, str]
+) -> tuple[Structure, tuple[str, ...], np.ndarray]:
     """Integrate w_i = (x_i + sum_j e_ij x_j)/k_i, k_i = 1 + sum_j |e_ij|, where E has off-diagonal e_ij.
 
     The x_i is then algebraic, 0 = -x_i + k_i w_i - sum_j e_ij x_j. As no |x| exceeds the swing, no |w| does. Gives a
@@ -121,7 +127,8 @@ def _without_feedforward(structure: Structure) -> tuple[Structure, tuple[str, ..
         coefficients.append(moved)
     coefficients += [Coefficient(f"w[{i}]", "F", int(place[i]), i, float(k[i])) for i in fed]
     states = [f"w{i}" if i in fed else f"x{i}" for i in range(n)]
-    nets = (*states, *(f"y{i}" for i in range(v - n)), *(f"x{i}" for i in fed))
+    sums = [taps.get(k, f"y{k - n}") for k in range(n, v)]
+    nets = (*states, *sums, *(f"x{i}" for i in fed))
     return Structure(E, F, G, tuple(coefficients), n), nets, place
 
 

@@ -18,16 +18,21 @@ LARGEST_SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Integrators:
-    """A structure of integrators and summers on its way to components, which its heirs write."""
+    """A structure of integrators and summers on its way to components, which its heirs write; with names of taps."""
 
     structure: Structure
     capacitance: float
     opamp: OpAmpModel
+    taps: dict[int, str]
 
     def net(self, variable: int) -> str:
-        """Name the output of an integrator, ``x3``, or of a summer, ``y0``; of a pair without p and n."""
+        """Name the output of an integrator, ``x3``, a summer, ``y0``, or a tap; of a pair without p and n."""
         n = self.structure.dynamic
-        return f"x{variable}" if variable < n else f"y{variable - n}"
+        return self.taps.get(variable, f"x{variable}" if variable < n else f"y{variable - n}")
+
+    def name(self, variable: int) -> str:
+        """Name a summer in its parts: ``sum_7``, or ``tap1``."""
+        return self.taps.get(variable, f"sum_{variable}")
 
     def into(self, variable: int) -> list[Coefficient]:
         """Give the coefficients that feed a variable."""

@@ -1,12 +1,43 @@
 """Settings of a family beside the realization; one that a family does not use has no effect."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.circuits.circuit import Output, Term
 
 from lmu_analog.circuits.devices.models import CELLS, IDEAL, IDEAL_OTA, CellModel, OpAmpModel, OtaModel
 
 Level = Literal["behavioural", "transistor"]
 Predistort = Literal["none", "gbw"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A tap on its way into a circuit.
+
+    Attributes
+    ----------
+    name : str
+        ``tap1``, ``tap2``, ...
+    variable : int
+        The variable of the structure that shows it.
+    r : float
+        Delay, in units of theta.
+    factor : float
+        What one volt of the delayed input makes of the variable.
+    own : bool
+        Whether the variable is there for the tap alone; its net then has the tap's name, and its sign stays.
+    """
+
+    name: str
+    variable: int
+    r: float
+    factor: float
+    own: bool
 
 
 @dataclass(frozen=True)
@@ -32,6 +63,8 @@ class Options:
         Whether integrators make up for the gain error of a finite gain-bandwidth product.
     cells : CellModel
         Of a crossbar.
+    taps : tuple of Shown
+        Outputs that show the window's content.
     """
 
     capacitance: float = 1e-9
@@ -44,3 +77,35 @@ class Options:
     variant: str = ""
     predistort: Predistort = "none"
     cells: CellModel = CELLS
+    taps: tuple[Shown, ...] = ()
+
+    @property
+    def own_nets(self) -> dict[int, str]:
+        """Names of the nets of the taps' own variables."""
+        return {tap.variable: tap.name for tap in self.taps if tap.own}
+
+
+def voltage_taps(
+    taps: Iterable[Shown], nets: Sequence[str], scale: Float[np.ndarray, " v"]
+) -> tuple[Output, ...]:
+    """Write taps as outputs; ``nets`` and ``scale``, signs included, are those of all v variables."""
+    return tuple(
+        Output(t.name, nets[t.variable], (Term("v", nets[t.variable], 1.0),), t.r, float(t.factor * scale[t.variable]))
+        for t in taps
+    )
+
+
+def difference_taps(
+    taps: Iterable[Shown], nets: Sequence[str], scale: Float[np.ndarray, " v"]
+) -> tuple[Output, ...]:
+    """Write taps as outputs between pairs of nets, ``tap1p`` against ``tap1n``."""
+    return tuple(
+        Output(
+            t.name,
+            nets[t.variable],
+            (Term("v", f"{nets[t.variable]}p", 1.0), Term("v", f"{nets[t.variable]}n", -1.0)),
+            t.r,
+            float(t.factor * scale[t.variable]),
+        )
+        for t in taps
+    )

@@ -42,6 +42,8 @@ class Family:
     cell : {"none", "stiff", "loaded"}
         Whether a network's cell can be made of such memories (single-ended, in continuous time, states as
         voltages), and whether their outputs drive resistors.
+    has_taps : bool
+        Whether outputs that show the window's content can be part of it.
     """
 
     build: Callable[[Realization, np.ndarray, Options], Circuit]
@@ -51,6 +53,7 @@ class Family:
     on_chip: bool = False
     drawing: Drawing = "plain"
     cell: Literal["none", "stiff", "loaded"] = "none"
+    has_taps: bool = False
 
 
 def is_on_chip(circuit: Circuit) -> bool:
@@ -73,6 +76,7 @@ FAMILIES: dict[str, Family] = {
         "op-amp integrators, inverters and a summer",
         drawing="stages",
         cell="stiff",
+        has_taps=True,
     ),
     "active-rc-differential": Family(
         active_rc_differential,
@@ -80,6 +84,7 @@ FAMILIES: dict[str, Family] = {
         "linear",
         "fully differential op-amp integrators and a summer",
         drawing="stages",
+        has_taps=True,
     ),
     "gm-c": Family(
         gm_c,
@@ -89,6 +94,7 @@ FAMILIES: dict[str, Family] = {
         on_chip=True,
         drawing="nodes",
         cell="loaded",
+        has_taps=True,
     ),
     "rc-synapse": Family(
         rc_synapse,
@@ -96,6 +102,7 @@ FAMILIES: dict[str, Family] = {
         "linear",
         "first- or second-order synapse filters with recurrent weights",
         drawing="synapses",
+        has_taps=True,
     ),
     "switched-capacitor": Family(
         switched_capacitor,

@@ -16,7 +16,7 @@ from lmu_analog.circuits.components import (
     Transconductor,
     identifier,
 )
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, voltage_taps
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import scaled
@@ -32,7 +32,7 @@ def rc_synapse(realization: Realization, scale: np.ndarray, options: Options) ->
     scale : (d,) array
         Volts on a synapse for one unit of its variable.
     options : Options
-        The synapse capacitor, the same everywhere; nothing else has an effect.
+        The synapse capacitor, the same everywhere, and taps: weights into a resistor. Nothing else has an effect.
 
     Returns
     -------
@@ -56,5 +56,15 @@ def rc_synapse(realization: Realization, scale: np.ndarray, options: Options) ->
                 pins = (signal, GROUND) if c.value > 0.0 else (GROUND, signal)
                 gm = abs(c.value) / resistance
                 components.append(Transconductor(f"G{identifier(c.name)}", f"x{i}", *pins, gm, c.name))
-    probes = voltage_probes(realization.readout / scale, [f"x{j}" for j in range(structure.variables)])
-    return check(Circuit("rc-synapse", realization.name, realization.theta, tuple(components), probes))
+    usual = float(np.exp(np.mean(np.log([tau / capacitance for tau in taus.values()]))))
+    for i, net in options.own_nets.items():
+        components.append(Resistor(f"R{net}", net, GROUND, usual, f"load of {net}"))
+        for c in structure.coefficients:
+            if c.row == i:
+                pins = (f"x{c.column}", GROUND) if c.value > 0.0 else (GROUND, f"x{c.column}")
+                gm = abs(c.value) / usual
+                components.append(Transconductor(f"G{identifier(c.name)}", net, *pins, gm, c.name))
+    nets = [options.own_nets.get(j, f"x{j}") for j in range(structure.variables)]
+    probes, taps = voltage_probes(realization.readout / scale, nets), voltage_taps(options.taps, nets, scale)
+    name, theta = realization.name, realization.theta
+    return check(Circuit("rc-synapse", name, theta, tuple(components), probes, taps=taps))
