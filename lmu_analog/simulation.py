@@ -99,7 +99,7 @@ def ngspice_states(
     settle: float,
     run: Callable[..., dict[str, np.ndarray]] = ngspice.run,
 ) -> np.ndarray:
-    """Let ngspice run the circuit; (t, d) states, then its taps, V.
+    """Let ngspice run the circuit; (t, d) states, then its taps over their gain, V.
 
     In a worker process take ``ngspice.run_here`` to ``run`` it.
     """
@@ -269,18 +269,18 @@ def simulate(
     return result.assign_attrs(warnings=lines)
 
 
-def _taps(circuit: Circuit, evaluation_grid: Grid, volts: np.ndarray) -> dict[str, Any]:
-    """Compare taps (t, p) with the input delayed."""
+def _taps(circuit: Circuit, evaluation_grid: Grid, shown_by_taps: np.ndarray) -> dict[str, Any]:
+    """Compare taps over their gain, (t, p), with the input delayed."""
     wanted = ideal_taps(circuit, evaluation_grid)
     gain = np.array([tap.gain for tap in circuit.taps])
-    error = np.sqrt(np.mean((volts / gain - wanted) ** 2, axis=0)) / evaluation_grid.rms
+    error = np.sqrt(np.mean((shown_by_taps - wanted) ** 2, axis=0)) / evaluation_grid.rms
     names = np.array([tap.name for tap in circuit.taps])
     return {
         "tap": ("tap", names),
         "tap_r": ("tap", np.array([tap.r for tap in circuit.taps]), {"units": "theta"}),
         "tap_gain": ("tap", gain, {"units": "1"}),
         "tap_nrmse": ("tap", error, {"units": "1"}),
-        "taps": (("time", "tap"), volts, {"units": "V"}),
+        "taps": (("time", "tap"), shown_by_taps * gain, {"units": "V"}),
     }
 
 

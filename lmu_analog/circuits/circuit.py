@@ -157,8 +157,9 @@ class Circuit:
 
 
 def reading_taps(circuit: Circuit) -> Circuit:
-    """Give the circuit with its taps read after its states, as if they were states, too."""
-    return replace(circuit, probes=(*circuit.probes, *(tap.terms for tap in circuit.taps)))
+    """Give the circuit with its taps, over their gain, read after its states, as if they were states, too."""
+    shown = (tuple(replace(t, factor=t.factor / tap.gain) for t in tap.terms) for tap in circuit.taps)
+    return replace(circuit, probes=(*circuit.probes, *shown))
 
 
 def numbered(circuit: Circuit) -> Iterator[tuple[Component, slice]]:

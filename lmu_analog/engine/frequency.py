@@ -20,13 +20,13 @@ class Profiles:
 
     Attributes
     ----------
-    profile : (s, q) array
-        NRMSE at the places of the window.
+    profile : (s, q + t) array
+        NRMSE at the places of the window, then of the circuit's taps.
     stable, certain : (s,) bool arrays
         Which samples are stable, and for which both is beyond doubt.
     """
 
-    profile: Float[np.ndarray, "s q"]
+    profile: Float[np.ndarray, "s qt"]
     stable: Bool[np.ndarray, " s"]
     certain: Bool[np.ndarray, " s"]
 

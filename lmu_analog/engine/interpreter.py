@@ -26,7 +26,7 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int) -> Played:
         The sample whose response and equations are given.
     """
     samples = values.shape[1]
-    places, points = len(job.window.rows), len(job.contour.powers)
+    places, points = len(job.window.rows) + len(job.window.taps), len(job.contour.powers)
     profile, fits = np.empty((places, samples)), np.ones(samples, bool)
     determinant = np.empty((2, points, samples), np.float32)
     response = np.empty((2, len(job.bound), len(job.window.direct)))
@@ -250,15 +250,17 @@ def _read(window: Window, x: Array, y: Array, *, with_input: bool = True) -> Non
 
 
 def _errors(window: Window, y: Array, offsets: Array | None) -> Array:
-    """Give NRMSE at the places of the window, (q, s).
+    """Give NRMSE at the places of the window, then of the taps, (q + t, s).
 
     Legendre polynomials are even or odd about the middle, so a place and its mirror image share the work.
     """
     p, f, _, samples = y.shape
     y = (y * window.amplitude[:, None, None]).reshape(p, 2 * f, samples)
-    q = len(window.rows)
+    q, d = window.rows.shape
     ideal = window.ideal.reshape(q, 2 * f, 1)
-    square = np.empty((q, samples))
+    square = np.empty((q + len(window.taps), samples))
+    for k, wanted in enumerate(window.taps.reshape(-1, 2 * f, 1)):
+        square[q + k] = _sum_of_squares(y[d + k] - wanted)
     for k in range((q + 1) // 2):
         mirror = q - 1 - k
         even, odd = _halves(window.rows[k], y)
@@ -273,6 +275,7 @@ def _errors(window: Window, y: Array, offsets: Array | None) -> Array:
             square[k] += (even + odd) * (even + odd)
             if mirror > k:
                 square[mirror] += (even - odd) * (even - odd)
+        square[q:] += offsets[d:] * offsets[d:]
     square /= window.power
     return np.sqrt(square, out=square)
 

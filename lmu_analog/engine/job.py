@@ -105,12 +105,15 @@ class Window:
     direct : (p,) array
         What of the input the probes show at once.
     amplitude : (f,) array, V
-    rows : (q, p) array
-        Legendre polynomials at the places of the window; place q - 1 - k mirrors place k.
+    rows : (q, d) array
+        Legendre polynomials at the places of the window, for the first d of the probes, the states; place q - 1 - k
+        mirrors place k.
     ideal : (q, f, 2) array, V
         Real and imaginary parts of what the window holds, without the phases of the tones.
     power : float, V^2
         Mean square of the input.
+    taps : (t, f, 2) array, V
+        What the taps are to show: the last t of the probes.
     """
 
     starts: Int[np.ndarray, " p1"]
@@ -118,9 +121,10 @@ class Window:
     weights: Float[np.ndarray, " r"]
     direct: Float[np.ndarray, " p"]
     amplitude: Float[np.ndarray, " f"]
-    rows: Float[np.ndarray, "q p"]
+    rows: Float[np.ndarray, "q d"]
     ideal: Float[np.ndarray, "q f 2"]
     power: float
+    taps: Float[np.ndarray, "t f 2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +164,8 @@ class Played:
 
     Attributes
     ----------
-    profile : (q, s) array
-        NRMSE at the places of the window.
+    profile : (q + t, s) array
+        NRMSE at the places of the window, then of the taps.
     fits : (s,) bool array
         Whether all residuals are rounding.
     determinant : (2, q, s) float32 array
@@ -172,7 +176,7 @@ class Played:
         The equations of that sample, see ``Pencil``.
     """
 
-    profile: Float[np.ndarray, "q s"]
+    profile: Float[np.ndarray, "qt s"]
     fits: Bool[np.ndarray, " s"]
     determinant: np.ndarray
     response: Float[np.ndarray, "2 f p"]
@@ -268,12 +272,14 @@ def _equations(
 
 def window_of(tones: Tones, plan: FrequencyPlan) -> Window:
     """Prepare how responses become errors over the window."""
-    order, theta = plan.circuit.order, plan.circuit.theta
+    taps, theta = np.array([tap.r for tap in plan.circuit.taps]), plan.circuit.theta
+    order = plan.circuit.order - len(taps)
     r = quadrature_for(order, (tones.frequency, tones.phasor), theta).r
     square = tones.cosine**2 + tones.sine**2
     # The phase of a tone is the same in the error as in the input, so only its size counts.
     amplitude = np.sqrt(square)
-    cosine, sine = cos_sin_turns(tones.frequency * theta * r[:, None])
+    cosine, sine = cos_sin_turns(tones.frequency * theta * np.concatenate([r, taps])[:, None])
+    ideal = np.stack([amplitude * cosine, -amplitude * sine], axis=-1)
     read = [np.flatnonzero(row) for row in plan.output]
     return Window(
         np.cumsum([0, *map(len, read)]),
@@ -282,8 +288,9 @@ def window_of(tones: Tones, plan: FrequencyPlan) -> Window:
         plan.direct,
         amplitude,
         readout(order, r),
-        np.stack([amplitude * cosine, -amplitude * sine], axis=-1),
+        ideal[: len(r)],
         0.5 * sum(square.tolist()),
+        ideal[len(r) :],
     )
 
 

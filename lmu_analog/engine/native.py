@@ -81,7 +81,7 @@ def play(job: Job, values: Float[np.ndarray, "m s"], watched: int, *, variant: s
     given = np.ascontiguousarray(values)
     if padded > samples:
         given = np.pad(given, ((0, 0), (0, padded - samples)), "edge")
-    places, points = len(job.window.rows), len(job.contour.powers)
+    places, points = len(job.window.rows) + len(job.window.taps), len(job.contour.powers)
     profile, fits = np.empty((places, padded)), np.empty(padded, np.uint8)
     determinant = np.empty((2, points, padded), np.float32)
     response = np.empty((2, len(job.bound), len(job.window.direct)))
@@ -197,6 +197,8 @@ def _fields_of_job(job: Job, array: Callable[..., int]) -> list[int | float]:
         array(window.rows),
         array(window.ideal),
         window.power,
+        len(window.taps),
+        array(window.taps),
         *eliminations(job.contour, np.float32),
         array(job.scale),
         array(job.pivots, np.float32),

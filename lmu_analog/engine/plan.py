@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, reading_taps
 from lmu_analog.circuits.nodal.extract import extract, probe_rows, units
 from lmu_analog.circuits.nodal.pencil import PencilEntries, Step, eliminate, pencil_entries
 from lmu_analog.circuits.nodal.series import Series, add
@@ -95,7 +95,8 @@ def plan_frequencies(
         If pivots become too small, more products are needed, a pole lies at the imaginary axis, or the
         eigenvalues are not the poles: too many decades lie between them.
     """
-    index, rate = Index(circuit), 2.0 * circuit.order / circuit.theta
+    rate, circuit = 2.0 * circuit.order / circuit.theta, reading_taps(circuit)
+    index = Index(circuit)
     w = 2.0 * np.pi * frequency / rate
     output, direct = probe_rows(circuit, index)
     pencil = pencil_entries(circuit, index, circuit.values[None], rate=rate)

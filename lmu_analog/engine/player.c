@@ -69,9 +69,11 @@ typedef struct {
     whole probes, places;
     const whole *starts, *reads;
     const double *weights, *direct, *amplitude;
-    const double *rows;  /* (q, p) */
+    const double *rows;  /* (q, probes - taps) */
     const double *ideal; /* (q, f, 2) */
     double power;
+    whole taps;
+    const double *wanted; /* (taps, f, 2) */
     eliminations contour;
     const double *scale;     /* (sums) */
     const float *pivots;     /* (contour points, unknowns) */
@@ -202,16 +204,17 @@ static void read_probes(const job *j, const complex_double *x, complex_double *y
     }
 }
 
-/* Write NRMSE at the places of the window, (q, samples). A place and its mirror image share the work. */
+/* Write NRMSE at the places of the window, then of the taps, (q + taps, samples). A place and its mirror image share the
+ * work. */
 static void write_errors(const job *j, const complex_double *y, const complex_double *offsets, double *profile, whole samples)
 {
-    const whole p = j->probes, f = j->tones.points - (j->has_offsets ? 1 : 0), q = j->places;
+    const whole p = j->probes - j->taps, f = j->tones.points - (j->has_offsets ? 1 : 0), q = j->places;
     for (whole k = 0; 2 * k < q; k++) {
         const whole mirror = q - 1 - k;
         const double *row = j->rows + k * p, *ideal = j->ideal + 2 * k * f, *ideal_there = j->ideal + 2 * mirror * f;
         vdouble here = {0}, there = {0};
         for (whole tone = 0; tone < f; tone++) {
-            const complex_double *at = y + tone * p;
+            const complex_double *at = y + tone * j->probes;
             complex_double even = {0}, odd = {0};
             for (whole i = 0; i < p; i += 2)
                 EACH {
@@ -254,6 +257,24 @@ static void write_errors(const job *j, const complex_double *y, const complex_do
             profile[k * samples + lane] = __builtin_sqrt(lane_of(&here, lane)); /* last: the middle is its own mirror */
         }
     }
+    for (whole k = 0; k < j->taps; k++)
+        EACH {
+            part_double total = {0}, error;
+            for (whole tone = 0; tone < f; tone++) {
+                const complex_double *at = y + tone * j->probes + p + k;
+                const double *wanted = j->wanted + 2 * (k * f + tone);
+                error = at->re.s[s] - wanted[0];
+                total += error * error;
+                error = at->im.s[s] - wanted[1];
+                total += error * error;
+            }
+            total *= 0.5;
+            if (offsets)
+                total += offsets[p + k].re.s[s] * offsets[p + k].re.s[s];
+            total /= j->power;
+            for (unsigned lane = 0; lane < LANES / PARTS; lane++)
+                profile[(q + k) * samples + s * LANES / PARTS + lane] = __builtin_sqrt(total[lane]);
+        }
 }
 
 typedef struct {

@@ -147,17 +147,55 @@ def exact_chunk(
     prepared, block = _prepared(named), _block_size(named)
     with _PREPARING:
         engines = _engines(named, solver or solver_of(design, kernel), kernel_of(kernel))
-    law, parts = replace(prepared.law, is_uniform=is_uniform), []
+    parts = []
     with one_thread_each():
         for whole in whole_blocks(samples, block):
-            if plan == RANDOM and kernel_of(kernel) == "native":
-                values = native.draw(_law_steps(named, is_uniform), seed=check_seed(seed), samples=whole).T
-            else:
-                z = draw_plan(prepared.circuit, law, seed=seed, samples=whole, plan=plan)
-                values = sample(prepared.circuit, law, z)
+            values = _values(named, seed, whole, plan=plan, kernel=kernel, is_uniform=is_uniform)
             profile, status = _block(engines, prepared.circuit, values)
             parts.append(Results(whole.start, *window.measured(profile, prepared.rule), status))
     return joined(parts, samples)
+
+
+def tap_errors(
+    design: Design, seed: int, samples: range, *, plan: Plan = RANDOM
+) -> Float[np.ndarray, "s t"]:
+    """Give the NRMSE of every tap, for consecutive samples of an ensemble: its draws are a function of the seed.
+
+    Infinite where a sample is unstable, NaN where it has failed.
+    """
+    named = _Named(design.digest, design)
+    prepared = _prepared(named)
+    with _PREPARING:
+        engines = _engines(named, solver_of(design), kernel_of(None))
+    places = len(prepared.rule.weight)
+
+    def taps(whole: range) -> np.ndarray:
+        values = _values(named, seed, whole, plan=plan)
+        return _block(engines, prepared.circuit, values)[0][:, places:]
+
+    with one_thread_each():
+        blocks = whole_blocks(samples, _block_size(named))
+        found = np.concatenate([taps(whole) for whole in blocks])
+    return found[samples.start - blocks[0].start :][: len(samples)]
+
+
+def _values(
+    named: "_Named",
+    seed: int,
+    samples: range,
+    *,
+    plan: Plan,
+    kernel: Kernel | None = None,
+    is_uniform: bool = False,
+) -> Float[np.ndarray, "s m"]:
+    """Draw the values of samples."""
+    prepared = _prepared(named)
+    if plan == RANDOM and kernel_of(kernel) == "native":
+        return native.draw(_law_steps(named, is_uniform), seed=check_seed(seed), samples=samples).T
+    law = replace(prepared.law, is_uniform=is_uniform)
+    return sample(
+        prepared.circuit, law, draw_plan(prepared.circuit, law, seed=seed, samples=samples, plan=plan)
+    )
 
 
 def exact_draws(

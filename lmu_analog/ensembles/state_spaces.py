@@ -3,12 +3,13 @@
 It multiplies matrices with BLAS, so the bits of a sample depend on the processor; on one, on nothing but its block.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, reading_taps
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.engine.frequency import Profiles
 from lmu_analog.memory import blocked_hold, steady, window
 from lmu_analog.memory.sampled import steady_response
@@ -17,7 +18,7 @@ from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
 from lmu_analog.reduction.reduced import state_spaces
 from lmu_analog.reduction.reduced_equations import Reduction
-from lmu_analog.simulation import Grid, exact_states, ideal_window
+from lmu_analog.simulation import Grid, exact_states, ideal_taps, ideal_window
 from lmu_analog.stimulus import Recording, Tones
 
 BATCH_VALUES = 250_000  # states of all samples that are propagated together: what a core's cache holds
@@ -49,7 +50,29 @@ class StateSpaces:
         system = state_spaces(self.circuit, self.reduction, values)
         stable = is_stable(system)
         with np.errstate(over="ignore", invalid="ignore"):  # where it is unstable
-            return Profiles(self._profiles(system), stable, np.ones(len(values), bool))
+            profile = self._profiles(system)
+            if self.circuit.taps:
+                profile = np.concatenate([profile, self._taps(values)], axis=1)
+        return Profiles(profile, stable, np.ones(len(values), bool))
+
+    def _taps(self, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s t"]:
+        """Give the NRMSE of the taps, read off the whole circuit, whose fast states stay."""
+        circuit, grid, order = self.circuit, self.grid, self.circuit.order
+        system = extract(replace(circuit, probes=reading_taps(circuit).probes[order:]), values)
+        if isinstance(grid.stimulus, Tones):
+            tones = grid.stimulus
+            late = np.exp(-2j * np.pi * self.theta * np.outer(tones.frequency, [tap.r for tap in circuit.taps]))
+            apart = (steady_response(system, tones.frequency) - late) * tones.phasor[:, None]
+            square = 0.5 * (np.abs(apart) ** 2).sum(axis=-2)
+            if system.offset is not None:
+                square += system.offset**2
+            return np.sqrt(square / (0.5 * np.sum(np.abs(tones.phasor) ** 2)))
+        wanted = ideal_taps(circuit, grid)
+        mean = [
+            np.mean((exact_states(cut(system, slice(k, k + 1)), grid) - wanted) ** 2, axis=-2)
+            for k in range(len(values))
+        ]
+        return np.sqrt(np.concatenate(mean)) / grid.rms
 
     def _profiles(self, system: StateSpace) -> Float[np.ndarray, "s q"]:
         grid, rule = self.grid, self.rule
