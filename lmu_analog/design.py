@@ -117,6 +117,8 @@ class Design:
         Limit of the window NRMSE, a fraction.
     wanted_yield : float or None
         Fraction of circuits that must keep this limit.
+    tap_nrmse : float or None
+        Limit of the NRMSE of every tap, a fraction.
     """
 
     order: Whole = None  # type: ignore[assignment]  # always a number once made
@@ -158,6 +160,7 @@ class Design:
     drift: Drifts = field(default_factory=dict)
     nrmse: Quantity | None = None
     wanted_yield: Quantity | None = None
+    tap_nrmse: Quantity | None = None
 
     def __post_init__(self) -> None:
         may_be_none = {f.name for f in fields(self) if f.default is None}
@@ -284,6 +287,7 @@ class Design:
         for name in (
             "column",
             "channel",
+            "tap_nrmse",
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
@@ -305,9 +309,7 @@ def _check_circuit(design: Design) -> None:
             f"[circuit] realization: {design.family} cannot implement {design.realization}; "
             f"it takes {', '.join(family.realizations)}"
         )
-    if design.taps and not family.has_taps:
-        able = ", ".join(name for name, each in FAMILIES.items() if each.has_taps)
-        raise DesignError(f"[circuit] taps: {design.family} has none; {able} have")
+    _check_taps(design)
     if not isinstance(design.opamp, str | dict):
         raise DesignError(
             f"[circuit] opamp: a part's name or a table of figures is wanted, not {shown(design.opamp)}"
@@ -332,6 +334,14 @@ def _check_circuit(design: Design) -> None:
         labelled("[circuit] transconductor", ota, design.transconductor)
     if design.crossbar is not None:
         labelled("[circuit] crossbar", cell_model, design.crossbar)
+
+
+def _check_taps(design: Design) -> None:
+    if design.taps and not FAMILIES[design.family].has_taps:
+        able = ", ".join(name for name, each in FAMILIES.items() if each.has_taps)
+        raise DesignError(f"[circuit] taps: {design.family} has none; {able} have")
+    if design.tap_nrmse is not None and not design.taps:
+        raise DesignError("[spec] tap_nrmse: needs [circuit] taps, the outputs that are to keep it")
 
 
 def _recording(design: Design, file: Path) -> Recording:

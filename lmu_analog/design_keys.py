@@ -153,11 +153,15 @@ def _read_channel(given: Any) -> int:
 
 def _read_taps(given: Any) -> tuple[Tap, ...]:
     if not isinstance(given, list | tuple) or len(given) > MOST_TAPS:
-        raise DesignError(f"taps are a list of at most {MOST_TAPS} delays from 0 to 1, not {shown(given, 60)}")
+        raise DesignError(
+            f"taps are a list of at most {MOST_TAPS} delays from 0 to 1, not {shown(given, 60)}"
+        )
     delay, gain = _quantity("", 0.0, 1.0), _quantity("", 1e-6, 1e6)
     found = []
     for tap in given:
-        row = {"r": tap.r, "gain": "native" if tap.gain is None else tap.gain} if isinstance(tap, Tap) else tap
+        row = (
+            {"r": tap.r, "gain": "native" if tap.gain is None else tap.gain} if isinstance(tap, Tap) else tap
+        )
         row = row if isinstance(row, dict) else {"r": row}
         if "r" not in row or set(row) - {"r", "gain"}:
             raise DesignError(f"a tap is a delay, or {{ r = 1.0, gain = 1.0 }}, not {shown(tap, 60)}")
@@ -205,6 +209,7 @@ KEYS: dict[str, Key] = {
     "without": Key("mismatch", "without", read_patterns),
     "drift": Key("drift", "drift", _by_class("resistor = '25 ppm'", read_drift)),
     "nrmse": Key("spec", "nrmse", _share(1e-9, 10.0)),
+    "tap_nrmse": Key("spec", "tap_nrmse", _share(1e-9, 10.0)),
     "wanted_yield": Key("spec", "yield", _share(1e-9, 1.0)),
 }
 

@@ -224,8 +224,8 @@ def simulate(
         Scalars ``window_nrmse``, ``truncation_nrmse``, ``reference_nrmse`` (fractions of rms(u)) and
         ``seconds``; ``profile`` (delay); ``input`` (time), ``states``, ``ideal_states``, ``reference_states``
         (time, state), ``window`` and ``estimate`` (time, delay), V. Of a circuit with taps also ``taps``
-        (time, tap), V, and ``tap_r``, ``tap_gain`` and ``tap_nrmse`` (tap). Attribute ``warnings``: what is
-        impractical about the circuit, and which parts cannot give what the signal asks, lines of text; ``model``
+        (time, tap), V, and ``tap_net``, ``tap_r``, ``tap_gain`` and ``tap_nrmse`` (tap). Attribute ``warnings``: what
+        is impractical about the circuit, and which parts cannot give what the signal asks, lines of text; ``model``
         is "small-signal" where the exact engine ran the small-signal equivalent of a nonlinear circuit.
 
     Raises
@@ -277,6 +277,7 @@ def _taps(circuit: Circuit, evaluation_grid: Grid, shown_by_taps: np.ndarray) ->
     names = np.array([tap.name for tap in circuit.taps])
     return {
         "tap": ("tap", names),
+        "tap_net": ("tap", np.array([tap.net for tap in circuit.taps])),
         "tap_r": ("tap", np.array([tap.r for tap in circuit.taps]), {"units": "theta"}),
         "tap_gain": ("tap", gain, {"units": "1"}),
         "tap_nrmse": ("tap", error, {"units": "1"}),

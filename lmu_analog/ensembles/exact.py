@@ -156,9 +156,7 @@ def exact_chunk(
     return joined(parts, samples)
 
 
-def tap_errors(
-    design: Design, seed: int, samples: range, *, plan: Plan = RANDOM
-) -> Float[np.ndarray, "s t"]:
+def tap_errors(design: Design, seed: int, samples: range, *, plan: Plan = RANDOM) -> Float[np.ndarray, "s t"]:
     """Give the NRMSE of every tap, for consecutive samples of an ensemble: its draws are a function of the seed.
 
     Infinite where a sample is unstable, NaN where it has failed.

@@ -61,7 +61,9 @@ class StateSpaces:
         system = extract(replace(circuit, probes=reading_taps(circuit).probes[order:]), values)
         if isinstance(grid.stimulus, Tones):
             tones = grid.stimulus
-            late = np.exp(-2j * np.pi * self.theta * np.outer(tones.frequency, [tap.r for tap in circuit.taps]))
+            late = np.exp(
+                -2j * np.pi * self.theta * np.outer(tones.frequency, [tap.r for tap in circuit.taps])
+            )
             apart = (steady_response(system, tones.frequency) - late) * tones.phasor[:, None]
             square = 0.5 * (np.abs(apart) ** 2).sum(axis=-2)
             if system.offset is not None:

@@ -1,7 +1,7 @@
 """Taps: outputs of a circuit that show the window's content, as further variables of its structure.
 
-A tap at r is the sum of all variables with the weights that read u(t - r theta) off them, a summer like any other. Where
-a variable shows it already, up to a factor, the tap needs that one alone.
+A tap at r is the sum of all variables with the weights that read u(t - r theta) off them, a summer like any other.
+Where a variable shows it already, up to a factor, the tap needs that one alone.
 """
 
 from dataclasses import dataclass, replace

@@ -14,6 +14,7 @@ from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid
+from lmu_analog.ensembles.taps import TapSpread, tap_spreads
 from lmu_analog.ensembles.uniform import samples_for, uniform_yield
 from lmu_analog.ensembles.until import describe, read_target
 from lmu_analog.ensembles.verdict import yield_verdict
@@ -28,8 +29,20 @@ def simulation(result: xr.Dataset) -> dict[str, Any]:
     return {
         **{key: result.attrs[key] for key in named},
         **{key: float(result[key]) for key in figures},
+        "taps": taps(result),
         "warnings": list(result.attrs.get("warnings", ())),
     }
+
+
+def taps(result: xr.Dataset) -> list[dict[str, Any]]:
+    """Give every tap of a simulation against the input delayed."""
+    if "tap" not in result.sizes:
+        return []
+    names = {"net": str, "r": float, "gain": float, "nrmse": float}
+    return [
+        {key: read(result[f"tap_{key}"][k].item()) for key, read in names.items()}
+        for k in range(result.sizes["tap"])
+    ]
 
 
 def ensemble(
@@ -83,6 +96,7 @@ def ensemble(
         "nrmse": percentiles(run),
         "yield": good_circuits(run, design),
         "yield_uniform": uniform_circuits(run, design),
+        "taps": [tap_spread(tap) for tap in tap_spreads(run, design)],
         "mismatch": laws(design),
         "until": None if until is None else describe(run, read_target(until, design)),
         "hybrid": None if both is None else hybrid(both),
@@ -105,6 +119,18 @@ def good_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:
     if wanted is None:
         return {**asdict(found), **dict.fromkeys(("wanted", "verdict", "samples_to_decide"))}
     return {**asdict(found), **asdict(yield_verdict(run, found, wanted))}
+
+
+def tap_spread(tap: TapSpread) -> dict[str, Any]:
+    """Give the figures of a tap over an ensemble."""
+    return {
+        "net": tap.net,
+        "r": tap.r,
+        "gain": tap.gain,
+        "nrmse": tap.nrmse,
+        "yield": None if tap.good is None else asdict(tap.good),
+        "theory": None if tap.theory is None else asdict(tap.theory),
+    }
 
 
 def uniform_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ def simulation(content: dict[str, Any]) -> str:
         ("window NRMSE", _percent(content["window_nrmse"]), "circuit against the ideal sliding window"),
         ("truncation NRMSE", _percent(content["truncation_nrmse"]), "ideal memory against the window"),
         ("reference NRMSE", _percent(content["reference_nrmse"]), "circuit against the NumPy memory"),
+        *((tap["net"], _percent(tap["nrmse"]), f"against {_shown(tap)}") for tap in content.get("taps", [])),
         ("engine time", f"{content['seconds']:.3g} s", ""),
     ]
     title = (
@@ -49,6 +50,12 @@ def ensemble(content: dict[str, Any]) -> str:
         if (wanted := limit["wanted"]) is not None:
             found = YieldVerdict(wanted, limit["verdict"], limit["samples_to_decide"])
             rows.append(("yield wanted", share(wanted), verdict_text(found, content["samples"])))
+    for tap in content.get("taps", []):
+        errors, good = tap["nrmse"], tap["yield"]
+        note = f"median; p95 {_percent(errors['p95'])}, against {_shown(tap)}"
+        if good:
+            note += f"; yield {share(good['value'])} within {_percent(good['limit'])}"
+        rows.append((tap["net"], _percent(errors["median"]), note))
     if until := content.get("until"):
         reached = "reached" if until["reached"] else "not reached"
         rows.append(("until", _percent(until["half_width"]), f"{until['text']}: {reached}"))
@@ -95,6 +102,10 @@ def main_job(content: dict[str, Any]) -> str:
         parts.append("\n".join(["engines", *(f"  warning: {line}" for line in more)]))
     parts.append("\n".join(["files", *(f"  {path}" for path in content["files"])]))
     return "\n\n".join(parts)
+
+
+def _shown(tap: dict[str, Any]) -> str:
+    return f"{tap['gain']:.4g} u(t - {tap['r']:g} theta)"
 
 
 def _percent(value: float | None) -> str:

@@ -4,16 +4,17 @@ NRMSE^2 = rest + |error + J x|^2, where x are the draws in units of their own st
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, reading_taps
 from lmu_analog.circuits.devices.tolerance import Distribution
 from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, sample
 from lmu_analog.simulation import places
@@ -80,6 +81,39 @@ def first_order(design: Design) -> FirstOrder:
             rest, error, slopes = _in_recording(circuit, law, design)
     names = columns(circuit, law)
     return FirstOrder(names, rest, error, _by_draws(circuit, law, slopes) * _deviations(names, law))
+
+
+def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
+    """Linearise the error of every tap against the input delayed, over rms(u); of tones in the steady state.
+
+    Raises
+    ------
+    DesignError
+        If the signal is a recording.
+    """
+    tones = design.stimulus
+    if not isinstance(tones, Tones):
+        raise DesignError("the theory of taps takes periodic signals; leave the recording out")
+    circuit, law = build(design), Mismatch.of(design)
+    names = columns(circuit, law)
+    found = derivatives(
+        replace(circuit, probes=reading_taps(circuit).probes[circuit.order :]), tones.frequency
+    )
+    phasor = math.sqrt(0.5) * tones.phasor / tones.rms
+
+    def theory(k: int, r: float) -> FirstOrder:
+        late = np.exp(-2j * np.pi * design.theta * r * tones.frequency)
+        error, slopes = phasor * (found.states[:, k] - late), phasor[:, None] * found.by_parameter[:, k]
+        offset, leaning = (
+            found.offset[k : k + 1] / tones.rms,
+            found.offset_by_parameter[k : k + 1] / tones.rms,
+        )
+        by_draws = _by_draws(circuit, law, np.concatenate([slopes.real, slopes.imag, leaning]))
+        return FirstOrder(
+            names, 0.0, np.concatenate([error.real, error.imag, offset]), by_draws * _deviations(names, law)
+        )
+
+    return tuple(theory(k, tap.r) for k, tap in enumerate(circuit.taps))
 
 
 def _in_tones(circuit: Circuit, tones: Tones, design: Design) -> tuple[float, np.ndarray, np.ndarray]:

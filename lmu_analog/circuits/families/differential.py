@@ -55,7 +55,9 @@ def active_rc_differential(realization: Realization, scale: np.ndarray, options:
         Pairs ``x0p``, ``x0n``, ... are the integrators' outputs, ``y0p``, ``y0n``, ... the summers'. The
         input stays v(u); an ideal source of gain -1 makes its other half ``un``.
     """
-    scale = np.where([k in options.own_nets for k in range(len(scale))], 0.5 * scale, scale)  # half of a tap each
+    scale = np.where(
+        [k in options.own_nets for k in range(len(scale))], 0.5 * scale, scale
+    )  # half of a tap each
     structure = predistorted(scaled(realization.structure, scale), options)
     builder = _Builder(structure, options.capacitance, options.opamp, options.own_nets)
     n, v = structure.dynamic, structure.variables

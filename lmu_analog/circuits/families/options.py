@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Output, Term
-
 from lmu_analog.circuits.devices.models import CELLS, IDEAL, IDEAL_OTA, CellModel, OpAmpModel, OtaModel
 
 Level = Literal["behavioural", "transistor"]
@@ -90,7 +89,13 @@ def voltage_taps(
 ) -> tuple[Output, ...]:
     """Write taps as outputs; ``nets`` and ``scale``, signs included, are those of all v variables."""
     return tuple(
-        Output(t.name, nets[t.variable], (Term("v", nets[t.variable], 1.0),), t.r, float(t.factor * scale[t.variable]))
+        Output(
+            t.name,
+            nets[t.variable],
+            (Term("v", nets[t.variable], 1.0),),
+            t.r,
+            float(t.factor * scale[t.variable]),
+        )
         for t in taps
     )
 

@@ -1,0 +1,187 @@
+"""Taps: outputs of a circuit that show its input delayed."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from lmu_analog import Design, DesignError, monte_carlo, simulate
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import reading_taps
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.engine import native
+from lmu_analog.ensembles import exact
+from lmu_analog.ensembles.exact import tap_errors
+from lmu_analog.ensembles.taps import tap_spreads
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.memory.window import readout
+from lmu_analog.mismatch.law import sample_circuit
+from lmu_analog.output import summary
+from lmu_analog.spice import ngspice
+from lmu_analog.spice.deck import Sweep, deck
+from lmu_analog.spice.worker import Worker
+
+TAPS = [0.5, {"r": 1.0}, {"r": 0.25, "gain": 2.0}]
+SPREAD = {"tolerance": "1 %", "distribution": "gauss"}
+LAW = {name: SPREAD for name in ("resistor", "capacitor", "transconductor", "tau")}
+PAIRS = [(name, r) for name, family in FAMILIES.items() if family.has_taps for r in family.realizations]
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with Worker() as started:
+        yield started
+
+
+def design(order=6, **more) -> Design:
+    return Design(**{"order": order, "theta": "20 ms", "taps": TAPS, **more})
+
+
+@pytest.mark.parametrize(("family", "realization"), PAIRS)
+@pytest.mark.parametrize("order", [3, 12])
+def test_taps_show_the_ideal_memory_at_their_delay(family, realization, order):
+    asked = design(order, family=family, realization=realization)
+    circuit = build(asked)
+    frequency = np.linspace(0.1, 1.0, 5) * asked.bandwidth
+    found = frequency_response(extract(reading_taps(circuit)), frequency)[:, order:]
+    ideal = frequency_response(legendre(order, asked.theta), frequency)
+    wanted = ideal @ readout(order, np.array([0.5, 1.0, 0.25])).T
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
+    assert [(tap.name, tap.r, tap.gain) for tap in circuit.taps] == [
+        ("tap1", 0.5, 1.0),
+        ("tap2", 1.0, 1.0),
+        ("tap3", 0.25, 2.0),
+    ]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("family", "realization"), PAIRS)
+@pytest.mark.parametrize("order", [3, 6, 12])
+def test_ngspice_finds_the_same_on_the_nets_of_taps(worker, family, realization, order):
+    asked = design(order, family=family, realization=realization, opamp={"gain": "100 dB", "gbw": "1 MHz"})
+    circuit = build(asked)
+    sweep = Sweep(5, 0.2 * asked.bandwidth, asked.bandwidth)
+    vectors = worker.call(ngspice.run_here, (deck(circuit, sweep), sweep), timeout=60.0)
+    frequency = np.real(vectors["frequency"])
+    seen = np.stack(
+        [sum(t.factor * vectors[f"v({t.of.lower()})"] for t in tap.terms) / tap.gain for tap in circuit.taps],
+        -1,
+    )
+    wanted = frequency_response(extract(reading_taps(circuit)), frequency)[:, order:]
+    assert np.abs(seen - wanted).max() < 1e-6 * np.abs(wanted).max()
+
+
+@pytest.mark.ngspice
+def test_both_engines_measure_taps_against_the_delayed_input():
+    asked = design(4, opamp={"gain": "100 dB", "gbw": "1 MHz"})
+    one, other = simulate(asked), simulate(asked, engine="ngspice")
+    assert one.tap_nrmse.values == pytest.approx(other.tap_nrmse.values, abs=1e-4)
+    delayed = asked.stimulus(one.time.values[:, None] - asked.theta * one.tap_r.values)
+    apart = one.taps.values / one.tap_gain.values - delayed
+    rms = np.sqrt(np.mean(one.input.values**2))
+    assert one.tap_nrmse.values == pytest.approx(np.sqrt(np.mean(apart**2, axis=0)) / rms)
+
+
+def test_what_is_there_already_is_found_with_its_gain_and_sign():
+    circuit = build(design(taps=[{"r": 1.0, "gain": "native"}, 1.0]))
+    native_tap, own = circuit.taps
+    # The summer of cap-feedforward is the oldest end of the window, inverted and scaled to the rails.
+    assert (native_tap.net, round(native_tap.gain, 6)) == ("y0", -7.0)
+    # A tap of its own needs that output alone: one weight, and no sum over all states.
+    assert (own.net, own.gain) == ("tap2", 1.0)
+    weights = [c for c in circuit.components if c.role.startswith("tap2[")]
+    assert len(weights) == 1
+    assert simulate(design(taps=[1.0])).tap_nrmse.item() == pytest.approx(
+        simulate(design(taps=[{"r": 1.0, "gain": "native"}])).tap_nrmse.item(), rel=1e-9
+    )
+
+
+def test_what_is_not_there_is_refused_in_one_line():
+    with pytest.raises(
+        DesignError, match=r"^\[circuit\] taps: nothing in this circuit shows u\(t - 0.5 theta\)"
+    ):
+        build(design(taps=[{"r": 0.5, "gain": "native"}]))
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"taps": [1.5]}, "[circuit] taps: 1.5"),
+        ({"taps": [float("nan")]}, "[circuit] taps"),
+        ({"taps": 0.5}, "[circuit] taps: taps are a list"),
+        ({"taps": [{"gain": 1.0}]}, "[circuit] taps: a tap is a delay"),
+        ({"taps": [{"r": 1.0, "gian": 1.0}]}, "[circuit] taps: a tap is a delay"),
+        ({"taps": [{"r": 1.0, "gain": -1.0}]}, "[circuit] taps: -1"),
+        ({"taps": [0.5] * 33}, "[circuit] taps: taps are a list of at most 32"),
+        ({"family": "dpi"}, "[circuit] taps: dpi has none; active-rc"),
+        ({"taps": [], "tap_nrmse": "3 %"}, "[spec] tap_nrmse: needs [circuit] taps"),
+    ],
+)
+def test_bad_taps_get_one_line(given, wrong):
+    with pytest.raises(DesignError) as error:
+        design(**given)
+    assert str(error.value).startswith(wrong)
+    assert "\n" not in str(error.value)
+
+
+def test_designs_without_taps_keep_their_digest_and_their_circuit():
+    plain = Design(order=4, theta="20 ms")
+    assert plain.digest != design(4).digest
+    assert plain.digest == plain.replace(taps=[]).digest
+    kept = {c.name for c in build(plain).components}
+    assert kept <= {c.name for c in build(design(4)).components}
+
+
+@pytest.mark.parametrize(("family", "realization"), PAIRS[:: len(PAIRS) // 4])
+def test_every_engine_finds_the_same_errors_of_taps(family, realization):
+    slow = {"gain": "90 dB", "gbw": "300 kHz", "offset": "1 mV"}
+    asked = design(4, family=family, realization=realization, opamp=slow, mismatch={**LAW, "opamp": "20 %"})
+    named = exact._Named(asked.digest, asked)
+    prepared, values = exact._prepared(named), exact._values(named, 0, range(24), plan=exact.RANDOM)
+    ways = [("per-frequency", "numpy"), ("state-space", "numpy")]
+    if native.is_there():
+        ways.append(("per-frequency", "native"))
+    found = {way: exact._block(exact._engines(named, *way), prepared.circuit, values)[0] for way in ways}
+    reference = found["per-frequency", "numpy"]
+    for way, profile in found.items():
+        assert profile.shape == (24, len(prepared.rule.weight) + 3)
+        # State spaces leave fast modes out of the window, 1e-8 of the error; players round alike.
+        np.testing.assert_allclose(profile, reference, rtol=0.0 if way[0] == "per-frequency" else 1e-6)
+    alone = tap_errors(asked, 0, range(3, 5))
+    assert (alone == reference[3:5, -3:]).all()
+    for k, row in enumerate(alone, 3):
+        run = simulate(asked, circuit=sample_circuit(asked, seed=0, index=k))
+        np.testing.assert_allclose(row, run.tap_nrmse.values, rtol=1e-7)
+
+
+def test_recordings_have_taps_too():
+    asked = design(4, signal="chirp", mismatch=LAW)
+    found = tap_errors(asked, 0, range(2))
+    run = simulate(asked, circuit=sample_circuit(asked, seed=0, index=1))
+    np.testing.assert_allclose(found[1], run.tap_nrmse.values, rtol=1e-9)
+
+
+def test_an_ensemble_says_of_every_tap_what_first_order_theory_predicts():
+    asked = design(6, mismatch=LAW, tap_nrmse="4 %")
+    run = monte_carlo(asked, 2000, workers=1)
+    found = tap_spreads(run, asked)
+    assert [tap.name for tap in found] == ["tap1", "tap2", "tap3"]
+    errors = tap_errors(asked, 0, range(2000))
+    for tap, error in zip(found, errors.T, strict=True):
+        assert abs(tap.theory.ratio - 1.0) < 0.06
+        assert tap.nrmse["median"] < tap.nrmse["p95"]
+        assert tap.good.value == np.mean(error <= 0.04)
+    content = summary.ensemble(run, asked, nominal=0.0, seconds=1.0, resumed=0, path=None)
+    assert [(tap["net"], tap["r"], tap["gain"]) for tap in content["taps"]] == [
+        ("tap1", 0.5, 1.0),
+        ("tap2", 1.0, 1.0),
+        ("tap3", 0.25, 2.0),
+    ]
+
+
+def test_a_deck_names_nets_delays_and_gains():
+    text = deck(build(design(3)), Sweep(2, 1.0, 2.0))
+    assert "* tap1 = 1.0*v(tap1), 1.0 times u(t - 0.5 theta)" in text
+    assert " v(tap3)" in next(line for line in text.splitlines() if line.startswith(".save"))
