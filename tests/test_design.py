@@ -384,9 +384,11 @@ REFUSED = {
     MEMORY + "[spec]\nnrmse = 0.1\nyield = -0.1": r"\[spec\] yield: -10 % is outside 1e-07 to 100 %",
     MEMORY + "[spec]\nnrmse = 0.1\nyield = 0": r"\[spec\] yield: 0 % is outside 1e-07 to 100 %",
     MEMORY + '[spec]\nnrmse = 0.1\nyield = "9 V"': r"\[spec\] yield: '9 V' is in V; write a fraction.*",
-    MEMORY + "[spec]\nyeild = 0.9": r"unknown key 'yeild' in \[spec\]; known keys are nrmse, tap_nrmse, yield",
+    MEMORY
+    + "[spec]\nyeild = 0.9": r"unknown key 'yeild' in \[spec\]; known keys are nrmse, tap_nrmse, yield",
     MEMORY + "[circuit]\ntaps = [1.5]": r"\[circuit\] taps: 1\.5 .*is outside 0 .*to 1.*",
-    MEMORY + "[circuit]\ntaps = [1.0]\n[spec]\ntap_nrmse = 0": r"\[spec\] tap_nrmse: 0 % is outside 1e-07 to 1000 %",
+    MEMORY
+    + "[circuit]\ntaps = [1.0]\n[spec]\ntap_nrmse = 0": r"\[spec\] tap_nrmse: 0 % is outside 1e-07 to 1000 %",
     "[memory\norder = 3": r"is not valid TOML: .*line 1.*",
     "[memory]\norder = 3\norder = 4": r"is not valid TOML: Cannot overwrite a value.*",
     f"x = {'[' * 20000}": r"line 1 nests more than 16 deep; .*",
