@@ -19,6 +19,7 @@ COMMANDS = {
     "families": writing.families,
     "parts": writing.parts,
     "netlist": writing.netlist,
+    "check": writing.check,
     "simulate": running.simulate,
     "montecarlo": running.montecarlo,
     "sensitivity": analysis.sensitivity,

@@ -21,7 +21,7 @@ from lmu_analog.cli.options import (
     show,
 )
 from lmu_analog.errors import DesignError, SimulationError
-from lmu_analog.option import option
+from lmu_analog.option import argument, option
 from lmu_analog.output.progress import progress
 
 
@@ -115,6 +115,25 @@ def netlist(options: _Netlist) -> None:
     else:
         written = write_deck(design, output, **chosen)
     say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Check(Json):
+    deck: Path = argument("DECK", "Deck for ngspice, as netlist writes it, edited by hand or not.")
+    design: Path | None = option(
+        None, "Its design: the digest is compared, and changed values are shown as they were.", "DESIGN"
+    )
+
+
+def check(options: _Check) -> None:
+    """Check a deck from the deck alone: its proofs, how far its circuit is from the ideal memory, what was changed."""
+    from lmu_analog.design import Design
+    from lmu_analog.output.checking import check_deck, check_text, complaint
+
+    content = check_deck(options.deck, None if options.design is None else Design.load(options.design))
+    show(options, content, check_text)
+    if (said := complaint(content)) is not None:
+        raise SimulationError(said)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lmu_analog.analysis.certificate import certified
+from lmu_analog.circuits.components import Mosfet
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
@@ -45,8 +47,13 @@ def deck_text(
             notes.append(f"mismatch = {chosen}")
         if sampling != "random":
             notes.append(f"sampling = {sampling}")
-    analysis = transient(circuit, design.stimulus, settle=settling(extract(circuit), design.theta))
-    return in_dialect(described(circuit, analysis, design.stimulus, notes=tuple(notes)), dialect)
+    system = extract(circuit)
+    analysis = transient(circuit, design.stimulus, settle=settling(system, design.theta))
+    deck = described(circuit, analysis, design.stimulus, notes=tuple(notes))
+    # A small-signal equivalent is not what a deck of transistors can be read as.
+    known = None if circuit.only(Mosfet) else system
+    deck = certified(deck, circuit, digest=design.digest, bandwidth=design.bandwidth, system=known)
+    return in_dialect(deck, dialect)
 
 
 def write_deck(

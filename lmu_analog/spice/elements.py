@@ -31,7 +31,7 @@ from lmu_analog.errors import CircuitError, DesignError
 from lmu_analog.spice.cards import Card, Element, Model, Source, Subcircuit, number
 
 MOST_ELEMENTS = 1_000_000  # of users' models in one deck: some gigabytes in ngspice
-_IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
+IDEAL_GAIN = 1e8  # stands for infinity: error 1e-8 times the noise gain, and ngspice still solves to 1e-12
 _HELD = 3.0  # widths of the turn beyond a limit, where an overloaded pole is held: tanh(4) is within 1e-3 of its end
 
 GAP = 0.02  # of a period: both phases are open, before each of them
@@ -166,10 +166,10 @@ def _amplifier(c: Amplifier, known: dict[tuple[type, OpAmpModel], str], supplied
             yield subcircuit(c.model, known[key])
         yield _call(c, known[key])
     elif isinstance(c, OpAmp):
-        yield Element(f"E{name}", (c.out, GROUND, c.plus, c.minus), number(_IDEAL_GAIN))
+        yield Element(f"E{name}", (c.out, GROUND, c.plus, c.minus), number(IDEAL_GAIN))
     else:
         for net, suffix, half in ((c.out_plus, "p", 0.5), (c.out_minus, "n", -0.5)):
-            yield Element(f"E{name}_{suffix}", (net, GROUND, c.plus, c.minus), number(half * _IDEAL_GAIN))
+            yield Element(f"E{name}_{suffix}", (net, GROUND, c.plus, c.minus), number(half * IDEAL_GAIN))
 
 
 def _by_library(c: Amplifier, model: Library, supplied: set[str]) -> Iterator[Card]:
