@@ -72,6 +72,14 @@ def test_recordings_drive_the_circuit_and_are_no_part_of_it(points, wave, tmp_pa
     assert found_in(text).broken == ()
 
 
+def test_taps_are_part_of_the_circuit_and_of_the_comment_block():
+    text = deck_text(DESIGN.replace(taps=[0.5, 1.0]))
+    assert found_in(text).broken == ()
+    assert names(re.sub(r"^\* tap2 = \S+", "* tap2 = 2.0*v(tap2)", text, flags=re.MULTILINE)) == ["tap2"]
+    net = re.search(r"^(R\S+) \S+ \S+tap1\S* (\S+)$", text, re.MULTILINE)
+    assert names(text.replace(net[0], net[0].replace(net[2], "1k"))) == [net[1]]
+
+
 def test_a_mismatch_sample_claims_its_own_distance():
     text = deck_text(DESIGN, sample=3, seed=1)
     found = found_in(text)
