@@ -16,13 +16,15 @@ from lmu_analog.circuits.components import (
     Amplifier,
     Bias,
     Capacitor,
+    Component,
     Mosfet,
     Resistor,
     Transconductor,
     kind_of,
 )
+from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.devices.parts import catalogue, confidence_of
-from lmu_analog.circuits.devices.prices import CLASSES, Price, priced
+from lmu_analog.circuits.devices.prices import CLASSES, Price, names_of, priced
 from lmu_analog.circuits.devices.technology import THERMAL_SLOPE, Device, technology
 from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.design import Design
@@ -160,7 +162,7 @@ def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Reso
         If a part's current in a file of one's own is no current, or a price is of an unknown part.
     """
     if prices is not None:
-        prices = priced(prices, (*CLASSES, *catalogue(), *design.own_parts, design.opamp_model.name))
+        prices = priced(prices, (*catalogue(), *design.own_parts, design.opamp_model.name))
     circuit = build(design)
     return Resources(
         design.supply,
@@ -267,15 +269,27 @@ def _area(design: Design, kind: str, device: Device | None, values: np.ndarray) 
 
 
 def _costs(design: Design, circuit: Circuit, prices: Mapping[str, Price]) -> tuple[Cost, ...]:
-    opamp, pairs = design.opamp_model.name, {"mosfet": "transconductor"}
-    names = Counter(
-        opamp if isinstance(c, Amplifier) else pairs.get(kind_of(c).name, kind_of(c).name)
-        for c in circuit.components
-    )
+    names = Counter(name for c in circuit.components if (name := _priced(design, c, prices)) is not None)
     found = []
-    for name in [name for name in names if name in (opamp, *CLASSES)]:
-        count = names[name]
+    for name, count in names.items():
         price = prices.get(name)
-        packages = count if price is None else math.ceil(count / price.amplifiers)
-        found.append(Cost(name, count, packages, None if price is None else price.each))
+        size = form_of(name, design.own_parts).amplifiers  # one of what is no amplifier
+        if price is not None and price.amplifiers is not None:
+            size = price.amplifiers
+        packages = math.ceil(count / size)
+        found.append(Cost(name, count, packages, None if price is None else price.at(packages)))
     return tuple(found)
+
+
+def _priced(design: Design, component: Component, prices: Mapping[str, Price]) -> str | None:
+    """Name a component as the price list does, as exactly as it can; None of what is not bought."""
+    if isinstance(component, Amplifier):
+        return design.opamp_model.name
+    if isinstance(component, Mosfet):
+        return "transconductor"
+    kind = kind_of(component)
+    if kind.name not in CLASSES:
+        return None
+    known = [design.tolerances[c].tolerance for c in component.classes if c in design.tolerances]
+    names = names_of(kind.name, getattr(component, kind.value), known)
+    return next((name for name in names if name in prices), kind.name)

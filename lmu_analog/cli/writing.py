@@ -155,16 +155,20 @@ def draw(options: _Draw) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Export(InputDesign, Sample, Seed, Sampling):
-    to: Literal["bom", "json", "kicad", "readout", "svg", "verilog-a"] = option(..., "What to write.")
+    to: Literal[
+        "bom", "bom-kicad", "bom-lcsc", "bom-mouser", "json", "kicad", "readout", "svg", "verilog-a"
+    ] = option(..., "What to write.")
     output: Path = option(..., "File to write.", "PATH", short="-o")
     points: str | None = option(None, "Delays r of a readout; 0,0.1,...,1 unless given.", "LIST")
     full_scale: str | None = option(
         None, "Full scale of the readout's ADC; the supply unless given.", "VOLTS"
     )
+    prices: Path | None = option(None, "Price list for a parts list, see resources.", "FILE.csv")
 
 
 def export(options: _Export) -> None:
     """Write a parts list, a KiCad schematic, drawings, a Verilog-A model, a digital readout, or JSON."""
+    from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.design_keys import labelled
     from lmu_analog.output.export import formats
     from lmu_analog.output.export.readout import read_points
@@ -177,6 +181,7 @@ def export(options: _Export) -> None:
         formats.export,
         points=None if options.points is None else read_points(options.points),
         full_scale=None if volts is None else labelled("--full-scale", magnitude, volts, "V"),
+        prices=None if options.prices is None else read_prices(options.prices),
     )
     formats.export(design, path=options.output, **chosen)
     say(f"wrote {options.output}")

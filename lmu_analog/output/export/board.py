@@ -25,6 +25,7 @@ from lmu_analog.units import write
 RAILS = ("VCC", "VEE")  # nets of the supply; what a deck calls by no name
 DECOUPLING = 100e-9  # F, from each rail to ground at every package
 BULK = 4.7e-6  # F, from each rail to ground where the supply comes in
+MOST_PINS = 40  # of one pin header
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Assembly:
     extras : tuple of Placed
         What the circuit, as simulated, does not have: decoupling capacitors, resistors of spare units.
     connectors : tuple of Connector
-        Supply, input and states.
+        Supply, input, states and taps.
     """
 
     placed: tuple[Placed, ...]
@@ -198,15 +199,18 @@ def _beside(packages: tuple[Packaged, ...]) -> list[Component]:
 
 
 def _connectors(circuit: Circuit, *, supplied: bool) -> tuple[Connector, ...]:
-    """Give the ways in and out: supply, input (of both signs, where a circuit needs them), and what probes read."""
+    """Give the ways in and out: supply, input (of both signs, where a circuit needs them), what probes read, taps."""
     inputs = (circuit.source, *(c.out for c in circuit.only(Follower)), GROUND)
-    states = tuple(dict.fromkeys(t.of for probe in circuit.probes for t in probe if t.kind == "v"))
     found: list[tuple[str, tuple[str, ...]]] = []
     if supplied:
         found.append(("supply", (RAILS[0], GROUND, RAILS[1])))
     found.append(("input", inputs))
-    if states:
-        found.append(("states", (*states, GROUND)))
+    probed = [term for probe in circuit.probes for term in probe]
+    tapped = [term for tap in circuit.taps for term in tap.terms]
+    for role, terms in (("states", probed), ("taps", tapped)):
+        nets = tuple(dict.fromkeys(t.of for t in terms if t.kind == "v"))
+        for start in range(0, len(nets), MOST_PINS - 1):
+            found.append((role, (*nets[start : start + MOST_PINS - 1], GROUND)))
     return tuple(Connector(f"J{k}", role, nets) for k, (role, nets) in enumerate(found, 1))
 
 

@@ -1,23 +1,31 @@
 """The table of formats that a design's circuit is exported to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.devices.prices import Price
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_out import write_text
 from lmu_analog.output.export.kicad import kicad
-from lmu_analog.output.export.lists import bom, components_json
+from lmu_analog.output.export.lists import bom, components_json, kicad_bom, lcsc_bom, mouser_bom
 from lmu_analog.output.export.readout import POINTS, readout, write_readout
 from lmu_analog.output.export.veriloga import verilog_a
 from lmu_analog.output.schematic import as_svg
 
+# Bills of materials, which take a price list: for people, and with the columns of importers.
+BOMS: dict[str, Callable[..., str]] = {
+    "bom": bom,
+    "bom-kicad": kicad_bom,
+    "bom-mouser": mouser_bom,
+    "bom-lcsc": lcsc_bom,
+}
 # Format to its suffix, which the receiving program insists on (none where any will do), and its writer.
 FORMATS: dict[str, tuple[str, Callable[[Design, Circuit], str]]] = {
-    "bom": ("", bom),
+    **{name: ("", write) for name, write in BOMS.items()},
     "json": ("", components_json),
     "verilog-a": ("", verilog_a),
     "kicad": (".kicad_sch", kicad),
@@ -36,6 +44,7 @@ def export(
     sampling: Sampling = "random",
     points: Sequence[float] | None = None,
     full_scale: float | None = None,
+    prices: Mapping[str, Price] | None = None,
 ) -> Path:
     """Write a design's circuit, or one of its mismatch samples, for another tool.
 
@@ -50,6 +59,8 @@ def export(
         Mismatch sample in place of the nominal circuit.
     points, full_scale : sequence of float, float or None, V
         Of ``readout`` alone: delays r, and what a converter's full scale is.
+    prices : dict, optional
+        Of bills of materials alone: part or class to price, from ``read_prices``.
 
     Raises
     ------
@@ -57,6 +68,8 @@ def export(
         If the format is unknown, the file's name does not suit it, or the circuit has no such form.
     """
     path = Path(path)
+    if prices is not None and to not in BOMS:
+        raise DesignError(f"prices=: only {', '.join(BOMS)} take them; leave them out")
     if to == READOUT:
         if sample is not None:
             raise DesignError(
@@ -74,4 +87,6 @@ def export(
     if suffix and path.suffix != suffix:
         raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
-    return write_text(path, write(design, circuit))
+    if prices is None:
+        return write_text(path, write(design, circuit))
+    return write_text(path, BOMS[to](design, circuit, prices))

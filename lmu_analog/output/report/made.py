@@ -5,6 +5,7 @@ from __future__ import annotations
 from lmu_analog.analysis.resources import resources
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.ranges import counts, spreads
+from lmu_analog.errors import DesignError
 from lmu_analog.output import resources as taken
 from lmu_analog.output import text_tables
 from lmu_analog.output.export.lists import COLUMNS, bom_rows
@@ -35,7 +36,11 @@ def parts(subject: Subject) -> Section:
     """List what to order; there is nothing to order for a chip."""
     if is_on_chip(subject.circuit):
         return Section(absent=f"{subject.circuit.family} circuits are made on a chip: no parts to order.")
-    found = [dict(zip(COLUMNS, row, strict=True)) for row in bom_rows(subject.design, subject.circuit)]
+    try:
+        lines = bom_rows(subject.design, subject.circuit)
+    except DesignError as error:  # an amplifier that nobody can order there
+        return Section(absent=f"{error}.")
+    found = [dict(zip(COLUMNS, row, strict=True)) for row in lines]
     rows = tuple(
         (_shortened(str(part["references"])), *(_readable(str(part[key])) for key in _ORDERED))
         for part in found
