@@ -2,6 +2,9 @@
 
 import csv
 import io
+import os
+import shutil
+import subprocess
 from collections import Counter
 
 import pytest
@@ -15,7 +18,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.export.board import assembly
 from lmu_analog.output.export.formats import BOMS, export
-from lmu_analog.output.export.lists import COLUMNS, bom
+from lmu_analog.output.export.lists import COLUMNS, bom, bom_lines, estimate
 from lmu_analog.units import parse
 
 DESIGN = Design(
@@ -226,6 +229,28 @@ def test_importers_get_their_columns_and_the_same_parts(to, tmp_path):
     references = next(head for head in ("Refs", "Designator", "Customer Part Number") if head in found[0])
     listed = [row[references].replace(",", " ") for row in found]
     assert listed == [row["references"] for row in own]
+
+
+def test_the_classes_of_all_lines_bound_what_a_board_costs():
+    found = bom_lines(DESIGN, build(DESIGN))
+    cost = estimate(found)
+    (amplifier,) = [line for line in found if line.kind == "op-amp"]
+    # OPA2192 is of class D, 1 to 3 USD; resistors and capacitors of a few cents come on top.
+    assert amplifier.price_class == "D"
+    assert amplifier.quantity * 1.0 < cost.low < cost.high
+    assert 3.0 * amplifier.quantity < cost.high < 3.0 * amplifier.quantity + 20.0
+    assert cost.unknown == sum(line.quantity for line in found if line.kind == "connector")
+
+
+@pytest.mark.skipif(shutil.which("kicad-cli") is None, reason="KiCad is not installed")
+def test_kicads_own_list_has_the_same_first_columns(tmp_path):
+    sheet = export(DESIGN, "kicad", tmp_path / "c.kicad_sch")
+    command = ["kicad-cli", "sch", "export", "bom", "-o", str(tmp_path / "k.csv"), str(sheet)]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    own = next(csv.reader((tmp_path / "k.csv").read_text("utf-8").splitlines()))
+    ours = next(csv.reader(BOMS["bom-kicad"](DESIGN, build(DESIGN), None).splitlines()))
+    assert ours[: len(own)] == own
 
 
 def test_descriptions_say_what_a_search_needs():

@@ -8,8 +8,9 @@ from typing import Any
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Ammeter, Amplifier, Capacitor, Component, Follower, Resistor
+from lmu_analog.circuits.devices import passives
 from lmu_analog.circuits.devices.packages import form_of
-from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
 from lmu_analog.circuits.devices.passives import Choice, choose
 from lmu_analog.circuits.devices.prices import CLASSES, Price, names_of, price_of, priced
 from lmu_analog.circuits.devices.tolerance import law_text
@@ -201,6 +202,36 @@ def bom_lines(design: Design, circuit: Circuit, prices: Mapping[str, Price] | No
     for connector in found.connectors:
         sizes.setdefault(len(connector.nets), []).append(connector)
     return [*lines, *(_connectors(design, found, members, prices) for members in sizes.values())]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a bill of materials may cost, by the price classes of its lines.
+
+    Attributes
+    ----------
+    low, high : float, USD
+    unknown : int
+        Parts of no class, which are not in it.
+    """
+
+    low: float
+    high: float
+    unknown: int
+
+
+def estimate(lines: Iterable[Line]) -> Estimate:
+    """Add up the price classes of lines; they are from memory, so this is an order of magnitude."""
+    classes = {**PRICE_CLASSES, **passives.PRICE_CLASSES}
+    low = high = 0.0
+    unknown = 0
+    for line in lines:
+        if line.price_class:
+            least, most = classes[line.price_class]
+            low, high = low + line.quantity * least, high + line.quantity * most
+        else:
+            unknown += line.quantity
+    return Estimate(low, high, unknown)
 
 
 def _line(design: Design, circuit: Circuit, members: list[Placed], prices: Mapping[str, Price]) -> Line:

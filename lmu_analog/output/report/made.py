@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from lmu_analog.analysis.resources import resources
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.ranges import counts, spreads
 from lmu_analog.errors import DesignError
 from lmu_analog.output import resources as taken
 from lmu_analog.output import text_tables
-from lmu_analog.output.export.lists import COLUMNS, bom_rows
+from lmu_analog.output.export.lists import bom_lines, estimate
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.schematic import drawing_figure
 from lmu_analog.output.text_tables import Table
 
 # Columns of the bill of materials that a page has room for; the file has all.
-_ORDERED = ("quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent", "tolerance_law")
-_HEADINGS = ("references", "number", "kind", "value", "order as", "off (%)", "tolerance (%)", "its law")
+_ORDERED = (
+    "quantity", "kind", "value", "order_as", "off_percent", "tolerance_percent", "tolerance_law", "material", "package",
+)  # fmt: skip
+_HEADINGS = (
+    "references", "number", "kind", "value", "order as", "off (%)", "tolerance (%)", "its law", "material", "package",
+)  # fmt: skip
 _MOST_REFERENCES = 8  # in a cell of the page
 
 
@@ -37,17 +43,26 @@ def parts(subject: Subject) -> Section:
     if is_on_chip(subject.circuit):
         return Section(absent=f"{subject.circuit.family} circuits are made on a chip: no parts to order.")
     try:
-        lines = bom_rows(subject.design, subject.circuit)
+        lines = bom_lines(subject.design, subject.circuit)
     except DesignError as error:  # an amplifier that nobody can order there
         return Section(absent=f"{error}.")
-    found = [dict(zip(COLUMNS, row, strict=True)) for row in lines]
+    found = [asdict(line) for line in lines]
     rows = tuple(
         (_shortened(str(part["references"])), *(_readable(str(part[key])) for key in _ORDERED))
         for part in found
     )
     total = sum(int(str(part["quantity"])) for part in found)
-    lead = f"{total} parts in {len(found)} lines. The command export --to bom writes the list as CSV."
-    return Section(lead, tables=(Table("Bill of materials", _HEADINGS, rows),), content={"lines": found})
+    cost = estimate(lines)
+    beside = f", without {cost.unknown} parts of no class" if cost.unknown else ""
+    lead = (
+        f"{total} parts in {len(found)} lines. By price classes, which are from memory, they cost "
+        f"{cost.low:.2g} to {cost.high:.2g} USD{beside}. "
+        "The command export --to bom writes the list as CSV, with a price list where there is one."
+    )
+    missing = [line for line in lines if line.note.startswith("no ")]
+    notes = tuple(f"{_shortened(line.references)}: {line.note}." for line in missing)
+    table = Table("Bill of materials", _HEADINGS, rows)
+    return Section(lead, tables=(table,), notes=notes, content={"lines": found})
 
 
 def _shortened(references: str) -> str:
