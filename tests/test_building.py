@@ -26,7 +26,7 @@ WARM = DESIGN.replace(temperature="87 C", technology="ihp-sg13g2")  # 60 K above
 
 
 def test_values_drift_as_the_technology_says():
-    law = technology("ihp-sg13g2").temperature_law()
+    law = technology("ihp-sg13g2").drifts({})
     np.testing.assert_array_equal(build(WARM).values, at_temperature(build(DESIGN), law, 360.15))
     ratio = {c.name[0]: c.value / d.value for c, d in zip(build(WARM).components, build(DESIGN).components, strict=True)
              if isinstance(c, Resistor | Capacitor)}  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lmu_analog import Design, simulate
@@ -29,6 +29,8 @@ def between_kinks(length, nodes=24):
     return (edges[:-1, None] + width * rule.r).ravel(), (width * rule.weight).ravel()
 
 
+@example(length=1.0, count=2, order=24, seed=0)  # all of a polynomial in one piece
+@example(length=3.0, count=9, order=24, seed=0)
 @given(
     length=st.floats(0.3, 80.0),
     count=st.integers(2, 200),

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from lmu_analog.memory.window import gauss_legendre, readout
 
-NODES = 12  # in a piece, at most: beyond degree 22 pieces are short beside what the polynomials do in them
+NODES = 12  # in each of as many pieces as the order or more: short beside what the polynomials do in them
 PIECES = 4096  # at once: bounds the memory
 WHOLE = 1e-9  # of a piece: a last piece as short as that is rounding of theta / dt
 
@@ -50,7 +50,9 @@ def projected(u: Float[np.ndarray, " t"], dt: float, theta: float, *, order: int
 
 def _weights(length: float, order: int) -> tuple[np.ndarray, np.ndarray]:
     """Give what either end of each piece adds to the integrals of P_i u, (pieces, d), newest piece first."""
-    rule = gauss_legendre(min(NODES, order // 2 + 1))  # exact for degree d: that of P_i times a line
+    exact = order // 2 + 1  # nodes for degree d: that of P_i times a line
+    # Of few pieces each may hold all of a polynomial.
+    rule = gauss_legendre(exact if _pieces(length) < order else min(NODES, exact))
     newer, older = [], []
     for first in range(0, _pieces(length), PIECES):
         starts = np.arange(first, min(first + PIECES, _pieces(length)), dtype=float)
