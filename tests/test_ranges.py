@@ -80,6 +80,24 @@ def test_spreads_are_ratios_of_the_largest_to_the_smallest():
     assert set(spreads(circuit)) == {"resistor", "capacitor"}
 
 
+def test_a_part_with_the_wrong_number_of_outputs_is_told_before_anybody_orders_it():
+    pair = Design(order=3, theta="1 ms", family="active-rc-differential", opamp="OPA2192")
+    (line,) = [w for w in warnings(build(pair)) if w.startswith("op-amp outputs")]
+    count = len(build(pair).amplifiers)
+    assert line.startswith(f"op-amp outputs: OPA2192 has one output, and {count} amplifiers need two: ")
+    single = pair.replace(family="active-rc", opamp="OPA1637")
+    (line,) = [w for w in warnings(build(single)) if w.startswith("op-amp outputs")]
+    assert line.startswith("op-amp outputs: OPA1637 has two outputs, and ")
+    chip = pair.replace(family="switched-capacitor")
+    for fits in (
+        pair.replace(opamp="OPA1637"),
+        pair.replace(opamp="ideal"),
+        single.replace(opamp="OPA2192"),
+        chip,
+    ):
+        assert not [w for w in warnings(build(fits)) if w.startswith("op-amp outputs")]
+
+
 def test_warnings_reach_json_terminal_and_report():
     design = Design(order=3, theta="1 s", capacitance="1 uF")
     result, circuit = simulate(design), build(design)

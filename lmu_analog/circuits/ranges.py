@@ -8,6 +8,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     KINDS,
     Capacitor,
+    DifferentialOpAmp,
     Inductor,
     Mosfet,
     Resistor,
@@ -15,6 +16,7 @@ from lmu_analog.circuits.components import (
     kind_of,
     outputs,
 )
+from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.units import write
 
@@ -37,9 +39,10 @@ def warnings(circuit: Circuit) -> tuple[str, ...]:
 
     ``resistor range``: outside 1 kOhm to 1 MOhm; ``capacitor range``: outside 10 pF to 100 nF (both but for
     families on a chip); ``op-amp load``: resistors at an output together below 2 kOhm; ``resistor spread``
-    and so on: the largest value of a kind more than 1000 times the smallest.
+    and so on: the largest value of a kind more than 1000 times the smallest; ``op-amp outputs``: a part of the
+    catalogue with one output stands where two are needed, or the other way round (but for families on a chip).
     """
-    return (*_ranges(circuit), *_loads(circuit), *_wide_spreads(circuit))
+    return (*_ranges(circuit), *_loads(circuit), *_wide_spreads(circuit), *_outputs(circuit))
 
 
 def counts(circuit: Circuit) -> dict[str, int]:
@@ -94,6 +97,20 @@ def _wide_spreads(circuit: Circuit) -> Iterator[str]:
         if high.value / low.value > LARGEST_SPREAD * (1 + ROUNDING) and math.isfinite(high.value):
             text = _listed({c.name: write(c.value, KINDS[of].unit).strip() for c in found})
             yield f"{KINDS[of].name} spread: a factor of {high.value / low.value:.3g}, above 1000: {text}"
+
+
+def _outputs(circuit: Circuit) -> Iterator[str]:
+    if is_on_chip(circuit):
+        return
+    needs = Counter((c.model.name, isinstance(c, DifferentialOpAmp)) for c in circuit.amplifiers)
+    for (name, two), count in needs.items():
+        if form_of(name).differential is not (not two):  # fits, or nothing is known of the part
+            continue
+        have, want = ("one output", "two") if two else ("two outputs", "one")
+        yield (
+            f"op-amp outputs: {name} has {have}, and {count} amplifiers need {want}: it is simulated so, but cannot be "
+            "ordered for this board; lmu-analog parts lists both kinds"
+        )
 
 
 def _listed(values: dict[str, str]) -> str:
