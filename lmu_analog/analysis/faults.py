@@ -1,0 +1,533 @@
+"""Which element of a built circuit is wrong: hypotheses of a single fault, simulated exactly, beside a healthy board.
+
+The recorded states are those of a circuit whose elements deviate within their tolerances, of which one may besides
+have any value from open to short, or two may be exchanged. Each such hypothesis is fitted to the recording by
+maximum a posteriori likelihood (Gauss-Newton with exact simulations): tolerances are the prior, and the charges at
+the start, an offset and a small gain error of every channel are unknown too, so a recording needs no known past.
+The fault is the hypothesis that fits best, if it beats the healthy board by a likelihood ratio that healthy boards
+reach as often as the level says (Wilks, Ann. Math. Statist. 9, 1938, with Bonferroni's bound over all hypotheses);
+what fits nearly as well cannot be told apart from it, and is named with it.
+
+Both sides of the comparison go through one Gaussian filter, so that only the signal's band counts, and hypotheses
+are evaluated in the frequency domain on a circle: what that assumes before the recording is a free response of the
+circuit, which the unknown charges take up, whether it decays or grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy import linalg, signal
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.interpolate import CubicSpline
+from scipy.stats import chi2
+
+from lmu_analog.analysis.measurement import Measurement
+from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.nodal.altered import Altered, altered
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.memory import window
+from lmu_analog.mismatch.law import TRUNCATION, Mismatch, relative_deviations
+
+LEVEL = 0.01  # healthy boards that are called faulty
+ACCURACY = 1e-3  # of a channel: what its gain may be off by, one sigma
+TOLERANCE = 0.01  # three sigma, of elements whose class the design leaves exact: no part is
+AMPLIFIER = 0.1  # one sigma, of what the design says nothing about of its amplifiers
+FLOOR = 2e-4  # of a channel's rms: no record is better, nor is the model of a part
+MOST_ELEMENTS = 600
+_MOST_POINTS = 1500  # of a channel that are compared: what lies before is left out
+_FULL_PAIRS = 1500  # pairs that are all looked at closely; of more, the best of a coarser look
+_SMOOTH = 0.133  # sigma of the filter in periods of the band's end, which it lets pass by 0.7
+_REACH = 6.0  # sigmas to either side of the filter
+_STEPS = 2  # points in a sigma: the filter leaves 3e-9 at half that rate
+_FINE = 8  # finer points before the filter in one after it, at least
+_FREE = 1e6  # prior deviation of what is unknown, in those of the noise
+_EXTREME = 1e6  # ratio of admittances that is open or short
+_OPEN = 0.02  # ratio below which the part is called so
+_GRID = (1 / _EXTREME, 0.02, 0.1, 0.25, 0.5, 0.7, 0.85, 0.93, 1.07, 1.17, 1.4, 2.0, 4.0, 10.0, 50.0, _EXTREME)
+_SHARPEN = 6  # halvings of the grid's spacing around its best point
+_ITERATIONS = 4  # of Gauss and Newton
+_CANDIDATES = 14  # hypotheses that are fitted in full
+_SAME = chi2.isf(0.01, 1)  # a hypothesis that is worse by more is told apart
+_INTERVAL = 1.96  # sigmas: 95 %
+_HEADROOM = 0.9  # of the swing: outputs beyond bend
+_LARGER = 1.03  # ratio of two values that are worth exchanging
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One hypothesis that explains a recording.
+
+    Attributes
+    ----------
+    kind : {"value", "open", "short", "swap"}
+    elements : tuple of str
+        The component, or the two that are exchanged.
+    factor, low, high : float
+        Value over the nominal one and its 95 % interval; inf of an open resistor. 1 of a swap.
+    ratio : float
+        Twice the logarithm of its likelihood over that of the healthy board.
+    """
+
+    kind: Literal["value", "open", "short", "swap"]
+    elements: tuple[str, ...]
+    factor: float
+    low: float
+    high: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a recording says of the parts of a board.
+
+    Attributes
+    ----------
+    faults : tuple of Fault
+        What cannot be told apart, the best first; none for a board within its tolerances.
+    ratio, threshold : float
+        Twice the logarithm of the best likelihood ratio, and what it must exceed.
+    level : float
+        Healthy boards that exceed it, at most.
+    hypotheses : int
+        How many faults were simulated.
+    misfit : float
+        What the best of all leaves unexplained, rms, as a fraction of a channel's rms.
+    start, stop : float, s
+        The part of the recording that was compared, on its own clock.
+    groups : tuple of tuple of str
+        Elements whose errors of 10 % this input cannot tell apart.
+    """
+
+    faults: tuple[Fault, ...]
+    ratio: float
+    threshold: float
+    level: float
+    hypotheses: int
+    misfit: float
+    start: float
+    stop: float
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """A recording behind its filter, and what turns responses into times.
+
+    Attributes
+    ----------
+    s : (f,) complex array, 1/s
+    drive, impulse : (f,) complex arrays
+        Spectra of the input, V, and of a unit impulse at the start.
+    growth : (n,) array
+        Undoes the damping that the real part of ``s`` is, at the instants that are compared.
+    first, count : int
+        Which instants of the circle these are, and how many the circle has.
+    values : (n, c) array, V
+    sigma : (c,) array, V
+        Of the noise behind the filter.
+    """
+
+    s: np.ndarray
+    drive: np.ndarray
+    impulse: np.ndarray
+    growth: np.ndarray
+    first: int
+    count: int
+    values: Float[np.ndarray, "n c"]
+    sigma: Float[np.ndarray, " c"]
+
+    def whitened(self, spectra: np.ndarray) -> np.ndarray:
+        """Give spectra (f, c, k) at the compared instants over the noise, (n c, k)."""
+        waves = irfft(spectra, self.count, axis=0)[self.first : self.first + len(self.growth)]
+        waves *= self.growth[:, None, None] / self.sigma[:, None]
+        return waves.reshape(-1, spectra.shape[2])
+
+    def simulated(self, responses: np.ndarray) -> np.ndarray:
+        """Give what ``Altered.responses`` are on this recording: the driven one, then the free ones, (n c, k)."""
+        spectra = responses * self.impulse[:, None, None]
+        spectra[:, :, 0] = responses[:, :, 0] * self.drive[:, None]
+        return self.whitened(spectra)
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """A circuit, its tolerances and a recording of it.
+
+    ``prior`` (e, z) turns independent unit deviations into logarithms of admittances; ``target`` (n c,) is the
+    recording over its noise, and ``channels`` (n c, 2 c) what gains and offsets of channels do to it.
+    """
+
+    circuit: Circuit
+    rows: np.ndarray | None
+    data: _Data
+    nominal: Altered
+    prior: np.ndarray
+    target: np.ndarray
+    channels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A hypothesis after its fit: what it costs, and the admittance ratio of the free element with its interval."""
+
+    cost: float
+    ratio: float = 1.0
+    low: float = 1.0
+    high: float = 1.0
+
+
+def diagnose(
+    design: Design,
+    measurement: Measurement,
+    *,
+    circuit: Circuit,
+    level: float = LEVEL,
+    accuracy: float = ACCURACY,
+) -> Diagnosis:
+    """Find the part of a built circuit that is wrong, if one is.
+
+    Parameters
+    ----------
+    design : Design
+        Its mismatch is what healthy parts may deviate by; 1 % where it is silent.
+    measurement : Measurement
+    circuit : Circuit
+        What the board is meant to be.
+    level : float
+        Fraction of healthy boards that may be called faulty.
+    accuracy : float
+        Gain error of the recorder's channels, one sigma.
+
+    Raises
+    ------
+    DesignError
+        If the circuit is sampled or nonlinear, too large, or the recording too short.
+    """
+    problem = _problem(design, measurement, circuit, accuracy)
+    start, stop, problem = problem
+    singles, pairs = _hypotheses(problem)
+    found = _candidates(problem, singles, pairs)
+    healthy = _fit(problem, circuit.values, None).cost
+    fits = [(one, ratio, _fit_of(problem, one, ratio)) for one, ratio in found]
+    points = len(problem.target)
+    best = min([healthy, *(fit.cost for *_, fit in fits)])
+    scale = max(best / points, 1.0)  # noise that the recording has beyond what was assumed
+    count = len(singles) + len(pairs)
+    threshold = float(chi2.isf(level / max(count, 1), 1))
+    ratios = [(healthy - fit.cost) / scale for *_, fit in fits]
+    largest = max(ratios, default=0.0)
+    faults: tuple[Fault, ...] = ()
+    if largest > threshold:
+        order = np.argsort(ratios)[::-1]
+        near = [k for k in order if largest - ratios[k] < _SAME]
+        faults = tuple(_fault(problem, fits[k][0], fits[k][2], ratios[k]) for k in near)
+    misfit = FLOOR * np.sqrt(best / points)
+    return Diagnosis(
+        faults,
+        float(largest),
+        threshold,
+        level,
+        count,
+        float(misfit),
+        start,
+        stop,
+        groups_of(problem),
+    )
+
+
+def _problem(
+    design: Design, measurement: Measurement, circuit: Circuit, accuracy: float
+) -> tuple[float, float, _Problem]:
+    if circuit.clock is not None or circuit.small_signal is not None:
+        what = "sampled" if circuit.clock is not None else "nonlinear"
+        raise DesignError(f"faults are looked for in linear circuits in continuous time; this one is {what}")
+    if len(circuit.parameters) > MOST_ELEMENTS:
+        raise DesignError(
+            f"{len(circuit.parameters)} parameters; faults are looked for among at most {MOST_ELEMENTS}"
+        )
+    start, stop = _linear_part(design, measurement, circuit)
+    data = _data(design, measurement, start, stop)
+    rows = window.readout(design.order, measurement.r) if measurement.kind == "taps" else None
+    nominal = altered(circuit, data.s, rows)
+    target = (data.values / data.sigma).ravel()
+    width = data.values.shape[1]
+    one = np.broadcast_to(np.eye(width), (*data.values.shape, width))
+    gains = (accuracy * one * (data.values / data.sigma)[:, :, None]).reshape(-1, width)
+    offsets = _FREE * one.reshape(-1, width) / np.sqrt(len(data.values))
+    prior = _prior(design, circuit, nominal)
+    return start, stop, _Problem(circuit, rows, data, nominal, prior, target, np.hstack([gains, offsets]))
+
+
+def _prior(design: Design, circuit: Circuit, nominal: Altered) -> np.ndarray:
+    """Give what healthy parts deviate by, (e, z): local draws, lots, and what the design does not say."""
+    place = {int(p): k for k, p in enumerate(nominal.parameter)}
+    columns: dict[object, np.ndarray] = {}
+    known = set[int]()
+    for parameter, draw, spread, distribution in relative_deviations(circuit, Mismatch.of(design)):
+        if (k := place.get(parameter)) is None:
+            continue
+        known.add(k)
+        by = {"gauss3": TRUNCATION, "uniform": np.sqrt(3.0)}.get(distribution, 1.0)
+        columns.setdefault(draw, np.zeros(len(place)))[k] = spread / by
+    for k in set(range(len(place))) - known:
+        columns["own", k] = np.zeros(len(place))
+        columns["own", k][k] = TOLERANCE / TRUNCATION if nominal.is_element[k] else AMPLIFIER
+    return np.array(list(columns.values())).reshape(-1, len(place)).T
+
+
+def _linear_part(design: Design, measurement: Measurement, circuit: Circuit) -> tuple[float, float]:
+    """Give the part of a recording before the outputs that it shows leave their linear range, s."""
+    stop = float(measurement.time[-1])
+    probes = [{t.of: t.factor for t in p if t.kind == "v"} for p in circuit.probes]
+    nets = list(dict.fromkeys(net for p in probes for net in p))
+    matrix = np.array([[p.get(net, 0.0) for net in nets] for p in probes])
+    if measurement.kind == "states" and len(nets) <= len(probes) and circuit.amplifiers:
+        volts = measurement.values @ np.linalg.pinv(matrix).T
+        limit = _HEADROOM * min(design.supply, *(c.model.swing for c in circuit.amplifiers))
+        if (beyond := np.abs(volts).max(axis=1) > limit).any():
+            stop = float(measurement.time[int(np.argmax(beyond))])
+    return 0.0, stop
+
+
+def _data(design: Design, measurement: Measurement, start: float, stop: float) -> _Data:
+    """Filter a recording, thin it, and lay it on a circle with a smooth return to zero."""
+    sigma = _SMOOTH / max(design.bandwidth, 0.5 / design.theta)
+    sigma = min(sigma, (stop - start) / (10.0 * _REACH))
+    step = sigma / _STEPS
+    start = max(start, stop - _MOST_POINTS * step - 2.0 * _REACH * sigma)
+    recorded = float(np.median(np.diff(measurement.time)))
+    finer = int(np.ceil(max(_FINE / _STEPS, min(step / recorded, 200_000 * step / (stop - start)))))
+    fine = step / finer
+    count = int((stop - start) / fine) + 1
+    if count < 20 * finer or np.count_nonzero(measurement.time <= stop) < 20:
+        raise DesignError("too little of the recording lies within the linear range to look for faults")
+    time = start + fine * np.arange(count)
+    reach = int(np.ceil(_REACH * _STEPS)) * finer
+    kernel = np.exp(-0.5 * (fine * np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    inside = measurement.time <= stop + recorded
+    outputs = CubicSpline(measurement.time[inside], measurement.values[inside])(time)
+    values = signal.oaconvolve(outputs, kernel[:, None], "valid", axes=0)[::finer]
+    # Before and behind lies what the circuit may remember of any past: a smooth way from and to zero.
+    lead = 2 * reach
+    shape = np.sin(0.5 * np.pi * np.arange(lead) / lead) ** 2
+    given = CubicSpline(measurement.time[inside], measurement.input[inside])(time)
+    extended = np.concatenate([np.zeros(reach), given[0] * shape, given, given[-1] * shape[::-1], np.zeros(reach)])
+    drive = np.convolve(extended, kernel, "same") if len(extended) < 5000 else signal.oaconvolve(extended, kernel, "same")
+    drive = drive[::finer]
+    circle = next_fast_len(len(drive), real=True)
+    instants = step * np.arange(circle)
+    damping = 1.0 / (step * circle)  # so that no pole of a hypothesis lies on a frequency
+    damped = np.zeros(circle)
+    damped[: len(drive)] = drive
+    first = (reach + lead + reach) // finer  # of what is compared; the impulse is a reach earlier
+    origin = instants[(reach + lead) // finer]
+    impulse = np.exp(-0.5 * ((instants - origin) / sigma) ** 2)
+    fade = np.exp(-damping * instants)
+    s = damping + 2j * np.pi * np.arange(circle // 2 + 1) / (step * circle)
+    rms = np.sqrt(np.mean((values - values.mean(axis=0)) ** 2, axis=0))
+    noise = _recorder_noise(measurement) * np.sqrt(recorded / (2.0 * np.sqrt(np.pi) * sigma))
+    floor = np.hypot(FLOOR * np.maximum(rms, 0.1 * rms.max()), noise)
+    if not rms.any():
+        raise DesignError("the recorded channels are constant: no fault can be told from them")
+    span = slice(first, first + len(values))
+    return _Data(
+        s, rfft(fade * damped), rfft(fade * impulse), 1.0 / fade[span], first, circle, values, floor
+    )
+
+
+def _recorder_noise(measurement: Measurement) -> np.ndarray:
+    """Estimate the noise of every channel from third differences, which a smooth signal hardly has, (c,)."""
+    third = np.diff(measurement.values, 3, axis=0)
+    if not len(third):
+        return np.zeros(measurement.values.shape[1])
+    return np.median(np.abs(third), axis=0) / (0.6745 * np.sqrt(20.0))
+
+
+_Hypothesis = tuple[int, ...]  # places in Altered.parameter: of the one element that is free, or of two exchanged
+
+
+def _hypotheses(problem: _Problem) -> tuple[list[_Hypothesis], list[_Hypothesis]]:
+    """List single elements, and pairs of a kind with different values."""
+    known = problem.nominal
+    singles = [int(k) for k in np.flatnonzero(known.is_element)]
+    values = problem.circuit.values[known.parameter]
+    kinds = [problem.circuit.parameters[p].name[0] for p in known.parameter]
+    pairs = [
+        (a, b)
+        for a, b in combinations(singles, 2)
+        if kinds[a] == kinds[b] and max(values[a], values[b]) > _LARGER * min(values[a], values[b])
+    ]
+    return [(k,) for k in singles], pairs
+
+
+def _exchanged(problem: _Problem, pair: _Hypothesis) -> np.ndarray:
+    """Give the admittances of two elements that are exchanged, over their own, (2,)."""
+    a, b = problem.circuit.values[problem.nominal.parameter[list(pair)]]
+    ratio = b / a
+    return np.array([1.0 / ratio, ratio] if problem.nominal.is_reciprocal[pair[0]] else [ratio, 1.0 / ratio])
+
+
+class _Coarse:
+    """Costs of hypotheses with the healthy circuit's slopes for what else deviates: quick, and right near it."""
+
+    def __init__(self, problem: _Problem) -> None:
+        self.problem = problem
+        slopes = problem.data.whitened(problem.nominal.slopes * problem.data.drive[:, None, None])
+        self.known = np.hstack([slopes @ problem.prior, problem.channels])
+        # Slopes elsewhere than at the fault differ: what deviates within tolerances is then known less well.
+        self.factor = linalg.cholesky(np.eye(self.known.shape[1]) + self.known.T @ self.known, lower=True)
+        self.slopes = slopes
+
+    def gram(self, columns: np.ndarray) -> np.ndarray:
+        """Give inner products of columns (n, k) weighted with the inverse covariance, (k, k)."""
+        part = linalg.solve_triangular(self.factor, self.known.T @ columns, lower=True)
+        return columns.T @ columns - part.T @ part
+
+    def cost(self, elements: _Hypothesis, ratio: np.ndarray) -> float:
+        """Give the cost of a hypothesis with admittances over the nominal ones, (k,)."""
+        waves = self.problem.data.simulated(self.problem.nominal.responses(elements, ratio - 1.0))
+        waves[:, 0] = self.problem.target - waves[:, 0]
+        size = np.linalg.norm(waves[:, 1:], axis=0)
+        waves[:, 1:] /= np.where(size > 0.0, size, 1.0)
+        products = self.gram(waves)
+        own = products[1:, 1:] + np.eye(len(products) - 1) / _FREE
+        return float(products[0, 0] - products[0, 1:] @ np.linalg.solve(own, products[1:, 0]))
+
+    def best(self, elements: _Hypothesis) -> tuple[float, float]:
+        """Give the smallest cost over the values of one element, and the admittance over its own there."""
+        grid = np.log(_GRID)
+        costs = [self.cost(elements, np.exp([x])) for x in grid]
+        k = int(np.argmin(costs))
+        low, middle, high = grid[max(k - 1, 0)], grid[k], grid[min(k + 1, len(grid) - 1)]
+        cost = costs[k]
+        for _ in range(_SHARPEN):
+            tried = [(self.cost(elements, np.exp([x])), x) for x in (0.5 * (low + middle), 0.5 * (middle + high))]
+            least, at = min(tried)
+            if least < cost:
+                cost = least
+                low, middle, high = (low, at, middle) if at < middle else (middle, at, high)
+            else:
+                low, high = tried[0][1], tried[1][1]
+        return cost, float(np.exp(middle))
+
+
+def _candidates(
+    problem: _Problem, singles: Sequence[_Hypothesis], pairs: Sequence[_Hypothesis]
+) -> list[tuple[_Hypothesis, float]]:
+    """Choose the hypotheses that are worth a full fit, with where to begin."""
+    coarse = _Coarse(problem)
+    costs = [(*coarse.best(one), one) for one in singles]
+    costs += [(coarse.cost(pair, _exchanged(problem, pair)), 1.0, pair) for pair in pairs]
+    costs.sort(key=lambda found: found[0])
+    return [(one, ratio) for _, ratio, one in costs[:_CANDIDATES]]
+
+
+def _fit_of(problem: _Problem, hypothesis: _Hypothesis, ratio: float) -> _Fitted:
+    values = problem.circuit.values.copy()
+    if len(hypothesis) == 1:
+        return _fit(problem, values, hypothesis[0], ratio)
+    places = problem.nominal.parameter[list(hypothesis)]
+    values[places] = values[places[::-1]]
+    return _fit(problem, values, None)
+
+
+def _fit(problem: _Problem, values: np.ndarray, free: int | None, ratio: float = 1.0) -> _Fitted:
+    """Fit all that is unknown: deviations within tolerances, charges, channels, and one element that is free."""
+    known, data = problem.nominal, problem.data
+    prior = problem.prior.copy()
+    if free is not None:
+        prior[free] = 0.0
+    sign = np.where(known.is_reciprocal, -1.0, 1.0)
+    deviation, x = np.zeros(len(prior)), ratio
+    cost, spread = np.inf, 0.0
+    below = ratio < 1.0  # then the admittance is sought, and else its inverse: both ends are numbers
+    for _ in range(_ITERATIONS):
+        logs = deviation.copy()
+        if free is not None:
+            logs[free] = np.log(x)
+        moved = values.copy()
+        moved[known.parameter] *= np.exp(sign * logs)
+        here = altered(with_values(problem.circuit, moved), data.s, problem.rows)
+        waves = data.simulated(here.responses((), np.zeros(0)))
+        slopes = data.whitened(here.slopes * data.drive[:, None, None])
+        charges = waves[:, 1:]
+        size = np.linalg.norm(charges, axis=0)
+        columns = [slopes @ prior, problem.channels, charges * (_FREE / np.where(size > 0.0, size, 1.0))]
+        residual = problem.target - waves[:, 0] + slopes @ deviation
+        if free is not None:
+            own = slopes[:, [free]] * (1.0 / x if below else -x)
+            columns.append(own * _FREE)
+        matrix = np.hstack(columns)
+        width = matrix.shape[1]
+        stacked = np.vstack([matrix, np.eye(width)])
+        q, r = linalg.qr(stacked, mode="economic", check_finite=False)
+        right = q[: len(residual)].T @ residual
+        solution = linalg.solve_triangular(r, right)
+        cost = float(residual @ residual - right @ right)
+        deviation = prior @ solution[: prior.shape[1]]
+        if free is not None:
+            step = _FREE * solution[-1]
+            spread = abs(_FREE / r[-1, -1])
+            at = x if below else 1.0 / x
+            at = float(np.clip(at + np.clip(step, -0.7 * at, 2.0 * max(at, 0.1)), 1.0 / _EXTREME, 1.5))
+            x = at if below else 1.0 / at
+    if free is None:
+        return _Fitted(cost)
+    at = x if below else 1.0 / x
+    low, high = max(at - _INTERVAL * spread, 0.0), at + _INTERVAL * spread
+    if below:
+        return _Fitted(cost, at, low, high)
+    return _Fitted(cost, 1.0 / at, 1.0 / high, np.inf if low == 0.0 else 1.0 / low)
+
+
+def _fault(problem: _Problem, hypothesis: _Hypothesis, fit: _Fitted, ratio: float) -> Fault:
+    names = tuple(problem.circuit.parameters[p].component for p in problem.nominal.parameter[list(hypothesis)])
+    if len(hypothesis) == 2:
+        return Fault("swap", names, 1.0, 1.0, 1.0, ratio)
+    kind: Literal["value", "open", "short"] = "value"
+    if fit.ratio < _OPEN:
+        kind = "open"
+    elif fit.ratio > 1.0 / _OPEN:
+        kind = "short"
+    ends = [fit.ratio, fit.low, fit.high]
+    if problem.nominal.is_reciprocal[hypothesis[0]]:
+        ends = [np.inf if x == 0.0 else 1.0 / x for x in (fit.ratio, fit.high, fit.low)]
+    return Fault(kind, names, *map(float, ends), ratio)
+
+
+def groups_of(problem: _Problem, error: float = 0.1) -> tuple[tuple[str, ...], ...]:
+    """Group the elements whose errors of a size look alike behind tolerances, noise and unknown charges."""
+    coarse, known = _Coarse(problem), problem.nominal
+    chosen = np.flatnonzero(known.is_element)
+    charges = problem.data.simulated(known.responses((), np.zeros(0)))[:, 1:]
+    size = np.linalg.norm(charges, axis=0)
+    charges = charges / np.where(size > 0.0, size, 1.0)
+    products = coarse.gram(np.hstack([charges, error * coarse.slopes[:, chosen]]))
+    k = charges.shape[1]
+    own = products[:k, :k] + np.eye(k) / _FREE
+    seen = products[k:, k:] - products[k:, :k] @ np.linalg.solve(own, products[:k, k:])
+    power = np.maximum(np.diag(seen), 1e-300)
+    # What is left of one after the best multiple of the other.
+    left = power[:, None] - seen**2 / power
+    alike = (left < _SAME) & (left.T < _SAME)
+    names = [problem.circuit.parameters[p].component for p in known.parameter[chosen]]
+    groups: list[tuple[str, ...]] = []
+    seen_already = set[int]()
+    for k in range(len(names)):
+        if k in seen_already:
+            continue
+        members = {k}
+        while len(more := {int(j) for i in members for j in np.flatnonzero(alike[i])} | members) > len(members):
+            members = more
+        seen_already |= members
+        if len(members) > 1:
+            groups.append(tuple(names[j] for j in sorted(members)))
+    return tuple(groups)
