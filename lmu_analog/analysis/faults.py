@@ -40,23 +40,31 @@ ACCURACY = 1e-3  # of a channel: what its gain may be off by, one sigma
 TOLERANCE = 0.01  # three sigma, of elements whose class the design leaves exact: no part is
 AMPLIFIER = 0.1  # one sigma, of what the design says nothing about of its amplifiers
 FLOOR = 2e-4  # of a channel's rms: no record is better, nor is the model of a part
+UNEXPLAINED = 5e-3  # of a channel's rms: more is no circuit of linear parts with one fault
 MOST_ELEMENTS = 600
-_MOST_POINTS = 1500  # of a channel that are compared: what lies before is left out
-_FULL_PAIRS = 1500  # pairs that are all looked at closely; of more, the best of a coarser look
+_MOST_POINTS = 640  # of a channel that are compared: what lies before is left out
+_COARSE_POINTS = 256  # of a channel in the search for candidates
+_CLOSE_PAIRS = 150  # pairs that are looked at with unknown charges: the best of a quicker look
+_AT_ONCE = 128  # pairs in one call
 _SMOOTH = 0.133  # sigma of the filter in periods of the band's end, which it lets pass by 0.7
 _REACH = 6.0  # sigmas to either side of the filter
+_FEWEST = 30  # points of a recording that are worth a comparison
 _STEPS = 2  # points in a sigma: the filter leaves 3e-9 at half that rate
 _FINE = 8  # finer points before the filter in one after it, at least
 _FREE = 1e6  # prior deviation of what is unknown, in those of the noise
 _EXTREME = 1e6  # ratio of admittances that is open or short
 _OPEN = 0.02  # ratio below which the part is called so
 _GRID = (1 / _EXTREME, 0.02, 0.1, 0.25, 0.5, 0.7, 0.85, 0.93, 1.07, 1.17, 1.4, 2.0, 4.0, 10.0, 50.0, _EXTREME)
-_SHARPEN = 6  # halvings of the grid's spacing around its best point
-_ITERATIONS = 4  # of Gauss and Newton
-_CANDIDATES = 14  # hypotheses that are fitted in full
+_SHARPEN = 4  # halvings of the grid's spacing around its best point
+_ITERATIONS = 6  # of Gauss and Newton
+_SETTLED = 0.05  # of the cost: twice a logarithm of likelihood
+_CANDIDATES = 10  # hypotheses that are fitted in full
+_WORTH = 4.0  # by which a hypothesis must cost less than a healthy board in the search, to be fitted
+_WORSE = 10.0  # of the least cost in the search: what costs more is not fitted
+_UNLIKELY = 1e-6  # that parts within tolerances deviate so far, all together
 _SAME = chi2.isf(0.01, 1)  # a hypothesis that is worse by more is told apart
 _INTERVAL = 1.96  # sigmas: 95 %
-_HEADROOM = 0.9  # of the swing: outputs beyond bend
+_HEADROOM = 0.94  # of the swing: outputs beyond bend
 _LARGER = 1.03  # ratio of two values that are worth exchanging
 
 
@@ -98,7 +106,10 @@ class Diagnosis:
     hypotheses : int
         How many faults were simulated.
     misfit : float
-        What the best of all leaves unexplained, rms, as a fraction of a channel's rms.
+        What the best of all leaves of the recording, rms, as a fraction of a channel's rms.
+    explained : bool
+        Whether that is little enough for a circuit of linear parts, and the other parts are within their
+        tolerances; if not, outputs saturate, or more than one part is wrong, and there are no faults.
     start, stop : float, s
         The part of the recording that was compared, on its own clock.
     groups : tuple of tuple of str
@@ -111,6 +122,7 @@ class Diagnosis:
     level: float
     hypotheses: int
     misfit: float
+    explained: bool
     start: float
     stop: float
     groups: tuple[tuple[str, ...], ...]
@@ -143,17 +155,17 @@ class _Data:
     values: Float[np.ndarray, "n c"]
     sigma: Float[np.ndarray, " c"]
 
-    def whitened(self, spectra: np.ndarray) -> np.ndarray:
-        """Give spectra (f, c, k) at the compared instants over the noise, (n c, k)."""
-        waves = irfft(spectra, self.count, axis=0)[self.first : self.first + len(self.growth)]
-        waves *= self.growth[:, None, None] / self.sigma[:, None]
+    def whitened(self, spectra: np.ndarray, part: slice = slice(None)) -> np.ndarray:
+        """Give spectra (f, c, k) at the compared instants, or a part of them, over the noise, (n c, k)."""
+        waves = irfft(spectra, self.count, axis=0)[self.first : self.first + len(self.growth)][part]
+        waves *= self.growth[part, None, None] / self.sigma[:, None]
         return waves.reshape(-1, spectra.shape[2])
 
-    def simulated(self, responses: np.ndarray) -> np.ndarray:
+    def simulated(self, responses: np.ndarray, part: slice = slice(None)) -> np.ndarray:
         """Give what ``Altered.responses`` are on this recording: the driven one, then the free ones, (n c, k)."""
         spectra = responses * self.impulse[:, None, None]
         spectra[:, :, 0] = responses[:, :, 0] * self.drive[:, None]
-        return self.whitened(spectra)
+        return self.whitened(spectra, part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +187,14 @@ class _Problem:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """A hypothesis after its fit: what it costs, and the admittance ratio of the free element with its interval."""
+    """A hypothesis after its fit.
+
+    ``cost`` is twice the negative logarithm of its likelihood, of which ``strain`` is what deviations within
+    tolerances cost; then the admittance ratio of the free element with its interval.
+    """
 
     cost: float
+    strain: float
     ratio: float = 1.0
     low: float = 1.0
     high: float = 1.0
@@ -210,32 +227,34 @@ def diagnose(
     DesignError
         If the circuit is sampled or nonlinear, too large, or the recording too short.
     """
-    problem = _problem(design, measurement, circuit, accuracy)
-    start, stop, problem = problem
+    start, stop, problem = _problem(design, measurement, circuit, accuracy)
     singles, pairs = _hypotheses(problem)
     found = _candidates(problem, singles, pairs)
-    healthy = _fit(problem, circuit.values, None).cost
+    healthy = _fit(problem, circuit.values, None)
     fits = [(one, ratio, _fit_of(problem, one, ratio)) for one, ratio in found]
     points = len(problem.target)
-    best = min([healthy, *(fit.cost for *_, fit in fits)])
-    scale = max(best / points, 1.0)  # noise that the recording has beyond what was assumed
+    best = min([healthy, *(fit for *_, fit in fits)], key=lambda fit: fit.cost)
+    left = (best.cost - best.strain) / points
+    scale = max(left, 1.0)  # noise that the recording has beyond what was assumed
+    misfit = float(FLOOR * np.sqrt(left))
+    explained = misfit < UNEXPLAINED and best.strain < float(chi2.isf(_UNLIKELY, problem.prior.shape[1]))
     count = len(singles) + len(pairs)
     threshold = float(chi2.isf(level / max(count, 1), 1))
-    ratios = [(healthy - fit.cost) / scale for *_, fit in fits]
+    ratios = [(healthy.cost - fit.cost) / scale for *_, fit in fits]
     largest = max(ratios, default=0.0)
     faults: tuple[Fault, ...] = ()
-    if largest > threshold:
+    if largest > threshold and explained:
         order = np.argsort(ratios)[::-1]
         near = [k for k in order if largest - ratios[k] < _SAME]
         faults = tuple(_fault(problem, fits[k][0], fits[k][2], ratios[k]) for k in near)
-    misfit = FLOOR * np.sqrt(best / points)
     return Diagnosis(
         faults,
         float(largest),
         threshold,
         level,
         count,
-        float(misfit),
+        misfit,
+        explained,
         start,
         stop,
         groups_of(problem),
@@ -283,22 +302,27 @@ def _prior(design: Design, circuit: Circuit, nominal: Altered) -> np.ndarray:
 
 
 def _linear_part(design: Design, measurement: Measurement, circuit: Circuit) -> tuple[float, float]:
-    """Give the part of a recording before the outputs that it shows leave their linear range, s."""
-    stop = float(measurement.time[-1])
-    probes = [{t.of: t.factor for t in p if t.kind == "v"} for p in circuit.probes]
-    nets = list(dict.fromkeys(net for p in probes for net in p))
-    matrix = np.array([[p.get(net, 0.0) for net in nets] for p in probes])
-    if measurement.kind == "states" and len(nets) <= len(probes) and circuit.amplifiers:
-        volts = measurement.values @ np.linalg.pinv(matrix).T
-        limit = _HEADROOM * min(design.supply, *(c.model.swing for c in circuit.amplifiers))
-        if (beyond := np.abs(volts).max(axis=1) > limit).any():
-            stop = float(measurement.time[int(np.argmax(beyond))])
-    return 0.0, stop
+    """Give the longest part of a recording whose outputs, as far as it shows them, stay in their linear range, s."""
+    time = measurement.time
+    nets = list(dict.fromkeys(t.of for p in circuit.probes for t in p if t.kind == "v"))
+    if measurement.kind != "states" or len(nets) > circuit.order or not circuit.amplifiers:
+        return 0.0, float(time[-1])
+    matrix = np.array([[sum(t.factor for t in p if t.of == net) for net in nets] for p in circuit.probes])
+    limit = _HEADROOM * min(design.supply, *(c.model.swing for c in circuit.amplifiers))
+    volts = np.abs(measurement.values @ np.linalg.pinv(matrix).T).max(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], volts > limit, [True]]).astype(int)))
+    begins, ends = edges[::2], edges[1::2] - 1
+    if not len(begins):
+        return 0.0, 0.0
+    longest = int(np.argmax(time[ends] - time[begins]))
+    return float(time[begins[longest]]), float(time[ends[longest]])
 
 
 def _data(design: Design, measurement: Measurement, start: float, stop: float) -> _Data:
     """Filter a recording, thin it, and lay it on a circle with a smooth return to zero."""
     sigma = _SMOOTH / max(design.bandwidth, 0.5 / design.theta)
+    if np.count_nonzero((measurement.time >= start) & (measurement.time <= stop)) < _FEWEST:
+        raise DesignError("too little of the recording lies within the linear range to look for faults")
     sigma = min(sigma, (stop - start) / (10.0 * _REACH))
     step = sigma / _STEPS
     start = max(start, stop - _MOST_POINTS * step - 2.0 * _REACH * sigma)
@@ -306,21 +330,25 @@ def _data(design: Design, measurement: Measurement, start: float, stop: float) -
     finer = int(np.ceil(max(_FINE / _STEPS, min(step / recorded, 200_000 * step / (stop - start)))))
     fine = step / finer
     count = int((stop - start) / fine) + 1
-    if count < 20 * finer or np.count_nonzero(measurement.time <= stop) < 20:
-        raise DesignError("too little of the recording lies within the linear range to look for faults")
     time = start + fine * np.arange(count)
     reach = int(np.ceil(_REACH * _STEPS)) * finer
     kernel = np.exp(-0.5 * (fine * np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
-    inside = measurement.time <= stop + recorded
+    inside = (measurement.time >= start - recorded) & (measurement.time <= stop + recorded)
     outputs = CubicSpline(measurement.time[inside], measurement.values[inside])(time)
     values = signal.oaconvolve(outputs, kernel[:, None], "valid", axes=0)[::finer]
     # Before and behind lies what the circuit may remember of any past: a smooth way from and to zero.
     lead = 2 * reach
     shape = np.sin(0.5 * np.pi * np.arange(lead) / lead) ** 2
     given = CubicSpline(measurement.time[inside], measurement.input[inside])(time)
-    extended = np.concatenate([np.zeros(reach), given[0] * shape, given, given[-1] * shape[::-1], np.zeros(reach)])
-    drive = np.convolve(extended, kernel, "same") if len(extended) < 5000 else signal.oaconvolve(extended, kernel, "same")
+    extended = np.concatenate(
+        [np.zeros(reach), given[0] * shape, given, given[-1] * shape[::-1], np.zeros(reach)]
+    )
+    drive = (
+        np.convolve(extended, kernel, "same")
+        if len(extended) < 5000
+        else signal.oaconvolve(extended, kernel, "same")
+    )
     drive = drive[::finer]
     circle = next_fast_len(len(drive), real=True)
     instants = step * np.arange(circle)
@@ -333,14 +361,13 @@ def _data(design: Design, measurement: Measurement, start: float, stop: float) -
     fade = np.exp(-damping * instants)
     s = damping + 2j * np.pi * np.arange(circle // 2 + 1) / (step * circle)
     rms = np.sqrt(np.mean((values - values.mean(axis=0)) ** 2, axis=0))
-    noise = _recorder_noise(measurement) * np.sqrt(recorded / (2.0 * np.sqrt(np.pi) * sigma))
+    # Behind the filter noise is correlated: white noise that is as dense in the band counts for it.
+    noise = _recorder_noise(measurement) * np.sqrt(recorded / step)
     floor = np.hypot(FLOOR * np.maximum(rms, 0.1 * rms.max()), noise)
     if not rms.any():
         raise DesignError("the recorded channels are constant: no fault can be told from them")
     span = slice(first, first + len(values))
-    return _Data(
-        s, rfft(fade * damped), rfft(fade * impulse), 1.0 / fade[span], first, circle, values, floor
-    )
+    return _Data(s, rfft(fade * damped), rfft(fade * impulse), 1.0 / fade[span], first, circle, values, floor)
 
 
 def _recorder_noise(measurement: Measurement) -> np.ndarray:
@@ -351,7 +378,9 @@ def _recorder_noise(measurement: Measurement) -> np.ndarray:
     return np.median(np.abs(third), axis=0) / (0.6745 * np.sqrt(20.0))
 
 
-_Hypothesis = tuple[int, ...]  # places in Altered.parameter: of the one element that is free, or of two exchanged
+_Hypothesis = tuple[
+    int, ...
+]  # places in Altered.parameter: of the one element that is free, or of two exchanged
 
 
 def _hypotheses(problem: _Problem) -> tuple[list[_Hypothesis], list[_Hypothesis]]:
@@ -376,30 +405,54 @@ def _exchanged(problem: _Problem, pair: _Hypothesis) -> np.ndarray:
 
 
 class _Coarse:
-    """Costs of hypotheses with the healthy circuit's slopes for what else deviates: quick, and right near it."""
+    """Costs of hypotheses with the healthy circuit's slopes for what else deviates: quick, and right near it.
+
+    Only every second instant of the last part is compared, which the filter's band needs no more of.
+    """
 
     def __init__(self, problem: _Problem) -> None:
-        self.problem = problem
-        slopes = problem.data.whitened(problem.nominal.slopes * problem.data.drive[:, None, None])
-        self.known = np.hstack([slopes @ problem.prior, problem.channels])
-        # Slopes elsewhere than at the fault differ: what deviates within tolerances is then known less well.
+        self.problem, data = problem, problem.data
+        count = len(data.values)
+        self.part = slice(max(0, count - 2 * _COARSE_POINTS), count, 2)
+        kept = np.zeros((count, data.values.shape[1]), bool)
+        kept[self.part] = True
+        self.target = problem.target[kept.ravel()]
+        none = np.zeros(len(problem.nominal.storing))
+        self.slopes = data.whitened(problem.nominal.slopes(data.drive, data.impulse, none), self.part)
+        self.known = np.hstack([self.slopes @ problem.prior, problem.channels[kept.ravel()]])
         self.factor = linalg.cholesky(np.eye(self.known.shape[1]) + self.known.T @ self.known, lower=True)
-        self.slopes = slopes
+        self.lower = linalg.solve_triangular(self.factor, self.known.T, lower=True)
 
     def gram(self, columns: np.ndarray) -> np.ndarray:
         """Give inner products of columns (n, k) weighted with the inverse covariance, (k, k)."""
-        part = linalg.solve_triangular(self.factor, self.known.T @ columns, lower=True)
+        part = self.lower @ columns
         return columns.T @ columns - part.T @ part
+
+    def charges(self) -> np.ndarray:
+        """Give what unknown charges of the nominal circuit show, each of norm one, (n, k)."""
+        waves = self.problem.data.simulated(self.problem.nominal.responses((), np.zeros(0)), self.part)[:, 1:]
+        return _unit(waves)
 
     def cost(self, elements: _Hypothesis, ratio: np.ndarray) -> float:
         """Give the cost of a hypothesis with admittances over the nominal ones, (k,)."""
-        waves = self.problem.data.simulated(self.problem.nominal.responses(elements, ratio - 1.0))
-        waves[:, 0] = self.problem.target - waves[:, 0]
-        size = np.linalg.norm(waves[:, 1:], axis=0)
-        waves[:, 1:] /= np.where(size > 0.0, size, 1.0)
-        products = self.gram(waves)
+        waves = self.problem.data.simulated(self.problem.nominal.responses(elements, ratio - 1.0), self.part)
+        products = self.gram(np.hstack([(self.target - waves[:, 0])[:, None], _unit(waves[:, 1:])]))
         own = products[1:, 1:] + np.eye(len(products) - 1) / _FREE
         return float(products[0, 0] - products[0, 1:] @ np.linalg.solve(own, products[1:, 0]))
+
+    def quick_costs(self, pairs: np.ndarray, ratios: np.ndarray) -> np.ndarray:
+        """Give about the cost of pairs (k, 2): charges act as in the nominal circuit; (k,)."""
+        charges, data = self.charges(), self.problem.data
+        own = self.gram(charges) + np.eye(charges.shape[1]) / _FREE
+        found = []
+        for k in range(0, len(pairs), _AT_ONCE):
+            outputs = self.problem.nominal.driven(pairs[k : k + _AT_ONCE], ratios[k : k + _AT_ONCE] - 1.0)
+            left = self.target[:, None] - data.whitened(outputs * data.drive[:, None, None], self.part)
+            part = self.lower @ left
+            beside = charges.T @ left - (self.lower @ charges).T @ part
+            power = np.sum(left**2, axis=0) - np.sum(part**2, axis=0)
+            found.append(power - np.sum(beside * np.linalg.solve(own, beside), axis=0))
+        return np.concatenate(found) if found else np.zeros(0)
 
     def best(self, elements: _Hypothesis) -> tuple[float, float]:
         """Give the smallest cost over the values of one element, and the admittance over its own there."""
@@ -409,7 +462,9 @@ class _Coarse:
         low, middle, high = grid[max(k - 1, 0)], grid[k], grid[min(k + 1, len(grid) - 1)]
         cost = costs[k]
         for _ in range(_SHARPEN):
-            tried = [(self.cost(elements, np.exp([x])), x) for x in (0.5 * (low + middle), 0.5 * (middle + high))]
+            tried = [
+                (self.cost(elements, np.exp([x])), x) for x in (0.5 * (low + middle), 0.5 * (middle + high))
+            ]
             least, at = min(tried)
             if least < cost:
                 cost = least
@@ -425,9 +480,22 @@ def _candidates(
     """Choose the hypotheses that are worth a full fit, with where to begin."""
     coarse = _Coarse(problem)
     costs = [(*coarse.best(one), one) for one in singles]
-    costs += [(coarse.cost(pair, _exchanged(problem, pair)), 1.0, pair) for pair in pairs]
+    if pairs:
+        ratios = np.array([_exchanged(problem, pair) for pair in pairs])
+        first = np.argsort(coarse.quick_costs(np.array(pairs), ratios))[:_CLOSE_PAIRS]
+        costs += [(coarse.cost(pairs[k], ratios[k]), 1.0, pairs[k]) for k in first]
     costs.sort(key=lambda found: found[0])
-    return [(one, ratio) for _, ratio, one in costs[:_CANDIDATES]]
+    healthy = coarse.cost((), np.zeros(0))
+    worst = costs[0][0] * _WORSE + len(coarse.target) if costs else 0.0
+    return [
+        (one, ratio) for cost, ratio, one in costs[:_CANDIDATES] if healthy - cost > _WORTH and cost < worst
+    ]
+
+
+def _unit(columns: np.ndarray) -> np.ndarray:
+    """Scale columns to norm one."""
+    size = np.linalg.norm(columns, axis=0)
+    return columns / np.where(size > 0.0, size, 1.0)
 
 
 def _fit_of(problem: _Problem, hypothesis: _Hypothesis, ratio: float) -> _Fitted:
@@ -447,9 +515,11 @@ def _fit(problem: _Problem, values: np.ndarray, free: int | None, ratio: float =
         prior[free] = 0.0
     sign = np.where(known.is_reciprocal, -1.0, 1.0)
     deviation, x = np.zeros(len(prior)), ratio
-    cost, spread = np.inf, 0.0
+    charges = np.zeros(len(known.storing))
+    cost, spread, strain = np.inf, 0.0, 0.0
     below = ratio < 1.0  # then the admittance is sought, and else its inverse: both ends are numbers
     for _ in range(_ITERATIONS):
+        before = cost
         logs = deviation.copy()
         if free is not None:
             logs[free] = np.log(x)
@@ -457,10 +527,10 @@ def _fit(problem: _Problem, values: np.ndarray, free: int | None, ratio: float =
         moved[known.parameter] *= np.exp(sign * logs)
         here = altered(with_values(problem.circuit, moved), data.s, problem.rows)
         waves = data.simulated(here.responses((), np.zeros(0)))
-        slopes = data.whitened(here.slopes * data.drive[:, None, None])
-        charges = waves[:, 1:]
-        size = np.linalg.norm(charges, axis=0)
-        columns = [slopes @ prior, problem.channels, charges * (_FREE / np.where(size > 0.0, size, 1.0))]
+        # What elements do to the free response is known once the charges are.
+        slopes = data.whitened(here.slopes(data.drive, data.impulse, charges))
+        size = np.maximum(np.linalg.norm(waves[:, 1:], axis=0), 1e-300)
+        columns = [slopes @ prior, problem.channels, waves[:, 1:] * (_FREE / size)]
         residual = problem.target - waves[:, 0] + slopes @ deviation
         if free is not None:
             own = slopes[:, [free]] * (1.0 / x if below else -x)
@@ -472,24 +542,31 @@ def _fit(problem: _Problem, values: np.ndarray, free: int | None, ratio: float =
         right = q[: len(residual)].T @ residual
         solution = linalg.solve_triangular(r, right)
         cost = float(residual @ residual - right @ right)
+        strain = float(np.sum(solution[: prior.shape[1]] ** 2))
         deviation = prior @ solution[: prior.shape[1]]
+        first = prior.shape[1] + problem.channels.shape[1]
+        charges = _FREE / size * solution[first : first + len(size)]
         if free is not None:
             step = _FREE * solution[-1]
             spread = abs(_FREE / r[-1, -1])
             at = x if below else 1.0 / x
             at = float(np.clip(at + np.clip(step, -0.7 * at, 2.0 * max(at, 0.1)), 1.0 / _EXTREME, 1.5))
             x = at if below else 1.0 / at
+        if abs(cost - before) < _SETTLED:
+            break
     if free is None:
-        return _Fitted(cost)
+        return _Fitted(cost, strain)
     at = x if below else 1.0 / x
     low, high = max(at - _INTERVAL * spread, 0.0), at + _INTERVAL * spread
     if below:
-        return _Fitted(cost, at, low, high)
-    return _Fitted(cost, 1.0 / at, 1.0 / high, np.inf if low == 0.0 else 1.0 / low)
+        return _Fitted(cost, strain, at, low, high)
+    return _Fitted(cost, strain, 1.0 / at, 1.0 / high, np.inf if low == 0.0 else 1.0 / low)
 
 
 def _fault(problem: _Problem, hypothesis: _Hypothesis, fit: _Fitted, ratio: float) -> Fault:
-    names = tuple(problem.circuit.parameters[p].component for p in problem.nominal.parameter[list(hypothesis)])
+    names = tuple(
+        problem.circuit.parameters[p].component for p in problem.nominal.parameter[list(hypothesis)]
+    )
     if len(hypothesis) == 2:
         return Fault("swap", names, 1.0, 1.0, 1.0, ratio)
     kind: Literal["value", "open", "short"] = "value"
@@ -507,9 +584,7 @@ def groups_of(problem: _Problem, error: float = 0.1) -> tuple[tuple[str, ...], .
     """Group the elements whose errors of a size look alike behind tolerances, noise and unknown charges."""
     coarse, known = _Coarse(problem), problem.nominal
     chosen = np.flatnonzero(known.is_element)
-    charges = problem.data.simulated(known.responses((), np.zeros(0)))[:, 1:]
-    size = np.linalg.norm(charges, axis=0)
-    charges = charges / np.where(size > 0.0, size, 1.0)
+    charges = coarse.charges()
     products = coarse.gram(np.hstack([charges, error * coarse.slopes[:, chosen]]))
     k = charges.shape[1]
     own = products[:k, :k] + np.eye(k) / _FREE
@@ -525,7 +600,9 @@ def groups_of(problem: _Problem, error: float = 0.1) -> tuple[tuple[str, ...], .
         if k in seen_already:
             continue
         members = {k}
-        while len(more := {int(j) for i in members for j in np.flatnonzero(alike[i])} | members) > len(members):
+        while len(more := {int(j) for i in members for j in np.flatnonzero(alike[i])} | members) > len(
+            members
+        ):
             members = more
         seen_already |= members
         if len(members) > 1:

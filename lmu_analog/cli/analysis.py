@@ -144,13 +144,18 @@ class _Analyze(InputDesign, Sample, Seed, Sampling, Plot, Json):
     column: str | None = option(None, "Column of the table, where it has several channels.", "NAME")
     run: Path | None = option(None, "Ensemble to take its place in.", "RUN.zarr")
     skip: str | None = option(None, "Time left out at the start, for example '5 ms'.", "TIME")
+    no_faults: bool = option(False, "Do not look for a part that is wrong.")
 
 
 def analyze(options: _Analyze) -> None:
-    """Score a bench recording: the same metrics, and fitted theta, gain and offset."""
+    """Score a bench recording: the same metrics, fitted theta, gain and offset, and the part that is wrong."""
     from lmu_analog.design_keys import labelled
     from lmu_analog.output.bench import bench, bench_text
     from lmu_analog.units import parse
 
     skip = None if options.skip is None else labelled("--skip", parse, options.skip, "s")
-    show(options, bench(load(options), **arguments(options, bench, skip=skip)), bench_text)
+    show(
+        options,
+        bench(load(options), **arguments(options, bench, skip=skip, faults=not options.no_faults)),
+        bench_text,
+    )

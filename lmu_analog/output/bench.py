@@ -10,7 +10,9 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.analysis.bench import analyze
-from lmu_analog.analysis.measurement import read_measurement
+from lmu_analog.analysis.faults import Diagnosis, Fault, diagnose
+from lmu_analog.analysis.measurement import Measurement, read_measurement
+from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.ensembles.yields import warnings
@@ -43,6 +45,7 @@ def bench(
     sampling: Sampling = "random",
     skip: float | None = None,
     plot: Path | str | None = None,
+    faults: bool = True,
 ) -> dict[str, Any]:
     """Score a recording of a design's circuit; draw it if asked.
 
@@ -60,6 +63,8 @@ def bench(
     skip : float, s, optional
         What is left out at the start.
     plot : Path, optional
+    faults : bool
+        Whether to look for a part that is wrong.
 
     Returns
     -------
@@ -76,10 +81,80 @@ def bench(
     if plot is not None:
         save_panels([(partial(draw, result), 3.25) for draw in (_plot_measured, _plot_errors)], plot)
     found = {"file": str(measured), **figures(result)}
+    found["faults"] = _diagnosis(design, measurement, circuit) if faults else None
     if ensemble is None:
         return {**found, "ensemble": None}
     place = {"run": str(run), **_standing(result, ensemble)}
     return {**found, "warnings": [*found["warnings"], *warnings(ensemble)], "ensemble": place}
+
+
+def _diagnosis(design: Design, measurement: Measurement, circuit: Circuit) -> dict[str, Any]:
+    """Say which part of the board is wrong, or why that cannot be said."""
+    try:
+        found = diagnose(design, measurement, circuit=circuit)
+    except DesignError as error:
+        return {"verdict": "not looked for", "reason": str(error), "named": []}
+    verdict = "fault" if found.faults else "healthy" if found.explained else "unexplained"
+    return {
+        "verdict": verdict,
+        "named": [_named(fault, found, circuit) for fault in found.faults],
+        "likelihood_ratio": found.ratio,
+        "threshold": found.threshold,
+        "level": found.level,
+        "hypotheses": found.hypotheses,
+        "misfit": found.misfit,
+        "compared": {"start": found.start, "stop": found.stop},
+        "alike": [list(group) for group in found.groups],
+    }
+
+
+def _named(fault: Fault, found: Diagnosis, circuit: Circuit) -> dict[str, Any]:
+    """Give a fault as plain objects; what is infinite is none."""
+    nominal = {p.component: p.nominal for p in circuit.parameters}
+    ends = {key: getattr(fault, key) for key in ("factor", "low", "high")}
+    return {
+        "kind": fault.kind,
+        "elements": list(fault.elements),
+        "nominal": [nominal[name] for name in fault.elements],
+        **{key: value if np.isfinite(value) else None for key, value in ends.items()},
+        "likelihood_ratio": fault.ratio,
+        "text": fault_text(fault),
+    }
+
+
+def fault_text(fault: Fault) -> str:
+    """Say what is wrong with a part: ``Cint_3 is 4.1 % high (3.6 to 4.6 %)``."""
+    name = fault.elements[0]
+    if fault.kind == "swap":
+        return f"{name} and {fault.elements[1]} are exchanged"
+    if fault.kind in ("open", "short"):
+        bound = fault.low if fault.factor > 1.0 else 1.0 / max(fault.high, 1e-12)
+        way = f"at least {bound:.3g} times" if fault.factor > 1.0 else f"at most 1/{bound:.3g} of"
+        return f"{name} is {'open' if fault.kind == 'open' else 'shorted'} ({way} its value)"
+    if not 0.5 < fault.factor < 2.0:
+        return f"{name} is {fault.factor:.3g} times its value ({fault.low:.3g} to {fault.high:.3g})"
+    sign = 1.0 if fault.factor > 1.0 else -1.0
+    ends = sorted(100.0 * sign * (x - 1.0) for x in (fault.low, fault.high))
+    error = 100.0 * abs(fault.factor - 1.0)
+    return f"{name} is {error:.3g} % {'high' if sign > 0.0 else 'low'} ({ends[0]:.3g} to {ends[1]:.3g} %)"
+
+
+def _fault_rows(faults: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    """Lay out what the search for a wrong part found."""
+    if faults is None:
+        return []
+    if faults["verdict"] == "not looked for":
+        return [("parts", "", f"not looked at: {faults['reason']}")]
+    if faults["verdict"] == "unexplained":
+        note = "no single wrong part explains it: several are wrong, or outputs saturate and the input is too large"
+        return [("parts", "unexplained", note)]
+    if faults["verdict"] == "healthy":
+        note = f"none of {faults['hypotheses']} single faults is likelier than parts within tolerance"
+        return [("parts", "healthy", note)]
+    rows = [("part" if k == 0 else "or", "", one["text"]) for k, one in enumerate(faults["named"])]
+    if len(rows) > 1:
+        rows.append(("", "", "this recording cannot tell these apart"))
+    return rows
 
 
 def figures(result: xr.Dataset) -> dict[str, Any]:
@@ -147,6 +222,7 @@ def bench_text(content: dict[str, Any]) -> str:
         (f"tap r = {tap['r']:.3g}", percent(tap["nrmse"]), f"simulated {percent(tap['simulated'])}")
         for tap in content["taps"]
     ]
+    rows += _fault_rows(content["faults"])
     title = f"{content['file']}: {content['family']}, {content['realization']}, order {content['order']}"
     return aligned(title, rows, warnings=content["warnings"], width=12)
 

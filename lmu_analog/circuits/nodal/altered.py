@@ -12,7 +12,7 @@ capacitance, an inductance, a transconductance) times 1 + D, the outputs change 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int
 
 from lmu_analog.circuits.circuit import Circuit, numbered
 from lmu_analog.circuits.components import Capacitor, Inductor, Resistor
@@ -60,10 +60,28 @@ class Altered:
     seen: Complex[np.ndarray, "f e"]
     reads: Complex[np.ndarray, "f e N"]
 
-    @property
-    def slopes(self) -> Complex[np.ndarray, "f p e"]:
-        """Derivatives of the outputs, for an input of 1 V, by the logarithm of every admittance."""
-        return self.shown * self.seen[:, None, :]
+    def slopes(
+        self,
+        drive: Complex[np.ndarray, " f"],
+        impulse: Complex[np.ndarray, " f"],
+        charges: Float[np.ndarray, " c"],
+    ) -> Complex[np.ndarray, "f p e"]:
+        """Differentiate the outputs by the logarithm of every admittance.
+
+        Parameters
+        ----------
+        drive : (f,) complex array
+            Spectrum of the input.
+        impulse : (f,) complex array
+            Spectrum of what acts at every storing element,
+        charges : (c,) array
+            and how much of it.
+        """
+        seen = self.seen * drive[:, None]
+        if charges.any():
+            every = list(range(len(self.parameter)))
+            seen = seen + self._coupling(every, self.storing) @ charges * impulse[:, None]
+        return self.shown * seen[:, None, :]
 
     def responses(
         self, elements: tuple[int, ...], change: Float[np.ndarray, " k"]
@@ -78,15 +96,39 @@ class Altered:
             D: admittance over the nominal one, less one; -1 is none at all.
         """
         outputs = np.concatenate([self.nominal[:, :, None], self.shown[:, :, self.storing]], axis=2)
-        if not elements:
-            return outputs
         chosen = list(elements)
-        sources = np.concatenate([chosen, self.storing])
-        coupling = self.reads[:, chosen] @ self.moved[:, :, sources]
-        count = len(chosen)
-        seen = np.concatenate([self.seen[:, chosen, None], coupling[:, :, count:]], axis=2)
-        own = np.eye(count) - coupling[:, :, :count] * change
-        return outputs + (self.shown[:, :, chosen] * change) @ np.linalg.solve(own, seen)
+        seen = np.concatenate([self.seen[:, chosen, None], self._coupling(chosen, self.storing)], axis=2)
+        own = self._coupling(chosen, np.array(chosen, int))
+        match len(chosen):
+            case 0:
+                return outputs
+            case 1:
+                flow = change * seen / (1.0 - change * own)
+                return outputs + self.shown[:, :, chosen] * flow
+            case _:
+                flow = change[:, None] * np.linalg.solve(np.eye(len(chosen)) - own * change, seen)
+                return outputs + self.shown[:, :, chosen] @ flow
+
+    def driven(
+        self, pairs: Int[np.ndarray, "k 2"], change: Float[np.ndarray, "k 2"]
+    ) -> Complex[np.ndarray, "f p k"]:
+        """Give outputs for an input of 1 V, each with the two elements of a pair altered."""
+        a, b = pairs.T
+        z = [
+            [np.einsum("fkn,fnk->fk", self.reads[:, i], self.moved[:, :, j]) for j in (a, b)] for i in (a, b)
+        ]
+        p, q = change.T
+        one, two = 1.0 - p * z[0][0], 1.0 - q * z[1][1]
+        across, back = q * z[0][1], p * z[1][0]
+        determinant = one * two - across * back
+        first = p * (two * self.seen[:, a] + across * self.seen[:, b]) / determinant
+        second = q * (one * self.seen[:, b] + back * self.seen[:, a]) / determinant
+        shown = self.shown[:, :, a] * first[:, None] + self.shown[:, :, b] * second[:, None]
+        return self.nominal[:, :, None] + shown
+
+    def _coupling(self, to: list[int], of: np.ndarray) -> np.ndarray:
+        """Give what elements see of a unit on the right of others' equations, (f, to, of)."""
+        return self.reads[:, to] @ self.moved[:, :, of]
 
 
 def altered(
@@ -117,7 +159,8 @@ def altered(
     matrix = s[:, None, None] * E - F
     balance = 1.0 / np.abs(matrix).max(axis=2)  # laws in siemens beside equations in volts
     right = np.concatenate(
-        [(drive[:, 0] - s[:, None] * drive[:, 1])[:, :, None], np.broadcast_to(into, (len(s), *into.shape))], axis=2
+        [(drive[:, 0] - s[:, None] * drive[:, 1])[:, :, None], np.broadcast_to(into, (len(s), *into.shape))],
+        axis=2,
     )
     solved = np.linalg.solve(balance[:, :, None] * matrix, balance[:, :, None] * right)
     unknowns, moved = solved[:, :, 0], solved[:, :, 1:]
@@ -129,7 +172,9 @@ def altered(
         parameter,
         np.array(["." not in p.name for p in names], bool),
         np.array([isinstance(owners[p.component], Resistor) for p in names], bool),
-        np.array([k for k, p in enumerate(names) if isinstance(owners[p.component], Capacitor | Inductor)], int),
+        np.array(
+            [k for k, p in enumerate(names) if isinstance(owners[p.component], Capacitor | Inductor)], int
+        ),
         unknowns @ output.T + feedthrough[:, 0],
         moved,
         output @ moved,
@@ -175,5 +220,3 @@ def _rank_one(circuit: Circuit, index: Index) -> tuple[np.ndarray, ...]:
     into = np.array([a for _, a, *_ in kept]).reshape(-1, size).T
     out_of = np.array([r for *_, r, _ in kept]).reshape(-1, size + 1)
     return places, into, out_of, np.array([storing for *_, storing in kept], bool)
-
-
