@@ -23,17 +23,21 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 from scipy import linalg, signal
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import next_fast_len
 from scipy.interpolate import CubicSpline
 from scipy.stats import chi2
 
 from lmu_analog.analysis.measurement import Measurement
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.nodal.altered import Altered, altered
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, relative_deviations
+from lmu_analog.simulation import Grid, exact_states, settling
+from lmu_analog.stimulus import Recording
 
 LEVEL = 0.01  # healthy boards that are called faulty
 ACCURACY = 1e-3  # of a channel: what its gain may be off by, one sigma
@@ -44,10 +48,13 @@ UNEXPLAINED = 5e-3  # of a channel's rms: more is no circuit of linear parts wit
 MOST_ELEMENTS = 600
 _MOST_POINTS = 640  # of a channel that are compared: what lies before is left out
 _COARSE_POINTS = 256  # of a channel in the search for candidates
-_CLOSE_PAIRS = 150  # pairs that are looked at with unknown charges: the best of a quicker look
+_CLOSE_PAIRS = (
+    1500  # pairs that are looked at with their own unknown charges: of more, the best of a quicker look
+)
 _AT_ONCE = 128  # pairs in one call
 _SMOOTH = 0.133  # sigma of the filter in periods of the band's end, which it lets pass by 0.7
 _REACH = 6.0  # sigmas to either side of the filter
+_RATE = 100  # points in a theta of a recording that is made here
 _FEWEST = 30  # points of a recording that are worth a comparison
 _STEPS = 2  # points in a sigma: the filter leaves 3e-9 at half that rate
 _FINE = 8  # finer points before the filter in one after it, at least
@@ -157,7 +164,7 @@ class _Data:
 
     def whitened(self, spectra: np.ndarray, part: slice = slice(None)) -> np.ndarray:
         """Give spectra (f, c, k) at the compared instants, or a part of them, over the noise, (n c, k)."""
-        waves = irfft(spectra, self.count, axis=0)[self.first : self.first + len(self.growth)][part]
+        waves = np.fft.irfft(spectra, self.count, axis=0)[self.first : self.first + len(self.growth)][part]
         waves *= self.growth[part, None, None] / self.sigma[:, None]
         return waves.reshape(-1, spectra.shape[2])
 
@@ -350,7 +357,7 @@ def _data(design: Design, measurement: Measurement, start: float, stop: float) -
         else signal.oaconvolve(extended, kernel, "same")
     )
     drive = drive[::finer]
-    circle = next_fast_len(len(drive), real=True)
+    circle = int(next_fast_len(len(drive), real=True) or len(drive))
     instants = step * np.arange(circle)
     damping = 1.0 / (step * circle)  # so that no pole of a hypothesis lies on a frequency
     damped = np.zeros(circle)
@@ -367,7 +374,16 @@ def _data(design: Design, measurement: Measurement, start: float, stop: float) -
     if not rms.any():
         raise DesignError("the recorded channels are constant: no fault can be told from them")
     span = slice(first, first + len(values))
-    return _Data(s, rfft(fade * damped), rfft(fade * impulse), 1.0 / fade[span], first, circle, values, floor)
+    return _Data(
+        s,
+        np.fft.rfft(fade * damped),
+        np.fft.rfft(fade * impulse),
+        1.0 / fade[span],
+        first,
+        circle,
+        values,
+        floor,
+    )
 
 
 def _recorder_noise(measurement: Measurement) -> np.ndarray:
@@ -538,7 +554,7 @@ def _fit(problem: _Problem, values: np.ndarray, free: int | None, ratio: float =
         matrix = np.hstack(columns)
         width = matrix.shape[1]
         stacked = np.vstack([matrix, np.eye(width)])
-        q, r = linalg.qr(stacked, mode="economic", check_finite=False)
+        q, r = np.linalg.qr(stacked)
         right = q[: len(residual)].T @ residual
         solution = linalg.solve_triangular(r, right)
         cost = float(residual @ residual - right @ right)
@@ -577,7 +593,26 @@ def _fault(problem: _Problem, hypothesis: _Hypothesis, fit: _Fitted, ratio: floa
     ends = [fit.ratio, fit.low, fit.high]
     if problem.nominal.is_reciprocal[hypothesis[0]]:
         ends = [np.inf if x == 0.0 else 1.0 / x for x in (fit.ratio, fit.high, fit.low)]
-    return Fault(kind, names, *map(float, ends), ratio)
+    return Fault(kind, names, float(ends[0]), float(ends[1]), float(ends[2]), ratio)
+
+
+def alike(design: Design) -> tuple[tuple[str, ...], ...]:
+    """Group the elements that a recording of a design's own test signal cannot tell apart.
+
+    Raises
+    ------
+    DesignError
+        As ``diagnose``.
+    """
+    circuit = build(design)
+    system = extract(circuit)
+    step = design.theta / _RATE
+    span = settling(system, design.theta) + design.theta + 10.0 / design.bandwidth
+    time = step * np.arange(int(span / step))
+    drive = design.stimulus(time)
+    states = exact_states(system, Grid(Recording(step, drive), time, drive))
+    measurement = Measurement(time, drive, "states", states, np.empty(0))
+    return groups_of(_problem(design, measurement, circuit, ACCURACY)[2])
 
 
 def groups_of(problem: _Problem, error: float = 0.1) -> tuple[tuple[str, ...], ...]:

@@ -13,6 +13,7 @@ from lmu_analog.files_out import write_text
 from lmu_analog.output.export.kicad import kicad
 from lmu_analog.output.export.lists import bom, components_json, kicad_bom, lcsc_bom, mouser_bom
 from lmu_analog.output.export.readout import POINTS, readout, write_readout
+from lmu_analog.output.export.testplan import write_testplan
 from lmu_analog.output.export.veriloga import verilog_a
 from lmu_analog.output.schematic import as_svg
 
@@ -32,6 +33,7 @@ FORMATS: dict[str, tuple[str, Callable[[Design, Circuit], str]]] = {
     "svg": (".svg", lambda _, circuit: as_svg(circuit)),
 }
 READOUT = "readout"  # in files of four kinds, as their names say
+TESTPLAN = "testplan"  # a page, and its numbers beside it
 
 
 def export(
@@ -45,6 +47,7 @@ def export(
     points: Sequence[float] | None = None,
     full_scale: float | None = None,
     prices: Mapping[str, Price] | None = None,
+    design_file: Path | str = "design.toml",
 ) -> Path:
     """Write a design's circuit, or one of its mismatch samples, for another tool.
 
@@ -61,6 +64,8 @@ def export(
         Of ``readout`` alone: delays r, and what a converter's full scale is.
     prices : dict, optional
         Of bills of materials alone: part or class to price, from ``read_prices``.
+    design_file : Path or str
+        The design as commands on a test plan name it.
 
     Raises
     ------
@@ -78,11 +83,16 @@ def export(
         circuit = build(design)
         found = readout(design, circuit, POINTS if points is None else points, full_scale=full_scale)
         return write_readout(design, circuit, path, found=found)
-    if to not in FORMATS:
-        raise DesignError(f"unknown format {shown(to)}; known are {', '.join([*FORMATS, READOUT])}")
+    if to not in (*FORMATS, TESTPLAN):
+        known = ", ".join([*FORMATS, READOUT, TESTPLAN])
+        raise DesignError(f"unknown format {shown(to)}; known are {known}")
     for name, given in (("points", points), ("full_scale", full_scale)):
         if given is not None:
             raise DesignError(f"{name}=: only readout takes it; leave it out")
+    if to == TESTPLAN:
+        if sample is not None:
+            raise DesignError("sample=: a test plan is for every board; leave it out")
+        return write_testplan(design, path, design_file=str(design_file))
     suffix, write = FORMATS[to]
     if suffix and path.suffix != suffix:
         raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")

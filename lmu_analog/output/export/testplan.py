@@ -1,0 +1,275 @@
+"""A page for the person with the board: what to connect, what to find where, and how to record it; with its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lmu_analog.analysis.faults import alike
+from lmu_analog.analysis.resources import resources
+from lmu_analog.analysis.testplan import Spread, TestPlan, plan_of
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.files_out import write_text
+from lmu_analog.output import style
+from lmu_analog.output.figures import Figure
+from lmu_analog.output.summary import dumps, laws
+from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.text_tables import Table, quantity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+_INSTANTS = (0.25, 0.5, 1.0, 1.5, 2.0)  # theta after the step, of the table
+_RATE = 100  # samples in a theta that a recorder should take
+_ACROSS = 3  # panels side by side
+_MOST_PANELS = 12  # points whose step response is drawn
+
+
+def write_testplan(design: Design, path: Path | str, *, design_file: str = "design.toml") -> Path:
+    """Write the page, and its numbers beside it as JSON.
+
+    Parameters
+    ----------
+    design : Design
+    path : Path
+        Ends in .html; the numbers go to the same name with .json.
+    design_file : str
+        As the command for the recording names it.
+
+    Raises
+    ------
+    DesignError
+        If the name does not suit, or the circuit has no linear answer to expect.
+    """
+    path = Path(path)
+    if path.suffix != ".html":
+        raise DesignError(f"-o {path}: testplan files end in .html; give such a name")
+    circuit, plan = build(design), plan_of(design)
+    found = content(design, circuit, plan, design_file=design_file)
+    write_text(path, _html(design, circuit, plan, found))
+    write_text(path.with_suffix(".json"), dumps(found) + "\n")
+    return path
+
+
+def content(design: Design, circuit: Circuit, plan: TestPlan, *, design_file: str) -> dict[str, Any]:
+    """Give the plan as plain objects: V, Hz, s, degrees."""
+    names = _names(plan)
+    try:
+        groups = [list(group) for group in alike(design)]
+    except DesignError as error:
+        groups = str(error)
+    return {
+        "design": dict(design.provenance),
+        "supplies": _supplies(design, circuit),
+        "input": {"net": circuit.source, "amplitude": plan.amplitude, "bandwidth": design.bandwidth},
+        "states": list(plan.states),
+        "points": [{"name": name, "dc": _three(plan.dc, k)} for k, name in enumerate(names)],
+        "frequencies": [
+            {
+                "frequency": float(f),
+                "points": [
+                    {
+                        "name": name,
+                        "amplitude": _three(plan.magnitude, (i, k)),
+                        "phase": _three(plan.phase, (i, k)),
+                    }
+                    for k, name in enumerate(names)
+                ],
+            }
+            for i, f in enumerate(plan.frequency)
+        ],
+        "step": {
+            "volts": plan.step,
+            "time": plan.time.tolist(),
+            "points": [
+                {
+                    "name": name,
+                    **{key: getattr(plan.response, key)[:, k].tolist() for key in ("nominal", "p05", "p95")},
+                }
+                for k, name in enumerate(names)
+            ],
+        },
+        "ensemble": {
+            "samples": plan.samples,
+            "unstable": plan.unstable,
+            "seed": plan.seed,
+            "engine": "exact",
+            "mismatch": laws(design),
+        },
+        "record": {
+            "columns": ["time", "input", *names],
+            "rate": _RATE / design.theta,
+            "seconds": plan.record,
+            "command": f"lmu-analog analyze {design_file} --measured board.csv",
+        },
+        "alike": groups,
+    }
+
+
+def _names(plan: TestPlan) -> list[str]:
+    """Name the points as columns of a recording do."""
+    return [f"{p.kind}({p.of})" for p in plan.points]
+
+
+def _three(spread: Spread, at: int | tuple[int, int]) -> dict[str, float]:
+    return {key: float(getattr(spread, key)[at]) for key in ("nominal", "p05", "p95")}
+
+
+def _supplies(design: Design, circuit: Circuit) -> list[dict[str, Any]]:
+    """List what feeds the board: nothing, if it has no amplifier."""
+    found = resources(design)
+    known = [c.count * c.each for c in found.currents if c.each is not None]
+    if not circuit.amplifiers and not found.currents:
+        return []
+    current = sum(known) if known and len(known) == len(found.currents) else None
+    return [
+        {"name": name, "volts": sign * design.supply, "current": current}
+        for name, sign in (("V+", 1.0), ("V-", -1.0))
+    ]
+
+
+def _html(design: Design, circuit: Circuit, plan: TestPlan, found: dict[str, Any]) -> str:
+    environment = Environment(
+        loader=PackageLoader("lmu_analog.output.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    title = f"Order {design.order}, {design.family} {design.realization}, θ = {quantity(design.theta, 's')}"
+    return environment.get_template("testplan.html.j2").render(
+        title=title,
+        about=f"{len(circuit.components)} parts; signals to {quantity(design.bandwidth, 'Hz')}.",
+        spread=f"Spreads are 5 % to 95 % of {plan.samples} boards of the exact engine, seed {plan.seed}"
+        + (f", of which {plan.unstable} are unstable and left out" if plan.unstable else "")
+        + f". Parts: {'; '.join(f'{k} {v}' for k, v in laws(design).items()) or 'exact, but for offsets of op-amps'}.",
+        supplies=_supply_table(found),
+        points=_point_table(plan, found),
+        sines=[_sine_table(plan, i) for i in range(len(plan.frequency))],
+        step=_step_figure(plan, design.theta),
+        groups=found["alike"],
+        record=found["record"],
+        seconds=quantity(plan.record, "s"),
+        interval=quantity(design.theta / _RATE, "s"),
+        origin=design.provenance,
+    )
+
+
+def _range(low: float, high: float, unit: str) -> str:
+    return f"{quantity(low, unit)} to {quantity(high, unit)}"
+
+
+def _unit(name: str) -> str:
+    return "A" if name.startswith("i(") else "V"
+
+
+def _supply_table(found: dict[str, Any]) -> Table:
+    rows = [
+        (s["name"], quantity(s["volts"], "V"), "–" if s["current"] is None else quantity(s["current"], "A"))
+        for s in found["supplies"]
+    ]
+    rows += [("ground", "0 V", "–")]
+    return Table(
+        "Supplies; the current is that of all amplifiers without a signal",
+        ("connection", "voltage", "about"),
+        tuple(rows),
+    )
+
+
+def _point_table(plan: TestPlan, found: dict[str, Any]) -> Table:
+    rows = []
+    for point in found["points"]:
+        unit = _unit(point["name"])
+        nominal, low, high = (_zero(point["dc"][key]) for key in ("nominal", "p05", "p95"))
+        state = next((s for s in plan.states if point["name"] in s), "")
+        rows.append((point["name"], quantity(nominal, unit), _range(low, high, unit), state))
+    caption = "At rest, with the input at 0 V"
+    return Table(caption, ("test point", "expected", "5 % to 95 % of boards", "state"), tuple(rows))
+
+
+def _zero(x: float) -> float:
+    """Write a nanovolt as nothing: no meter shows it."""
+    return 0.0 if abs(x) < 1e-9 else x
+
+
+def _sine_table(plan: TestPlan, i: int) -> Table:
+    rows = []
+    for k, name in enumerate(_names(plan)):
+        size, phase = _three(plan.magnitude, (i, k)), _three(plan.phase, (i, k))
+        unit = _unit(name)
+        rows.append(
+            (
+                name,
+                quantity(size["nominal"], unit),
+                _range(size["p05"], size["p95"], unit),
+                f"{phase['nominal']:.1f}°",
+                f"{phase['p05']:.1f}° to {phase['p95']:.1f}°",
+            )
+        )
+    caption = f"Sine of {quantity(plan.amplitude, 'V')} peak at {quantity(float(plan.frequency[i]), 'Hz')}"
+    columns = ("test point", "peak", "5 % to 95 %", "phase to the input", "5 % to 95 %")
+    return Table(caption, columns, tuple(rows))
+
+
+def _step_figure(plan: TestPlan, theta: float) -> Figure:
+    """Draw the step responses, a panel a point, over a few of their numbers."""
+    names = _names(plan)
+    shown = names[:_MOST_PANELS]
+    rows = -(-len(shown) // _ACROSS)
+
+    def panels(canvas: Canvas) -> None:
+        grid = canvas.subplots(rows, _ACROSS, squeeze=False, sharex=True)
+        scale, unit = style.scale(float(plan.time[-1]), "s")
+        for k, ax in enumerate(grid.flat):
+            if k >= len(shown):
+                ax.set_visible(False)
+                continue
+            response = plan.response
+            ax.fill_between(
+                plan.time / scale,
+                response.p05[:, k],
+                response.p95[:, k],
+                color=style.BLUE,
+                alpha=0.25,
+                linewidth=0.0,
+            )
+            ax.plot(plan.time / scale, response.nominal[:, k], color=style.BLUE, linewidth=1.4)
+            ax.set_title(shown[k], loc="left", fontsize="medium")
+            ax.margins(x=0.0)
+            style.finish(ax, None)
+            if k + _ACROSS >= len(shown):
+                ax.set_xlabel(f"Time ({unit})")
+                ax.tick_params(labelbottom=True)
+            if k % _ACROSS == 0:
+                ax.set_ylabel(_unit(shown[k]))
+
+    title = f"Step from 0 V to {quantity(plan.step, 'V')}"
+    about = "Nominal board as a line, 5 % to 95 % of boards as a band."
+    if len(shown) < len(names):
+        about += f" The first {len(shown)} of {len(names)} test points are drawn; the JSON has all."
+    drawn = picture(draw(panels, height=0.5 + 1.75 * rows), key="step", title=title, about=about)
+    return Figure("step", title, about, drawn, _step_table(plan, theta))
+
+
+def _step_table(plan: TestPlan, theta: float) -> Table:
+    instants = [x for x in _INSTANTS if x * theta <= plan.time[-1]]
+    at = [int(np.argmin(np.abs(plan.time - x * theta))) for x in instants]
+    rows = []
+    for k, name in enumerate(_names(plan)):
+        unit, wave = _unit(name), plan.response.nominal[:, k]
+        peak = int(np.argmax(np.abs(wave)))
+        rows.append(
+            (
+                name,
+                *(quantity(_zero(float(wave[j])), unit) for j in at),
+                f"{quantity(_zero(float(wave[peak])), unit)} at {quantity(float(plan.time[peak]), 's')}",
+            )
+        )
+    columns = ("test point", *(f"{x:g} θ" for x in instants), "largest")
+    return Table("Nominal values after the step", columns, tuple(rows))
