@@ -156,7 +156,16 @@ def draw(options: _Draw) -> None:
 @dataclass(frozen=True, kw_only=True)
 class _Export(InputDesign, Sample, Seed, Sampling):
     to: Literal[
-        "bom", "bom-kicad", "bom-lcsc", "bom-mouser", "json", "kicad", "readout", "svg", "testplan", "verilog-a"
+        "bom",
+        "bom-kicad",
+        "bom-lcsc",
+        "bom-mouser",
+        "json",
+        "kicad",
+        "readout",
+        "svg",
+        "testplan",
+        "verilog-a",
     ] = option(..., "What to write.")
     output: Path = option(..., "File to write.", "PATH", short="-o")
     points: str | None = option(None, "Delays r of a readout; 0,0.1,...,1 unless given.", "LIST")
@@ -167,7 +176,7 @@ class _Export(InputDesign, Sample, Seed, Sampling):
 
 
 def export(options: _Export) -> None:
-    """Write a parts list, a KiCad schematic, drawings, a Verilog-A model, a digital readout, a test plan, or JSON."""
+    """Write a parts list, a KiCad schematic, drawings, a Verilog-A model, a digital readout, a test plan, JSON."""
     from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.design_keys import labelled
     from lmu_analog.output.export import formats
