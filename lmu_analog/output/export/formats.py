@@ -34,6 +34,11 @@ FORMATS: dict[str, tuple[str, Callable[[Design, Circuit], str]]] = {
 }
 READOUT = "readout"  # in files of four kinds, as their names say
 TESTPLAN = "testplan"  # a page, and its numbers beside it
+# What no mismatch sample changes, and why.
+_FOR_ALL = {
+    READOUT: "the readout of every mismatch sample is the nominal one",
+    TESTPLAN: "a test plan is for every board",
+}
 
 
 def export(
@@ -75,11 +80,9 @@ def export(
     path = Path(path)
     if prices is not None and to not in BOMS:
         raise DesignError(f"prices=: only {', '.join(BOMS)} take them; leave them out")
+    if sample is not None and to in _FOR_ALL:
+        raise DesignError(f"sample=: {_FOR_ALL[to]}; leave it out")
     if to == READOUT:
-        if sample is not None:
-            raise DesignError(
-                "sample=: the readout of every mismatch sample is the nominal one; leave it out"
-            )
         circuit = build(design)
         found = readout(design, circuit, POINTS if points is None else points, full_scale=full_scale)
         return write_readout(design, circuit, path, found=found)
@@ -90,8 +93,6 @@ def export(
         if given is not None:
             raise DesignError(f"{name}=: only readout takes it; leave it out")
     if to == TESTPLAN:
-        if sample is not None:
-            raise DesignError("sample=: a test plan is for every board; leave it out")
         return write_testplan(design, path, design_file=str(design_file))
     suffix, write = FORMATS[to]
     if suffix and path.suffix != suffix:
