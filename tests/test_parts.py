@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmu_analog.building import build
@@ -167,6 +167,7 @@ def test_the_parts_that_designs_name_stay_in_the_catalogue():
 
 
 @pytest.mark.parametrize("part", catalogue())
+@settings(max_examples=20)  # of each of a hundred parts
 @given(share=st.floats(0.0, 1.0))
 def test_a_part_runs_inside_its_supply_range_and_swings_as_far_as_its_data_sheet_says(part, share):
     low, high = catalogue()[part]["supply"]

@@ -29,10 +29,12 @@ def test_power_is_the_quiescent_current_of_all_amplifiers_and_what_their_outputs
     found = resources(BOARD)
     count = sum(isinstance(c, OpAmp) for c in build(BOARD).components)
     assert count > 3
-    quiescent, loads = found.currents
+    quiescent, loads, *spare = found.currents
     # parts.toml: 0.1 mA each, across 5 V, for 1 ms.
     assert (quiescent.count, quiescent.each) == (count, 1e-4)
-    current = count * 1e-4 + loads.count * loads.each
+    # Quads: what the circuit leaves of the last is supplied too.
+    assert sum(s.count for s in spare) == -count % 4
+    current = (count + -count % 4) * 1e-4 + loads.count * loads.each
     assert found.current == pytest.approx(current)
     assert found.power == pytest.approx(5.0 * current)
     assert found.energy == pytest.approx(5e-3 * current)
@@ -62,6 +64,18 @@ def test_an_ideal_amplifier_has_no_known_current():
     assert "current of ideal: an ideal op-amp has no supply current; name a part" in shown.missing(found)
     table = {"gain": "100 dB", "gbw": "1 MHz"}
     assert "no current known" in shown.missing(resources(BOARD.replace(opamp=table)))[0]
+
+
+def test_spare_units_of_packages_take_their_current_and_chips_have_none():
+    dual = BOARD.replace(opamp="OPA2192", supply=5.0)
+    count = len(build(dual).amplifiers)
+    names = [c.what for c in resources(dual).currents]
+    assert ("spare amplifier" in names) == (count % 2 == 1)
+    single, quad = (resources(dual.replace(opamp=part)) for part in ("OPA192", "OPA4192"))
+    # The same die: the quads draw for the units that are left over, 1 mA each; the parts are otherwise alike.
+    assert quad.current - single.current == pytest.approx((-count % 4) * 1e-3, abs=1e-9)
+    chip = dual.replace(family="switched-capacitor", opamp="OPA4192")
+    assert "spare amplifier" not in [c.what for c in resources(chip).currents]
 
 
 def test_a_part_of_ones_own_says_its_current(tmp_path: Path):

@@ -27,6 +27,7 @@ from lmu_analog.circuits.devices.parts import catalogue, confidence_of
 from lmu_analog.circuits.devices.prices import CLASSES, Price, names_of, priced
 from lmu_analog.circuits.devices.technology import THERMAL_SLOPE, Device, technology
 from lmu_analog.circuits.devices.tolerance import Tolerance
+from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.limits import demands
@@ -179,6 +180,7 @@ def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
     if amplifiers:
         found.append(Current(design.opamp_model.name, len(amplifiers), *_quiescent(design)))
         found += _delivered(design, circuit)
+        found += _spare(design, circuit)
     pairs = [c.value for c in circuit.only(Transconductor)]
     if pairs:
         # A differential pair in weak inversion has gm = I/(2 n U_T), and no pair has more for its current.
@@ -190,6 +192,16 @@ def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
         note = "bias sources of the circuit alone; their mirrors' copies are not counted"
         found.append(Current("bias", len(biases), math.fsum(biases) / len(biases), note))
     return tuple(found)
+
+
+def _spare(design: Design, circuit: Circuit) -> list[Current]:
+    """Give what units of packages take that the circuit does not use: they rest, and are supplied all the same."""
+    size = form_of(design.opamp_model.name, design.own_parts).amplifiers
+    unused = 0 if is_on_chip(circuit) else -len(circuit.amplifiers) % size
+    if not unused:
+        return []
+    each, note = _quiescent(design)
+    return [Current("spare amplifier", unused, each, f"units of packages that are not used; {note}")]
 
 
 def _delivered(design: Design, circuit: Circuit) -> list[Current]:
