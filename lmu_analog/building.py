@@ -10,6 +10,13 @@ from lmu_analog.circuits.devices.parts import ota
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.options import Level, Options, Predistort, Shown
 from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.impedance import (
+    ORIGIN,
+    choose_impedances,
+    common_capacitance,
+    has_free_levels,
+    integrating,
+)
 from lmu_analog.circuits.leakage import leaky
 from lmu_analog.circuits.rounding import choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
@@ -42,22 +49,15 @@ def build(design: Design) -> Circuit:
     ngspice or without. Before leakage and temperature, which are plain arithmetic, values have 12 significant digits,
     so that LAPACK's last ones, which depend on the processor, do not reach them.
     """
-    realized = realization(design)
-    scale = state_scale(
-        realized.structure,
-        design.bandwidth,
-        amplitude=design.full_scale,
-        swing=full_swing(design),
-        scaling=cast("Scaling", design.scaling),
-    )
-    chosen = options(design)
-    if design.taps:
-        with_taps = labelled("[circuit] taps", tapped, realized, scale, design.taps)
-        realized, scale = with_taps.realization, with_taps.scale
-        chosen = replace(chosen, taps=_shown(with_taps, design))
-    circuit = with_twelve_digits(FAMILIES[design.family].build(realized, scale, chosen))
+    circuit = mapped(design)
+    if chooses_level(design):
+        free = has_free_levels(circuit)
+        circuit = choose_impedances(circuit) if free else mapped(design, common_capacitance(circuit, ORIGIN))
     if design.values != "exact":
-        rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values)
+        levels = "within limits" if chooses_level(design) else "any"
+        rounded = choose_common(
+            circuit, bandwidth=design.bandwidth, resistors=design.values, levels=levels
+        )
         bound = design.pairs
         circuit = rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)
     elif design.pairs is not None:
@@ -79,6 +79,26 @@ def build(design: Design) -> Circuit:
     return circuit
 
 
+def mapped(design: Design, capacitance: float | None = None) -> Circuit:
+    """Build at one capacitance, F, that of the design or 1 nF unless given: exact values, nothing chosen."""
+    realized = realization(design)
+    scale = state_scale(
+        realized.structure,
+        design.bandwidth,
+        amplitude=design.full_scale,
+        swing=full_swing(design),
+        scaling=cast("Scaling", design.scaling),
+    )
+    chosen = options(design)
+    if design.taps:
+        with_taps = labelled("[circuit] taps", tapped, realized, scale, design.taps)
+        realized, scale = with_taps.realization, with_taps.scale
+        chosen = replace(chosen, taps=_shown(with_taps, design))
+    if capacitance is not None:
+        chosen = replace(chosen, capacitance=capacitance)
+    return with_twelve_digits(FAMILIES[design.family].build(realized, scale, chosen))
+
+
 def _shown(found: Tapped, design: Design) -> tuple[Shown, ...]:
     return tuple(
         Shown(f"tap{k}", variable, tap.r, factor, tap.gain is not None)
@@ -86,6 +106,17 @@ def _shown(found: Tapped, design: Design) -> tuple[Shown, ...]:
             zip(design.taps, found.variables, found.factors, strict=True), 1
         )
     )
+
+
+def capacitances(design: Design) -> tuple[float, ...]:
+    """Give the integrating capacitors, F: the one that is given, for all, or those that are chosen; at least one."""
+    chosen = integrating(build(design)) if chooses_level(design) else ()
+    return chosen or (options(design).capacitance,)
+
+
+def chooses_level(design: Design) -> bool:
+    """Tell whether the impedance level is chosen: parts are on a board, and the design gives no capacitance."""
+    return design.capacitance is None and not FAMILIES[design.family].on_chip
 
 
 def full_swing(design: Design) -> float:
@@ -96,7 +127,7 @@ def full_swing(design: Design) -> float:
 def options(design: Design) -> Options:
     """Give what a family is told beside the realization."""
     return Options(
-        capacitance=design.capacitance,
+        capacitance=ORIGIN if design.capacitance is None else design.capacitance,
         opamp=design.opamp_model,
         transconductor=OtaModel() if design.transconductor is None else ota(design.transconductor),
         supply=design.supply,

@@ -15,6 +15,7 @@ from lmu_analog.circuits.devices.technology import resolved, technology
 from lmu_analog.circuits.devices.tolerance import Group, Tolerance
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.impedance import ORIGIN
 from lmu_analog.circuits.temperature import Drift
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
@@ -72,8 +73,9 @@ class Design:
         Of a WAV with several channels, from 1.
     family, realization : str
         From the table of families.
-    capacitance : float, F
-        Impedance level: the integrating capacitor.
+    capacitance : float or None, F
+        Impedance level: the integrating capacitor. Left out, circuits on a board get the level that suits their window,
+        a capacitor an integrator, and those on a chip 1 nF.
     opamp : str or dict
         "ideal", a part, or a table of figures.
     parts : Path, optional
@@ -133,7 +135,7 @@ class Design:
     channel: Whole | None = None
     family: Word = "active-rc"
     realization: Word = None  # type: ignore[assignment]  # always a name once made
-    capacitance: Quantity = 1e-9
+    capacitance: Quantity | None = None
     opamp: Part = "ideal"
     parts: File | None = None
     supply: Quantity = 5.0
@@ -293,6 +295,8 @@ class Design:
                 del content[name]
         if not content["taps"]:
             del content["taps"]
+        if self.capacitance is None and FAMILIES[self.family].on_chip:
+            content["capacitance"] = ORIGIN
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
         content["file"] = self.file and hashlib.sha256(_recorded(self.file)).hexdigest()
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).hexdigest()

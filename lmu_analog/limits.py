@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits import ranges
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.saturation import KNEE
 from lmu_analog.circuits.nodal.stages import UNITS, Quantity, Watch, Watched, watched
@@ -299,11 +298,6 @@ def _rounded(value: float, unit: str) -> str:
 def _lost(share: float) -> float:
     """Share of a transconductor's current that tanh takes."""
     return 0.0 if share == 0.0 else 1.0 - math.tanh(share) / share
-
-
-def circuit_warnings(circuit: Circuit, stimulus: Stimulus) -> tuple[str, ...]:
-    """Say all that whoever builds or simulates a circuit should know: values out of range, parts beyond limits."""
-    return (*ranges.warnings(circuit), *limit_warnings(circuit, stimulus))
 
 
 def limit_warnings(circuit: Circuit, stimulus: Stimulus, *, random: bool = False) -> tuple[str, ...]:

@@ -13,12 +13,13 @@ import numpy as np
 import xarray as xr
 from scipy.interpolate import CubicSpline
 
+from lmu_analog.advice import value_warnings
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import reading_taps
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError, shown
-from lmu_analog.limits import circuit_warnings
+from lmu_analog.limits import limit_warnings
 from lmu_analog.memory import window
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.projection import projected
@@ -263,7 +264,7 @@ def simulate(
         result = result.assign(_taps(circuit, evaluation_grid, shown_by_taps))
     if engine == "exact" and circuit.small_signal is not None:
         result.attrs["model"] = "small-signal"
-    lines = list(circuit_warnings(circuit, evaluation_grid.stimulus))
+    lines = [*value_warnings(design, circuit), *limit_warnings(circuit, evaluation_grid.stimulus)]
     if engine == "ngspice" and (line := long_run(design, circuit=circuit)):
         lines.append(line)
     return result.assign_attrs(warnings=lines)

@@ -97,7 +97,7 @@ def test_text_and_numbers_make_the_same_design():
 
 def test_what_is_left_out_takes_the_documented_values():
     design = Design(order=3)
-    assert (design.theta, design.amplitude, design.capacitance, design.supply) == (1.0, 0.5, 1e-9, 5.0)
+    assert (design.theta, design.amplitude, design.capacitance, design.supply) == (1.0, 0.5, None, 5.0)
     assert (design.family, design.realization, design.opamp) == ("active-rc", "cap-feedforward", "ideal")
     assert (design.mismatch, design.nrmse, design.signal) == ({}, None, "multitone")
     # usable_band bisects to 1e-6, times the order for the error itself.
@@ -180,7 +180,14 @@ def test_tones_that_repeat_a_frequency_are_refused_with_their_key():
 
 def test_a_design_builds_the_circuit_that_it_asks_for():
     circuit = build(
-        Design(order=4, theta="2 ms", family="rc-synapse", realization="principle3", tau="0.5 ms")
+        Design(
+            order=4,
+            theta="2 ms",
+            family="rc-synapse",
+            realization="principle3",
+            tau="0.5 ms",
+            capacitance="1 nF",
+        )
     )
     assert (circuit.family, circuit.realization, circuit.order, circuit.theta) == (
         "rc-synapse",

@@ -36,6 +36,7 @@ FLOORS = {
     "design": 4,
     "design_keys": 4,
     "building": 5,
+    "advice": 5,
     "limits": 4,
     "simulation": 6,
     "mismatch": 6,
@@ -56,6 +57,7 @@ ROOT_FILES = {
     "design",
     "design_keys",
     "building",
+    "advice",
 }  # share the root folder: same floor is home
 ENTRANCES = {"__init__", "__main__"}  # of the root: they may import from any floor
 SLOW_OR_OPTIONAL = {

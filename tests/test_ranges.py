@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmu_analog.advice import advice
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import Capacitor, OpAmp, Resistor
@@ -29,7 +30,7 @@ def amplifier(r1=10e3, r2=10e3, c=1e-9, family="by hand"):
     return Circuit(family, "none", 1.0, parts, ((Term("v", "x", 1.0),),))
 
 
-@given(r1=st.floats(1e3, 1e6), r2=st.floats(2e3, 1e6), c=st.floats(10e-12, 100e-9))
+@given(r1=st.floats(1e3, 1e6), r2=st.floats(2e3, 1e6), c=st.floats(10e-12, 1e-6))
 def test_practical_values_give_no_warning(r1, r2, c):
     assert warnings(amplifier(r1, r2, c)) == ()
 
@@ -37,8 +38,8 @@ def test_practical_values_give_no_warning(r1, r2, c):
 @pytest.mark.parametrize(("changes", "lines"), [
     ({"r1": 2.2e6}, ("resistor range: outside 1 kOhm to 1 MOhm: R1 = 2.2 MOhm",)),
     ({"r1": 990.0}, ("resistor range: outside 1 kOhm to 1 MOhm: R1 = 990 Ohm",)),
-    ({"c": 4.7e-12}, ("capacitor range: outside 10 pF to 100 nF: C1 = 4.7 pF",)),
-    ({"c": 220e-9}, ("capacitor range: outside 10 pF to 100 nF: C1 = 220 nF",)),
+    ({"c": 4.7e-12}, ("capacitor range: outside 10 pF to 1 uF: C1 = 4.7 pF",)),
+    ({"c": 2.2e-6}, ("capacitor range: outside 10 pF to 1 uF: C1 = 2.2 uF",)),
     ({"r2": 1.5e3}, ("op-amp load: below 2 kOhm at the output of U1 = 1.5 kOhm",)),
     (
         {"r1": 2e3, "r2": 3e6},
@@ -60,7 +61,7 @@ def test_a_line_names_the_first_components_and_counts_the_rest():
     circuit = build(Design(order=6, theta="1 ms", realization="legendre", capacitance="1 pF"))
     resistors, capacitors = warnings(circuit)[:2]
     assert resistors.startswith("resistor range: ")
-    assert capacitors.startswith("capacitor range: outside 10 pF to 100 nF: Cint_0 = 1 pF, Cint_1 = 1 pF, ")
+    assert capacitors.startswith("capacitor range: outside 10 pF to 1 uF: Cint_0 = 1 pF, Cint_1 = 1 pF, ")
     assert capacitors.endswith(" and 2 more")
 
 
@@ -99,16 +100,16 @@ def test_a_part_with_the_wrong_number_of_outputs_is_told_before_anybody_orders_i
 
 
 def test_warnings_reach_json_terminal_and_report():
-    design = Design(order=3, theta="1 s", capacitance="1 uF")
+    design = Design(order=3, theta="1 s", capacitance="2.2 uF")
     result, circuit = simulate(design), build(design)
     content = summary.simulation(result)
     expected = list(warnings(circuit))
-    assert expected[0].startswith("capacitor range: outside 10 pF to 100 nF: Cint_0 = 1 uF, Cint_1 = 1 uF, ")
-    assert content["warnings"] == expected
+    assert expected[0].startswith("capacitor range: outside 10 pF to 1 uF: Cint_0 = 2.2 uF, Cint_1 = 2.2 uF, ")
+    assert content["warnings"] == [*expected, advice(design)]
     assert f"warning: {expected[0]}" in tables.simulation(content)
     wanted = Settings(sections=("circuit",))
     page, _ = report(Subject(design, circuit, warnings=warnings(circuit), settings=wanted))
-    assert "outside 10 pF to 100 nF" in page
+    assert "outside 10 pF to 1 uF" in page
 
 
 def test_a_simulation_of_a_sample_warns_of_the_sample():

@@ -44,7 +44,7 @@ def test_power_is_the_quiescent_current_of_all_amplifiers_and_what_their_outputs
 
 def test_an_output_delivers_from_each_supply_half_of_what_a_resistor_takes():
     # One sine: the mean magnitude of each output's current is 2/pi of its peak, but for the bias of 1 pA.
-    design = BOARD.replace(signal="sine")
+    design = BOARD.replace(signal="sine", capacitance="1 nF")
     loads = resources(design).currents[1]
     peaks = [abs(d.peak) for d in demands(build(design), design.stimulus) if d.quantity == "output current"]
     assert loads.each == pytest.approx(

@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import Float
 from scipy import linalg
 
-from lmu_analog.building import build, full_swing
+from lmu_analog.building import build, capacitances, full_swing
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.noise import NoiseSystem, noise_system, unknown_noise
 from lmu_analog.circuits.nodal.settling import BOLTZMANN, sampled_noise, sampled_noise_density
@@ -165,16 +165,17 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
     Returns
     -------
     dict
-        ``kt_c_v2``: kT/C of the design's capacitance, V^2; ``lossless_v2``: what a lossless circuit of such
+        ``kt_c_v2``: kT/C of the integrating capacitors, their mean, V^2; ``lossless_v2``: what a lossless circuit of such
         capacitors has at its window, order times kT/C, where its states use the swing that the design allows;
         ``power_w``: 8 k T f SNR a pole (Vittoz, ISCAS 1990), W.
     """
-    temperature, enlarged = _temperature_of(design), full_swing(design) / design.full_scale
-    thermal = BOLTZMANN * temperature
+    enlarged = full_swing(design) / design.full_scale
+    thermal = BOLTZMANN * _temperature_of(design)
+    kt_c = float(np.mean([thermal / capacitance for capacitance in capacitances(design)]))
     ratio = 10.0 ** (snr_db / 10.0) if math.isfinite(snr_db) else None
     return {
-        "kt_c_v2": thermal / design.capacitance,
-        "lossless_v2": design.order * BOLTZMANN * temperature / (design.capacitance * enlarged**2),
+        "kt_c_v2": kt_c,
+        "lossless_v2": design.order * kt_c / enlarged**2,
         "power_w": None if ratio is None else 8.0 * thermal * design.bandwidth * ratio * design.order,
     }
 

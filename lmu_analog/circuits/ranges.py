@@ -22,22 +22,24 @@ from lmu_analog.units import write
 
 Valued = Resistor | Capacitor | Inductor | Transconductor | Mosfet
 # Design practice: below 1 kOhm op-amps warm up, above 1 MOhm noise, bias and leakage rule; below 10 pF
-# stray capacitances dominate, above 100 nF there is no C0G. They are parts on a board: on a chip other limits hold.
+# stray capacitances dominate, above 1 uF films are large. They are parts on a board: on a chip other limits hold.
 DISCRETE: dict[type[Resistor | Capacitor], tuple[float, float]] = {
     Resistor: (1e3, 1e6),
-    Capacitor: (10e-12, 100e-9),
+    Capacitor: (10e-12, 1e-6),
 }
+CERAMIC = 10e-9  # F: up to here C0G is common, beyond it film
 LEAST_LOAD = 2e3  # Ohm: the load that data sheets of op-amps specify
 LARGEST_SPREAD = 1e3
 VALUED: tuple[type[Valued], ...] = (Resistor, Capacitor, Inductor, Transconductor, Mosfet)
 ROUNDING = 1e-9  # a value on the limit is inside
+OF_LIMITS = ("resistor range", "capacitor range", "op-amp load")  # how warnings of these begin
 SHOWN = 4  # components by name in one line
 
 
 def warnings(circuit: Circuit) -> tuple[str, ...]:
     """Say what a builder of the circuit should know, a line for every check that finds something.
 
-    ``resistor range``: outside 1 kOhm to 1 MOhm; ``capacitor range``: outside 10 pF to 100 nF (both but for
+    ``resistor range``: outside 1 kOhm to 1 MOhm; ``capacitor range``: outside 10 pF to 1 uF (both but for
     families on a chip); ``op-amp load``: resistors at an output together below 2 kOhm; ``resistor spread``
     and so on: the largest value of a kind more than 1000 times the smallest; ``op-amp outputs``: a part of the
     catalogue with one output stands where two are needed, or the other way round (but for families on a chip).

@@ -10,27 +10,16 @@ and in steps of 10^(1/100) where it has none.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
-import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
-from lmu_analog.circuits.components import (
-    GROUND,
-    Ammeter,
-    Bias,
-    Capacitor,
-    Component,
-    Inductor,
-    Resistor,
-    Supply,
-    Transconductor,
-    outputs,
-    terminals,
-)
+from lmu_analog.circuits.components import Capacitor, Component, Resistor, Transconductor
 from lmu_analog.circuits.devices.values import TIE, around, best_pair, nearest
 from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.impedance import levels_within, nodes
 from lmu_analog.circuits.nodal.extract import extract, split
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.statespace import frequency_response
@@ -77,7 +66,12 @@ class _Group:
 
 
 def choose_common(
-    circuit: Circuit, *, bandwidth: float, resistors: str = "E96", capacitors: str | None = None
+    circuit: Circuit,
+    *,
+    bandwidth: float,
+    resistors: str = "E96",
+    capacitors: str | None = None,
+    levels: Literal["any", "within limits"] = "any",
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -96,19 +90,21 @@ def choose_common(
         Series of the resistors.
     capacitors : str, optional
         Series of the capacitors: that of the resistors, at most E12, unless given.
+    levels : {"any", "within limits"}
+        Whether the search may leave the limits of values and loads that the circuit keeps as it is.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
         capacitors = capacitors_beside(resistors)
-    rounding = _Rounding(circuit, bandwidth, {"R": resistors, "C": capacitors})
+    rounding = _Rounding(circuit, bandwidth, {"R": resistors, "C": capacitors}, levels)
     simple = rounding.simple()
     errors = rounding.errors(np.stack([rounding.rounded(levels) for levels in simple]))
     before, start = float(errors[0]), int(_equally_good(errors).argmax())
-    levels, after = rounding.descended(simple[start], float(errors[start]))
-    values, exact = rounding.rounded(levels), rounding.exact(levels)
+    chosen, after = rounding.descended(simple[start], float(errors[start]))
+    values, exact = rounding.rounded(chosen), rounding.exact(chosen)
     # A level may be a power of ten, whose last digits are the C library's.
-    made = [with_twelve_digits(with_values(circuit, chosen)) for chosen in (values, exact)]
+    made = [with_twelve_digits(with_values(circuit, those)) for those in (values, exact)]
     return Rounded(made[0], before, after, made[1])
 
 
@@ -120,12 +116,17 @@ def capacitors_beside(resistors: str) -> str:
 class _Rounding:
     """The circuit's nodes, and what it costs to round its values at chosen levels."""
 
-    def __init__(self, circuit: Circuit, bandwidth: float, series: dict[str, str]) -> None:
+    def __init__(self, circuit: Circuit, bandwidth: float, series: dict[str, str], levels: str) -> None:
         self.circuit = circuit
         self.series = series
         names = [p.component[0] if p.name == p.component else "" for p in circuit.parameters]
         self.rounds = {kind: np.array([n == kind for n in names]) for kind in ("R", "C")}
-        self.groups = [_group(circuit, members, series["C"]) for members in _nodes(circuit)]
+        hung = nodes(circuit)
+        self.shared = levels == "any"  # one level for all nodes may be beyond the limits of some
+        self.groups = [_group(circuit, members, series["C"]) for members in hung]
+        if not self.shared:
+            within = levels_within(circuit, hung, [group.levels for group in self.groups])
+            self.groups = [replace(g, levels=kept) for g, kept in zip(self.groups, within, strict=True)]
         rule = gauss_legendre(NODES)
         self.frequency, self.weight = bandwidth * rule.r, rule.weight
         # Decided by the connections, which are the same for all values.
@@ -155,8 +156,10 @@ class _Rounding:
         return values
 
     def simple(self) -> list[list[float]]:
-        """Levels as they are, the common ones, and the best of every node by itself."""
+        """Levels as they are, the best of every node by itself, and the common ones where limits do not matter."""
         own = [self._closest(group) for group in self.groups]
+        if not self.shared:
+            return [[1.0] * len(own), own]
         shared = next((group.levels for group in self.groups if group.timed), np.ones(1))
         same = [
             [float(level) if g.timed else best for g, best in zip(self.groups, own, strict=True)]
@@ -197,25 +200,6 @@ class _Rounding:
 def _equally_good(errors: Float[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
     """Tell which errors are the smallest but for rounding, which must not choose: it differs between machines."""
     return errors <= errors.min() * (1.0 + TIE) + TIE
-
-
-def _nodes(circuit: Circuit) -> list[list[Component]]:
-    """Sort the components by the undriven node they hang on; those between two such nodes join them."""
-    driven = {GROUND, circuit.source, *(net for c in circuit.components for net in outputs(c))}
-    joined: nx.Graph[str] = nx.Graph()
-    hung: dict[str, list[Component]] = {}
-    for c in circuit.only(Resistor, Capacitor, Inductor, Transconductor):
-        nets = [c.out] if isinstance(c, Transconductor) else [c.a, c.b]
-        if free := [net for net in nets if net not in driven]:
-            nx.add_path(joined, free)
-            hung.setdefault(free[0], []).append(c)
-    fixed = {net for c in circuit.only(Ammeter, Supply, Bias) for net in terminals(c)}
-    mirrored: dict[tuple[str, ...], list[Component]] = {}
-    for node in nx.connected_components(joined):
-        if not node & fixed:
-            parts = [c for net, found in hung.items() if net in node for c in found]
-            mirrored.setdefault(tuple(c.role for c in parts), []).extend(parts)
-    return list(mirrored.values())
 
 
 def _group(circuit: Circuit, parts: list[Component], capacitors: str) -> _Group:

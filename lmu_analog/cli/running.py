@@ -33,6 +33,7 @@ class _Simulate(Recording, Sample, Seed, Sampling, Plot, Selection, Json):
 
 def simulate(options: _Simulate) -> None:
     """Run one circuit against the ideal window and the NumPy memory."""
+    from lmu_analog.building import build
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import simulate_one
 
@@ -42,7 +43,8 @@ def simulate(options: _Simulate) -> None:
         moved = shares(advance, steps or 0)
         chosen = arguments(options, simulate_one)
         result = simulate_one(design, recording=options.input, notify=say, progress=moved, **chosen)
-    show(options, summary.simulation(result), tables.simulation)
+    values = summary.impedance(design, build(design))
+    show(options, {**summary.simulation(result), "impedance": values}, tables.simulation)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,8 @@ class _Netlist(Sample, Seed, Sampling, Selection):
 
 def netlist(options: _Netlist) -> None:
     """Write runnable decks, nominal or of mismatch samples."""
+    from lmu_analog.building import build
+    from lmu_analog.output import summary, tables
     from lmu_analog.output.decks import deck_text, sample_range, write_deck, write_decks
 
     sample, samples, output = options.sample, options.samples, options.output
@@ -115,6 +117,8 @@ def netlist(options: _Netlist) -> None:
     else:
         written = write_deck(design, output, **chosen)
     say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
+    if line := tables.impedance_line(summary.impedance(design, build(design))):
+        say(line)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,10 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
         "[circuit]",
         _line("family", design.family, ", ".join(FAMILIES)),
         _line("realization", design.realization, known),
-        _line("capacitance", _exact(design.capacitance, "F"), "sets the impedance level"),
+        '# capacitance = "10 nF"           # sets the impedance level; left out, '
+        + ("1 nF" if FAMILIES[design.family].on_chip else "it follows from theta")
+        if design.capacitance is None
+        else _line("capacitance", _exact(design.capacitance, "F"), "sets the impedance level"),
     ]
     if isinstance(design.opamp, str):
         lines.append(_line("opamp", design.opamp, 'a part, "ideal", or a table of figures'))

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from lmu_analog.advice import design_warnings
 from lmu_analog.building import build
 from lmu_analog.circuits.devices.modelfile import files_of
 from lmu_analog.design import Design
@@ -13,7 +14,6 @@ from lmu_analog.ensembles.montecarlo import check_numbers
 from lmu_analog.errors import DesignError
 from lmu_analog.files_in import read_bytes, real
 from lmu_analog.files_out import write_bytes, write_text
-from lmu_analog.limits import circuit_warnings
 from lmu_analog.memory.symbolic import derive
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.output import derivation, summary
@@ -77,7 +77,7 @@ def run(
     Returns
     -------
     dict
-        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``warnings`` (of the circuit, and where the
+        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``impedance``, ``warnings`` (of the circuit, and where the
         engines differ), ``files``.
 
     Raises
@@ -118,11 +118,12 @@ def run(
         progress=advance,
     )
     apart = engines_apart(results)
-    warned = (*circuit_warnings(circuit, design.stimulus), *([apart] if apart else []))
+    warned = (*design_warnings(design, circuit), *([apart] if apart else []))
     content = {
         "design": design.provenance,
         "simulate": {engine: summary.simulation(result) for engine, result in results.items()},
         "montecarlo": ensemble,
+        "impedance": summary.impedance(design, circuit),
         "warnings": list(warned),
     }
     settings = Settings(skipped=_SLOW if design.order > LARGE else (), seed=seed)

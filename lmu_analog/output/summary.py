@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from lmu_analog.building import chooses_level
+from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.tolerance import law_text
-from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.families.registry import FAMILIES, is_on_chip
+from lmu_analog.circuits.impedance import level
+from lmu_analog.circuits.ranges import CERAMIC
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid
@@ -43,6 +47,29 @@ def taps(result: xr.Dataset) -> list[dict[str, Any]]:
         {key: read(result[f"tap_{key}"][k].item()) for key, read in names.items()}
         for k in range(result.sizes["tap"])
     ]
+
+
+def impedance(design: Design, circuit: Circuit) -> dict[str, Any] | None:
+    """Say which values a circuit has, and of a level that was chosen what one capacitor for all would be; None on a chip."""
+    if is_on_chip(circuit):
+        return None
+    found = level(circuit)
+    return {
+        "chosen": chooses_level(design),
+        "capacitors": [
+            {"value": value, "count": count, "kind": "C0G" if value <= CERAMIC else "film"}
+            for value, count in found.capacitors
+        ],
+        "resistors": _range(found.resistors),
+        "load": found.load,
+        "common": None
+        if found.common is None
+        else {"capacitance": found.common, "resistors": _range(found.common_resistors)},
+    }
+
+
+def _range(ends: tuple[float, float] | None) -> dict[str, float] | None:
+    return None if ends is None else {"lowest": ends[0], "highest": ends[1]}
 
 
 def ensemble(

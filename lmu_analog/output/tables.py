@@ -5,6 +5,7 @@ from typing import Any
 
 from lmu_analog.ensembles.verdict import YieldVerdict
 from lmu_analog.output.text_tables import interval, share, verdict_text
+from lmu_analog.units import write
 
 
 def aligned(
@@ -27,7 +28,40 @@ def simulation(content: dict[str, Any]) -> str:
     title = (
         f"{content['family']}, {content['realization']}, order {content['order']}, {content['engine']} engine"
     )
+    rows += impedance(content.get("impedance"))
     return aligned(title, rows, warnings=content["warnings"])
+
+
+def impedance(content: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    """Lay out which values were chosen, and what one capacitor for all would be; nothing where none were."""
+    if content is None or not content["chosen"]:
+        return []
+    counted = ", ".join(_counted(c) for c in content["capacitors"])
+    rows = [("impedance level", "chosen", counted or "of the whole circuit")]
+    if ends := content["resistors"]:
+        load = "" if content["load"] is None else f"; outputs drive {_ohms(content['load'])} or more"
+        rows.append(("resistors", "", f"{_ends(ends)}{load}"))
+    if other := content["common"]:
+        one = write(other["capacitance"], "F")
+        rows.append(("one capacitor", one, f"for all: resistors of {_ends(other['resistors'])} at integrators"))
+    return rows
+
+
+def impedance_line(content: dict[str, Any] | None) -> str:
+    """Say the same in one line, or nothing."""
+    return "; ".join(" ".join(word for word in row if word) for row in impedance(content))
+
+
+def _counted(capacitor: dict[str, Any]) -> str:
+    return f"{capacitor['count']} x {write(capacitor['value'], 'F')} {capacitor['kind']}"
+
+
+def _ends(ends: dict[str, float]) -> str:
+    return f"{_ohms(ends['lowest'])} to {_ohms(ends['highest'])}"
+
+
+def _ohms(value: float) -> str:
+    return write(float(f"{value:.3g}"), "Ohm")
 
 
 def ensemble(content: dict[str, Any]) -> str:
@@ -97,6 +131,8 @@ def main_job(content: dict[str, Any]) -> str:
     """Lay out the object of ``run``."""
     parts = [simulation(result) for result in content["simulate"].values()]
     parts.append(ensemble(content["montecarlo"]))
+    if rows := impedance(content.get("impedance")):
+        parts.append(aligned("values", rows))
     said = {line for result in content["simulate"].values() for line in result["warnings"]}
     if more := [line for line in content["warnings"] if line not in said]:
         parts.append("\n".join(["engines", *(f"  warning: {line}" for line in more)]))

@@ -8,11 +8,11 @@ from typing import Any
 
 import xarray as xr
 
+from lmu_analog.advice import design_warnings
 from lmu_analog.building import build
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, LmuAnalogError, SimulationError, readable
 from lmu_analog.files_out import check_file, write_text
-from lmu_analog.limits import circuit_warnings
 from lmu_analog.output.progress import shares
 from lmu_analog.output.report.page import report
 from lmu_analog.output.report.sections import wanted
@@ -77,7 +77,7 @@ def design_report(
         results,
         run,
         failures=failures,
-        warnings=(*circuit_warnings(circuit, design.stimulus), *([apart] if apart else [])),
+        warnings=(*design_warnings(design, circuit), *([apart] if apart else [])),
         settings=Settings(
             sections,
             calibration=Settings.calibration if design.order <= LARGE else _FEWER,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lmu_analog.building import capacitances
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.ensembles.expected import Expected
 from lmu_analog.ensembles.uniform import uniform_yield
@@ -119,8 +120,13 @@ def about(subject: Subject) -> str:
         f"It keeps the last {quantity(design.theta, 's')} of a signal of up to "
         f"{quantity(design.bandwidth, 'Hz')} in {design.order} states: {FAMILIES[design.family].about}, "
         f"{design.realization} realization, "
-        f"with capacitors around {quantity(design.capacitance, 'F')}{active}."
+        f"with capacitors {_around(capacitances(design))}{active}."
     )
+
+
+def _around(capacitors: tuple[float, ...]) -> str:
+    low, high = (quantity(c, "F") for c in (min(capacitors), max(capacitors)))
+    return f"around {low}" if low == high else f"of {low} to {high}"
 
 
 def headline(subject: Subject) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,122 @@
+"""What to change in a design whose values no board has: the capacitance, the window, the order, the realization."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from lmu_analog.building import chooses_level, mapped
+from lmu_analog.circuits import ranges
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.impedance import ORIGIN, has_a_window, keeps_limits, usable_capacitance
+from lmu_analog.design import Design
+from lmu_analog.errors import LmuAnalogError
+from lmu_analog.limits import limit_warnings
+from lmu_analog.memory.legendre import HIGHEST_ORDER, usable_band
+from lmu_analog.units import write
+
+_STEP = 10.0**0.05  # of the window
+_FINE = 4  # steps that are taken at once before the nearest of them is sought
+_FARTHEST = 80  # steps: up to ten thousandfold
+_FEWER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)  # orders: few, for every one is a circuit
+_FEW = 4  # orders up to here are tried one by one
+_MORE = (1, 2)  # larger orders have rarely what a smaller one lacks
+
+
+def value_warnings(design: Design, circuit: Circuit) -> tuple[str, ...]:
+    """Say which values of a design's circuit are impractical, and what to change where they are beyond limits."""
+    found = ranges.warnings(circuit)
+    more = advice(design) if any(line.startswith(ranges.OF_LIMITS) for line in found) else None
+    return (*found, more) if more else found
+
+
+def design_warnings(design: Design, circuit: Circuit) -> tuple[str, ...]:
+    """Say all that whoever builds the circuit of a design should know: values, and parts beyond their limits."""
+    return (*value_warnings(design, circuit), *limit_warnings(circuit, design.stimulus))
+
+
+@lru_cache(maxsize=32)
+def advice(design: Design) -> str | None:
+    """Name the key that brings the values of a design within the limits of a board, and a value that does.
+
+    Where the capacitance is given: one that works, and whether leaving it out does. Else no choice of capacitors works, and
+    the nearest window and the nearest order that have one are named, or other realizations of the same family. None where
+    the design keeps all limits, or is on a chip.
+    """
+    if FAMILIES[design.family].on_chip:
+        return None
+    circuit = mapped(design)
+    if chooses_level(design):
+        return None if keeps_limits(circuit) else _elsewhere(design, circuit)
+    if not any(line.startswith(ranges.OF_LIMITS) for line in ranges.warnings(circuit)):
+        return None  # a sample is beyond them, which nobody chooses
+    one = usable_capacitance(circuit, design.capacitance or ORIGIN)
+    said = [] if one is None else [f'[circuit] capacitance = "{write(one, "F")}" keeps these limits']
+    if keeps_limits(circuit):
+        said.append("[circuit] capacitance left out does, with a capacitor chosen for every integrator")
+    return f"values: {'; '.join(said)}" if said else _elsewhere(design, circuit)
+
+
+def _elsewhere(design: Design, circuit: Circuit) -> str:
+    found = [
+        *(f'[memory] theta = "{write(theta, "s")}"' for theta in _windows(design, circuit)),
+        *(f"[memory] order = {order}" for order in _orders(design)),
+        *(f'[circuit] realization = "{name}"' for name in _realizations(design)),
+    ]
+    if not found:
+        found = list(_both(design))
+    start = "values: no capacitors of E12 from 10 pF to 1 uF keep these limits"
+    return f"{start}; the nearest designs with some: {' or '.join(found)}" if found else start
+
+
+def _windows(design: Design, circuit: Circuit) -> Iterator[float]:
+    """Find the nearest window, s, of two digits with values within limits."""
+    if not has_a_window(circuit):
+        return
+    coarse = (way * k for k in range(_FINE, _FARTHEST + 1, _FINE) for way in (1, -1))
+    near = next((step for step in coarse if keeps_limits(circuit, _STEP**step)), None)
+    if near is None:
+        return
+    way = 1 if near > 0 else -1
+    steps = range(near - way * (_FINE - 1), near + way * _FINE, way)
+    # All time constants go with theta, but with a given bandwidth the scaling changes too: then it is tried in earnest.
+    for theta in (float(f"{design.theta * _STEP**step:.1e}") for step in steps):
+        if keeps_limits(circuit, theta / design.theta) and _keeps(design, theta=theta):
+            yield theta
+            return
+
+
+def _orders(design: Design) -> Iterator[int]:
+    """Find the nearest order with values within limits."""
+    lower = [design.order - k for k in _FEWER if design.order - k > _FEW]
+    lower += range(min(_FEW, design.order - 1), 0, -1)
+    first = next((k for k in lower if _keeps(design, order=k)), None)
+    if first is not None:
+        tried = [k for k in range(design.order - 1, first, -1) if k not in lower]
+        yield next((k for k in tried if _keeps(design, order=k)), first)
+        return
+    higher = [design.order + k for k in _MORE if design.order + k <= HIGHEST_ORDER]
+    yield from [k for k in higher if _keeps(design, order=k)][:1]
+
+
+def _realizations(design: Design) -> Iterator[str]:
+    """Find the first other realization with values within limits."""
+    others = [name for name in FAMILIES[design.family].realizations if name != design.realization]
+    yield from [name for name in others if _keeps(design, realization=name)][:1]
+
+
+def _both(design: Design) -> Iterator[str]:
+    """Find another realization with a window that has values within limits."""
+    for name in FAMILIES[design.family].realizations:
+        other = design.replace(realization=name)
+        for theta in _windows(other, mapped(other)):
+            yield f'[circuit] realization = "{name}" with [memory] theta = "{write(theta, "s")}"'
+            return
+
+
+def _keeps(design: Design, **changes: object) -> bool:
+    """Tell whether a changed design has values within limits; a bandwidth that the order set goes with it."""
+    follows = design.bandwidth == usable_band(design.order) / design.theta
+    try:
+        return keeps_limits(mapped(design.replace(**changes, **({"bandwidth": None} if follows else {}))))
+    except LmuAnalogError:  # no such memory, or an op-amp that is too slow for it
+        return False
