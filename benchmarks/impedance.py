@@ -2,13 +2,13 @@
 
     python benchmarks/impedance.py [--designs 60]
 
-For each of the designs (theta 10 us to 10 s and orders 3 to 20 spread evenly, all six realizations of active-rc in turn): how
-many values and loads are beyond the limits of a board with 1 nF throughout, the default of earlier versions, and at the
-level that is chosen now; and whether any choice keeps them, by an exhaustive search that shares no code with the one that
-chooses: every capacitor from E12 for every integrator, every resistor from E12 for every summer and inverter, by Kirchhoff's
-current law on the components alone. Where none does, what the warning proposes is built and searched, too. Noise is that of
-all resistors at the window in the signal band, over the truncation error; op-amps are ideal. Writes
-benchmarks/results/impedance.json.
+For each of the designs (theta 10 us to 10 s and orders 3 to 20 spread evenly, all six realizations of active-rc in
+turn): how many values and loads are beyond the limits of a board with 1 nF throughout, the default of earlier
+versions, and at the level that is chosen now; and whether any choice keeps them, by an exhaustive search that shares
+no code with the one that chooses: every capacitor from E12 for every integrator, every resistor from E12 for every
+summer and inverter, by Kirchhoff's current law on the components alone. Where none does, what the warning proposes is
+built and searched, too. Noise is that of all resistors at the window in the signal band, over the truncation error;
+op-amps are ideal. Writes benchmarks/results/impedance.json.
 """
 
 import argparse
@@ -131,7 +131,9 @@ def measure(design: Design) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--designs", type=int, default=60)
     count = parser.parse_args().designs
     rows = []
@@ -150,13 +152,20 @@ def main() -> None:
         "some_choice_exists": sum(r["choice_exists"] for r in rows),
         "missed": sum(r["choice_exists"] and not r["kept"]["after"] for r in rows),
         "without_choice_with_a_proposal": sum(bool(r.get("proposed")) for r in rows),
-        "proposals_that_keep": sum(not any(p["beyond"].values()) for r in rows for p in r.get("proposed", [])),
+        "proposals_that_keep": sum(
+            not any(p["beyond"].values()) for r in rows for p in r.get("proposed", [])
+        ),
         "proposals": sum(len(r.get("proposed", [])) for r in rows),
         "largest_noise_over_truncation": [max(r["noise_over_truncation"][k] for r in rows) for k in (0, 1)],
         "largest_seconds": max(r["seconds"] for r in rows),
     }
     print(json.dumps(summary, indent=2))
-    made = {"python": platform.python_version(), "machine": platform.machine(), "summary": summary, "rows": rows}
+    made = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "summary": summary,
+        "rows": rows,
+    }
     out = Path(__file__).parent / "results" / "impedance.json"
     out.write_text(json.dumps(made, indent=1) + "\n")
 

@@ -38,9 +38,9 @@ def design_warnings(design: Design, circuit: Circuit) -> tuple[str, ...]:
 def advice(design: Design) -> str | None:
     """Name the key that brings the values of a design within the limits of a board, and a value that does.
 
-    Where the capacitance is given: one that works, and whether leaving it out does. Else no choice of capacitors works, and
-    the nearest window and the nearest order that have one are named, or other realizations of the same family. None where
-    the design keeps all limits, or is on a chip.
+    Where the capacitance is given: one that works, and whether leaving it out does. Else no choice of capacitors
+    works, and the nearest window and the nearest order that have one are named, or other realizations of the same
+    family. None where the design keeps all limits, or is on a chip.
     """
     if FAMILIES[design.family].on_chip:
         return None

@@ -1,4 +1,4 @@
-"""The impedance level that is chosen: within limits wherever an exhaustive search finds a choice, with the same response."""
+"""The impedance level that is chosen: within limits wherever an exhaustive search finds a choice; same response."""
 
 import json
 
@@ -22,7 +22,9 @@ from lmu_analog.design import Design
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.output import summary, tables
 
-ON_A_BOARD = [(name, r) for name, family in FAMILIES.items() if not family.on_chip for r in family.realizations]
+ON_A_BOARD = [
+    (name, r) for name, family in FAMILIES.items() if not family.on_chip for r in family.realizations
+]
 OP_AMPS = FAMILIES["active-rc"].realizations
 SLACK = 1.0 + 1e-9
 VIBRATION = Design(order=6, theta="20 ms", bandwidth="200 Hz")
@@ -178,7 +180,9 @@ def test_the_choice_is_said_in_words_and_numbers():
 def test_one_capacitor_for_all_has_the_resistors_that_are_said():
     content = summary.impedance(VIBRATION, build(VIBRATION))["common"]
     circuit = mapped(VIBRATION, content["capacitance"])
-    at_integrators = [c.value for c in circuit.only(Resistor) if c.b.startswith("g") and not c.b.startswith("gy")]
+    at_integrators = [
+        c.value for c in circuit.only(Resistor) if c.b.startswith("g") and not c.b.startswith("gy")
+    ]
     ends = content["resistors"]
     assert (ends["lowest"], ends["highest"]) == pytest.approx((min(at_integrators), max(at_integrators)))
 
@@ -211,7 +215,10 @@ def test_a_capacitance_that_works_is_named_where_one_does():
     ("design", "changes"),
     [
         (Design(order=3, theta="10 s", realization="ladder"), [{"theta": "1.4 s"}]),
-        (Design(order=6, theta="10 ms", realization="balanced"), [{"order": 4}, {"realization": "cap-feedforward"}]),
+        (
+            Design(order=6, theta="10 ms", realization="balanced"),
+            [{"order": 4}, {"realization": "cap-feedforward"}],
+        ),
         (Design(order=3, theta="10 s", family="passive-rlc"), [{"theta": "5.6 s"}, {"order": 1}]),
     ],
     ids=["window", "order", "passive"],

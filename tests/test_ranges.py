@@ -104,7 +104,9 @@ def test_warnings_reach_json_terminal_and_report():
     result, circuit = simulate(design), build(design)
     content = summary.simulation(result)
     expected = list(warnings(circuit))
-    assert expected[0].startswith("capacitor range: outside 10 pF to 1 uF: Cint_0 = 2.2 uF, Cint_1 = 2.2 uF, ")
+    assert expected[0].startswith(
+        "capacitor range: outside 10 pF to 1 uF: Cint_0 = 2.2 uF, Cint_1 = 2.2 uF, "
+    )
     assert content["warnings"] == [*expected, advice(design)]
     assert f"warning: {expected[0]}" in tables.simulation(content)
     wanted = Settings(sections=("circuit",))

@@ -165,8 +165,8 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
     Returns
     -------
     dict
-        ``kt_c_v2``: kT/C of the integrating capacitors, their mean, V^2; ``lossless_v2``: what a lossless circuit of such
-        capacitors has at its window, order times kT/C, where its states use the swing that the design allows;
+        ``kt_c_v2``: kT/C of the integrating capacitors, their mean, V^2; ``lossless_v2``: what a lossless circuit of
+        such capacitors has at its window, order times kT/C, where its states use the swing that the design allows;
         ``power_w``: 8 k T f SNR a pole (Vittoz, ISCAS 1990), W.
     """
     enlarged = full_swing(design) / design.full_scale

@@ -2,14 +2,14 @@
 
 All that hangs on one node that no amplifier drives (a virtual ground, a synapse) may have a factor of its own:
 Kirchhoff's current law there is multiplied by it, and the circuit's response stays. With resistors f times as large,
-capacitors are smaller by f, so a choice of the integrating capacitor is one of f. Where a node has no capacitor (a summer,
-an inverter), f is free.
+capacitors are smaller by f, so a choice of the integrating capacitor is one of f. Where a node has no capacitor (a
+summer, an inverter), f is free.
 
-What is chosen, in this order: every value within the limits of ``ranges``; capacitors of 100 pF and more (a stray picofarad
-is then below 1 %); of 10 nF and less (C0G; above it film); resistors of 10 kOhm and more; few different capacitors, of the
-series E3 where one is among the good ones, else of E6, else of E12; and resistors around 47 kOhm at integrators, from
-10 kOhm on at summers and inverters, whose own poles are then fast. Last, resistors at outputs that have more to drive than
-op-amps like are made larger.
+What is chosen, in this order: every value within the limits of ``ranges``; capacitors of 100 pF and more (a stray
+picofarad is then below 1 %); of 10 nF and less (C0G; above it film); resistors of 10 kOhm and more; few different
+capacitors, of the series E3 where one is among the good ones, else of E6, else of E12; and resistors around 47 kOhm
+at integrators, from 10 kOhm on at summers and inverters, whose own poles are then fast. Last, resistors at outputs
+that have more to drive than op-amps like are made larger.
 """
 
 from collections import Counter
@@ -167,9 +167,10 @@ class _Node:
 def choose_impedances(circuit: Circuit) -> Circuit:
     """Give the same circuit, with the same response, at the impedance level that suits a board: see the module.
 
-    Deterministic. Where no choice brings a node's values within their limits they are as close to it as can be. Levels of
-    different nodes are chosen apart but for the number of different capacitors and for the loads of outputs: those are
-    smallest at the largest resistors, so where any choice of capacitors from E12 keeps all limits, this one does.
+    Deterministic. Where no choice brings a node's values within their limits they are as close to it as can be.
+    Levels of different nodes are chosen apart but for the number of different capacitors and for the loads of
+    outputs: those are smallest at the largest resistors, so where any choice of capacitors from E12 keeps all limits,
+    this one does.
 
     Parameters
     ----------
@@ -207,8 +208,8 @@ class Level:
     load : float or None, Ohm
         The least that an amplifier's output drives, all its resistors taken to ground.
     common : float or None, F
-        The one capacitor for all integrators that comes closest to the limits, of E12; None where all have one already, or
-        the level is that of the whole circuit.
+        The one capacitor for all integrators that comes closest to the limits, of E12; None where all have one
+        already, or the level is that of the whole circuit.
     common_resistors : (float, float) or None, Ohm
         What resistors at integrators would then be.
     """
@@ -287,7 +288,7 @@ def _slowed(parts: list[Component], factor: float) -> list[Component]:
 
 
 def has_a_window(circuit: Circuit) -> bool:
-    """Tell whether some window could do: no node spreads wider than the limits, and without a capacitor all is within."""
+    """Tell whether some window could do: no node spreads wider than limits, those without capacitors are within."""
     found = [_Node(parts) for parts in nodes(circuit)]
     widest = DISCRETE[Resistor][1] / DISCRETE[Resistor][0] * (1.0 + ROUNDING)
     return all(
@@ -350,8 +351,8 @@ def _scaled(c: Component, factor: float) -> Component:
 def _few(found: list[_Node]) -> Iterable[tuple[int, list[int]]]:
     """Choose few different capacitors: for each its place in ``CAPACITORS`` and the nodes that have it.
 
-    Good levels of a node are an interval, and the fewest points that meet all intervals are found by taking the upper end
-    of the one that ends first, again and again.
+    Good levels of a node are an interval, and the fewest points that meet all intervals are found by taking the upper
+    end of the one that ends first, again and again.
     """
     left = set(range(len(found)))
     while left:
@@ -396,7 +397,7 @@ def _unloaded(circuit: Circuit, found: list[_Node], chosen: list[int]) -> list[i
 
 
 def _at_outputs(circuit: Circuit, hung: Sequence[list[Component]]) -> Float[np.ndarray, "o k"]:
-    """Sum the conductances from every amplifier's output to every node, S; the last column is of all other resistors."""
+    """Sum the conductances from every amplifier's output to every node, S; the last column is of other resistors."""
     place = {net: k for k, net in enumerate(dict.fromkeys(n for c in circuit.amplifiers for n in outputs(c)))}
     at = {c.name: k for k, parts in enumerate(hung) for c in parts}
     conductance = np.zeros((len(place), len(hung) + 1))

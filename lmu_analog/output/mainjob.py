@@ -77,8 +77,8 @@ def run(
     Returns
     -------
     dict
-        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``impedance``, ``warnings`` (of the circuit, and where the
-        engines differ), ``files``.
+        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``impedance``, ``warnings`` (of the circuit, and
+        where the engines differ), ``files``.
 
     Raises
     ------

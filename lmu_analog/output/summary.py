@@ -50,7 +50,7 @@ def taps(result: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def impedance(design: Design, circuit: Circuit) -> dict[str, Any] | None:
-    """Say which values a circuit has, and of a level that was chosen what one capacitor for all would be; None on a chip."""
+    """Say which values a circuit has, and what one capacitor for all integrators would be; None on a chip."""
     if is_on_chip(circuit):
         return None
     found = level(circuit)

@@ -43,7 +43,9 @@ def impedance(content: dict[str, Any] | None) -> list[tuple[str, str, str]]:
         rows.append(("resistors", "", f"{_ends(ends)}{load}"))
     if other := content["common"]:
         one = write(other["capacitance"], "F")
-        rows.append(("one capacitor", one, f"for all: resistors of {_ends(other['resistors'])} at integrators"))
+        rows.append(
+            ("one capacitor", one, f"for all: resistors of {_ends(other['resistors'])} at integrators")
+        )
     return rows
 
 
