@@ -117,3 +117,17 @@ def test_pairs_of_exact_values_are_refused():
 def test_a_family_on_a_chip_has_no_pairs():
     design = DESIGN.replace(family="gm-c")
     assert build(design.replace(pairs="0.1 %")) == build(design)
+
+
+def test_standard_values_are_searched_once_for_all_that_is_built_of_a_design():
+    choose_common.cache_clear()
+    for design in (
+        DESIGN,
+        DESIGN.replace(mismatch={"resistor": "1 %"}, nrmse="5 %"),
+        DESIGN.replace(pairs="1 %"),
+    ):
+        build(design)
+    found = choose_common.cache_info()
+    assert (found.misses, found.hits) == (1, 2)
+    build(DESIGN.replace(values="E96"))
+    assert choose_common.cache_info().misses == 2

@@ -359,10 +359,8 @@ def _few(found: list[_Node]) -> Iterable[tuple[int, list[int]]]:
         end = min(int(np.flatnonzero(found[k].good)[-1]) for k in left)
         members = sorted(k for k in left if found[k].good[end])
         common = np.logical_and.reduce([found[k].good for k in members])
-        for series in STOCKED:
-            stocked = common & np.isin(_mantissas(CAPACITORS), series)
-            if stocked.any():
-                break
+        in_series = (common & np.isin(_mantissas(CAPACITORS), series) for series in STOCKED)
+        stocked = next(places for places in in_series if places.any())  # E12 has all of them
         distance = np.sum([found[k].distances for k in members], axis=0)
         yield int(np.where(stocked, distance, np.inf).argmin()), members
         left -= set(members)
@@ -428,7 +426,7 @@ def levels_within(
         kept.append(given[within] if within.any() else np.ones(1))
     conductance = _at_outputs(circuit, hung)
     heaviest = (conductance / np.append([factors.min() for factors in kept], 1.0)).sum(axis=1)
-    loaded = (conductance[heaviest > (1.0 + ROUNDING) / LEAST_LOAD, :-1] > 0.0).any(axis=0)
+    loaded = np.any(conductance[heaviest > (1.0 + ROUNDING) / LEAST_LOAD, :-1] > 0.0, axis=0)
     return [
         factors[factors >= 1.0 - ROUNDING] if down and (factors >= 1.0 - ROUNDING).any() else factors
         for factors, down in zip(kept, loaded, strict=True)

@@ -10,6 +10,7 @@ and in steps of 10^(1/100) where it has none.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ COARSEST_CAPACITORS = "E12"  # C0G capacitors are not sold in finer series
 FACTORS = 10.0 ** (np.arange(-50, 50) / 100.0)  # a decade of common resistors R_0 = 10^(k/100)
 NODES = 48  # frequencies of the norm
 PASSES = 2  # over all nodes; a third finds nothing better
+KEPT = 64  # circuits whose search is remembered: those of a report and its corners
 MOST_TRIALS = 400  # extractions in one pass; a larger circuit takes the best of the simple choices
 
 
@@ -65,6 +67,7 @@ class _Group:
     timed: bool
 
 
+@lru_cache(maxsize=KEPT)
 def choose_common(
     circuit: Circuit,
     *,
@@ -78,7 +81,8 @@ def choose_common(
     First the best of three simple choices (levels as they are, one common level, for each node the level
     with the smallest relative errors), then, in circuits of up to some dozen states, descent over single
     nodes. The halves of a differential circuit stay alike. Inductors and transconductors keep their exact
-    values; so does the level of what an ammeter or a source is joined to. Deterministic.
+    values; so does the level of what an ammeter or a source is joined to. Deterministic, and kept: a command builds
+    its design again and again, and searches once.
 
     Parameters
     ----------
