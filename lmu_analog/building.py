@@ -55,9 +55,7 @@ def build(design: Design) -> Circuit:
         circuit = choose_impedances(circuit) if free else mapped(design, common_capacitance(circuit, ORIGIN))
     if design.values != "exact":
         levels = "within limits" if chooses_level(design) else "any"
-        rounded = choose_common(
-            circuit, bandwidth=design.bandwidth, resistors=design.values, levels=levels
-        )
+        rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values, levels=levels)
         bound = design.pairs
         circuit = rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)
     elif design.pairs is not None:

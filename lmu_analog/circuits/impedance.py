@@ -112,8 +112,8 @@ class _Node:
         return self.scored(self.factors)
 
     def scored(self, factors: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-        """Score any levels, (k,)."""
-        beyond, score = np.zeros(len(factors)), np.zeros(len(factors))
+        """Score any levels, (k,): first by how many values are out of their limits, then by what is unusual."""
+        count, beyond, score = (np.zeros(len(factors)) for _ in range(3))
         for of, values in (
             (Resistor, np.outer(factors, self.resistors)),
             (Capacitor, np.outer(1.0 / factors, self.capacitors)),
@@ -121,12 +121,13 @@ class _Node:
             low, high = DISCRETE[of]
             # Decades out of the limits; rounded, for what the last digit decides would depend on the processor.
             out = np.log10(np.maximum(np.maximum(low / values, values / high), 1.0))
-            beyond += np.round(out, 8).sum(axis=1)
+            out = np.round(out, 8)
+            count, beyond = count + (out > 0.0).sum(axis=1), beyond + out.sum(axis=1)
             usual = (values >= LEAST_USUAL[of] * (1.0 - ROUNDING)).all(axis=1)
             score += (1.0 if of is Resistor else 4.0) * ~usual
             if of is Capacitor:
                 score += 2.0 * (values > CERAMIC * (1.0 + ROUNDING)).any(axis=1)
-        return np.where(beyond > 0.0, SPARED + beyond, score)
+        return SPARED * count + score + 1e-3 * beyond
 
     @cached_property
     def distances(self) -> Float[np.ndarray, " k"]:
