@@ -108,7 +108,7 @@ CASES = [
 @pytest.mark.parametrize("series", ["E24", "E96"])
 @pytest.mark.parametrize(("family", "realization"), CASES)
 def test_every_value_is_standard_and_the_search_beats_plain_rounding(family, realization, series):
-    design = Design(order=6, theta="1 ms", family=family, realization=realization)
+    design = Design(order=6, theta="1 ms", family=family, realization=realization, capacitance="1 nF")
     found = choose_common(build(design), bandwidth=design.bandwidth, resistors=series)
     for c in found.circuit.components:
         if isinstance(c, Resistor | Capacitor):
