@@ -61,7 +61,7 @@ def test_the_result_holds_both_engines_and_the_ensemble(done):
     assert (ensemble["samples"], ensemble["seed"], ensemble["resumed"]) == (10, 3, 0)
     assert ensemble["yield"]["limit"] == 0.5
     assert result["design"]["design"] == DESIGN.digest
-    assert result == {k: content[k] for k in ("design", "simulate", "montecarlo", "warnings")}
+    assert result == {k: content[k] for k in ("design", "simulate", "montecarlo", "impedance", "warnings")}
 
 
 @pytest.mark.ngspice

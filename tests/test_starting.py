@@ -1,10 +1,14 @@
 """A first design file: written whole from a few figures or a recording, or not at all."""
 
+import tomllib
+
 import numpy as np
 import pytest
 
 from lmu_analog.circuits.devices.tolerance import Tolerance
+from lmu_analog.cli import run_command
 from lmu_analog.design import Design
+from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import DesignError
 from lmu_analog.output.starting import FIRST_ORDER, new_design
 
@@ -23,7 +27,7 @@ def test_without_figures_a_first_design_has_six_states_and_usual_mismatch(tmp_pa
     design = new_design({}, tmp_path / "design.toml")
     assert Design.load(tmp_path / "design.toml") == design
     assert design.order == FIRST_ORDER == 6
-    assert set(design.mismatch) == {"resistor", "capacitor", "transconductor", "tau"}
+    assert set(design.mismatch) == {"resistor", "capacitor"}
     assert set(design.mismatch.values()) == {Tolerance(0.01)}
     assert design.nrmse == 0.1
 
@@ -111,3 +115,90 @@ def test_a_recording_in_another_folder_is_refused(tmp_path, recording):
     with pytest.raises(DesignError, match=r"u\.csv must lie in the folder of .*design\.toml, which names it"):
         new_design({}, tmp_path / "sub" / "design.toml", recording=recording)
     assert list((tmp_path / "sub").iterdir()) == []
+
+
+# ---------------------------------------------------------------- keys that mean something, and room for the parts
+
+
+@pytest.mark.parametrize(
+    ("family", "classes", "keys"),
+    [
+        ("active-rc", {"resistor", "capacitor"}, {"family", "realization", "opamp", "supply", "headroom"}),
+        ("gm-c", {"capacitor", "transconductor"}, {"family", "realization", "supply", "headroom"}),
+        (
+            "rc-synapse",
+            {"resistor", "capacitor", "transconductor", "tau"},
+            {"family", "realization", "supply", "headroom"},
+        ),
+        ("passive-rlc", {"resistor", "capacitor", "inductor"}, {"family", "realization"}),
+    ],
+)
+def test_only_what_means_something_for_the_family_is_written(tmp_path, family, classes, keys):
+    path = tmp_path / "design.toml"
+    new_design({"family": family}, path)
+    written = tomllib.loads(path.read_text())
+    assert set(written["circuit"]) == keys
+    assert set(written["mismatch"]) == classes
+
+
+def test_single_tolerances_take_the_place_of_the_usual_one(tmp_path):
+    design = new_design({}, tmp_path / "d.toml", tolerances={"resistor": "0.1 %"})
+    assert design.mismatch == {"resistor": Tolerance(0.001), "capacitor": Tolerance(0.01)}
+
+
+@pytest.mark.parametrize(("asked", "tolerances", "message"), [
+    ({"family": "gm-c"}, {"resistor": "1 %"}, r"^resistor=: a gm-c circuit has none; its parts are capacitor, trans"),
+    ({"family": "dpi", "values": "E24"}, {}, r"^values=: dpi circuits are made on a chip and have no standard values$"),
+])  # fmt: skip
+def test_what_means_nothing_for_the_family_is_refused(tmp_path, asked, tolerances, message):
+    with pytest.raises(DesignError, match=message):
+        new_design(asked, tmp_path / "d.toml", tolerances=tolerances)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_with_a_band_chooses_the_order_so_that_the_parts_have_room(tmp_path):
+    said = []
+    asked = {"theta": "20 ms", "bandwidth": "40 Hz", "nrmse": "5 %"}
+    design = new_design(asked, tmp_path / "d.toml", notify=said.append)
+    assert Design.load(tmp_path / "d.toml") == design
+    # An independent count: of 400 circuits of the exact engine some 95 % or more keep the limit, and one order less
+    # does not. The interval of 95 % in 400 is 92.4 to 96.9 %.
+    good = {}
+    for order in (design.order - 1, design.order):
+        run = monte_carlo(design.replace(order=order), 400, 1)
+        good[order] = float((run.window_nrmse.values <= 0.05).mean())
+    assert good[design.order - 1] < 0.924
+    assert good[design.order] > 0.924
+    assert said[0].startswith(f"order {design.order}: truncation ")
+
+
+def test_where_no_order_keeps_the_limit_the_one_that_comes_closest_is_taken_and_said(tmp_path):
+    said = []
+    asked = {"theta": "20 ms", "bandwidth": "40 Hz", "nrmse": "1 %"}
+    design = new_design(asked, tmp_path / "d.toml", tolerances={"capacitor": "5 %"}, notify=said.append)
+    assert said[0].endswith("no order keeps the limit")
+    assert (
+        design.order < 12
+    )  # truncation is below 1 % from order 6 on, and parts then cost the more the more there are
+
+
+def test_the_command_takes_all_that_a_first_design_needs(tmp_path):
+    path = tmp_path / "d.toml"
+    words = [
+        "--supply",
+        "2.5 V",
+        "--values",
+        "E24",
+        "--resistor",
+        "0.1 %",
+        "--capacitor",
+        "2 %",
+        "--nrmse",
+        "8 %",
+    ]
+    words += ["--yield", "90 %", "--capacitance", "10 nF", "--order", "4"]
+    assert run_command(["new", *words, "-o", str(path)]) == 0
+    design = Design.load(path)
+    assert (design.supply, design.values, design.capacitance, design.nrmse) == (2.5, "E24", 10e-9, 0.08)
+    assert (design.wanted_yield, design.order) == (0.9, 4)
+    assert design.mismatch == {"resistor": Tolerance(0.001), "capacitor": Tolerance(0.02)}

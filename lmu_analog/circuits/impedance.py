@@ -226,7 +226,7 @@ def level(circuit: Circuit) -> Level:
     """Sum up the values of a circuit, and what one capacitor for all integrators would make of them."""
     ends = [c.value for c in circuit.only(Resistor)]
     kinds = tuple(sorted(Counter(integrating(circuit)).items()))
-    load = _at_outputs(circuit, []).sum(axis=1).max(initial=0.0)
+    load = float(_at_outputs(circuit, []).sum(axis=1).max(initial=0.0))
     summed = Level(kinds, (min(ends), max(ends)) if ends else None, 1.0 / load if load else None)
     if len(kinds) < 2 or not has_free_levels(circuit):
         return summed

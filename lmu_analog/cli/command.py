@@ -92,4 +92,4 @@ def _listed(f: Field[Any], item: type, text: str) -> tuple[Any, ...]:
 
 
 def _flag(f: Field[Any]) -> str:
-    return f"--{f.name.replace('_', '-')}"
+    return f"--{f.name.rstrip('_').replace('_', '-')}"  # yield_: a word of Python's own

@@ -33,8 +33,19 @@ class _New(Recording):
     bandwidth: str | None = option(None, "Highest input frequency, for example '1 kHz'.")
     realization: str | None = option(None, "See lmu-analog families.")
     family: str = option("active-rc", "See lmu-analog families.")
-    opamp: str = option("ideal", "A part of the catalogue, or ideal.")
-    error: str | None = option(None, "Largest truncation error; chooses the order.")
+    opamp: str | None = option(None, "A part of the catalogue, or ideal.")
+    supply: str | None = option(None, "The circuit runs from plus and minus this, for example '5 V'.")
+    values: str | None = option(None, "Series of standard values, E6 to E192; exact unless given.")
+    capacitance: str | None = option(None, "Integrating capacitors; chosen from theta unless given.")
+    resistor: str | None = option(None, "Tolerance of resistors, 1 % unless given.")
+    capacitor: str | None = option(None, "Tolerance of capacitors, 1 % unless given.")
+    nrmse: str | None = option(
+        None, "Largest window error, 10 % unless given; with a bandwidth chooses the order."
+    )
+    yield_: str | None = option(None, "Circuits that must keep it, for example '95 %'.")
+    error: str | None = option(
+        None, "Largest truncation error; chooses the order, with --nrmse the least one."
+    )
     input: Path | None = option(None, "A recording; its band is measured.")
 
 
@@ -44,8 +55,18 @@ def new(options: _New) -> None:
 
     asked = asdict(options)
     output, recording, column, channel = (asked.pop(key) for key in ("output", "input", "column", "channel"))
+    asked["wanted_yield"] = asked.pop("yield_")
     given = {key: value for key, value in asked.items() if value is not None}
-    new_design(given, output, recording=recording, column=column, channel=channel)
+    tolerances = {kind: given.pop(kind) for kind in ("resistor", "capacitor") if kind in given}
+    new_design(
+        given,
+        output,
+        recording=recording,
+        column=column,
+        channel=channel,
+        tolerances=tolerances,
+        notify=say,
+    )
     say(f"wrote {output}; next: lmu-analog run {output} -o results")
 
 

@@ -1,7 +1,7 @@
 """A design written back as a commented design file."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from lmu_analog.circuits.devices.technology import technologies
@@ -32,7 +32,13 @@ _QUANTITIES = (
 _UM, _UM2 = 1e-6, 1e-12
 
 
-def commented(design: Design, names: Mapping[str, str] | None = None) -> str:
+def commented(
+    design: Design,
+    names: Mapping[str, str] | None = None,
+    *,
+    without: Collection[str] = (),
+    order: str = "",
+) -> str:
     """Write a design file that ``Design.load`` reads back as the same design.
 
     Parameters
@@ -41,11 +47,16 @@ def commented(design: Design, names: Mapping[str, str] | None = None) -> str:
     names : dict, optional
         Of "file", "parts" and "model" as the text shall name them, from its own folder. Unless given they are named
         without their folders: they belong beside the file.
+    without : collection of str, optional
+        Of "opamp", "supply" and "headroom" those to leave out; they must have their usual values.
+    order : str, optional
+        What the line of a chosen order says.
     """
     model = design.opamp.get("model") if isinstance(design.opamp, dict) else None
     given = {"file": design.file, "parts": design.parts, "model": None if model is None else Path(str(model))}
     named = {key: path.name for key, path in given.items() if path is not None} | dict(names or {})
-    tables = [_memory(design), _signal(design, named), _circuit(design, named), _mismatch(design)]
+    circuit = [line for line in _circuit(design, named) if line.partition(" =")[0] not in without]
+    tables = [_memory(design, order), _signal(design, named), circuit, _mismatch(design)]
     tables += [
         [
             "[[mismatch.group]]",
@@ -87,9 +98,9 @@ def _percent(value: float) -> str | float:
     return _readable(value, f"{100.0 * value:.10g} %", fraction)
 
 
-def _memory(design: Design) -> list[str]:
+def _memory(design: Design, reason: str) -> list[str]:
     if design.error is None:
-        said = 'number of states; or error = "2 %" with a bandwidth: the order is chosen'
+        said = reason or 'number of states; or error = "2 %" with a bandwidth: the order is chosen'
         chosen = _line("order", design.order, said)
     else:
         said = f"largest truncation error over the band: order {design.order}"
