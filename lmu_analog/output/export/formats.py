@@ -10,12 +10,20 @@ from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_out import write_text
-from lmu_analog.output.export.kicad import kicad
+from lmu_analog.output.export.kicad import write_kicad
 from lmu_analog.output.export.lists import bom, components_json, kicad_bom, lcsc_bom, mouser_bom
 from lmu_analog.output.export.readout import POINTS, readout, write_readout
 from lmu_analog.output.export.testplan import write_testplan
 from lmu_analog.output.export.veriloga import verilog_a
 from lmu_analog.output.schematic import as_svg
+
+Writer = Callable[[Design, Circuit, Path], Path]
+
+
+def _as_text(text: Callable[[Design, Circuit], str]) -> Writer:
+    """Write what is one text to a file."""
+    return lambda design, circuit, path: write_text(path, text(design, circuit))
+
 
 # Bills of materials, which take a price list: for people, and with the columns of importers.
 BOMS: dict[str, Callable[..., str]] = {
@@ -25,12 +33,12 @@ BOMS: dict[str, Callable[..., str]] = {
     "bom-lcsc": lcsc_bom,
 }
 # Format to its suffix, which the receiving program insists on (none where any will do), and its writer.
-FORMATS: dict[str, tuple[str, Callable[[Design, Circuit], str]]] = {
-    **{name: ("", write) for name, write in BOMS.items()},
-    "json": ("", components_json),
-    "verilog-a": ("", verilog_a),
-    "kicad": (".kicad_sch", kicad),
-    "svg": (".svg", lambda _, circuit: as_svg(circuit)),
+FORMATS: dict[str, tuple[str, Writer]] = {
+    **{name: ("", _as_text(write)) for name, write in BOMS.items()},
+    "json": ("", _as_text(components_json)),
+    "verilog-a": ("", _as_text(verilog_a)),
+    "kicad": (".kicad_sch", write_kicad),
+    "svg": (".svg", _as_text(lambda _, circuit: as_svg(circuit))),
 }
 READOUT = "readout"  # in files of four kinds, as their names say
 TESTPLAN = "testplan"  # a page, and its numbers beside it
@@ -99,5 +107,5 @@ def export(
         raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
     if prices is None:
-        return write_text(path, write(design, circuit))
+        return write(design, circuit, path)
     return write_text(path, BOMS[to](design, circuit, prices))
