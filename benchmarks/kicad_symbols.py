@@ -17,8 +17,8 @@ BESIDE = (
     "Connector:TestPoint", "power:GND", "power:VCC", "power:VEE", "power:PWR_FLAG",
     "Amplifier_Operational:OPA333xxD", "Amplifier_Operational:OPA333xxDBV",
 )  # fmt: skip
-LICENCE = """# Symbols of KiCad's libraries (https://gitlab.com/kicad/libraries/kicad-symbols), copied from version {version}
-# by benchmarks/kicad_symbols.py: names have their library before them, tokens are those of KiCad 7.
+LICENCE = """# Symbols of KiCad's libraries (https://gitlab.com/kicad/libraries/kicad-symbols), copied
+# from version {version} by benchmarks/kicad_symbols.py: names have their library before them, tokens are KiCad 7's.
 #
 # Copyright by the KiCad Community; Creative Commons CC-BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)
 # with this exception: "To the extent that the creation of electronic designs that use 'Licensed Material' can be
@@ -43,7 +43,9 @@ def copied(folder: Path) -> str:
         library, _, bare = name.partition(":")
         if library not in libraries:
             (content,) = read((folder / f"{library}.kicad_sym").read_text("utf-8"))
-            version = next(p[1] for p in content if isinstance(p, list) and p[0] == "generator_version").strip('"')
+            version = next(
+                p[1] for p in content if isinstance(p, list) and p[0] == "generator_version"
+            ).strip('"')
             own = (p for p in content if isinstance(p, list) and p[0] == "symbol")
             libraries[library] = {s[1].strip('"'): s for s in own}
         symbol = libraries[library][bare]

@@ -3,13 +3,9 @@
 import csv
 import io
 import json
-import os
 import re
-import shutil
 import subprocess
-from collections import defaultdict
 
-import kiutils.schematic
 import numpy as np
 import pytest
 from scipy.signal import lsim
@@ -24,103 +20,11 @@ from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.output.export.board import assembly, board
 from lmu_analog.output.export.formats import FORMATS, export
-from lmu_analog.output.export.kicad import kicad
 from lmu_analog.output.export.lists import bom, components_json
-from lmu_analog.output.export.sheet import Part, sheet
 from lmu_analog.output.export.veriloga import verilog_a
 from lmu_analog.units import parse
 
 DESIGN = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch={"resistor": "1 %", "capacitor": "2 %"})
-
-
-def nets_of(circuit):
-    """Give every net as the set of its (reference, pin number)."""
-    found = defaultdict(set)
-    for placed in board(circuit):
-        for number, (_, net) in enumerate(placed.pins, 1):
-            found["GND" if net == "0" else net].add((placed.reference, str(number)))
-    return dict(found)
-
-
-def connected(read):
-    """Trace what is joined on a sheet that kiutils read: pins, wires, labels; ends that coincide."""
-    parent = {}
-
-    def root(point):
-        parent.setdefault(point, point)
-        return point if parent[point] == point else root(parent[point])
-
-    def at(x, y):
-        return round(100.0 * x), round(100.0 * y)
-
-    names = [(at(label.position.X, label.position.Y), label.text) for label in read.labels]
-    pins = []
-    library = {symbol.libId: symbol for symbol in read.libSymbols}
-    for symbol in read.schematicSymbols:
-        side = -1.0 if symbol.mirror == "y" else 1.0
-        reference = next(p.value for p in symbol.properties if p.key == "Reference")
-        for unit in library[symbol.libId].units:
-            for pin in unit.pins:
-                place = at(symbol.position.X + side * pin.position.X, symbol.position.Y - pin.position.Y)
-                if reference.startswith("#PWR"):
-                    names.append((place, "GND"))
-                else:
-                    pins.append((place, (reference, pin.number)))
-    for wire in read.graphicalItems:
-        first, last = (at(p.X, p.Y) for p in wire.points)
-        parent[root(first)] = root(last)
-    named = defaultdict(set)
-    for place, name in names:
-        named[root(place)].add(name)
-    assert all(len(found) == 1 for found in named.values())  # no net has two names
-    found = defaultdict(set)
-    for place, pin in pins:
-        (name,) = named[root(place)]
-        found[name].add(pin)
-    return dict(found)
-
-
-@pytest.mark.parametrize(("family", "order"), [*((family, 2) for family in FAMILIES), ("active-rc", 6)])
-def test_a_kicad_sheet_joins_what_the_circuit_joins(family, order, tmp_path):
-    design = DESIGN.replace(family=family, order=order)
-    path = export(design, "kicad", tmp_path / "c.kicad_sch")
-    circuit = build(design)
-    read = kiutils.schematic.Schematic.from_file(str(path))
-    assert connected(read) == nets_of(circuit)
-    told = {p.reference: (p.text, p.component.name) for p in board(circuit)}
-    for symbol in read.schematicSymbols:
-        given = {p.key: p.value for p in symbol.properties}
-        if not given["Reference"].startswith("#PWR"):
-            assert (given["Value"], given["Deck"]) == told[given["Reference"]]
-
-
-@pytest.mark.parametrize("family", ["active-rc", "dpi"])
-def test_nothing_on_a_sheet_covers_anything_else(family):
-    parts = [item for item in sheet(build(DESIGN.replace(family=family))) if isinstance(item, Part)]
-    boxes = [(min(x), max(x), min(y), max(y)) for x, y in (zip(*p.ends.values(), strict=True) for p in parts)]
-    for k, (left, right, top, bottom) in enumerate(boxes):
-        for other in boxes[:k]:
-            apart = left > other[1] or right < other[0] or top > other[3] or bottom < other[2]
-            assert apart
-
-
-@pytest.mark.skipif(shutil.which("kicad-cli") is None, reason="KiCad is not installed")
-@pytest.mark.parametrize("family", ["active-rc", "switched-capacitor"])
-def test_kicad_itself_reads_our_netlist(family, tmp_path):
-    path = export(DESIGN.replace(family=family), "kicad", tmp_path / "c.kicad_sch")
-    command = ["kicad-cli", "sch", "export", "netlist", "-o", str(tmp_path / "c.net"), str(path)]
-    environment = {**os.environ, "HOME": str(tmp_path)}
-    subprocess.run(command, env=environment, capture_output=True, check=True)
-    text = (tmp_path / "c.net").read_text()
-    found = {}
-    for net in re.split(r"\(net\s", text)[1:]:
-        name = re.search(r'\(name "/?([^"]*)"\)', net)[1]
-        found[name] = set(re.findall(r'\(ref "([^"]+)"\)\s*\(pin "(\d+)"\)', net))
-    assert found == nets_of(build(DESIGN.replace(family=family)))
-
-
-def test_equal_designs_give_equal_sheets():
-    assert kicad(DESIGN, build(DESIGN)) == kicad(DESIGN, build(DESIGN))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

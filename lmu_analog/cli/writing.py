@@ -201,7 +201,7 @@ class _Export(InputDesign, Sample, Seed, Sampling):
 
 
 def export(options: _Export) -> None:
-    """Write a parts list, a KiCad schematic, drawings, a Verilog-A model, a digital readout, a test plan, JSON."""
+    """Write a parts list, a KiCad project, drawings, a Verilog-A model, a digital readout, a test plan, JSON."""
     from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.design_keys import labelled
     from lmu_analog.output.export import formats

@@ -117,6 +117,16 @@ class Connector:
 
 
 @dataclass(frozen=True)
+class TestPoint:
+    """A pad on which a probe can be set."""
+
+    __test__ = False  # pytest: no class of tests
+
+    reference: str
+    net: str
+
+
+@dataclass(frozen=True)
 class Assembly:
     """All that is soldered on a board.
 
@@ -130,12 +140,15 @@ class Assembly:
         What the circuit, as simulated, does not have: decoupling capacitors, resistors of spare units.
     connectors : tuple of Connector
         Supply, input, states and taps.
+    test_points : tuple of TestPoint
+        Of states, taps and ground; copper alone, nothing to order.
     """
 
     placed: tuple[Placed, ...]
     packages: tuple[Packaged, ...] = ()
     extras: tuple[Placed, ...] = ()
     connectors: tuple[Connector, ...] = ()
+    test_points: tuple[TestPoint, ...] = ()
 
 
 def assembly(design: Design, circuit: Circuit) -> Assembly:
@@ -173,7 +186,10 @@ def assembly(design: Design, circuit: Circuit) -> Assembly:
     extras = tuple(
         Placed(_next(counts, kind_of(part).prefix), part, pins(part)) for part in _beside(packaged)
     )
-    return Assembly(tuple(placed), packaged, extras, _connectors(circuit, supplied=bool(packaged)))
+    connectors = _connectors(circuit, supplied=bool(packaged))
+    read = (net for c in connectors if c.role in ("states", "taps") for net in c.nets if net != GROUND)
+    points = tuple(TestPoint(f"TP{k}", net) for k, net in enumerate((*dict.fromkeys(read), GROUND), 1))
+    return Assembly(tuple(placed), packaged, extras, connectors, points)
 
 
 def _beside(packages: tuple[Packaged, ...]) -> list[Component]:

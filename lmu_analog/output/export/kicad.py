@@ -6,18 +6,20 @@ drawn stands in the files, so that neither the export nor the sheets need KiCad'
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND, Amplifier, Follower, outputs
+from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp, Follower
 from lmu_analog.circuits.devices.packages import LETTERS
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.design import Design
 from lmu_analog.files_out import check_file, write_text
 from lmu_analog.output.export import symbols
 from lmu_analog.output.export.board import RAILS, Assembly, Packaged, Placed, assembly
+from lmu_analog.output.export.lists import bom_lines
 from lmu_analog.output.export.sheet import (
     PASSIVE,
     Block,
@@ -47,6 +49,7 @@ NET_NAMES = {GROUND: "GND"}  # of nets that KiCad calls otherwise
 _SYMBOLS = {
     "resistor": "Device:R", "capacitor": "Device:C", "inductor": "Device:L", "ammeter": "Jumper:SolderJumper_2_Bridged",
 }  # fmt: skip
+_ALWAYS = ("Manufacturer", "MPN")  # fields for people to fill in where nothing is known
 _PIN_SPACE = 2  # steps between the pins of a sheet
 _JUMPER = "Jumper:SolderJumper-2_P1.3mm_Bridged_RoundedPad1.0x1.5mm"
 _TEST_PAD = "TestPoint:TestPoint_Pad_D1.5mm"
@@ -65,7 +68,7 @@ class Drawn:
         Of the symbol, from 1.
     pins : tuple of (str, Pin)
         Pin of the symbol for every pin of the device.
-    fields : tuple of (str, str)
+    fields : dict
         Footprint, and what a bill of materials lists.
     listed : bool
         Whether it is ordered.
@@ -77,7 +80,7 @@ class Drawn:
     value: str
     unit: int
     pins: tuple[tuple[str, Pin], ...]
-    fields: tuple[tuple[str, str], ...] = ()
+    fields: Mapping[str, str] = MappingProxyType({})
     listed: bool = True
 
     @property
@@ -161,20 +164,21 @@ def write_kicad(design: Design, circuit: Circuit, path: Path) -> Path:
 def project(design: Design, circuit: Circuit, name: str) -> Project:
     """Lay a circuit out: its stages, what supplies them, and what leads outside."""
     whole = assembly(design, circuit)
-    own = [_placed(p, whole) for p in whole.placed if not _outside(circuit, p)]
+    ordered = _ordered(design, circuit)
+    own = [_placed(p, whole, ordered) for p in whole.placed if not _outside(circuit, p)]
     stages = blocks([d.device for d in own])
     supply: list[Block] = []
     drawn = {d.device.name: d for d in own}
     for packaged in whole.packages:
         for letter, nets in packaged.spare:
-            spare = _unit(packaged, letter, nets)
+            spare = _unit(packaged, letter, nets, _of_package(packaged, ordered))
             drawn[spare.device.name] = spare
             stages.append(tied(spare.device) if "out" in spare.device.net else alone(spare.device))
-    for row in _supplies(whole):
+    for row in _supplies(whole, ordered):
         supply.append(beside(*(alone(d.device, "right" if d.unit > 1 else "down") for d in row)))
         drawn |= {d.device.name: d for d in row}
     outer: list[Block] = []
-    for d in _outer(circuit, whole):
+    for d in _outer(whole, ordered):
         drawn[d.device.name] = d
         outer.append(alone(d.device))
     if circuit.order < SEVERAL:
@@ -196,13 +200,38 @@ def _outside(circuit: Circuit, placed: Placed) -> bool:
     return isinstance(placed.component, Follower) and not is_on_chip(circuit)
 
 
-def _placed(placed: Placed, whole: Assembly) -> Drawn:
+def _ordered(design: Design, circuit: Circuit) -> dict[str, dict[str, str]]:
+    """Give the fields of every reference designator as the bill of materials has them; empty where nothing is known."""
+    if is_on_chip(circuit):
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for line in bom_lines(design, circuit):
+        tolerance = line.order_tolerance_percent or line.tolerance_percent
+        told = {
+            "Footprint": line.footprint,
+            "Order as": line.order_as,
+            "Tolerance": f"{tolerance}%" if tolerance else "",
+            "Voltage": f"{line.voltage}V" if line.voltage else "",
+            "Material": line.material,
+            "Manufacturer": line.maker,
+            "MPN": line.part_number,
+            "Note": line.note,
+        }
+        kept = {name: text for name, text in told.items() if text or name in _ALWAYS}
+        found |= dict.fromkeys(line.references.split(), kept)
+    return found
+
+
+_Ordered = dict[str, dict[str, str]]
+
+
+def _placed(placed: Placed, whole: Assembly, ordered: _Ordered) -> Drawn:
     """Draw a component, or a unit of a package."""
     component, kind = placed.component, placed.kind
-    told = (("Deck", component.name), ("Role", component.role))
+    told = {**ordered.get(placed.reference, {}), "Deck": component.name, "Role": component.role}
     if isinstance(component, Amplifier) and whole.packages:
         (packaged,) = (p for p in whole.packages if p.reference == placed.reference)
-        return _unit(packaged, placed.letter, placed.pins, told)
+        return _unit(packaged, placed.letter, placed.pins, {**told, **_of_package(packaged, ordered)})
     if kind in _SYMBOLS:
         symbol = symbols.library()[_SYMBOLS[kind]]
         pins = dict(zip(("a", "b"), symbol.pins, strict=True))
@@ -212,14 +241,16 @@ def _placed(placed: Placed, whole: Assembly) -> Drawn:
         symbol = symbols.own(kind)
         pins = {pin.name: pin for pin in symbol.pins}
         ends = {pin.name: (pin.at[0], -pin.at[1]) for pin in symbol.pins}
-    device = Device(placed.designator, kind, placed.pins, tuple(ends.items()), reach=1 if kind in PASSIVE else 4)
-    fields = (("Footprint", _footprint(placed)), *told)
+    device = Device(
+        placed.designator, kind, placed.pins, tuple(ends.items()), reach=1 if kind in PASSIVE else 4
+    )
+    told["Footprint"] = told.get("Footprint") or _footprint(placed)
     reference, value = placed.reference, placed.text
-    return Drawn(device, symbol, reference, value, 1, tuple(pins.items()), fields, listed=kind != "ammeter")
+    return Drawn(device, symbol, reference, value, 1, tuple(pins.items()), told, listed=kind != "ammeter")
 
 
 def _unit(
-    packaged: Packaged, letter: str, nets: tuple[tuple[str, str], ...], told: tuple[tuple[str, str], ...] = ()
+    packaged: Packaged, letter: str, nets: tuple[tuple[str, str], ...], fields: Mapping[str, str]
 ) -> Drawn:
     """Draw a unit of a package; upside down, so that its minus input is above."""
     form = packaged.package.form
@@ -234,66 +265,64 @@ def _unit(
         tuple((name, pin.at) for name, pin in pins.items()),
         reach=max(abs(pin.at[1]) for pin in symbol.of_unit(unit)),
     )
-    fields = (("Footprint", _package_footprint(packaged, symbol)), *told)
     return Drawn(device, symbol, packaged.reference, form.part, unit, tuple(pins.items()), fields)
 
 
-def _supplies(whole: Assembly) -> Iterator[list[Drawn]]:
+def _of_package(packaged: Packaged, ordered: _Ordered) -> dict[str, str]:
+    """Give the fields of a package, the same for all its units; no footprint where its pins have no numbers of one."""
+    form = packaged.package.form
+    symbol = symbols.of_form(form, differential=_differential(packaged))
+    known = ordered.get(packaged.reference, {})
+    return {**known, "Footprint": "" if symbol.name.endswith("in_a_package") else form.footprint}
+
+
+def _differential(packaged: Packaged) -> bool:
+    return any(isinstance(unit, DifferentialOpAmp) for unit in packaged.package.units)
+
+
+def _supplies(whole: Assembly, ordered: _Ordered) -> Iterator[list[Drawn]]:
     """Give what stands together: the supply unit of a package with its capacitors, then the rest."""
     extras = list(whole.extras)
     for packaged in whole.packages:
         row: list[Drawn] = []
         form = packaged.package.form
-        symbol = symbols.of_form(form, differential=bool(form.differential))
+        symbol = symbols.of_form(form, differential=_differential(packaged))
         if symbol.supply_unit is not None:
             device = Device(f"{packaged.reference} supply", "supply unit", (), (), reach=6)
-            fields = (("Footprint", _package_footprint(packaged, symbol)),)
+            fields = _of_package(packaged, ordered)
             row.append(Drawn(device, symbol, packaged.reference, form.part, symbol.supply_unit, (), fields))
         near = [p for p in extras if p.component.name.startswith(f"Cdec_{packaged.reference}_")]
-        yield [*row, *(_placed(p, whole) for p in near)]
+        yield [*row, *(_placed(p, whole, ordered) for p in near)]
         extras = [p for p in extras if p not in near]
     for placed in extras:
-        yield [_placed(placed, whole)]
+        yield [_placed(placed, whole, ordered)]
 
 
-def _outer(circuit: Circuit, whole: Assembly) -> Iterator[Drawn]:
+def _outer(whole: Assembly, ordered: _Ordered) -> Iterator[Drawn]:
     """Give connectors, test points, and the flags by which KiCad knows where a supply comes from."""
-    board = not is_on_chip(circuit)
     for connector in whole.connectors:
         symbol = symbols.connector(len(connector.nets))
         nets = tuple((str(k), net) for k, net in enumerate(connector.nets, 1))
         ends = tuple((pin.number, (-pin.at[0], -pin.at[1])) for pin in symbol.pins)
         device = Device(connector.reference, "connector", nets, ends, reach=len(nets) + 1)
-        size = f"PinHeader_1x{len(nets):02d}_P2.54mm_Vertical"
-        fields = (
-            ("Footprint", f"Connector_PinHeader_2.54mm:{size}" if len(nets) <= 40 else ""),
-            ("Role", connector.role),
-        )
+        fields = {**ordered.get(connector.reference, {}), "Role": connector.role}
         pins = tuple((pin.number, pin) for pin in symbol.pins)
         yield Drawn(device, symbol, connector.reference, connector.role, 1, pins, fields)
-    if board:
-        states = (t.of for probe in circuit.probes for t in probe if t.kind == "v")
-        nets = tuple(dict.fromkeys((*states, GROUND)))
-        for k, net in enumerate(nets, 1):
-            value = NET_NAMES.get(net, net)
-            yield _at_one(f"TP{k}", "Connector:TestPoint", value, net, (("Footprint", _TEST_PAD),))
+    for point in whole.test_points:
+        value = NET_NAMES.get(point.net, point.net)
+        yield _at_one(point.reference, "Connector:TestPoint", value, point.net, {"Footprint": _TEST_PAD})
     supplied = (GROUND, *(RAILS if whole.packages else ()))
     for k, net in enumerate(supplied, 1):
         yield _at_one(f"#FLG{k:02d}", "power:PWR_FLAG", "PWR_FLAG", net)
 
 
 def _at_one(
-    reference: str, name: str, value: str, net: str, fields: tuple[tuple[str, str], ...] = ()
+    reference: str, name: str, value: str, net: str, fields: Mapping[str, str] = MappingProxyType({})
 ) -> Drawn:
     """Draw what has one pin."""
     symbol = symbols.library()[name]
     device = Device(reference, "point", (("1", net),), (("1", (0, 0)),), reach=4)
     return Drawn(device, symbol, reference, value, 1, (("1", symbol.pins[0]),), fields, listed=False)
-
-
-def _package_footprint(packaged: Packaged, symbol: Symbol) -> str:
-    """Give the footprint of a package; none where its pins have no numbers of a package."""
-    return "" if symbol.name.endswith("in_a_package") else packaged.package.form.footprint
 
 
 def _footprint(placed: Placed) -> str:
@@ -387,7 +416,11 @@ class _Writer:
         yield "(kicad_sch (version 20230121) (generator lmu_analog)"
         yield f"  (uuid {own})"
         wide, high = sheet.paper.size
-        yield f'  (paper "{sheet.paper.name}")' if sheet.paper.name else f'  (paper "User" {_mm(wide)} {_mm(high)})'
+        yield (
+            f'  (paper "{sheet.paper.name}")'
+            if sheet.paper.name
+            else f'  (paper "User" {_mm(wide)} {_mm(high)})'
+        )
         name = f"{self.title}: {sheet.name}" if sheet.name else self.title
         comments = " ".join(f"(comment {k} {_quoted(text)})" for k, text in enumerate(self.comments, 1))
         yield f"  (title_block (title {_quoted(name)}) {comments})"
@@ -529,7 +562,7 @@ class _Writer:
         texts: tuple[Point, Point, int],
         side: str = "",
         unit: int = 1,
-        fields: Sequence[tuple[str, str]] = (),
+        fields: Mapping[str, str] = MappingProxyType({}),
         listed: bool = False,
         hidden: bool = False,
     ) -> Iterator[str]:
@@ -540,7 +573,7 @@ class _Writer:
         yield f"    (in_bom {'yes' if listed else 'no'}) (on_board {board}) (dnp no) (uuid {own})"
         yield _property("Reference", reference, above, turn, side=side, hidden=hidden)
         yield _property("Value", value, below, turn, side=side)
-        told = {"Footprint": "", "Datasheet": symbol.fields.get("Datasheet", ""), **dict(fields)}
+        told = {"Footprint": "", "Datasheet": symbol.fields.get("Datasheet", ""), **fields}
         yield from (_property(name, text, at, 0, hidden=True) for name, text in told.items())
         for pin in symbol.of_unit(unit):
             yield f'    (pin "{pin.number}" (uuid {_id(own, "pin", pin.number)}))'
@@ -562,9 +595,7 @@ def _placing(part: Part, drawn: Drawn) -> tuple[int, str]:
     return 0, " (mirror y)" if part.turn == "left" else ""
 
 
-def _property(
-    name: str, text: str, at: Point, turn: int, *, side: str = "", hidden: bool = False
-) -> str:
+def _property(name: str, text: str, at: Point, turn: int, *, side: str = "", hidden: bool = False) -> str:
     style = (f" (justify {side})" if side else "") + " hide" * hidden
     return f"    (property {_quoted(name)} {_quoted(text)} (at {_at(at)} {turn}) {_FONT.format(style)})"
 

@@ -157,9 +157,7 @@ def _joined(devices: list[Device], net: str) -> list[Device]:
     return [d for d in devices if net != GROUND and d.kind in PASSIVE and net in d.net.values()]
 
 
-def _cell(
-    amplifier: Device, back: list[Device], minus: list[Device], plus: list[Device]
-) -> Iterator[Item]:
+def _cell(amplifier: Device, back: list[Device], minus: list[Device], plus: list[Device]) -> Iterator[Item]:
     """Draw an op-amp: feedback above, inputs to its left, those of the plus input below."""
     nets = amplifier.net
     above = [_ROW * k for k in range(len(back))]
@@ -200,7 +198,10 @@ def _differential_cell(
         yield from _feedback(back, beyond, nets[end], _PAIR_BUS_X)
         yield from _inputs(inputs, rows, nets[pin], _PAIR_BUS_X)
         yield from _bus(_PAIR_BUS_X, [*beyond, *rows, places[pin][1]])
-        yield from (Wire((_PAIR_BUS_X, places[pin][1]), places[pin]), Label(nets[pin], (_PAIR_BUS_X, rows[0])))
+        yield from (
+            Wire((_PAIR_BUS_X, places[pin][1]), places[pin]),
+            Label(nets[pin], (_PAIR_BUS_X, rows[0])),
+        )
 
 
 def _clear(amplifier: Device) -> int:
@@ -305,7 +306,12 @@ def _extent(item: Item) -> tuple[int, int, int, int]:
         if item.toward[0] == 0:
             return x - 3, y - 5, x + 3, y + 5
         reach = len(item.net) + 2
-        return (x - reach if item.toward[0] < 0 else x - 2, y - 3, x + 2 if item.toward[0] < 0 else x + reach, y + 4)
+        return (
+            x - reach if item.toward[0] < 0 else x - 2,
+            y - 3,
+            x + 2 if item.toward[0] < 0 else x + reach,
+            y + 4,
+        )
     if isinstance(item, Box):
         return x, y - 3, x + max(item.size[0], len(item.file) + 5), y + item.size[1] + 3
     xs, ys = zip(*(end for end in item.ends.values()), strict=True) if item.device.ends else ((x,), (y,))

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from typing import Any
 
 from lmu_analog.circuits.components import GROUND, KINDS
 from lmu_analog.circuits.devices.packages import LETTERS, Form
 from lmu_analog.output.export.board import RAILS
 
 STEP = 1.27  # mm, KiCad's grid of 50 mil
-Expression = list["str | Expression"]  # strings keep their quotes
+Expression = list[Any]  # of words and lists of the same; texts keep their quotes
 _FILE = "symbols.kicad_sym"
 
 # Parts of the catalogue that KiCad draws in the package that is usual for them, under its name for them.
@@ -35,6 +36,7 @@ _NAMED = {
 }  # fmt: skip
 NAMES = {
     **{part: f"Amplifier_Operational:{name}" for part, name in _NAMED.items()},
+    "LT1014": "Amplifier_Operational:LT1014xSW",
     "THS4521": "Amplifier_Difference:THS4521ID",
 }
 # What is taken where KiCad has no symbol of the part: pins are those that all makers share for the package.
@@ -111,9 +113,7 @@ class Symbol:
     @property
     def supply_unit(self) -> int | None:
         """The unit that has nothing but supply pins, if there is one."""
-        found = [
-            k for k in range(1, self.units + 1) if all(p.type == "power_in" for p in self.of_unit(k))
-        ]
+        found = [k for k in range(1, self.units + 1) if all(p.type == "power_in" for p in self.of_unit(k))]
         return found[0] if found else None
 
 
@@ -131,7 +131,7 @@ def read(text: str) -> Expression:
     return stack[0]
 
 
-def written(content: "str | Expression") -> str:
+def written(content: str | Expression) -> str:
     """Write an S-expression on one line."""
     return content if isinstance(content, str) else f"({' '.join(written(part) for part in content)})"
 
@@ -178,7 +178,7 @@ def _flat(name: str, raw: dict[str, Expression]) -> Expression:
     base = _flat(f"{prefix}:{str(parents[0][1])[1:-1]}", raw)
     properties = {str(p[1]): p for source in (base, own) for p in _lists(source, "property")}
     rest = [part for part in base[2:] if not (isinstance(part, list) and part[0] == "property")]
-    return renamed(["symbol", "", *rest[:_bodies(rest)], *properties.values(), *rest[_bodies(rest) :]], name)
+    return renamed(["symbol", "", *rest[: _bodies(rest)], *properties.values(), *rest[_bodies(rest) :]], name)
 
 
 def _bodies(parts: Expression) -> int:
@@ -264,7 +264,13 @@ def _generic(base: str, name: str) -> Symbol:
     """Take a symbol without what belongs to one part."""
     content = renamed(library()[base].content, name)
     bare = name.partition(":")[2]
-    texts = {"Value": bare, "Footprint": "", "Datasheet": "", "Description": "generic", "ki_keywords": "opamp"}
+    texts = {
+        "Value": bare,
+        "Footprint": "",
+        "Datasheet": "",
+        "Description": "generic",
+        "ki_keywords": "opamp",
+    }
     plain: Expression = []
     for part in content:
         if isinstance(part, list) and part[0] == "property":
@@ -285,11 +291,13 @@ def _lettered(base: str, name: str, units: int) -> Symbol:
     made: Expression = content[:first]
     bare = name.partition(":")[2]
     for unit in range(1, units + 1):
-        made.append(["symbol", f'"{bare}_{unit}_1"', *(_numbered(part, LETTERS[unit - 1]) for part in shapes)])
+        made.append(
+            ["symbol", f'"{bare}_{unit}_1"', *(_numbered(part, LETTERS[unit - 1]) for part in shapes)]
+        )
     return Symbol(name, [part for part in made if part], standard=False)
 
 
-def _numbered(shape: "str | Expression", letter: str) -> "str | Expression":
+def _numbered(shape: str | Expression, letter: str) -> str | Expression:
     if not (isinstance(shape, list) and shape[0] == "pin"):
         return shape
     if shape[1] == "no_connect":  # where they are is not known
@@ -378,6 +386,4 @@ def own(kind: str) -> Symbol:
         number = _ORDER[kind].index(name) + 1
         lines.append(f"(pin passive line (at {mm(x)} {mm(y)} {angle}) (length 2.54)")
         lines.append(f'(name "{name}" {font}) (number "{number}" {font}))')
-    (content,) = read(" ".join([*lines, "))"]))
-    assert isinstance(content, list)
-    return Symbol(f"lmu:{bare}", content, standard=False)
+    return Symbol(f"lmu:{bare}", _one(read(" ".join([*lines, "))"])), "symbol"), standard=False)
