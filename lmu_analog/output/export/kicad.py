@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp, Follower
@@ -80,7 +79,7 @@ class Drawn:
     value: str
     unit: int
     pins: tuple[tuple[str, Pin], ...]
-    fields: Mapping[str, str] = MappingProxyType({})
+    fields: Mapping[str, str]
     listed: bool = True
 
     @property
@@ -313,12 +312,10 @@ def _outer(whole: Assembly, ordered: _Ordered) -> Iterator[Drawn]:
         yield _at_one(point.reference, "Connector:TestPoint", value, point.net, {"Footprint": _TEST_PAD})
     supplied = (GROUND, *(RAILS if whole.packages else ()))
     for k, net in enumerate(supplied, 1):
-        yield _at_one(f"#FLG{k:02d}", "power:PWR_FLAG", "PWR_FLAG", net)
+        yield _at_one(f"#FLG{k:02d}", "power:PWR_FLAG", "PWR_FLAG", net, {})
 
 
-def _at_one(
-    reference: str, name: str, value: str, net: str, fields: Mapping[str, str] = MappingProxyType({})
-) -> Drawn:
+def _at_one(reference: str, name: str, value: str, net: str, fields: Mapping[str, str]) -> Drawn:
     """Draw what has one pin."""
     symbol = symbols.library()[name]
     device = Device(reference, "point", (("1", net),), (("1", (0, 0)),), reach=4)
@@ -357,7 +354,11 @@ def _box(sheet: Sheet, sheets: Sequence[Sheet], outer: Sequence[Block], circuit:
     """Draw a sheet as a box with a pin for every net that leads out of it, those that it drives on the right."""
     elsewhere = {net for other in sheets if other is not sheet for net in _used(other.items)}
     elsewhere |= {net for block in outer for net in _used(block)}
-    crossing = [net for net in circuit.nets if net in _used(sheet.items) and net in elsewhere]
+    known = (
+        *circuit.nets,
+        *sorted(_used(sheet.items) - set(circuit.nets)),
+    )  # clocks are no nets of the circuit
+    crossing = [net for net in known if net in _used(sheet.items) and net in elsewhere]
     driven = [net for net in crossing if net in _driven(sheet.items)]
     taken = [net for net in crossing if net not in driven]
     width = max((len(net) for net in crossing), default=0) * 2 + 12
@@ -562,7 +563,7 @@ class _Writer:
         texts: tuple[Point, Point, int],
         side: str = "",
         unit: int = 1,
-        fields: Mapping[str, str] = MappingProxyType({}),
+        fields: Mapping[str, str] | None = None,
         listed: bool = False,
         hidden: bool = False,
     ) -> Iterator[str]:
@@ -573,7 +574,7 @@ class _Writer:
         yield f"    (in_bom {'yes' if listed else 'no'}) (on_board {board}) (dnp no) (uuid {own})"
         yield _property("Reference", reference, above, turn, side=side, hidden=hidden)
         yield _property("Value", value, below, turn, side=side)
-        told = {"Footprint": "", "Datasheet": symbol.fields.get("Datasheet", ""), **fields}
+        told = {"Footprint": "", "Datasheet": symbol.fields.get("Datasheet", ""), **(fields or {})}
         yield from (_property(name, text, at, 0, hidden=True) for name, text in told.items())
         for pin in symbol.of_unit(unit):
             yield f'    (pin "{pin.number}" (uuid {_id(own, "pin", pin.number)}))'
