@@ -18,7 +18,7 @@ from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import frequency_response
-from lmu_analog.output.export.board import assembly, board
+from lmu_analog.output.export.board import assembly
 from lmu_analog.output.export.formats import FORMATS, export
 from lmu_analog.output.export.lists import bom, components_json
 from lmu_analog.output.export.veriloga import verilog_a
