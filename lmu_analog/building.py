@@ -26,7 +26,7 @@ from lmu_analog.design_keys import labelled
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import Realization, realize
-from lmu_analog.memory.taps import Tapped, tapped
+from lmu_analog.memory.taps import Tap, Tapped, named, tapped
 from lmu_analog.spice.modelcheck import with_measured
 
 
@@ -88,21 +88,19 @@ def mapped(design: Design, capacitance: float | None = None) -> Circuit:
         scaling=cast("Scaling", design.scaling),
     )
     chosen = options(design)
-    if design.taps:
-        with_taps = labelled("[circuit] taps", tapped, realized, scale, design.taps)
+    if wanted := (*design.taps, *design.outputs):
+        with_taps = labelled("[circuit] taps", tapped, realized, scale, wanted)
         realized, scale = with_taps.realization, with_taps.scale
-        chosen = replace(chosen, taps=_shown(with_taps, design))
+        chosen = replace(chosen, taps=_shown(with_taps, wanted))
     if capacitance is not None:
         chosen = replace(chosen, capacitance=capacitance)
     return with_twelve_digits(FAMILIES[design.family].build(realized, scale, chosen))
 
 
-def _shown(found: Tapped, design: Design) -> tuple[Shown, ...]:
+def _shown(found: Tapped, wanted: tuple[Tap, ...]) -> tuple[Shown, ...]:
     return tuple(
-        Shown(f"tap{k}", variable, tap.r, factor, tap.gain is not None)
-        for k, (tap, variable, factor) in enumerate(
-            zip(design.taps, found.variables, found.factors, strict=True), 1
-        )
+        Shown(name, variable, tap, factor, tap.gain is not None)
+        for (name, tap), variable, factor in zip(named(wanted), found.variables, found.factors, strict=True)
     )
 
 

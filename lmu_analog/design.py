@@ -21,7 +21,7 @@ from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_bytes
 from lmu_analog.memory.legendre import smallest_order, usable_band
-from lmu_analog.memory.taps import Tap
+from lmu_analog.memory.taps import Tap, of_states
 from lmu_analog.recording import MOST_WAV_BYTES, read
 from lmu_analog.stimulus import Recording, Stimulus, Tones, chirp, multitone, noise, sine, step
 from lmu_analog.version import __version__
@@ -90,7 +90,9 @@ class Design:
     pairs : float or None
         Largest error of one standard value, a fraction; beyond it two are joined.
     taps : tuple of Tap
-        Outputs that show the window's content.
+        Outputs that show the input delayed.
+    outputs : tuple of Tap
+        Outputs that show other sums of the states, by their weights.
     tau, second_tau : float or None, s
         Time constants of ``principle3`` and its two-pole form.
     transconductor : dict or None
@@ -145,6 +147,7 @@ class Design:
     values: Word = "exact"
     pairs: Quantity | None = None
     taps: Taps = ()
+    outputs: Taps = ()
     tau: Quantity | None = None
     second_tau: Quantity | None = None
     transconductor: Part | None = None
@@ -293,8 +296,9 @@ class Design:
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
-        if not content["taps"]:
-            del content["taps"]
+        for name in ("taps", "outputs"):
+            if not content[name]:
+                del content[name]
         if self.capacitance is None and FAMILIES[self.family].on_chip:
             content["capacitance"] = ORIGIN
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
@@ -341,10 +345,13 @@ def _check_circuit(design: Design) -> None:
 
 
 def _check_taps(design: Design) -> None:
-    if design.taps and not FAMILIES[design.family].has_taps:
+    if (design.taps or design.outputs) and not FAMILIES[design.family].has_taps:
         able = ", ".join(name for name, each in FAMILIES.items() if each.has_taps)
         raise DesignError(f"[circuit] taps: {design.family} has none; {able} have")
-    if design.tap_nrmse is not None and not design.taps:
+    for tap in design.outputs:
+        if design.order is not None:
+            labelled("[circuit] output", of_states, tap, design.order)
+    if design.tap_nrmse is not None and not (design.taps or design.outputs):
         raise DesignError("[spec] tap_nrmse: needs [circuit] taps, the outputs that are to keep it")
 
 

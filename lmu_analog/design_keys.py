@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lmu_analog.arrays_in import read_numbers
 from lmu_analog.circuits.devices.technology import technology
 from lmu_analog.circuits.devices.tolerance import (
     CLASSES,
@@ -170,6 +171,32 @@ def _read_taps(given: Any) -> tuple[Tap, ...]:
     return tuple(found)
 
 
+def _read_outputs(given: Any) -> tuple[Tap, ...]:
+    if not isinstance(given, list | tuple) or len(given) > MOST_TAPS:
+        raise DesignError(f"outputs are at most {MOST_TAPS} tables with weights, not {shown(given, 60)}")
+    gain = _quantity("", 1e-6, 1e6)
+    found = []
+    for row in given:
+        table = {"weights": row.weights, "gain": row.gain} if isinstance(row, Tap) else row
+        if not isinstance(table, dict) or "weights" not in table or set(table) - {"weights", "gain"}:
+            raise DesignError(f"an output is {{ weights = [...], gain = 1.0 }}, not {shown(row, 60)}")
+        found.append(Tap(None, gain(table.get("gain", 1.0)), _read_weights(table["weights"])))
+    return tuple(found)
+
+
+def _read_weights(given: Any) -> tuple[float, ...]:
+    """Read weights of the states: numbers, or a file of NumPy's that has them."""
+    if isinstance(given, str | Path):
+        given = read_numbers(Path(given), name="weights")
+    flat = np.asarray(given, object).ravel()
+    if not len(flat) or any(isinstance(x, bool) or not isinstance(x, float | int | np.number) for x in flat):
+        raise DesignError(f"weights are numbers, one a state, not {shown(given, 60)}")
+    weights = tuple(float(x) for x in flat)
+    if not np.isfinite(weights).all() or not any(weights):
+        raise DesignError("weights must be finite, and one of them other than zero")
+    return weights
+
+
 KEYS: dict[str, Key] = {
     "order": Key("memory", "order", check_order),
     "theta": Key("memory", "theta", lambda given: check_theta(parse(given, "s"))),
@@ -193,6 +220,7 @@ KEYS: dict[str, Key] = {
     "values": Key("circuit", "values", _choice("exact", *SERIES)),
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
     "taps": Key("circuit", "taps", _read_taps),
+    "outputs": Key("circuit", "output", _read_outputs),
     "tau": Key("circuit", "tau", _quantity("s", 1e-15, 1e6)),
     "second_tau": Key("circuit", "second_tau", _quantity("s", 1e-15, 1e6)),
     "transconductor": Key("circuit", "transconductor", lambda given: given),
@@ -241,6 +269,13 @@ def _beside(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
     for name in ("file", "parts"):
         if isinstance(fields.get(name), str):
             fields[name] = path.parent / fields[name]
+    if isinstance(outputs := fields.get("outputs"), list):
+        fields["outputs"] = [
+            {**row, "weights": path.parent / row["weights"]}
+            if isinstance(row, dict) and isinstance(row.get("weights"), str)
+            else row
+            for row in outputs
+        ]
     return fields
 
 

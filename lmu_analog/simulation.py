@@ -26,6 +26,7 @@ from lmu_analog.memory.projection import projected
 from lmu_analog.memory.reference import filtered, midpoints, numpy_memory
 from lmu_analog.memory.sampled import ringing_time, sampled_run, steady_response
 from lmu_analog.memory.statespace import StateSpace, frequency_response, growth, respond
+from lmu_analog.memory.taps import of_states
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import SPARE_TICKS, Transient, deck, step_seconds, transient, vector
 from lmu_analog.spice.netlist import lead, needs_file, recording_points
@@ -271,7 +272,7 @@ def simulate(
 
 
 def _taps(circuit: Circuit, evaluation_grid: Grid, shown_by_taps: np.ndarray) -> dict[str, Any]:
-    """Compare taps over their gain, (t, p), with the input delayed."""
+    """Compare taps over their gain, (t, p), with what they are to show."""
     wanted = ideal_taps(circuit, evaluation_grid)
     gain = np.array([tap.gain for tap in circuit.taps])
     error = np.sqrt(np.mean((shown_by_taps - wanted) ** 2, axis=0)) / evaluation_grid.rms
@@ -279,7 +280,11 @@ def _taps(circuit: Circuit, evaluation_grid: Grid, shown_by_taps: np.ndarray) ->
     return {
         "tap": ("tap", names),
         "tap_net": ("tap", np.array([tap.net for tap in circuit.taps])),
-        "tap_r": ("tap", np.array([tap.r for tap in circuit.taps]), {"units": "theta"}),
+        "tap_r": (
+            "tap",
+            np.array([np.nan if tap.of.r is None else tap.of.r for tap in circuit.taps]),
+            {"units": "theta"},
+        ),
         "tap_gain": ("tap", gain, {"units": "1"}),
         "tap_nrmse": ("tap", error, {"units": "1"}),
         "taps": (("time", "tap"), shown_by_taps * gain, {"units": "V"}),
@@ -287,9 +292,17 @@ def _taps(circuit: Circuit, evaluation_grid: Grid, shown_by_taps: np.ndarray) ->
 
 
 def ideal_taps(circuit: Circuit, evaluation_grid: Grid) -> np.ndarray:
-    """Give what taps are to show over their gain, u(t - r theta), (t, p), V."""
-    r = np.array([tap.r for tap in circuit.taps])
-    return evaluation_grid.stimulus(evaluation_grid.time[:, None] - circuit.theta * r)
+    """Give what taps are to show over their gain, (t, p), V: the input delayed, or states of the ideal memory."""
+    order, theta, states = circuit.order, circuit.theta, None
+    columns = []
+    for tap in circuit.taps:
+        if tap.of.r is not None:
+            columns.append(evaluation_grid.stimulus(evaluation_grid.time - theta * tap.of.r))
+            continue
+        if states is None:
+            states = exact_states(legendre(order, theta), evaluation_grid)
+        columns.append(states @ of_states(tap.of, order))
+    return np.stack(columns, axis=-1)
 
 
 def engines_apart(results: Mapping[str, xr.Dataset]) -> str | None:

@@ -393,6 +393,7 @@ REFUSED = {
     MEMORY + '[spec]\nnrmse = 0.1\nyield = "9 V"': r"\[spec\] yield: '9 V' is in V; write a fraction.*",
     MEMORY
     + "[spec]\nyeild = 0.9": r"unknown key 'yeild' in \[spec\]; known keys are nrmse, tap_nrmse, yield",
+    MEMORY + "[[circuit.output]]\nweights = [0, 0]": r"\[circuit\] output: weights must be finite, .*",
     MEMORY + "[circuit]\ntaps = [1.5]": r"\[circuit\] taps: 1\.5 .*is outside 0 .*to 1.*",
     MEMORY
     + "[circuit]\ntaps = [1.0]\n[spec]\ntap_nrmse = 0": r"\[spec\] tap_nrmse: 0 % is outside 1e-07 to 1000 %",
@@ -501,6 +502,7 @@ def test_the_digest_changes_with_every_field(written):
         "nrmse": None,
         "wanted_yield": 0.99,
         "taps": [0.5],
+        "outputs": [{"weights": [0.5] * IN_CODE.order}],
         "tap_nrmse": 0.03,
     }
     assert set(other) == {f.name for f in fields(Design)} - {"error"}

@@ -49,7 +49,7 @@ def test_taps_show_the_ideal_memory_at_their_delay(family, realization, order):
     ideal = frequency_response(legendre(order, asked.theta), frequency)
     wanted = ideal @ readout(order, np.array([0.5, 1.0, 0.25])).T
     np.testing.assert_allclose(found, wanted, atol=1e-9)
-    assert [(tap.name, tap.r, tap.gain) for tap in circuit.taps] == [
+    assert [(tap.name, tap.of.r, tap.gain) for tap in circuit.taps] == [
         ("tap1", 0.5, 1.0),
         ("tap2", 1.0, 1.0),
         ("tap3", 0.25, 2.0),
@@ -116,6 +116,12 @@ def test_what_is_not_there_is_refused_in_one_line():
         ({"taps": [{"r": 1.0, "gain": -1.0}]}, "[circuit] taps: -1"),
         ({"taps": [0.5] * 33}, "[circuit] taps: taps are a list of at most 32"),
         ({"family": "dpi"}, "[circuit] taps: dpi has none; active-rc"),
+        ({"outputs": [{"weights": [1.0]}]}, "[circuit] output: 1 weights for 6 states"),
+        ({"outputs": [{"weights": [float("inf")] * 6}]}, "[circuit] output: weights must be finite"),
+        ({"outputs": [{"weights": [0.0] * 6}]}, "[circuit] output: weights must be finite"),
+        ({"outputs": [{"weights": "none.npz"}]}, "[circuit] output: none.npz: no such file"),
+        ({"outputs": [{"weights": [True] * 6}]}, "[circuit] output: weights are numbers"),
+        ({"outputs": [{"gain": 1.0}]}, "[circuit] output: an output is"),
         ({"taps": [], "tap_nrmse": "3 %"}, "[spec] tap_nrmse: needs [circuit] taps"),
     ],
 )
@@ -179,6 +185,52 @@ def test_an_ensemble_says_of_every_tap_what_first_order_theory_predicts():
         ("tap2", 1.0, 1.0),
         ("tap3", 0.25, 2.0),
     ]
+
+
+OUTPUTS = [{"weights": [1.0, 0.0, 0.0, 0.0]}, {"weights": [0.0, 0.5, -0.25, 0.0], "gain": 2.0}]
+
+
+@pytest.mark.parametrize(("family", "realization"), PAIRS[:: len(PAIRS) // 4])
+def test_outputs_show_any_sum_of_the_ideal_states(family, realization):
+    asked = design(4, family=family, realization=realization, taps=[1.0], outputs=OUTPUTS, mismatch=LAW)
+    circuit = build(asked)
+    assert [(tap.name, tap.gain) for tap in circuit.taps] == [("tap1", 1.0), ("out1", 1.0), ("out2", 2.0)]
+    run = simulate(asked)
+    ideal = run.ideal_states.values @ np.array([row["weights"] for row in OUTPUTS]).T
+    np.testing.assert_allclose(run.taps.values[:, 1:] / run.tap_gain.values[1:], ideal, atol=1e-9)
+    # The mean over the window is the first state, and the ideal one is what it is measured against.
+    assert run.tap_nrmse.values[1:] == pytest.approx(0.0, abs=1e-8)
+    errors = tap_errors(asked, 0, range(3))
+    for k, row in enumerate(errors):
+        alone = simulate(asked, circuit=sample_circuit(asked, seed=0, index=k))
+        np.testing.assert_allclose(row, alone.tap_nrmse.values, rtol=1e-6, atol=1e-9)
+    assert (errors[:, 1:] > 1e-5).all()
+    spreads = tap_spreads(monte_carlo(asked, 1000, workers=1), asked)
+    assert all(abs(tap.theory.ratio - 1.0) < 0.06 for tap in spreads)
+
+
+def test_weights_come_from_a_file_beside_the_design(tmp_path):
+    np.save(tmp_path / "w.npy", [0.5, 0.25, 0.0])
+    np.savez(tmp_path / "w.npz", other=[1.0], weights=[1.0, 2.0, 3.0])
+    (tmp_path / "d.toml").write_text(
+        '[memory]\norder = 3\ntheta = "1 ms"\n[[circuit.output]]\nweights = "w.npy"\n'
+        '[[circuit.output]]\nweights = "w.npz"\ngain = 0.5\n'
+    )
+    asked = Design.load(tmp_path / "d.toml")
+    assert [(tap.weights, tap.gain) for tap in asked.outputs] == [
+        ((0.5, 0.25, 0.0), 1.0),
+        ((1.0, 2.0, 3.0), 0.5),
+    ]
+    np.save(tmp_path / "w.npy", [0.5, 0.25, 0.1])
+    assert Design.load(tmp_path / "d.toml").digest != asked.digest
+    (tmp_path / "w.npy").write_bytes(b"no array")
+    with pytest.raises(
+        DesignError, match=r"w\.npy: no array 'weights' of numbers in it; give a \.npy or \.npz"
+    ):
+        Design.load(tmp_path / "d.toml")
+    np.save(tmp_path / "w.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(DesignError, match="no array 'weights' of numbers"):
+        Design.load(tmp_path / "d.toml")
 
 
 def test_a_deck_names_nets_delays_and_gains():

@@ -21,6 +21,7 @@ from lmu_analog.circuits.components import (
     terminals,
 )
 from lmu_analog.errors import CircuitError
+from lmu_analog.memory.taps import Tap
 
 C = TypeVar("C", bound=Component)
 
@@ -36,26 +37,26 @@ class Term:
 
 @dataclass(frozen=True)
 class Output:
-    """A net, or pair of nets, that shows the input delayed.
+    """A net, or pair of nets, that shows what a tap is to show.
 
     Attributes
     ----------
     name : str
-        ``tap1``, ``tap2``, ... in the order of the design.
+        ``tap1``, ``tap2``, ..., or with weights ``out1``, ``out2``, ... in the order of the design.
     net : str
         Where it is found; of a pair without p and n.
     terms : tuple of Term
         Its voltage.
-    r : float
-        Delay, in units of theta.
+    of : Tap
+        What it is to show.
     gain : float
-        Volts for one volt of the delayed input; negative where it is inverted.
+        Volts for one volt of that; negative where it is inverted.
     """
 
     name: str
     net: str
     terms: tuple[Term, ...]
-    r: float
+    of: Tap
     gain: float
 
 

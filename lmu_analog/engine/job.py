@@ -23,6 +23,7 @@ from lmu_analog.engine.order import Pass
 from lmu_analog.engine.plan import FrequencyPlan, eliminate_real
 from lmu_analog.engine.program import Builder, Number, Program, program
 from lmu_analog.memory.elementary import cos_sin_turns
+from lmu_analog.memory.taps import Tap, wanted_response
 from lmu_analog.memory.window import quadrature_for, readout
 from lmu_analog.stimulus import Tones
 
@@ -272,14 +273,13 @@ def _equations(
 
 def window_of(tones: Tones, plan: FrequencyPlan) -> Window:
     """Prepare how responses become errors over the window."""
-    taps, theta = np.array([tap.r for tap in plan.circuit.taps]), plan.circuit.theta
+    taps, theta = plan.circuit.taps, plan.circuit.theta
     order = plan.circuit.order - len(taps)
     r = quadrature_for(order, (tones.frequency, tones.phasor), theta).r
     square = tones.cosine**2 + tones.sine**2
     # The phase of a tone is the same in the error as in the input, so only its size counts.
     amplitude = np.sqrt(square)
-    cosine, sine = cos_sin_turns(tones.frequency * theta * np.concatenate([r, taps])[:, None])
-    ideal = np.stack([amplitude * cosine, -amplitude * sine], axis=-1)
+    cosine, sine = cos_sin_turns(tones.frequency * theta * r[:, None])
     read = [np.flatnonzero(row) for row in plan.output]
     return Window(
         np.cumsum([0, *map(len, read)]),
@@ -288,10 +288,25 @@ def window_of(tones: Tones, plan: FrequencyPlan) -> Window:
         plan.direct,
         amplitude,
         readout(order, r),
-        ideal[: len(r)],
+        np.stack([amplitude * cosine, -amplitude * sine], axis=-1),
         0.5 * sum(square.tolist()),
-        ideal[len(r) :],
+        np.reshape(
+            [_ideal_tap(tap.of, tones, amplitude, order, theta) for tap in taps], (-1, len(amplitude), 2)
+        ),
     )
+
+
+def _ideal_tap(tap: Tap, tones: Tones, amplitude: np.ndarray, order: int, theta: float) -> np.ndarray:
+    """Give what a tap is to show of every tone, (f, 2), without their phases."""
+    if tap.r is not None:
+        cosine, sine = cos_sin_turns(tones.frequency * theta * tap.r)
+    else:
+        shown = wanted_response(tap, tones.frequency, order=order, theta=theta)
+        # Twelve digits, so that LAPACK's last ones, which depend on the processor, do not reach the results.
+        cosine, sine = (
+            np.array([float(f"{x:.11e}") for x in part]) for part in (np.real(shown), -np.imag(shown))
+        )
+    return np.stack([amplitude * cosine, -amplitude * sine], axis=-1)
 
 
 def _eliminations(

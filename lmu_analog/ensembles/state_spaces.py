@@ -16,6 +16,7 @@ from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.squares import prepared_window
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
+from lmu_analog.memory.taps import wanted_response
 from lmu_analog.reduction.reduced import state_spaces
 from lmu_analog.reduction.reduced_equations import Reduction
 from lmu_analog.simulation import Grid, exact_states, ideal_taps, ideal_window
@@ -61,10 +62,13 @@ class StateSpaces:
         system = extract(replace(circuit, probes=reading_taps(circuit).probes[order:]), values)
         if isinstance(grid.stimulus, Tones):
             tones = grid.stimulus
-            late = np.exp(
-                -2j * np.pi * self.theta * np.outer(tones.frequency, [tap.r for tap in circuit.taps])
-            )
-            apart = (steady_response(system, tones.frequency) - late) * tones.phasor[:, None]
+            late = [
+                wanted_response(tap.of, tones.frequency, order=order, theta=self.theta)
+                for tap in circuit.taps
+            ]
+            apart = (steady_response(system, tones.frequency) - np.stack(late, axis=-1)) * tones.phasor[
+                :, None
+            ]
             square = 0.5 * (np.abs(apart) ** 2).sum(axis=-2)
             if system.offset is not None:
                 square += system.offset**2

@@ -1,4 +1,4 @@
-"""The taps of an ensemble: how far each is from the input delayed, over all samples."""
+"""The taps of an ensemble: how far each is from what it is to show, over all samples."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from lmu_analog.ensembles.comparison import Comparison, compare
 from lmu_analog.ensembles.exact import tap_errors
 from lmu_analog.ensembles.sampling import make_plan
 from lmu_analog.ensembles.yields import Yield, percentiles, yield_within
+from lmu_analog.memory.taps import Tap
 from lmu_analog.stimulus import Tones
 from lmu_analog.theory.first_order import first_order_of_taps
 
@@ -21,8 +22,8 @@ class TapSpread:
     Attributes
     ----------
     name, net : str
-    r : float
-        Delay, in units of theta.
+    of : Tap
+        What it is to show.
     gain : float
     nrmse : dict
         Percentiles of the error over rms(u), as ``yields.percentiles`` gives those of the window.
@@ -34,7 +35,7 @@ class TapSpread:
 
     name: str
     net: str
-    r: float
+    of: Tap
     gain: float
     nrmse: dict[str, float | None]
     good: Yield | None
@@ -64,5 +65,5 @@ def tap_spreads(run: xr.Dataset, design: Design) -> list[TapSpread]:
         beside = run.assign(window_nrmse=("sample", error))
         good = None if design.tap_nrmse is None else yield_within(beside, design.tap_nrmse)
         compared = compare(beside, theory) if theory is not None and theory.predicted_rms > 0.0 else None
-        found.append(TapSpread(tap.name, tap.net, tap.r, tap.gain, percentiles(beside), good, compared))
+        found.append(TapSpread(tap.name, tap.net, tap.of, tap.gain, percentiles(beside), good, compared))
     return found

@@ -1,19 +1,12 @@
 """Layers and networks in NumPy archives."""
 
-import io
-import lzma
-import math
-import struct
-import zipfile
-import zlib
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, cast
 
 import numpy as np
 
+from lmu_analog.arrays_in import read_arrays
 from lmu_analog.errors import DesignError, shown
-from lmu_analog.files_in import read_bytes
 from lmu_analog.files_out import whole_file
 from lmu_analog.networks.network import (
     Activation,
@@ -28,7 +21,6 @@ from lmu_analog.networks.network import (
 )
 
 LARGEST_FILE = 400_000_000  # bytes, of an archive and of each of its arrays: fifty million weights
-_MOST_ARRAYS = 10_000
 
 
 def to_npz(path: Path | str, layer: LMULayer) -> Path:
@@ -160,52 +152,4 @@ def read_archive(path: Path | str) -> dict[str, np.ndarray]:
     DesignError
         If the file is missing, or no archive of numbers, or holds more of them than any network has.
     """
-    content = io.BytesIO(read_bytes(path, most=LARGEST_FILE, wanted="a NumPy archive (.npz)"))
-    if not zipfile.is_zipfile(content):
-        raise DesignError(f"{path} is no NumPy archive; write one with to_npz")
-    try:
-        with zipfile.ZipFile(content) as archive:
-            _check_sizes(path, archive)
-        content.seek(0)
-        with np.load(content, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except DesignError:
-        raise
-    # What the standard library and NumPy make of a torn or forged archive, and of a header that is no dictionary.
-    except (
-        ValueError,
-        TypeError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        OSError,
-        SyntaxError,
-        TokenError,
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        lzma.LZMAError,
-        MemoryError,
-    ) as error:
-        raise DesignError(f"{path} is no NumPy archive of numbers; write one with to_npz") from error
-
-
-def _check_sizes(path: Path | str, archive: zipfile.ZipFile) -> None:
-    """Refuse arrays before they are made: a header of a few bytes may ask for all memory, or unpack to it."""
-    members = archive.infolist()
-    if len(members) > _MOST_ARRAYS:
-        raise DesignError(f"{path} holds {len(members)} arrays; at most {_MOST_ARRAYS} are accepted")
-    for member in members:
-        with archive.open(member) as file:
-            version = np.lib.format.read_magic(file)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read(file)
-        if (size := math.prod(shape) * dtype.itemsize) > LARGEST_FILE or member.file_size > LARGEST_FILE:
-            raise DesignError(
-                f"{path}: array {shown(member.filename, 60)} of {shown(max(size, member.file_size))} bytes; "
-                f"at most {LARGEST_FILE} are accepted"
-            )
+    return read_arrays(path, most=LARGEST_FILE, write="write one with to_npz")

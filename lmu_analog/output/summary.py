@@ -152,7 +152,7 @@ def tap_spread(tap: TapSpread) -> dict[str, Any]:
     """Give the figures of a tap over an ensemble."""
     return {
         "net": tap.net,
-        "r": tap.r,
+        "r": tap.of.r,
         "gain": tap.gain,
         "nrmse": tap.nrmse,
         "yield": None if tap.good is None else asdict(tap.good),

@@ -143,7 +143,8 @@ def main_job(content: dict[str, Any]) -> str:
 
 
 def _shown(tap: dict[str, Any]) -> str:
-    return f"{tap['gain']:.4g} u(t - {tap['r']:g} theta)"
+    wanted = "of its weighted sum" if tap["r"] is None else f"u(t - {tap['r']:g} theta)"
+    return f"{tap['gain']:.4g} {wanted}"
 
 
 def _percent(value: float | None) -> str:

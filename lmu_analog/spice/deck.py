@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit, Term, reading_taps
+from lmu_analog.circuits.circuit import Circuit, Output, Term, reading_taps
 from lmu_analog.circuits.components import Bias, Inductor, Mosfet
 from lmu_analog.errors import DesignError
 from lmu_analog.spice.cards import Deck, Directive, directive
@@ -163,7 +163,7 @@ def described(
         *(_one_line(note) for note in notes),
         f"input = v({circuit.source})",
         *(f"probe m{i} = {expression(probe)}" for i, probe in enumerate(circuit.probes)),
-        *(f"{t.name} = {expression(t.terms)}, {t.gain!r} times u(t - {t.r!r} theta)" for t in circuit.taps),
+        *(f"{t.name} = {expression(t.terms)}, {t.gain!r} times {_wanted(t)}" for t in circuit.taps),
     )
     from_rest = " uic" if circuit.clock is not None and isinstance(analysis, Transient) else ""
     cards = (
@@ -174,6 +174,12 @@ def described(
     )
     title = f"Legendre memory, {circuit.family} {circuit.realization}, order {circuit.order}"
     return Deck(title, comments, cards, library(circuit.components))
+
+
+def _wanted(tap: Output) -> str:
+    if tap.of.weights is None:
+        return f"u(t - {tap.of.r!r} theta)"
+    return " + ".join(f"{w!r}*m{i}" for i, w in enumerate(tap.of.weights) if w).replace("+ -", "- ")
 
 
 def written(of: Deck) -> str:

@@ -16,6 +16,7 @@ from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
+from lmu_analog.memory.taps import Tap, wanted_response
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, sample
 from lmu_analog.simulation import places
 from lmu_analog.stimulus import Recording, Tones
@@ -84,7 +85,7 @@ def first_order(design: Design) -> FirstOrder:
 
 
 def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
-    """Linearise the error of every tap against the input delayed, over rms(u); of tones in the steady state.
+    """Linearise the error of every tap against what it is to show, over rms(u); of tones in the steady state.
 
     Raises
     ------
@@ -101,8 +102,8 @@ def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
     )
     phasor = math.sqrt(0.5) * tones.phasor / tones.rms
 
-    def theory(k: int, r: float) -> FirstOrder:
-        late = np.exp(-2j * np.pi * design.theta * r * tones.frequency)
+    def theory(k: int, tap: Tap) -> FirstOrder:
+        late = wanted_response(tap, tones.frequency, order=design.order, theta=design.theta)
         error, slopes = phasor * (found.states[:, k] - late), phasor[:, None] * found.by_parameter[:, k]
         offset, leaning = (
             found.offset[k : k + 1] / tones.rms,
@@ -113,7 +114,7 @@ def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
             names, 0.0, np.concatenate([error.real, error.imag, offset]), by_draws * _deviations(names, law)
         )
 
-    return tuple(theory(k, tap.r) for k, tap in enumerate(circuit.taps))
+    return tuple(theory(k, tap.of) for k, tap in enumerate(circuit.taps))
 
 
 def _in_tones(circuit: Circuit, tones: Tones, design: Design) -> tuple[float, np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.circuit import Output, Term
 from lmu_analog.circuits.devices.models import CELLS, IDEAL, IDEAL_OTA, CellModel, OpAmpModel, OtaModel
+from lmu_analog.memory.taps import Tap
 
 Level = Literal["behavioural", "transistor"]
 Predistort = Literal["none", "gbw"]
@@ -21,20 +22,20 @@ class Shown:
     Attributes
     ----------
     name : str
-        ``tap1``, ``tap2``, ...
+        ``tap1``, ``tap2``, ... or ``out1``, ...
     variable : int
         The variable of the structure that shows it.
-    r : float
-        Delay, in units of theta.
+    of : Tap
+        What it is to show.
     factor : float
-        What one volt of the delayed input makes of the variable.
+        What one volt of that makes of the variable.
     own : bool
         Whether the variable is there for the tap alone; its net then has the tap's name, and its sign stays.
     """
 
     name: str
     variable: int
-    r: float
+    of: Tap
     factor: float
     own: bool
 
@@ -93,7 +94,7 @@ def voltage_taps(
             t.name,
             nets[t.variable],
             (Term("v", nets[t.variable], 1.0),),
-            t.r,
+            t.of,
             float(t.factor * scale[t.variable]),
         )
         for t in taps
@@ -109,7 +110,7 @@ def difference_taps(
             t.name,
             nets[t.variable],
             (Term("v", f"{nets[t.variable]}p", 1.0), Term("v", f"{nets[t.variable]}n", -1.0)),
-            t.r,
+            t.of,
             float(t.factor * scale[t.variable]),
         )
         for t in taps
