@@ -24,6 +24,7 @@ FLOORS = {
     "option": 1,
     "memory": 2,
     "units": 2,
+    "arrays_in": 2,
     "files_in": 2,
     "files_out": 2,
     "tables": 2,
@@ -52,6 +53,7 @@ FLOORS = {
 ROOT_FILES = {
     "stimulus",
     "recording",
+    "arrays_in",
     "files_in",
     "tables",
     "design",
