@@ -121,6 +121,11 @@ def diagnosed(
     return None, share, reason
 
 
+def finite(value: object) -> object:
+    """Give what JSON can hold: none for what is infinite or unknown."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def board_of(kind: str, k: int, folder: Path) -> dict[str, object]:
     """Make one board and diagnose it."""
     design = DESIGNS[k % len(DESIGNS)]
@@ -136,11 +141,9 @@ def board_of(kind: str, k: int, folder: Path) -> dict[str, object]:
     wanted = tuple(planted["elements"])
     right = any(set(f["elements"]) == set(wanted) for f in named) and len(named) <= MOST_NAMED
     row["right"] = not named if kind == "healthy" else right
-    row["named"] = [{**f, "high": f["high"] if np.isfinite(f["high"]) else None} for f in named]
-    for one in row["named"]:
-        one["factor"] = one["factor"] if np.isfinite(one["factor"]) else None
+    row["named"] = [{key: finite(value) for key, value in f.items()} for f in named]
     if found is not None:
-        row |= {"ratio": found.ratio, "threshold": found.threshold, "misfit": found.misfit}
+        row |= {key: finite(getattr(found, key)) for key in ("evidence", "ratio", "threshold", "misfit")}
     row["seconds"] = time.perf_counter() - start
     return row
 
@@ -165,7 +168,7 @@ def main() -> None:
                 mark = "right" if row["right"] else "WRONG"
                 print(
                     f"{kind:8s}{k:3d} {row['realization']} {row['order']}  {mark}  planted "
-                    f"{row['planted']}  said: {said}  ratio {row.get('ratio', 0.0):.4g}  {row['seconds']:.1f} s",
+                    f"{row['planted']}  said: {said}  ratio {row.get('ratio') or 0.0:.4g}  {row['seconds']:.1f} s",
                     flush=True,
                 )
     counts = {

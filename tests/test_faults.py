@@ -10,12 +10,14 @@ from lmu_analog.analysis.measurement import Measurement
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import with_values
 from lmu_analog.circuits.nodal.altered import altered
+from lmu_analog.circuits.nodal.clamped import operating_point
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import planned_circuit
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.output.bench import fault_text
 from lmu_analog.simulation import Grid, exact_states, ngspice_task, settling
 from lmu_analog.spice import ngspice
 from lmu_analog.stimulus import Recording
@@ -184,3 +186,35 @@ def test_the_command_names_a_part_planted_in_a_deck(tmp_path, capsys, monkeypatc
     assert "healthy  none of" in capsys.readouterr().out
     assert run_command(["analyze", "d.toml", "--measured", "healthy.csv", "--json", "--no-faults"]) == 0
     assert json.loads(capsys.readouterr().out)["faults"] is None
+
+
+def test_the_operating_point_of_a_healthy_board_is_what_its_offsets_leave():
+    circuit = build(DESIGN)
+    found = operating_point(circuit)
+    offset = extract(circuit).offset
+    for probe, expected in zip(circuit.probes, offset, strict=True):
+        # Two ways to solve the same equations.
+        assert sum(t.factor * found[t.of] for t in probe) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    flipped = operating_point(circuit, sign=-1.0)
+    assert flipped["x0"] == pytest.approx(-found["x0"], rel=1e-9)
+
+
+@pytest.mark.ngspice
+def test_an_output_at_its_rail_is_traced_to_the_open_part(tmp_path):
+    circuit = build(DESIGN)
+    # Without it integrator 2 has no path at DC, and bias currents take it to a rail.
+    board = changed(planned_circuit(DESIGN, seed=2, index=0), Ra_2_1=1e9)
+    analysis, text, _ = ngspice_task(board, DESIGN.stimulus, settle=5e-3)
+    vectors = ngspice.run(text, analysis)
+    values = np.stack([sum(t.factor * vectors[f"v({t.of})"] for t in p) for p in circuit.probes], axis=-1)
+    fresh = np.concatenate([[True], np.diff(vectors["time"]) > 0.0])
+    measured = Measurement(
+        vectors["time"][fresh], vectors["v(u)"][fresh], "states", values[fresh], np.empty(0)
+    )
+    found = diagnose(DESIGN, measured, circuit=circuit)
+    assert found.evidence == "operating point"
+    assert [(fault.kind, fault.elements) for fault in found.faults] == [("open", ("Ra_2_1",))]
+    assert fault_text(found.faults[0]) == "Ra_2_1 is open"
+    point = operating_point(changed(circuit, Ra_2_1=1e9))
+    # Parts of 1 %, and rails that are rounded off over a quarter of a volt.
+    assert point["x1"] == pytest.approx(float(np.mean(vectors["v(x1)"])), abs=0.25)

@@ -30,7 +30,9 @@ from scipy.stats import chi2
 from lmu_analog.analysis.measurement import Measurement
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.components import Capacitor, DifferentialOpAmp, OpAmp, Resistor
 from lmu_analog.circuits.nodal.altered import Altered, altered
+from lmu_analog.circuits.nodal.clamped import operating_point
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -72,6 +74,9 @@ _UNLIKELY = 1e-6  # that parts within tolerances deviate so far, all together
 _SAME = chi2.isf(0.01, 1)  # a hypothesis that is worse by more is told apart
 _INTERVAL = 1.96  # sigmas: 95 %
 _HEADROOM = 0.94  # of the swing: outputs beyond bend
+_STUCK = 0.95  # of the time beyond that: the output is at its rail
+_NEAR = 0.05  # of the swing: so near must an operating point be to what was recorded
+_GONE = 1e9  # ratio of values that is open or short at rest
 _LARGER = 1.03  # ratio of two values that are worth exchanging
 
 
@@ -121,6 +126,9 @@ class Diagnosis:
         The part of the recording that was compared, on its own clock.
     groups : tuple of tuple of str
         Elements whose errors of 10 % this input cannot tell apart.
+    evidence : {"response", "operating point"}
+        Whether hypotheses were compared by what the recording shows of the input, or, where outputs stay at
+        their rails, by the voltages at rest; ratios and misfit are then NaN.
     """
 
     faults: tuple[Fault, ...]
@@ -133,6 +141,7 @@ class Diagnosis:
     start: float
     stop: float
     groups: tuple[tuple[str, ...], ...]
+    evidence: Literal["response", "operating point"] = "response"
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +243,8 @@ def diagnose(
     DesignError
         If the circuit is sampled or nonlinear, too large, or the recording too short.
     """
+    if (stuck := _stuck(design, measurement, circuit, level)) is not None:
+        return stuck
     start, stop, problem = _problem(design, measurement, circuit, accuracy)
     singles, pairs = _hypotheses(problem)
     found = _candidates(problem, singles, pairs)
@@ -308,21 +319,68 @@ def _prior(design: Design, circuit: Circuit, nominal: Altered) -> np.ndarray:
     return np.array(list(columns.values())).reshape(-1, len(place)).T
 
 
+def _net_volts(measurement: Measurement, circuit: Circuit) -> tuple[list[str], np.ndarray] | None:
+    """Give the nets that recorded states read, and their voltages (t, n); None where these do not follow."""
+    nets = list(dict.fromkeys(t.of for p in circuit.probes for t in p if t.kind == "v"))
+    if measurement.kind != "states" or len(nets) > circuit.order or not circuit.amplifiers:
+        return None
+    matrix = np.array([[sum(t.factor for t in p if t.of == net) for net in nets] for p in circuit.probes])
+    return nets, measurement.values @ np.linalg.pinv(matrix).T
+
+
+def _limit(design: Design, circuit: Circuit) -> float:
+    """Give the voltage up to which outputs are linear, V."""
+    return _HEADROOM * min(design.supply, *(c.model.swing for c in circuit.amplifiers))
+
+
 def _linear_part(design: Design, measurement: Measurement, circuit: Circuit) -> tuple[float, float]:
     """Give the longest part of a recording whose outputs, as far as it shows them, stay in their linear range, s."""
     time = measurement.time
-    nets = list(dict.fromkeys(t.of for p in circuit.probes for t in p if t.kind == "v"))
-    if measurement.kind != "states" or len(nets) > circuit.order or not circuit.amplifiers:
+    if (found := _net_volts(measurement, circuit)) is None:
         return 0.0, float(time[-1])
-    matrix = np.array([[sum(t.factor for t in p if t.of == net) for net in nets] for p in circuit.probes])
-    limit = _HEADROOM * min(design.supply, *(c.model.swing for c in circuit.amplifiers))
-    volts = np.abs(measurement.values @ np.linalg.pinv(matrix).T).max(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], volts > limit, [True]]).astype(int)))
+    beyond = np.abs(found[1]).max(axis=1) > _limit(design, circuit)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], beyond, [True]]).astype(int)))
     begins, ends = edges[::2], edges[1::2] - 1
     if not len(begins):
         return 0.0, 0.0
     longest = int(np.argmax(time[ends] - time[begins]))
     return float(time[begins[longest]]), float(time[ends[longest]])
+
+
+def _stuck(design: Design, measurement: Measurement, circuit: Circuit, level: float) -> Diagnosis | None:
+    """Explain outputs that stay at their rails by what is open or short; None if none does, or nothing explains it."""
+    found = None if circuit.clock is not None or circuit.small_signal else _net_volts(measurement, circuit)
+    if found is None or circuit.only(DifferentialOpAmp) or any(c.model.ideal for c in circuit.only(OpAmp)):
+        return None
+    nets, volts = found
+    limit = _limit(design, circuit)
+    at_rail = np.mean(np.abs(volts) > limit, axis=0) > _STUCK
+    if not at_rail.any():
+        return None
+    mean, near = volts.mean(axis=0), _NEAR * limit / _HEADROOM
+    faults: list[Fault] = []
+    parts = circuit.only(Resistor, Capacitor)
+    place = {p.name: k for k, p in enumerate(circuit.parameters)}
+    for part in parts:
+        for factor in (_GONE, 1.0 / _GONE):
+            values = circuit.values.copy()
+            values[place[part.name]] *= factor
+            moved = with_values(circuit, values)
+            points = [operating_point(moved, sign=sign) for sign in (1.0, -1.0)]
+            if any(
+                p and max(abs(p[net] - m) for net, m in zip(nets, mean, strict=True)) < near for p in points
+            ):
+                kind = "open" if isinstance(part, Resistor) == (factor > 1.0) else "short"
+                end = np.inf if factor > 1.0 else 0.0
+                faults.append(Fault(kind, (part.name,), end, end, end, float("nan")))
+    if not faults:
+        return None
+    time, unknown = measurement.time, float("nan")
+    whole = float(time[0]), float(time[-1])
+    count = 2 * len(parts)
+    return Diagnosis(
+        tuple(faults), unknown, unknown, level, count, unknown, True, *whole, (), "operating point"
+    )
 
 
 def _data(design: Design, measurement: Measurement, start: float, stop: float) -> _Data:

@@ -98,11 +98,12 @@ def _diagnosis(design: Design, measurement: Measurement, circuit: Circuit) -> di
     return {
         "verdict": verdict,
         "named": [_named(fault, found, circuit) for fault in found.faults],
-        "likelihood_ratio": found.ratio,
-        "threshold": found.threshold,
+        "evidence": found.evidence,
+        "likelihood_ratio": _number(found.ratio),
+        "threshold": _number(found.threshold),
         "level": found.level,
         "hypotheses": found.hypotheses,
-        "misfit": found.misfit,
+        "misfit": _number(found.misfit),
         "compared": {"start": found.start, "stop": found.stop},
         "alike": [list(group) for group in found.groups],
     }
@@ -116,10 +117,15 @@ def _named(fault: Fault, found: Diagnosis, circuit: Circuit) -> dict[str, Any]:
         "kind": fault.kind,
         "elements": list(fault.elements),
         "nominal": [nominal[name] for name in fault.elements],
-        **{key: value if np.isfinite(value) else None for key, value in ends.items()},
-        "likelihood_ratio": fault.ratio,
+        **{key: _number(value) for key, value in ends.items()},
+        "likelihood_ratio": _number(fault.ratio),
         "text": fault_text(fault),
     }
+
+
+def _number(value: float) -> float | None:
+    """Give a number for JSON, which has no infinity."""
+    return value if np.isfinite(value) else None
 
 
 def fault_text(fault: Fault) -> str:
@@ -128,9 +134,12 @@ def fault_text(fault: Fault) -> str:
     if fault.kind == "swap":
         return f"{name} and {fault.elements[1]} are exchanged"
     if fault.kind in ("open", "short"):
+        word = "open" if fault.kind == "open" else "shorted"
+        if fault.low == fault.high:  # told by voltages at rest
+            return f"{name} is {word}"
         bound = fault.low if fault.factor > 1.0 else 1.0 / max(fault.high, 1e-12)
         way = f"at least {bound:.3g} times" if fault.factor > 1.0 else f"at most 1/{bound:.3g} of"
-        return f"{name} is {'open' if fault.kind == 'open' else 'shorted'} ({way} its value)"
+        return f"{name} is {word} ({way} its value)"
     if not 0.5 < fault.factor < 2.0:
         return f"{name} is {fault.factor:.3g} times its value ({fault.low:.3g} to {fault.high:.3g})"
     sign = 1.0 if fault.factor > 1.0 else -1.0

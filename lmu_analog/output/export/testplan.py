@@ -20,7 +20,8 @@ from lmu_analog.output import style
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.summary import dumps, laws
 from lmu_analog.output.svg import draw, picture
-from lmu_analog.output.text_tables import Table, quantity
+from lmu_analog.output.text_tables import Table
+from lmu_analog.output.text_tables import quantity as breakable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -29,6 +30,11 @@ _INSTANTS = (0.25, 0.5, 1.0, 1.5, 2.0)  # theta after the step, of the table
 _RATE = 100  # samples in a theta that a recorder should take
 _ACROSS = 3  # panels side by side
 _MOST_PANELS = 12  # points whose step response is drawn
+
+
+def quantity(value: float, unit: str) -> str:
+    """Write a quantity that a narrow page keeps on one line."""
+    return breakable(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def write_testplan(design: Design, path: Path | str, *, design_file: str = "design.toml") -> Path:
@@ -188,7 +194,14 @@ def _point_table(plan: TestPlan, found: dict[str, Any]) -> Table:
         unit = _unit(point["name"])
         nominal, low, high = (_zero(point["dc"][key]) for key in ("nominal", "p05", "p95"))
         state = next((s for s in plan.states if point["name"] in s), "")
-        rows.append((point["name"], quantity(nominal, unit), _range(low, high, unit), state))
+        rows.append(
+            (
+                point["name"],
+                quantity(nominal, unit),
+                _range(low, high, unit),
+                state.replace(" ", "\N{NO-BREAK SPACE}"),
+            )
+        )
     caption = "At rest, with the input at 0 V"
     return Table(caption, ("test point", "expected", "5 % to 95 % of boards", "state"), tuple(rows))
 
