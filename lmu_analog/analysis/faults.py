@@ -354,7 +354,8 @@ def _stuck(design: Design, measurement: Measurement, circuit: Circuit, level: fl
         return None
     nets, volts = found
     limit = _limit(design, circuit)
-    at_rail = np.mean(np.abs(volts) > limit, axis=0) > _STUCK
+    # At one rail: an output that swings between both is none of an operating point.
+    at_rail = np.maximum(np.mean(volts > limit, axis=0), np.mean(volts < -limit, axis=0)) > _STUCK
     if not at_rail.any():
         return None
     mean, near = volts.mean(axis=0), _NEAR * limit / _HEADROOM
