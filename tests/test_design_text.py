@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lmu_analog.circuits.devices.parts import catalogue
 from lmu_analog.circuits.devices.technology import technologies
 from lmu_analog.circuits.devices.tolerance import CLASSES, DISTRIBUTIONS, MADE_OF_UNITS, Tolerance
+from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.temperature import Drift
 from lmu_analog.design import Design
 from lmu_analog.design_keys import SIGNALS
@@ -132,7 +133,17 @@ def asked(draw):
         "capacitance": quantities(1e-18, 1.0),
         "signal": st.sampled_from(SIGNALS),
     }
+    if FAMILIES[family].has_taps:
+        delays = st.floats(0.0, 1.0) | st.sampled_from([0.5, 1.0])
+        gains = st.just("native") | st.floats(1e-6, 1e6)
+        taps = delays | st.fixed_dictionaries({"r": delays, "gain": gains})
+        optional |= {"taps": st.lists(taps, max_size=3), "tap_nrmse": errors}
+        if "order" in size:
+            weights = st.lists(voltages, min_size=size["order"], max_size=size["order"]).filter(any)
+            optional["outputs"] = st.lists(st.fixed_dictionaries({"weights": weights}), max_size=2)
     given = draw(st.fixed_dictionaries({}, optional=optional))
+    if not (given.get("taps") or given.get("outputs")):
+        given.pop("tap_nrmse", None)  # refused without a tap
     if "nrmse" not in given:
         given.pop("wanted_yield", None)  # refused without a limit
     return {

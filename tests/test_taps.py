@@ -19,6 +19,7 @@ from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import readout
 from lmu_analog.mismatch.law import sample_circuit
 from lmu_analog.output import summary
+from lmu_analog.output.starting import new_design
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck
 from lmu_analog.spice.worker import Worker
@@ -231,6 +232,13 @@ def test_weights_come_from_a_file_beside_the_design(tmp_path):
     np.save(tmp_path / "w.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(DesignError, match="no array 'weights' of numbers"):
         Design.load(tmp_path / "d.toml")
+
+
+def test_a_new_design_has_the_taps_that_are_asked_for(tmp_path):
+    path = tmp_path / "d.toml"
+    asked = new_design({"theta": "20 ms", "order": 3, "taps": ["0.5", "1"]}, path)
+    assert [(tap.r, tap.gain) for tap in asked.taps] == [(0.5, 1.0), (1.0, 1.0)]
+    assert Design.load(path).taps == asked.taps
 
 
 def test_a_deck_names_nets_delays_and_gains():

@@ -37,6 +37,9 @@ class _New(Recording):
     supply: str | None = option(None, "The circuit runs from plus and minus this, for example '5 V'.")
     values: str | None = option(None, "Series of standard values, E6 to E192; exact unless given.")
     capacitance: str | None = option(None, "Integrating capacitors; chosen from theta unless given.")
+    taps: str | None = option(
+        None, "Outputs that show the input delayed: delays in theta, for example '0.5, 1'."
+    )
     resistor: str | None = option(None, "Tolerance of resistors, 1 % unless given.")
     capacitor: str | None = option(None, "Tolerance of capacitors, 1 % unless given.")
     nrmse: str | None = option(
@@ -57,6 +60,8 @@ def new(options: _New) -> None:
     output, recording, column, channel = (asked.pop(key) for key in ("output", "input", "column", "channel"))
     asked["wanted_yield"] = asked.pop("yield_")
     given = {key: value for key, value in asked.items() if value is not None}
+    if options.taps is not None:
+        given["taps"] = [part.strip() for part in options.taps.split(",")]
     tolerances = {kind: given.pop(kind) for kind in ("resistor", "capacitor") if kind in given}
     new_design(
         given,

@@ -10,6 +10,7 @@ from lmu_analog.circuits.devices.values import SERIES
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.design import Design
+from lmu_analog.memory.taps import Tap
 from lmu_analog.units import area, fraction, length, parse, write
 
 # Settings that are one of a few words: what is left out, and what the line says.
@@ -68,11 +69,13 @@ def commented(
     if design.drift:
         drifts = (f"{name} = {{ tc1 = {d.tc1!r}, tc2 = {d.tc2!r} }}" for name, d in design.drift.items())
         tables.append(["[drift]", *drifts])
-    if design.nrmse is not None:
-        limit = _line("nrmse", _percent(design.nrmse), "largest window error, a fraction of rms(u)")
-        wanted = design.wanted_yield
-        good = [] if wanted is None else [_line("yield", _percent(wanted), "circuits that must keep it")]
-        tables.append(["[spec]", limit, *good])
+    limits = (
+        ("nrmse", design.nrmse, "largest window error, a fraction of rms(u)"),
+        ("yield", design.wanted_yield, "circuits that must keep it"),
+        ("tap_nrmse", design.tap_nrmse, "largest error of a tap, a fraction of rms(u)"),
+    )
+    if spec := [_line(name, _percent(x), comment) for name, x, comment in limits if x is not None]:
+        tables.append(["[spec]", *spec])
     return "\n\n".join("\n".join(table) for table in tables if table) + "\n"
 
 
@@ -155,11 +158,32 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
     for name, unit, comment in _QUANTITIES:
         if (value := getattr(design, name)) is not None:
             lines.append(_line(name, _exact(value, unit), comment))
+    if design.taps:
+        lines.append(f"taps = [{', '.join(map(_tap, design.taps))}]  # delays of outputs, in theta")
+    return [*lines, *_circuit_tables(design, names)]
+
+
+def _circuit_tables(design: Design, names: Mapping[str, str]) -> list[str]:
+    lines: list[str] = []
     for name in ("opamp", "transconductor", "crossbar"):
         if isinstance(table := getattr(design, name), dict):
             beside = {key: names["model"] if key == "model" else value for key, value in table.items()}
             lines += ["", f"[circuit.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in beside.items())]
+    for output in design.outputs:
+        lines += [
+            "",
+            "[[circuit.output]]",
+            f"weights = {list(output.weights or ())!r}",
+            f"gain = {output.gain!r}",
+        ]
     return lines
+
+
+def _tap(tap: Tap) -> str:
+    if tap.gain == 1.0:
+        return repr(tap.r)
+    gain = '"native"' if tap.gain is None else repr(tap.gain)
+    return f"{{ r = {tap.r!r}, gain = {gain} }}"
 
 
 def _mismatch(design: Design) -> list[str]:
