@@ -13,12 +13,14 @@ from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_out import whole_folder, write_text
 from lmu_analog.mismatch.law import check_index, check_seed
 from lmu_analog.mismatch.selection import Selection
+from lmu_analog.output.export.ltspice import drawing
 from lmu_analog.simulation import settling
 from lmu_analog.spice.deck import described, transient
 from lmu_analog.spice.dialects import Dialect, in_dialect
 from lmu_analog.spice.netlist import RECORDING_FILE, needs_file, recording_points
 
 _MOST_DECKS = 100_000
+DRAWING = ".asc"  # of LTspice
 DIGITS = 8  # of a sample's number
 _SUFFIXES: dict[Dialect, str] = {"ngspice": ".cir", "ltspice": ".cir", "xyce": ".cir", "spectre": ".scs"}
 
@@ -65,10 +67,26 @@ def write_deck(
     sampling: Sampling = "random",
     dialect: Dialect = "ngspice",
 ) -> list[Path]:
-    """Write one deck, and beside it the recording if that is too long to stand in it; give the files."""
+    """Write one deck, and beside it the recording if that is too long to stand in it; give the files.
+
+    A path that ends in ``.asc`` gets LTspice's drawing, and the deck stands beside it as ``.cir``.
+
+    Raises
+    ------
+    DesignError
+        If a drawing is asked for in another dialect.
+    """
     path = Path(path)
+    drawn = path.suffix == DRAWING
+    if drawn and dialect != "ltspice":
+        raise DesignError(
+            f"-o {path}: {DRAWING} is a drawing for LTspice; give --dialect ltspice, or another name"
+        )
     text = deck_text(design, sample=sample, seed=seed, sampling=sampling, dialect=dialect)
-    written = [write_text(path, text)]
+    written = [write_text(path.with_suffix(".cir") if drawn else path, text)]
+    if drawn:
+        circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+        written.insert(0, write_text(path, drawing(circuit, text)))
     return written + _write_recording(design, path.parent)
 
 
