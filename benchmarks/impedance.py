@@ -91,11 +91,11 @@ def some_choice_keeps(circuit: Circuit) -> bool:
 
 def proposed(design: Design, line: str) -> list[dict[str, object]]:
     """Build what a warning proposes, and say whether it keeps the limits."""
-    fields = re.findall(r'\[\w+\] (theta|order|realization) = "?([^"]*?)"?(?= or |$)', line)
     found: list[dict[str, object]] = []
-    for key, value in fields:
-        changed = design.replace(**{key: int(value) if key == "order" else value}, bandwidth=None)
-        found.append({"key": key, "value": value, "beyond": beyond(build(changed))})
+    for clause in line.partition("some: ")[2].split(" or "):
+        pairs = re.findall(r'\[\w+\] (theta|order|realization) = "?([^"]*?)"?(?= with |$)', clause)
+        changes = {key: int(value) if key == "order" else value for key, value in pairs}
+        found.append({"changes": changes, "beyond": beyond(build(design.replace(**changes, bandwidth=None)))})
     return found
 
 
@@ -126,7 +126,7 @@ def measure(design: Design) -> dict[str, object]:
     }
     if not exists:
         line = advice(design) or ""
-        row |= {"advice": line, "proposed": proposed(design, line)}
+        row |= {"advice": line, "proposed": proposed(design, line) if "some: " in line else []}
     return row
 
 
