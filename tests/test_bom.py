@@ -24,6 +24,7 @@ from lmu_analog.units import parse
 DESIGN = Design(
     order=6,
     theta="20 ms",
+    capacitance="1 nF",
     bandwidth="200 Hz",
     opamp="OPA2192",
     supply="5 V",

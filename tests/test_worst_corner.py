@@ -24,11 +24,17 @@ from lmu_analog.theory.worst_corner import Corner, worst_corner
 # What an independent search found; the demonstration's circuit is that of ``output.demo``.
 FOUND = {
     "cap-feedforward": (
-        Design(order=6, theta="1 ms", realization="cap-feedforward", opamp="OPA2192"),
+        Design(order=6, theta="1 ms", realization="cap-feedforward", capacitance="1 nF", opamp="OPA2192"),
         0.0816,
     ),
-    "legendre": (Design(order=6, theta="1 ms", realization="legendre", opamp="OPA2192"), 0.0666),
-    "bus-ladder": (Design(order=5, theta="1 ms", realization="bus-ladder", opamp="OPA2192"), 0.616),
+    "legendre": (
+        Design(order=6, theta="1 ms", realization="legendre", capacitance="1 nF", opamp="OPA2192"),
+        0.0666,
+    ),
+    "bus-ladder": (
+        Design(order=5, theta="1 ms", realization="bus-ladder", capacitance="1 nF", opamp="OPA2192"),
+        0.616,
+    ),
     "demo": (
         Design(order=16, theta="60 ms", realization="cap-feedforward", capacitance="100 nF", opamp="OPA2192"),
         0.0419,
