@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import eval_sh_legendre
 
+from lmu_analog.analysis.calibration_file import Correction
 from lmu_analog.building import build
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
@@ -55,10 +56,10 @@ CASES = [
 ]
 
 
-def compiled(design, folder, points=POINTS):
+def compiled(design, folder, points=POINTS, *, correction=None):
     """Compile a design's header without a warning; give the readout, and a function that runs the program."""
     circuit = build(design)
-    found = readout(design, circuit, points)
+    found = readout(design, circuit, points, correction=correction)
     (folder / "readout.h").write_text(header(design, circuit, found))
     (folder / "main.c").write_text(MAIN)
     subprocess.run([COMPILER, *STRICT, "main.c", "-o", "main"], cwd=folder, check=True)
@@ -127,11 +128,23 @@ def test_the_full_scale_of_a_current_holds_the_worst_sine_of_the_band():
 @needs_compiler
 @pytest.mark.parametrize("changes", CASES)
 def test_compiled_float_and_fixed_point_keep_the_errors_that_they_state(changes, tmp_path):
-    design = DESIGN.replace(**changes)
-    found, run = compiled(design, tmp_path)
+    keeps_its_errors(*compiled(DESIGN.replace(**changes), tmp_path))
+
+
+@needs_compiler
+def test_a_calibrated_readout_subtracts_its_offset_in_c_too(tmp_path):
+    random = np.random.default_rng(2)
+    correction = Correction(np.eye(8, 6) + 0.01 * random.normal(size=(8, 6)), 1e-3 * random.normal(size=6))
+    found, run = compiled(DESIGN, tmp_path, correction=correction)
+    assert found.offset.all()
+    keeps_its_errors(found, run)
+
+
+def keeps_its_errors(found, run):
+    """Run random states within the rails through all three functions."""
     random = np.random.default_rng(1)
     states = found.full_scale * random.uniform(-1.0, 1.0, (200, len(found.channels)))
-    exact = states @ found.matrix.T
+    exact = states @ found.matrix.T + found.offset
     apart = np.abs(run(0, states) - exact).max()
     assert apart < 1e-6 * np.abs(exact).max()
     assert apart < found.float_error
@@ -139,10 +152,10 @@ def test_compiled_float_and_fixed_point_keep_the_errors_that_they_state(changes,
         fixed, step = fixed_point(found, bits), found.full_scale / 2 ** (bits - 1)
         codes = np.clip(np.rint(states / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(int)
         got = run(bits, codes)
-        sums = codes @ fixed.matrix.T
+        sums = codes @ fixed.matrix.T + fixed.offset
         np.testing.assert_array_equal(got, np.sign(sums) * (np.abs(sums) >> fixed.cut))
         volts = got * fixed.unit
-        assert (np.abs(volts - (codes * step) @ found.matrix.T) <= fixed.code_error).all()
+        assert (np.abs(volts - (codes * step) @ found.matrix.T - found.offset) <= fixed.code_error).all()
         inside = (states <= found.full_scale - step / 2).all(axis=1)
         assert inside.sum() > 150
         assert (np.abs(volts - exact) <= fixed.error)[inside].all()

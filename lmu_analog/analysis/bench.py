@@ -6,7 +6,7 @@ channel, in least squares against the ideal memory (or the delayed input, for ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
+from lmu_analog.analysis.calibration_file import Correction
 from lmu_analog.analysis.measurement import Measurement
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import extract
@@ -77,10 +78,11 @@ class _Run:
         return np.where(times < 0.0, 0.0, self.input(np.maximum(times, 0.0)))
 
     def ideal(self, order: int, theta: float) -> np.ndarray:
-        """Give what an ideal build gives, (s, c)."""
+        """Give what an ideal build gives, (s, c): zero beyond its order, where a calibrated readout has more."""
         if self.kind == "taps":
             return self.delayed(theta, self.r)
-        return self.states(legendre(order, theta))
+        states = self.states(legendre(order, theta))
+        return np.pad(states, ((0, 0), (0, self.values.shape[1] - order)))
 
     def states(self, system: StateSpace) -> np.ndarray:
         """Run a system from rest, (s, d)."""
@@ -88,7 +90,12 @@ class _Run:
 
 
 def analyze(
-    design: Design, measurement: Measurement, *, circuit: Circuit, skip: float | None = None
+    design: Design,
+    measurement: Measurement,
+    *,
+    circuit: Circuit,
+    skip: float | None = None,
+    correction: Correction | None = None,
 ) -> xr.Dataset:
     """Score a recording as ``simulate`` scores a circuit, beside the exact engine with the same input.
 
@@ -102,6 +109,8 @@ def analyze(
         What is left out at the start. Unless given: for a periodic signal until the circuit has settled and
         the window is full, and then what makes whole periods; nothing for a recording or step, before which
         the input is 0 V and the memory settled.
+    correction : Correction, optional
+        A calibrated readout, by which states of recording and simulation are read; channels are its coefficients.
 
     Returns
     -------
@@ -120,13 +129,23 @@ def analyze(
     SimulationError
         If the circuit is unstable.
     """
+    if correction is not None:
+        if measurement.kind == "taps":
+            raise DesignError(
+                "a calibrated readout reads states, and the recording has taps; record states or nets"
+            )
+        measurement = replace(measurement, values=correction.read(measurement.values))
     run = _run(design, measurement, circuit, skip)
     rms = float(np.sqrt(np.mean(run.input(run.scored) ** 2)))
     if rms == 0.0:
         raise DesignError("the measured input is zero throughout what is scored; record longer, or skip less")
-    rows = window.readout(design.order, run.r) if run.kind == "taps" else np.eye(design.order)
-    simulated = run.states(extract(circuit)) @ rows.T
-    ideal = run.states(legendre(design.order, design.theta)) @ rows.T
+    simulated = run.states(extract(circuit))
+    ideal = run.states(legendre(design.order, design.theta))
+    if run.kind == "taps":
+        rows = window.readout(design.order, run.r)
+        simulated, ideal = simulated @ rows.T, ideal @ rows.T
+    elif correction is not None:
+        simulated = correction.read(simulated)
     found = _fit(run, design.order, design.theta)
     corrected = (run.values - found.offset) / found.gain
     profiles = {
@@ -147,7 +166,7 @@ def _fit(run: _Run, order: int, theta: float) -> _Fit:
     """Fit theta, gain and offsets in least squares: errors of the window (Parseval), or of taps."""
     weights = np.ones(run.values.shape[1])
     if run.kind == "states":
-        weights = 1.0 / (2.0 * np.arange(order) + 1.0)  # integral of P_i^2 over the window
+        weights = 1.0 / (2.0 * np.arange(run.values.shape[1]) + 1.0)  # integral of P_i^2 over the window
     offset = run.values.mean(axis=0)
     measured = run.values - offset
 
@@ -187,7 +206,8 @@ def _run(design: Design, measurement: Measurement, circuit: Circuit, skip: float
     values = CubicSpline(time, measurement.values)(scored)
     # Places in the window by order and bandwidth: a bench's input is smooth between its samples.
     wave = np.array([design.bandwidth]), np.ones(1, complex)
-    rule = window.quadrature_for(design.order, wave, design.theta)
+    held = design.order if measurement.kind == "taps" else values.shape[1]
+    rule = window.quadrature_for(held, wave, design.theta)
     return _Run(Grid(recording, recording.time, drive), scored, values, measurement.kind, measurement.r, rule)
 
 

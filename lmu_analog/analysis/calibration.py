@@ -4,9 +4,12 @@ Every method is fitted at the bench, at the temperature where parts are nominal,
 nodes of the band; it is evaluated on the design's own input, and at the design's temperature where that differs.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
+from lmu_analog.analysis.calibration_file import findings
 from lmu_analog.analysis.device_under_calibration import power_error, profiles, responses
 from lmu_analog.analysis.recipes import (
     METHODS,
@@ -75,6 +78,28 @@ def calibrate(
     DesignError
         If there is no mismatch, or the circuit does not have what a method needs.
     """
+    return calibrate_and_keep(
+        design, samples, seed, methods=methods, settings=settings, is_uniform=is_uniform, keep=False
+    )[0]
+
+
+def calibrate_and_keep(
+    design: Design,
+    samples: int = 200,
+    seed: int = 0,
+    *,
+    methods: tuple[Method, ...] | None = None,
+    settings: Settings | None = None,
+    is_uniform: bool = False,
+    keep: bool = True,
+) -> tuple[xr.Dataset, dict[Method, dict[str, Any]]]:
+    """Calibrate as ``calibrate`` does, and keep what every method found.
+
+    Returns
+    -------
+    (Dataset, dict)
+        What is left, and method to what ``calibration_file.findings`` gives; empty without ``keep``.
+    """
     settings = settings or Settings()
     _check(design, samples, settings)
     batch = prepared(design, samples, seed, settings=settings, is_uniform=is_uniform)
@@ -84,8 +109,15 @@ def calibrate(
         if said := lacking(batch, method):
             raise DesignError(f"calibration {method}: {said}")
     ordered: tuple[Method, ...] = ("nominal", *(m for m in METHODS if m in methods and m != "nominal"))
-    found = [_evaluated(batch, calibrated(batch, method)) for method in ordered]
-    return _dataset(batch, ordered, found).assign_attrs(seed=seed)
+    after: dict[Method, Calibrated] = {method: calibrated(batch, method) for method in ordered}
+    left = _dataset(batch, ordered, [_evaluated(batch, one) for one in after.values()]).assign_attrs(
+        seed=seed
+    )
+    kept: dict[Method, dict[str, Any]] = {}
+    for method, one in after.items():
+        if keep and (found := findings(batch, method, one)):
+            kept[method] = found
+    return left, kept
 
 
 def _check(design: Design, samples: int, settings: Settings) -> None:

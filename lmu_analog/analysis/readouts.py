@@ -1,16 +1,19 @@
 """Readouts, and the effective window length, of circuits: least squares over the responses to a stated excitation."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float
 from scipy.optimize import minimize_scalar
+from scipy.special import spherical_jn
 
 from lmu_analog.analysis.device_under_calibration import Excitation
 from lmu_analog.memory import window
 
 _RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
 FACTORS, STEPS = (0.5, 2.0), 151  # of theta, that are searched
+_SERIES = 1e-10  # Legendre coefficients of the band's delays below it are left out
 
 
 def ideal_rows(order: int, given: Excitation) -> Float[np.ndarray, "q d"]:
@@ -43,6 +46,30 @@ def ensemble_rows(
     """Fit one readout to all circuits together: the least mean square error over the ensemble."""
     gram, wanted = _moments(states, given, theta)
     return _solved(gram.mean(axis=0), wanted.mean(axis=0))
+
+
+def coefficients_of(rows: Float[np.ndarray, "*s q d"], given: Excitation) -> Float[np.ndarray, "*s n d"]:
+    """Give fitted rows at the places of ``series`` as Legendre coefficients K: the window is P_i(2r - 1) (K m)_i.
+
+    So one matrix reads the window at every r; of the ideal memory's own readout it is the identity.
+    """
+    r, weight = given.rule.r, given.rule.weight
+    n = len(r)
+    onto = (2.0 * np.arange(n) + 1.0)[:, None] * window.readout(n, r).T * weight
+    return onto @ rows
+
+
+def series(given: Excitation, theta: float, order: int) -> Excitation:
+    """Give an excitation the places in the window at which rows determine their Legendre coefficients.
+
+    A delay exp(-jwr theta) has the coefficients (2n+1) |j_n(w theta/2)| (Rayleigh; DLMF 10.60.8), which fall below
+    any bound soon after n = w theta/2; a fit is linear in them.
+    """
+    half = np.pi * theta * float(given.frequency.max())
+    n = np.arange(int(order + half + 60))
+    size = (2.0 * n + 1.0) * np.abs(spherical_jn(n, half))
+    count = max(order, int(np.flatnonzero(size >= _SERIES)[-1]) + 1)
+    return replace(given, rule=window.gauss_legendre(count))
 
 
 def _moments(states: np.ndarray, given: Excitation, theta: float) -> tuple[np.ndarray, np.ndarray]:

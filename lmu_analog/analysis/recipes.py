@@ -15,8 +15,16 @@ from lmu_analog.analysis.device_under_calibration import (
     excitation,
     responses,
 )
-from lmu_analog.analysis.readouts import ensemble_rows, fitted_rows, ideal_rows
-from lmu_analog.analysis.trims import Knobs, importance, most_useful, quantised, trimmed
+from lmu_analog.analysis.readouts import coefficients_of, ensemble_rows, fitted_rows, ideal_rows, series
+from lmu_analog.analysis.trims import (
+    Knobs,
+    importance,
+    levels,
+    most_useful,
+    quantised,
+    resolution,
+    trimmed,
+)
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Transconductor
@@ -78,12 +86,38 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
+class Turned:
+    """What a method set, on k knobs.
+
+    Attributes
+    ----------
+    knobs : Knobs
+        Which elements each holds.
+    settings : (s, k) array
+        Relative change of their values, v (1 + setting).
+    step : (k,) array, optional
+        Of the converter on each knob, relative; without one a knob is as fine as one likes.
+    codes : (s, k) array of int, optional
+        Signed codes of the converters, in the middle of whose steps a setting lies.
+    """
+
+    knobs: Knobs
+    settings: Float[np.ndarray, "s k"]
+    step: Float[np.ndarray, " k"] | None = None
+    codes: Int[np.ndarray, "s k"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Calibrated:
-    """Values, (s, m), and readout, (q, d) or (s, q, d), after a method; whether the measured offset is subtracted."""
+    """Values, (s, m), and readout, (q, d) or (s, q, d), after a method; whether the measured offset is subtracted.
+
+    ``turned`` is what was set of the elements, None where they stay.
+    """
 
     values: np.ndarray
     rows: np.ndarray
     subtracts_offset: bool = False
+    turned: Turned | None = None
 
 
 def prepared(
@@ -138,26 +172,73 @@ def calibrated(batch: Batch, method: Method) -> Calibrated:
             return Calibrated(values, ensemble_rows(states, given, device.theta))
         case "theta":
             knob = Knobs(device.rates[None])
-            return Calibrated(knob.turn(values, trimmed(device, values, knob, given=given)), rows)
+            settings = trimmed(device, values, knob, given=given)
+            return Calibrated(knob.turn(values, settings), rows, turned=Turned(knob, settings))
         case "trim":
-            knobs = Knobs.on(batch.trimmed, len(batch.spread))
-            settings = trimmed(device, values, knobs, given=given)
-            if (bits := batch.settings.trim_bits) is not None:
-                settings = quantised(settings, knobs.turns @ batch.spread, bits)
-            return Calibrated(knobs.turn(values, settings), rows)
+            turned = _trim(batch)
+            return Calibrated(turned.knobs.turn(values, turned.settings), rows, turned=turned)
         case "exact-k":
             exact = values.copy()
             exact[:, batch.exact] = batch.circuit.values[batch.exact]
-            return Calibrated(exact, rows)
+            return Calibrated(exact, rows, turned=_each(batch, batch.exact, exact))
         case "dac":
             nominal = np.where(batch.circuit.values == 0.0, 1.0, batch.circuit.values)
             deviation = np.where(batch.spread > 0.0, values / nominal - 1.0, 0.0)
             taken = quantised(deviation, batch.spread, batch.settings.bits)
-            return Calibrated(values - taken * batch.circuit.values, rows)
+            after = values - taken * batch.circuit.values
+            chosen, bits = np.flatnonzero(batch.spread), batch.settings.bits
+            # What a converter adds is what the deviation's level stands for, with the other sign.
+            codes = -1 - levels(deviation, batch.spread, bits)[:, chosen]
+            step = resolution(batch.spread, bits)[chosen]
+            return Calibrated(after, rows, turned=_each(batch, chosen, after, step=step, codes=codes))
         case "tau":
-            return Calibrated(compensated(batch.circuit, values), rows)
+            after = compensated(batch.circuit, values)
+            chosen = np.flatnonzero((after != values).any(axis=0))
+            return Calibrated(after, rows, turned=_each(batch, chosen, after))
         case _:
             assert_never(method)
+
+
+def coefficients(batch: Batch, method: Method) -> Float[np.ndarray, "s n d"] | None:
+    """Give the readout that a method fits as Legendre coefficients, of every circuit or one for all; None if none.
+
+    See ``readouts.coefficients_of``.
+    """
+    device = batch.device
+    given = series(batch.given, device.theta, device.order)
+    match method:
+        case "readout":
+            states = responses(device, batch.values, given.frequency)
+            return coefficients_of(fitted_rows(states, given, device.theta), given)
+        case "ensemble":
+            states = responses(device, batch.others, given.frequency)
+            return coefficients_of(ensemble_rows(states, given, device.theta)[None], given)
+        case _:
+            return None
+
+
+def _each(
+    batch: Batch,
+    chosen: np.ndarray,
+    after: np.ndarray,
+    *,
+    step: np.ndarray | None = None,
+    codes: np.ndarray | None = None,
+) -> Turned:
+    """Give what was done to elements, each by itself."""
+    settings = after[:, chosen] / np.where(batch.values[:, chosen] == 0.0, 1.0, batch.values[:, chosen]) - 1.0
+    return Turned(Knobs.on(chosen, len(batch.spread)), settings, step, codes)
+
+
+def _trim(batch: Batch) -> Turned:
+    knobs = Knobs.on(batch.trimmed, len(batch.spread))
+    settings = trimmed(batch.device, batch.values, knobs, given=batch.given)
+    bits = batch.settings.trim_bits
+    if bits is None:
+        return Turned(knobs, settings)
+    sigma = knobs.turns @ batch.spread
+    step, codes = resolution(sigma, bits), levels(settings, sigma, bits)
+    return Turned(knobs, quantised(settings, sigma, bits), step, codes)
 
 
 def _lacks_for_compensation(circuit: Circuit) -> str | None:

@@ -129,11 +129,23 @@ def quantised(
         Of what each DAC must cover; where it is zero there is nothing to set.
     bits : int
     """
-    step = 2.0 * _DAC_RANGE * sigma / 2**bits
-    safe = np.where(step > 0.0, step, 1.0)
+    step = resolution(sigma, bits)
+    return np.where(step > 0.0, (levels(wanted, sigma, bits) + 0.5) * step, 0.0)
+
+
+def resolution(sigma: Float[np.ndarray, " k"], bits: int) -> Float[np.ndarray, " k"]:
+    """Give the steps of such DACs, in the unit of sigma."""
+    return 2.0 * _DAC_RANGE * sigma / 2**bits
+
+
+def levels(
+    wanted: Float[np.ndarray, "s k"], sigma: Float[np.ndarray, " k"], bits: int
+) -> Int[np.ndarray, "s k"]:
+    """Give the signed codes of such DACs, -2^(bits-1) to 2^(bits-1) - 1: code c stands for (c + 1/2) steps."""
+    step = resolution(sigma, bits)
     half = 2 ** (bits - 1)
-    level = np.clip(np.floor(wanted / safe), -half, half - 1) + 0.5
-    return np.where(step > 0.0, level * step, 0.0)
+    code = np.clip(np.floor(wanted / np.where(step > 0.0, step, 1.0)), -half, half - 1)
+    return np.asarray(code, np.int64)
 
 
 def _tried(

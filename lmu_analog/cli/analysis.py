@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from lmu_analog.cli.options import (
+    Calibrated,
     InputDesign,
     Json,
     Plot,
@@ -78,20 +79,30 @@ class _Calibrate(Seed, Plot, Selection, Json):
     elements: int | None = option(None, "Elements of trim and exact-k; as many as the order.", "K")
     bits: int = option(4, "Bits of the converter on every element (dac).")
     trim_bits: int | None = option(None, "Bits of trim's converters; continuous unless given.", "B")
+    output: Path | None = option(None, "Keep readouts, settings and codes.", "FILE.json", short="-o")
 
 
 def calibrate(options: _Calibrate) -> None:
     """Say what calibration wins back: readouts, trims and converters, evaluated on another input."""
     from lmu_analog.analysis import calibration
+    from lmu_analog.analysis.calibration_file import calibration_text
     from lmu_analog.analysis.recipes import Settings
+    from lmu_analog.files_out import check_file, write_text
     from lmu_analog.output import calibration as shown
 
-    design, samples, seed = load(options), options.samples, options.seed
+    output = options.output
+    if output is not None:
+        check_file(output)
+    design, samples, seed = load(options, output=output), options.samples, options.seed
     methods = None if options.method == "all" else (options.method,)
     settings = Settings(options.elements, options.bits, options.trim_bits)
     with progress("calibrating"):
-        found = calibration.calibrate(design, samples, seed, methods=methods, settings=settings)
+        found, kept = calibration.calibrate_and_keep(
+            design, samples, seed, methods=methods, settings=settings, keep=output is not None
+        )
         even = shown.uniform_beside(design, samples, seed, methods=methods, settings=settings)
+    if output is not None:
+        write_text(output, calibration_text(design, kept, samples=samples, seed=seed))
     draw(options, lambda ax: shown.plot_calibration(found, ax), height=5.0)
     show(options, shown.content(found, design.nrmse, even), shown.text)
 
@@ -139,7 +150,7 @@ def resources(options: _Resources) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Analyze(InputDesign, Sample, Seed, Sampling, Plot, Json):
+class _Analyze(Calibrated, InputDesign, Sample, Seed, Sampling, Plot, Json):
     measured: Path = option(..., "Table of time, input, and states, nets or taps such as r=0.5.", "FILE.csv")
     column: str | None = option(None, "Column of the table, where it has several channels.", "NAME")
     run: Path | None = option(None, "Ensemble to take its place in.", "RUN.zarr")

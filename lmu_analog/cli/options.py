@@ -73,6 +73,16 @@ class Sampling:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Calibrated:
+    """What a calibration found, with which the circuit is read out and set."""
+
+    calibration: Path | None = option(
+        None, "What calibrate -o found; --sample is one of its circuits.", "FILE.json"
+    )
+    method: str | None = option(None, "Method of the calibration; the one that fits unless given.", "NAME")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workers:
     """Processes that share the work."""
 

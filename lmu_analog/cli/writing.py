@@ -7,6 +7,7 @@ from typing import Literal
 import typer
 
 from lmu_analog.cli.options import (
+    Calibrated,
     InputDesign,
     Json,
     Recording,
@@ -184,7 +185,7 @@ def draw(options: _Draw) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Export(InputDesign, Sample, Seed, Sampling):
+class _Export(Calibrated, InputDesign, Sample, Seed, Sampling):
     to: Literal[
         "bom",
         "bom-kicad",

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.analysis.bench import analyze
+from lmu_analog.analysis.calibration_file import calibrated_circuit, correction_of, method_of, opened
 from lmu_analog.analysis.faults import Diagnosis, Fault, diagnose
 from lmu_analog.analysis.measurement import Measurement, read_measurement
 from lmu_analog.circuits.circuit import Circuit
@@ -46,6 +47,8 @@ def bench(
     skip: float | None = None,
     plot: Path | str | None = None,
     faults: bool = True,
+    calibration: Path | str | None = None,
+    method: str | None = None,
 ) -> dict[str, Any]:
     """Score a recording of a design's circuit; draw it if asked.
 
@@ -65,6 +68,11 @@ def bench(
     plot : Path, optional
     faults : bool
         Whether to look for a part that is wrong.
+    calibration : Path, optional
+        What ``calibrate`` kept: the recording is read out by it, and the simulated circuit is set as it says;
+        ``sample`` is one of its circuits.
+    method : str, optional
+        Method of the calibration.
 
     Returns
     -------
@@ -72,15 +80,25 @@ def bench(
         For JSON.
     """
     check_figure(plot)
-    circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+    correction, applied = None, None
+    if calibration is None:
+        if method is not None:
+            raise DesignError("method=: of which calibration? give calibration= too")
+        circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
+    else:
+        known = opened(calibration, design, seed=seed, sampling=sampling)
+        chosen = method_of(known, method, sample=sample, read=False)
+        correction = correction_of(known, chosen, sample)
+        circuit = calibrated_circuit(known, chosen, sample)
+        applied = {"file": str(calibration), "method": chosen, "sample": sample}
     ensemble = None if run is None else open_run(Path(run))
     if ensemble is not None and ensemble.attrs.get("design") != design.digest:
         raise DesignError(f"run={run} is of another design; run montecarlo anew for this one")
     measurement = read_measurement(Path(measured), circuit, column=column)
-    result = analyze(design, measurement, circuit=circuit, skip=skip)
+    result = analyze(design, measurement, circuit=circuit, skip=skip, correction=correction)
     if plot is not None:
         save_panels([(partial(draw, result), 3.25) for draw in (_plot_measured, _plot_errors)], plot)
-    found = {"file": str(measured), **figures(result)}
+    found = {"file": str(measured), "calibration": applied, **figures(result)}
     found["faults"] = _diagnosis(design, measurement, circuit) if faults else None
     if ensemble is None:
         return {**found, "ensemble": None}
@@ -233,6 +251,8 @@ def bench_text(content: dict[str, Any]) -> str:
     ]
     rows += _fault_rows(content["faults"])
     title = f"{content['file']}: {content['family']}, {content['realization']}, order {content['order']}"
+    if (applied := content["calibration"]) is not None:
+        title += f", calibrated by {applied['method']}"
     return aligned(title, rows, warnings=content["warnings"], width=12)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lmu_analog.analysis.calibration_file import Correction, correction_of, method_of, opened
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.prices import Price
@@ -61,6 +62,8 @@ def export(
     full_scale: float | None = None,
     prices: Mapping[str, Price] | None = None,
     design_file: Path | str = "design.toml",
+    calibration: Path | str | None = None,
+    method: str | None = None,
 ) -> Path:
     """Write a design's circuit, or one of its mismatch samples, for another tool.
 
@@ -79,6 +82,8 @@ def export(
         Of bills of materials alone: part or class to price, from ``read_prices``.
     design_file : Path or str
         The design as commands on a test plan name it.
+    calibration, method : Path, str or None
+        Of ``readout`` alone: what ``calibrate`` kept, and which of its methods; ``sample`` is one of its circuits.
 
     Raises
     ------
@@ -88,16 +93,18 @@ def export(
     path = Path(path)
     if prices is not None and to not in BOMS:
         raise DesignError(f"prices=: only {', '.join(BOMS)} take them; leave them out")
-    if sample is not None and to in _FOR_ALL:
+    if sample is not None and calibration is None and to in _FOR_ALL:
         raise DesignError(f"sample=: {_FOR_ALL[to]}; leave it out")
     if to == READOUT:
-        circuit = build(design)
-        found = readout(design, circuit, POINTS if points is None else points, full_scale=full_scale)
+        correction = _correction(design, calibration, method, sample=sample, seed=seed, sampling=sampling)
+        circuit, places = build(design), POINTS if points is None else points
+        found = readout(design, circuit, places, full_scale=full_scale, correction=correction)
         return write_readout(design, circuit, path, found=found)
     if to not in (*FORMATS, TESTPLAN):
         known = ", ".join([*FORMATS, READOUT, TESTPLAN])
         raise DesignError(f"unknown format {shown(to)}; known are {known}")
-    for name, given in (("points", points), ("full_scale", full_scale)):
+    alone = {"points": points, "full_scale": full_scale, "calibration": calibration, "method": method}
+    for name, given in alone.items():
         if given is not None:
             raise DesignError(f"{name}=: only readout takes it; leave it out")
     if to == TESTPLAN:
@@ -109,3 +116,21 @@ def export(
     if prices is None:
         return write(design, circuit, path)
     return write_text(path, BOMS[to](design, circuit, prices))
+
+
+def _correction(
+    design: Design,
+    calibration: Path | str | None,
+    method: str | None,
+    *,
+    sample: int | None,
+    seed: int,
+    sampling: Sampling,
+) -> Correction | None:
+    """Give the readout that a calibration found, if one is given."""
+    if calibration is None:
+        if method is not None:
+            raise DesignError("method=: of which calibration? give calibration= too")
+        return None
+    known = opened(calibration, design, seed=seed, sampling=sampling)
+    return correction_of(known, method_of(known, method, sample=sample, read=True), sample)

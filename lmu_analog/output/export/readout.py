@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from lmu_analog.analysis.calibration_file import Correction
 from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
@@ -126,6 +127,7 @@ def readout(
     points: Sequence[float] = POINTS,
     *,
     full_scale: float | None = None,
+    correction: Correction | None = None,
 ) -> Readout:
     """Give the matrix from what a circuit's probes read to the window.
 
@@ -139,6 +141,8 @@ def readout(
         Delays r.
     full_scale : float, V, optional
         Of a net.
+    correction : Correction, optional
+        A calibrated readout in place of the nominal one.
 
     Raises
     ------
@@ -149,12 +153,16 @@ def readout(
         raise DesignError(f"full_scale={full_scale:g} V: above 0 and at most {_HIGHEST:g} V are accepted")
     r = np.array(points, float)
     channels, P = _channels(circuit)
-    rows = window.readout(circuit.order, r) @ P
+    rows, offset = window.readout(circuit.order, r), np.zeros(len(r))
+    if correction is not None:
+        rows = window.readout(len(correction.coefficients), r) @ correction.coefficients
+        offset = -rows @ correction.offset
+    rows = rows @ P
     volts = design.supply if full_scale is None else full_scale
     scales = _full_scales(design, circuit, channels, P, volts=volts)
     names = tuple(_name(terms) for terms in channels)
     units = tuple("V" if terms[0].kind == "v" else "A" for terms in channels)
-    return Readout(r, rows, np.zeros(len(r)), names, units, scales)
+    return Readout(r, rows, offset, names, units, scales)
 
 
 def _channels(circuit: Circuit) -> tuple[list[tuple[Term, ...]], np.ndarray]:
