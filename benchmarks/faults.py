@@ -45,8 +45,8 @@ KINDS = ("healthy", "value", "open", "swap")
 PARTS = {"resistor": "1 %", "capacitor": "1 %"}
 DESIGNS = [
     Design(
-        order=order, theta="1 ms", bandwidth="500 Hz", opamp="OPA2192", realization=realization, family=family,
-        mismatch=PARTS,
+        order=order, theta="1 ms", bandwidth="500 Hz", opamp="OPA2192", capacitance="1 nF", realization=realization,
+        family=family, mismatch=PARTS,
     )
     for order, realization, family in (
         (3, "cap-feedforward", "active-rc"),
