@@ -180,6 +180,8 @@ def project(design: Design, circuit: Circuit, name: str) -> Project:
     for d in _outer(whole, ordered):
         drawn[d.device.name] = d
         outer.append(alone(d.device))
+    if not whole.connectors:  # a flag alone with its ground on a sheet would be an error of KiCad's rules
+        stages, outer = [*stages, *outer], []
     if circuit.order < SEVERAL:
         paper, items = on_one([*stages, *supply, *outer])
         return Project(name, drawn, (Sheet("", f"{name}.kicad_sch", paper, items),))
