@@ -162,6 +162,27 @@ def test_a_compiled_module_runs_as_the_exact_engine_says(tmp_path):
         np.testing.assert_allclose(found[f"m{i}"][late], wave, atol=2e-5)
 
 
+def test_a_board_is_a_folder_with_all_of_it_or_nothing(tmp_path):
+    (tmp_path / "d.toml").write_text(
+        '[memory]\norder = 3\ntheta = "20 ms"\n[circuit]\nopamp = "OPA2192"\nvalues = "E96"\ntaps = [1.0]\n'
+        '[mismatch]\nresistor = "1 %"\n'
+    )
+    made = tmp_path / "board"
+    command = ["export", str(tmp_path / "d.toml"), "--to", "board", "-o"]
+    assert run_command([*command, str(made)]) == 0
+    names = {path.name for path in made.iterdir()}
+    boms = {"bom.csv", "bom-kicad.csv", "bom-mouser.csv", "bom-lcsc.csv"}
+    sheets = {"board.kicad_sch", "board.kicad_pro"}
+    plan = {"readout.h", "readout.csv", "testplan.html", "testplan.json"}
+    assert names == {"design.toml", "circuit.cir", *boms, *sheets, *plan}
+    assert Design.load(made / "design.toml").digest == Design.load(tmp_path / "d.toml").digest
+    assert run_command([*command, str(made)]) == 2  # what is there stays
+    # A family on a chip has no test points for a board: nothing is left of the folder.
+    (tmp_path / "d.toml").write_text('[memory]\norder = 3\n[circuit]\nfamily = "dpi"\n')
+    assert run_command([*command, str(tmp_path / "chip")]) == 2
+    assert not (tmp_path / "chip").exists()
+
+
 @pytest.mark.parametrize("to", FORMATS)
 def test_the_command_writes_every_format(to, tmp_path):
     (tmp_path / "d.toml").write_text('[memory]\norder = 2\ntheta = "1 ms"\n[mismatch]\nresistor = "1 %"\n')

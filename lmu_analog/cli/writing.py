@@ -187,6 +187,7 @@ def draw(options: _Draw) -> None:
 @dataclass(frozen=True, kw_only=True)
 class _Export(Calibrated, InputDesign, Sample, Seed, Sampling):
     to: Literal[
+        "board",
         "bom",
         "bom-kicad",
         "bom-lcsc",
@@ -198,7 +199,7 @@ class _Export(Calibrated, InputDesign, Sample, Seed, Sampling):
         "testplan",
         "verilog-a",
     ] = option(..., "What to write.")
-    output: Path = option(..., "File to write.", "PATH", short="-o")
+    output: Path = option(..., "File to write; of board, a folder to make.", "PATH", short="-o")
     points: str | None = option(None, "Delays r of a readout; 0,0.1,...,1 unless given.", "LIST")
     full_scale: str | None = option(
         None, "Full scale of the readout's ADC; the supply unless given.", "VOLTS"
@@ -207,7 +208,7 @@ class _Export(Calibrated, InputDesign, Sample, Seed, Sampling):
 
 
 def export(options: _Export) -> None:
-    """Write a parts list, a KiCad project, drawings, a Verilog-A model, a digital readout, a test plan, JSON."""
+    """Write a parts list, a KiCad project, drawings, a model, a readout, a test plan, JSON, or all for a board."""
     from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.design_keys import labelled
     from lmu_analog.output.export import formats

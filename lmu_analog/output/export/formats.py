@@ -10,7 +10,9 @@ from lmu_analog.circuits.devices.prices import Price
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import Sampling, planned_circuit
 from lmu_analog.errors import DesignError, shown
-from lmu_analog.files_out import write_text
+from lmu_analog.files_out import whole_folder, write_text
+from lmu_analog.output.decks import deck_text
+from lmu_analog.output.design_text import commented
 from lmu_analog.output.export.kicad import write_kicad
 from lmu_analog.output.export.lists import bom, components_json, kicad_bom, lcsc_bom, mouser_bom
 from lmu_analog.output.export.readout import POINTS, readout, write_readout
@@ -43,10 +45,12 @@ FORMATS: dict[str, tuple[str, Writer]] = {
 }
 READOUT = "readout"  # in files of four kinds, as their names say
 TESTPLAN = "testplan"  # a page, and its numbers beside it
+BOARD = "board"  # a folder with all of these that a board needs
 # What no mismatch sample changes, and why.
 _FOR_ALL = {
     READOUT: "the readout of every mismatch sample is the nominal one",
     TESTPLAN: "a test plan is for every board",
+    BOARD: "its readout and test plan are for every board",
 }
 
 
@@ -91,24 +95,19 @@ def export(
         If the format is unknown, the file's name does not suit it, or the circuit has no such form.
     """
     path = Path(path)
-    if prices is not None and to not in BOMS:
-        raise DesignError(f"prices=: only {', '.join(BOMS)} take them; leave them out")
-    if sample is not None and calibration is None and to in _FOR_ALL:
-        raise DesignError(f"sample=: {_FOR_ALL[to]}; leave it out")
+    alone = {"points": points, "full_scale": full_scale, "calibration": calibration, "method": method}
+    # A calibration of a sample is its own, whose readout is that of no other.
+    fixed = sample if calibration is None else None
+    _check(to, fixed, prices, [name for name, given in alone.items() if given is not None])
     if to == READOUT:
         correction = _correction(design, calibration, method, sample=sample, seed=seed, sampling=sampling)
         circuit, places = build(design), POINTS if points is None else points
         found = readout(design, circuit, places, full_scale=full_scale, correction=correction)
         return write_readout(design, circuit, path, found=found)
-    if to not in (*FORMATS, TESTPLAN):
-        known = ", ".join([*FORMATS, READOUT, TESTPLAN])
-        raise DesignError(f"unknown format {shown(to)}; known are {known}")
-    alone = {"points": points, "full_scale": full_scale, "calibration": calibration, "method": method}
-    for name, given in alone.items():
-        if given is not None:
-            raise DesignError(f"{name}=: only readout takes it; leave it out")
     if to == TESTPLAN:
         return write_testplan(design, path, design_file=str(design_file))
+    if to == BOARD:
+        return write_board(design, path, prices=prices)
     suffix, write = FORMATS[to]
     if suffix and path.suffix != suffix:
         raise DesignError(f"-o {path}: {to} files end in {suffix}; give such a name")
@@ -134,3 +133,46 @@ def _correction(
         return None
     known = opened(calibration, design, seed=seed, sampling=sampling)
     return correction_of(known, method_of(known, method, sample=sample, read=True), sample)
+
+
+def _check(to: str, sample: int | None, prices: object, only_readout: Sequence[str]) -> None:
+    """Refuse formats that there are not, and what a format does not take."""
+    if to not in (*FORMATS, READOUT, TESTPLAN, BOARD):
+        known = ", ".join([*FORMATS, READOUT, TESTPLAN, BOARD])
+        raise DesignError(f"unknown format {shown(to)}; known are {known}")
+    if prices is not None and to not in (*BOMS, BOARD):
+        raise DesignError(f"prices=: only {', '.join((*BOMS, BOARD))} take them; leave them out")
+    if sample is not None and to in _FOR_ALL:
+        raise DesignError(f"sample=: {_FOR_ALL[to]}; leave it out")
+    if only_readout and to != READOUT:
+        raise DesignError(f"{only_readout[0]}=: only readout takes it; leave it out")
+
+
+def write_board(design: Design, path: Path, *, prices: Mapping[str, Price] | None = None) -> Path:
+    """Write a folder with all that a board needs, or nothing: design, deck, KiCad, parts list, readout and test plan.
+
+    Parameters
+    ----------
+    design : Design
+    path : Path
+        Folder to make.
+    prices : dict, optional
+        Of the parts list.
+
+    Raises
+    ------
+    DesignError
+        If something is in the way, or the circuit has no such form.
+    """
+    circuit = build(design)
+    with whole_folder(path) as folder:
+        write_text(folder / "design.toml", commented(design))
+        write_text(folder / "circuit.cir", deck_text(design))
+        write_kicad(design, circuit, folder / "board.kicad_sch")
+        for name, write in BOMS.items():
+            write_text(folder / f"{name}.csv", write(design, circuit, prices or {}))
+        found = readout(design, circuit, POINTS, full_scale=None)
+        for name in ("readout.h", "readout.csv"):
+            write_readout(design, circuit, folder / name, found=found)
+        write_testplan(design, folder / "testplan.html")
+    return path
