@@ -272,7 +272,7 @@ def test_the_command_takes_a_price_list_and_refuses_it_elsewhere(tmp_path, monke
     assert [row["price_each"] for row in rows if row["kind"] == "op-amp"] == ["3"]
     capsys.readouterr()
     assert run_command([*command, "json"]) == 2
-    assert "only bom, bom-kicad, bom-mouser, bom-lcsc take them" in capsys.readouterr().err
+    assert "only bom, bom-kicad, bom-mouser, bom-lcsc, board take them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
