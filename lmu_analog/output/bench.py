@@ -98,7 +98,7 @@ def bench(
     result = analyze(design, measurement, circuit=circuit, skip=skip, correction=correction)
     if plot is not None:
         save_panels([(partial(draw, result), 3.25) for draw in (_plot_measured, _plot_errors)], plot)
-    found = {"file": str(measured), "calibration": applied, **figures(result)}
+    found: dict[str, Any] = {"file": str(measured), "calibration": applied, **figures(result)}
     found["faults"] = _diagnosis(design, measurement, circuit) if faults else None
     if ensemble is None:
         return {**found, "ensemble": None}
