@@ -10,7 +10,10 @@ class LmuAnalogError(Exception):
 
 
 class DesignError(LmuAnalogError, ValueError):
-    """A design, an option, a unit or an input file is wrong (exit status 2)."""
+    """A design, an option, a unit or an input file is wrong (exit status 2); one line, whatever a file is called."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(repr(c)[1:-1] if c.splitlines() == [""] else c for c in str(message)))
 
 
 class CircuitError(LmuAnalogError, ValueError):

@@ -1,8 +1,10 @@
 """What was given is shown in one short line, whatever it is."""
 
+import pickle
+
 import pytest
 
-from lmu_analog.errors import readable, shown
+from lmu_analog.errors import DesignError, readable, shown
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,10 @@ def test_no_text_is_longer_than_asked_for(length):
 def test_endless_lines_are_cut_and_three_are_kept():
     assert readable("a\n" * 9) == "a\na\na"
     assert len(readable("x" * 10**6)) < 400
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1e", "\u2028", "c\r"])
+def test_a_wrong_design_is_told_in_one_line_whatever_a_file_is_called(name):
+    error = DesignError(f"{name}: no such file")
+    assert len(str(error).splitlines()) == 1
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -99,14 +99,14 @@ def plan_of(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> TestPla
     """
     circuit = build(design)
     points = tuple(dict.fromkeys(replace(t, factor=1.0) for p in circuit.probes for t in p))
-    looked_at = _looking_at(circuit, points)
-    nominal = extract(looked_at)
+    observed = _observed_at(circuit, points)
+    nominal = extract(observed)
     law = Mismatch.of(design)
     if circuit.amplifiers:
         law = replace(law, classes={**law.classes, "opamp": law.classes.get("opamp", _OFFSETS)})
     values = sample(circuit, law, draw(circuit, law, seed=seed, samples=range(samples)))
     values = values[is_sound(circuit, values)]
-    many = extract(looked_at, values)
+    many = extract(observed, values)
     stable = is_stable(many)
     kept = _kept(many, stable)
     frequency = np.array(SHARES) * design.bandwidth
@@ -141,9 +141,9 @@ def _formula(probe: tuple[Term, ...]) -> str:
     return " + ".join(f"{t.factor:.6g} {t.kind}({t.of})" for t in probe).replace("+ -", "- ")
 
 
-def _looking_at(circuit: Circuit, points: tuple[Term, ...]) -> Circuit:
+def _observed_at(circuit: Circuit, points: tuple[Term, ...]) -> Circuit:
     """Give the circuit whose outputs are its test points."""
-    linear = None if circuit.small_signal is None else _looking_at(circuit.small_signal, points)
+    linear = None if circuit.small_signal is None else _observed_at(circuit.small_signal, points)
     return replace(circuit, probes=tuple((p,) for p in points), small_signal=linear)
 
 

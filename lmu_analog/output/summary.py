@@ -154,6 +154,7 @@ def tap_spread(tap: TapSpread) -> dict[str, Any]:
         "net": tap.net,
         "r": tap.of.r,
         "gain": tap.gain,
+        "engine": "exact",  # whichever ran the window: rails and slew limits are in no figure of a tap
         "nrmse": tap.nrmse,
         "yield": None if tap.good is None else asdict(tap.good),
         "theory": None if tap.theory is None else asdict(tap.theory),

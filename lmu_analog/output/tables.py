@@ -86,12 +86,7 @@ def ensemble(content: dict[str, Any]) -> str:
         if (wanted := limit["wanted"]) is not None:
             found = YieldVerdict(wanted, limit["verdict"], limit["samples_to_decide"])
             rows.append(("yield wanted", share(wanted), verdict_text(found, content["samples"])))
-    for tap in content.get("taps", []):
-        errors, good = tap["nrmse"], tap["yield"]
-        note = f"median; p95 {_percent(errors['p95'])}, against {_shown(tap)}"
-        if good:
-            note += f"; yield {share(good['value'])} within {_percent(good['limit'])}"
-        rows.append((tap["net"], _percent(errors["median"]), note))
+    rows += [_tap_row(tap, content["engine"]) for tap in content.get("taps", [])]
     if until := content.get("until"):
         reached = "reached" if until["reached"] else "not reached"
         rows.append(("until", _percent(until["half_width"]), f"{until['text']}: {reached}"))
@@ -140,6 +135,17 @@ def main_job(content: dict[str, Any]) -> str:
         parts.append("\n".join(["engines", *(f"  warning: {line}" for line in more)]))
     parts.append("\n".join(["files", *(f"  {path}" for path in content["files"])]))
     return "\n\n".join(parts)
+
+
+def _tap_row(tap: dict[str, Any], engine: str) -> tuple[str, str, str]:
+    """Lay out a tap of an ensemble, and which engine computed it where another one ran the window."""
+    errors, good = tap["nrmse"], tap["yield"]
+    note = f"median; p95 {_percent(errors['p95'])}, against {_shown(tap)}"
+    if engine != tap["engine"]:
+        note += f", {tap['engine']} engine"
+    if good:
+        note += f"; yield {share(good['value'])} within {_percent(good['limit'])}"
+    return tap["net"], _percent(errors["median"]), note
 
 
 def _shown(tap: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Settings of a family beside the realization; one that a family does not use has no effect."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,30 +88,30 @@ class Options:
 def voltage_taps(
     taps: Iterable[Shown], nets: Sequence[str], scale: Float[np.ndarray, " v"]
 ) -> tuple[Output, ...]:
-    """Write taps as outputs; ``nets`` and ``scale``, signs included, are those of all v variables."""
-    return tuple(
-        Output(
-            t.name,
-            nets[t.variable],
-            (Term("v", nets[t.variable], 1.0),),
-            t.of,
-            float(t.factor * scale[t.variable]),
-        )
-        for t in taps
-    )
+    """Write taps as outputs.
+
+    Parameters
+    ----------
+    taps : iterable of Shown
+    nets : sequence of str
+        Of all v variables.
+    scale : (v,) array, V
+        Volts for one unit of every variable, negative where it is inverted.
+    """
+    return _outputs(taps, nets, scale, lambda net: (Term("v", net, 1.0),))
 
 
 def difference_taps(
     taps: Iterable[Shown], nets: Sequence[str], scale: Float[np.ndarray, " v"]
 ) -> tuple[Output, ...]:
-    """Write taps as outputs between pairs of nets, ``tap1p`` against ``tap1n``."""
+    """Write taps as outputs between pairs of nets, ``tap1p`` against ``tap1n``; arguments as ``voltage_taps``."""
+    return _outputs(taps, nets, scale, lambda net: (Term("v", f"{net}p", 1.0), Term("v", f"{net}n", -1.0)))
+
+
+def _outputs(
+    taps: Iterable[Shown], nets: Sequence[str], scale: np.ndarray, terms: Callable[[str], tuple[Term, ...]]
+) -> tuple[Output, ...]:
     return tuple(
-        Output(
-            t.name,
-            nets[t.variable],
-            (Term("v", f"{nets[t.variable]}p", 1.0), Term("v", f"{nets[t.variable]}n", -1.0)),
-            t.of,
-            float(t.factor * scale[t.variable]),
-        )
+        Output(t.name, nets[t.variable], terms(nets[t.variable]), t.of, float(t.factor * scale[t.variable]))
         for t in taps
     )
