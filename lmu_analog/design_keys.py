@@ -1,5 +1,6 @@
 """Every key of the design file: where it stands, and how its value is read and checked."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,23 @@ def _quantity(unit: str, low: float, high: float) -> Callable[[Any], float]:
         value = parse(given, unit)
         if not low <= value <= high:
             raise DesignError(f"{value:g} {unit} is outside {low:g} to {high:g} {unit}")
+        return value
+
+    return reader
+
+
+def _number(low: float, high: float) -> Callable[[Any], float]:
+    """Read a number without a unit."""
+
+    def reader(given: Any) -> float:
+        try:
+            value = math.nan if isinstance(given, bool) else float(given)
+        except (TypeError, ValueError, OverflowError):
+            value = math.nan
+        if math.isnan(value):
+            raise DesignError(f"{shown(given)} is no number from {low:g} to {high:g}")
+        if not low <= value <= high:
+            raise DesignError(f"{value:g} is outside {low:g} to {high:g}")
         return value
 
     return reader
@@ -157,7 +175,7 @@ def _read_taps(given: Any) -> tuple[Tap, ...]:
         raise DesignError(
             f"taps are a list of at most {MOST_TAPS} delays from 0 to 1, not {shown(given, 60)}"
         )
-    delay, gain = _quantity("", 0.0, 1.0), _quantity("", 1e-6, 1e6)
+    delay, gain = _number(0.0, 1.0), _number(1e-6, 1e6)
     found = []
     for tap in given:
         row = (
@@ -174,7 +192,7 @@ def _read_taps(given: Any) -> tuple[Tap, ...]:
 def _read_outputs(given: Any) -> tuple[Tap, ...]:
     if not isinstance(given, list | tuple) or len(given) > MOST_TAPS:
         raise DesignError(f"outputs are at most {MOST_TAPS} tables with weights, not {shown(given, 60)}")
-    gain = _quantity("", 1e-6, 1e6)
+    gain = _number(1e-6, 1e6)
     found = []
     for row in given:
         table = {"weights": row.weights, "gain": row.gain} if isinstance(row, Tap) else row
