@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.io import wavfile
 
 from lmu_analog.errors import DesignError
 from lmu_analog.files_in import read_bytes
@@ -403,9 +403,9 @@ def _samples(path: Path, content: bytes) -> tuple[int, np.ndarray]:
     tag = b"RIFX" if order == ">" else b"RIFF"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", wavfile.WavFileWarning)
-            rate, samples = wavfile.read(BytesIO(tag + struct.pack(f"{order}I", len(whole)) + whole))
-    except (ValueError, struct.error, TypeError, ArithmeticError, wavfile.WavFileWarning) as error:
+            warnings.simplefilter("error", scipy.io.wavfile.WavFileWarning)
+            rate, samples = scipy.io.wavfile.read(BytesIO(tag + struct.pack(f"{order}I", len(whole)) + whole))
+    except (ValueError, struct.error, TypeError, ArithmeticError, scipy.io.wavfile.WavFileWarning) as error:
         raise DesignError(
             f"{path}: a WAV that cannot be read ({str(error)[:80]}); write PCM or float"
         ) from None

@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.interpolate import CubicSpline
 
 from lmu_analog.advice import value_warnings
 from lmu_analog.building import build
@@ -141,7 +141,7 @@ def read_states(
         count = int((written[-1] - lead(evaluation_grid.stimulus)) * circuit.clock * (1.0 + 1e-9)) + 1
         ticks = lead(evaluation_grid.stimulus) + np.arange(count) / circuit.clock
         written, states = ticks, np.stack([np.interp(ticks, written, m) for m in states.T], axis=-1)
-    return CubicSpline(written, states)(times)
+    return scipy.interpolate.CubicSpline(written, states)(times)
 
 
 def _since(vectors: dict[str, np.ndarray], begin: float) -> dict[str, np.ndarray]:
@@ -393,7 +393,7 @@ def reference_states(evaluation_grid: Grid, order: int, theta: float) -> np.ndar
         case Recording() as recording:
             count = int(np.ceil(recording.duration / dt)) + 2
             states = filtered(memory, midpoints(recording, dt, count))
-            return CubicSpline(dt * np.arange(count), states)(evaluation_grid.time)
+            return scipy.interpolate.CubicSpline(dt * np.arange(count), states)(evaluation_grid.time)
 
 
 def _waveform(phasor: np.ndarray, tones: Tones, times: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float, Int
 
 from lmu_analog.errors import DesignError
@@ -266,9 +267,10 @@ def occupied_bandwidth(recording: Recording, share: float = 0.99) -> float:
         raise DesignError(f"share = {share} of the power: a number between 0 and 1 is accepted")
     if np.ptp(recording.values) == 0:
         return 0.0
-    from scipy.signal import periodogram
 
-    frequency, power = periodogram(recording.values, 1 / recording.dt, window="hann", detrend="constant")
+    frequency, power = scipy.signal.periodogram(
+        recording.values, 1 / recording.dt, window="hann", detrend="constant"
+    )
     total = np.cumsum(power)
     return float(frequency[np.searchsorted(total, share * total[-1])])
 

@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float
-from scipy.optimize import minimize_scalar
-from scipy.special import spherical_jn
 
 from lmu_analog.analysis.device_under_calibration import Excitation
 from lmu_analog.memory import window
@@ -67,7 +66,7 @@ def series(given: Excitation, theta: float, order: int) -> Excitation:
     """
     half = np.pi * theta * float(given.frequency.max())
     n = np.arange(int(order + half + 60))
-    size = (2.0 * n + 1.0) * np.abs(spherical_jn(n, half))
+    size = (2.0 * n + 1.0) * np.abs(scipy.special.spherical_jn(n, half))
     count = max(order, int(np.flatnonzero(size >= _SERIES)[-1]) + 1)
     return replace(given, rule=window.gauss_legendre(count))
 
@@ -107,5 +106,5 @@ def effective_theta(states: Complex[np.ndarray, "f d"], given: Excitation, theta
     tried: Float[np.ndarray, " k"] = np.geomspace(*FACTORS, STEPS)
     best = int(np.argmin([error(factor) for factor in tried]))
     ends = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
-    found: Any = minimize_scalar(error, bounds=ends, options={"xatol": 1e-7})
+    found: Any = scipy.optimize.minimize_scalar(error, bounds=ends, options={"xatol": 1e-7})
     return theta * float(found.x)

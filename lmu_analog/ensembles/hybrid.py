@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import scipy
 import xarray as xr
 from jaxtyping import Float
-from scipy import special
 
 from lmu_analog.design import Design
 from lmu_analog.ensembles.intervals import CONFIDENCE, clopper_pearson
@@ -230,7 +230,7 @@ def control_variate(
     variance = corrected.var(ddof=1) / k
     if r > 1:
         variance += slopes.mean() ** 2 * rest.var(ddof=1) / r
-    half = float(special.stdtrit(k - 2, 0.5 * (1.0 + CONFIDENCE)) * np.sqrt(variance))
+    half = float(scipy.special.stdtrit(k - 2, 0.5 * (1.0 + CONFIDENCE)) * np.sqrt(variance))
     value = float(corrected.mean())
     equivalent = float(y.var(ddof=1) / variance) if variance > 0.0 else float(k)
     return Estimate(value, value - half, value + half, equivalent)

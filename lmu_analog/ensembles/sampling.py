@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Literal, get_args
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 
 from lmu_analog.building import build
@@ -169,9 +170,10 @@ def _key(name: str) -> int:
 def _sobol(order: tuple[int, ...], seed: int, block: int) -> np.ndarray:
     """Give one scrambled block of points in (0, 1), (256, columns)."""
     _check_dimensions(len(order))
-    from scipy.stats import qmc
 
-    rows = qmc.Sobol(len(order), scramble=True, bits=BITS, rng=np.random.default_rng([seed, block]))
+    rows = scipy.stats.qmc.Sobol(
+        len(order), scramble=True, bits=BITS, rng=np.random.default_rng([seed, block])
+    )
     points = np.empty((SOBOL, len(order)))
     points[:, np.array(order)] = rows.random(SOBOL)
     return points + 2.0 ** -(BITS + 1)  # the middle of the finest cell: never 0

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal, cast
 
+import scipy
 import xarray as xr
-from scipy import special
 
 from lmu_analog.ensembles.intervals import CONFIDENCE
 from lmu_analog.ensembles.sampling import BLOCK, Sampling
@@ -106,5 +106,5 @@ def _tells(value: float, wanted: float, samples: int) -> bool:
     """
     good = value * samples
     if value > wanted:
-        return bool(special.betainc(good, samples - good + 1.0, wanted) <= TAIL)
-    return bool(special.betaincc(good + 1.0, samples - good, wanted) < TAIL)
+        return bool(scipy.special.betainc(good, samples - good + 1.0, wanted) <= TAIL)
+    return bool(scipy.special.betaincc(good + 1.0, samples - good, wanted) < TAIL)

@@ -9,6 +9,7 @@ in the mean square over r.
 """
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 
 from lmu_analog.memory.window import gauss_legendre, readout
@@ -33,15 +34,16 @@ def projected(u: Float[np.ndarray, " t"], dt: float, theta: float, *, order: int
     (t, order + 1) array
         Their squares add up to the mean square of the window, the integral of u(t - r theta)^2 over r.
     """
-    from scipy.signal import oaconvolve
-
     newer, older = _weights(theta / dt, order)
     ends = u[1:], u[:-1]  # of every piece, the later one first
     count = len(u) - 1
     scale = 1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)
     found = np.zeros((len(u), order + 1))
     for i in range(order):
-        parts = (oaconvolve(end, by[:, i])[:count] for end, by in zip(ends, (newer, older), strict=True))
+        parts = (
+            scipy.signal.oaconvolve(end, by[:, i])[:count]
+            for end, by in zip(ends, (newer, older), strict=True)
+        )
         found[1:, i] = sum(parts) / scale[i]
     beyond = _mean_squares(u, theta / dt) - np.sum(found[:, :-1] ** 2, axis=1)
     found[:, -1] = np.sqrt(np.maximum(beyond, 0.0))  # rounding may leave a zero below zero

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal, assert_never
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 from scipy import linalg
 
@@ -82,6 +83,5 @@ def filtered(memory: StateSpace, u: Float[np.ndarray, " t"]) -> Float[np.ndarray
     """Give what ``run`` gives, by convolution with the impulse response: for long inputs, stable memories."""
     impulse = impulse_response(memory.A, memory.B, len(u) + 1)
     drive = np.broadcast_to(np.asarray(u, float), (memory.order, len(u)))
-    from scipy.signal import oaconvolve
 
-    return oaconvolve(drive, impulse, axes=-1)[:, : len(u)].T
+    return scipy.signal.oaconvolve(drive, impulse, axes=-1)[:, : len(u)].T

@@ -9,8 +9,8 @@ switched-capacitor circuit does just that: phase 1 ends with the sample, phase 2
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float
-from scipy.interpolate import CubicSpline
 
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
@@ -79,10 +79,9 @@ def sampled_run(
     samples = midpoints(u, dt, count)
     impulse = system.C @ impulse_response(system.A, system.B, count + 1)
     drive = np.broadcast_to(samples, (*impulse.shape[:-1], count))
-    from scipy.signal import oaconvolve
 
-    output = oaconvolve(drive, impulse, axes=-1)[..., :count] + system.D * samples
-    states = CubicSpline(dt * np.arange(count), output, axis=-1)(time)
+    output = scipy.signal.oaconvolve(drive, impulse, axes=-1)[..., :count] + system.D * samples
+    states = scipy.interpolate.CubicSpline(dt * np.arange(count), output, axis=-1)(time)
     if system.offset is not None:
         states = states + system.offset[..., None]
     return np.swapaxes(states, -1, -2)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float
 from scipy import linalg
 
@@ -156,9 +157,10 @@ def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[
     phi, gamma0, gamma1 = first_order_hold(system, dt)
     start = phi @ gamma1 + gamma0
     impulse = impulse_response(phi, start, len(u))
-    from scipy.signal import oaconvolve
 
-    drive = oaconvolve(np.broadcast_to(u[:-1], impulse.shape[:-1] + u[:-1].shape), impulse, axes=-1)
+    drive = scipy.signal.oaconvolve(
+        np.broadcast_to(u[:-1], impulse.shape[:-1] + u[:-1].shape), impulse, axes=-1
+    )
     state = np.zeros((*impulse.shape[:-1], len(u)))
     state[..., 1:] = drive[..., : len(u) - 1]
     # The convolution carries x[k] - gamma1 u[k]; at the first sample u has jumped but x has not.

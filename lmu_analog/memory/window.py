@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float
-from scipy.special import spherical_jn
 
 from lmu_analog.memory.elementary import legendre_nodes, legendre_rows
 
@@ -143,7 +143,7 @@ def _is_enough(nodes: int, order: int, turns: float) -> bool:
     if nodes < max(order, 0.5 * a):  # fewer do not even follow the tone
         return False
     k = np.arange(2 * int(order + a + SERIES_SPARE))
-    series = (2.0 * k + 1.0) * spherical_jn(k, a) * (-1j) ** (k % 4) * np.exp(-1j * a)
+    series = (2.0 * k + 1.0) * scipy.special.spherical_jn(k, a) * (-1j) ** (k % 4) * np.exp(-1j * a)
     size, span = np.abs(series), 2.0 * k + 1.0
     least = max(float(np.sqrt(np.sum(size[order:] ** 2 / span[order:]))), LEAST_ERROR)
     beyond = np.append(np.cumsum(size[::-1])[::-1], 0.0)  # sum of all |c_j| from j on

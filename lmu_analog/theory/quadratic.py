@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float
-from scipy.optimize import root_scalar
 
 from lmu_analog.theory.first_order import FirstOrder
 
@@ -138,7 +138,9 @@ def root_between(
     function: Callable[[float], float], bracket: tuple[float, float], *, precision: float = 1e-12
 ) -> float:
     """Find the root between two points of opposite sign, to a precision relative to itself (Brent, 1973)."""
-    found = root_scalar(function, bracket=bracket, method="brentq", rtol=precision, xtol=1e-300)
+    found = scipy.optimize.root_scalar(
+        function, bracket=bracket, method="brentq", rtol=precision, xtol=1e-300
+    )
     return float(found.root)
 
 

@@ -29,7 +29,7 @@ inversion asks for; the model gives them no capacitance.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import root_scalar
+import scipy
 
 from lmu_analog.circuits.circuit import Circuit, Term, voltage_probes
 from lmu_analog.circuits.components import (
@@ -112,7 +112,7 @@ def leak_for(tau: float, capacitance: float, *, bias: float, inversion: float = 
         return capacitance * sum(1.0 / g for g in slopes) - tau
 
     bracket = (1e-9 * bias, 0.5 * bias)
-    return root_scalar(excess, bracket=bracket, xtol=1e-15 * bias, rtol=1e-14).root
+    return scipy.optimize.root_scalar(excess, bracket=bracket, xtol=1e-15 * bias, rtol=1e-14).root
 
 
 def integrator(f: Filter) -> tuple[Component, ...]:

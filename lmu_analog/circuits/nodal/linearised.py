@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
@@ -162,7 +162,7 @@ def _channel(c: Mosfet, volts: dict[str, float]) -> tuple[tuple[float, float], t
     )
     root, size = np.logaddexp(0.0, x), specific_current(model, c.value)
     forward, reverse = (size * root**2).tolist()
-    source, drain = (size / model.thermal * root * expit(x)).tolist()
+    source, drain = (size / model.thermal * root * scipy.special.expit(x)).tolist()
     return (forward, reverse), ((source - drain) / model.slope, source, drain)
 
 

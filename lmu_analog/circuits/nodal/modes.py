@@ -6,8 +6,8 @@ The pole s of E v' = F v with right and left vectors v and w moves by w (dF - s 
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float
-from scipy import sparse
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Resistor
@@ -79,7 +79,7 @@ class Pencil:
         change = np.where(self.reciprocal, 1.0 / share, share) - 1.0
         size = len(self.E)
         shape, at = (size * size, len(self.nominal)), (self.row * size + self.column, self.parameter)
-        storing, direct = (sparse.csr_array((x, at), shape) for x in (self.storing, self.direct))
+        storing, direct = (scipy.sparse.csr_array((x, at), shape) for x in (self.storing, self.direct))
         E, F = ((part @ change.T).T.reshape(-1, size, size) for part in (storing, direct))
         return self.E + E, self.F + F
 
@@ -149,7 +149,7 @@ def pole_slopes(
     v = np.moveaxis(found.lift @ right, 1, 2)[at, chosen]
     rate = pencil.direct - poles[..., None] * pencil.storing
     each = w[..., pencil.row] * v[..., pencil.column] * rate
-    gather = sparse.csr_array(
+    gather = scipy.sparse.csr_array(
         (np.ones(len(pencil.parameter)), (pencil.parameter, np.arange(len(pencil.parameter)))),
         (len(pencil.nominal), len(pencil.parameter)),
     )
