@@ -17,6 +17,7 @@ from lmu_analog.circuits.impedance import (
     has_free_levels,
     integrating,
 )
+from lmu_analog.circuits.interface import loaded
 from lmu_analog.circuits.leakage import leaky
 from lmu_analog.circuits.rounding import choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
@@ -74,7 +75,7 @@ def build(design: Design) -> Circuit:
         circuit = leaky(circuit, design.leakage)
     if design.temperature is not None:
         circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
-    return circuit
+    return circuit if design.output_load is None else loaded(circuit, design.output_load)
 
 
 def mapped(design: Design, capacitance: float | None = None) -> Circuit:

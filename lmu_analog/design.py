@@ -16,6 +16,7 @@ from lmu_analog.circuits.devices.tolerance import Group, Tolerance
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.impedance import ORIGIN
+from lmu_analog.circuits.interface import Load
 from lmu_analog.circuits.temperature import Drift
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
@@ -38,9 +39,13 @@ if TYPE_CHECKING:
     Groups: TypeAlias = tuple[Group, ...]
     Patterns: TypeAlias = tuple[str, ...]
     Taps: TypeAlias = tuple[Tap, ...]
+    Loads: TypeAlias = Load
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
     Whole = Quantity = Word = File = Tones3 = Part = object
-    Tolerances = Drifts = Groups = Patterns = Taps = object
+    Tolerances = Drifts = Groups = Patterns = Taps = Loads = object
+
+
+INTERFACE = ("output_load",)  # keys of what stands around a memory
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,8 @@ class Design:
         Outputs that show the input delayed.
     outputs : tuple of Tap
         Outputs that show other sums of the states, by their weights.
+    output_load : Load or None
+        What a receiver puts at every tap, or at every state where there are no taps.
     tau, second_tau : float or None, s
         Time constants of ``principle3`` and its two-pole form.
     transconductor : dict or None
@@ -148,6 +155,7 @@ class Design:
     pairs: Quantity | None = None
     taps: Taps = ()
     outputs: Taps = ()
+    output_load: Loads | None = None
     tau: Quantity | None = None
     second_tau: Quantity | None = None
     transconductor: Part | None = None
@@ -293,6 +301,7 @@ class Design:
             "column",
             "channel",
             "tap_nrmse",
+            "output_load",
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
@@ -318,6 +327,7 @@ def _check_circuit(design: Design) -> None:
             f"it takes {', '.join(family.realizations)}"
         )
     _check_taps(design)
+    _check_interface(design)
     if not isinstance(design.opamp, str | dict):
         raise DesignError(
             f"[circuit] opamp: a part's name or a table of figures is wanted, not {shown(design.opamp)}"
@@ -353,6 +363,13 @@ def _check_taps(design: Design) -> None:
             labelled("[circuit] output", of_states, tap, design.order)
     if design.tap_nrmse is not None and not (design.taps or design.outputs):
         raise DesignError("[spec] tap_nrmse: needs [circuit] taps, the outputs that are to keep it")
+
+
+def _check_interface(design: Design) -> None:
+    for key in INTERFACE:
+        if getattr(design, key) is not None and not FAMILIES[design.family].has_interface:
+            able = ", ".join(name for name, each in FAMILIES.items() if each.has_interface)
+            raise DesignError(f"{KEYS[key].label}: {design.family} circuits take none; {able} do")
 
 
 def _recording(design: Design, file: Path) -> Recording:

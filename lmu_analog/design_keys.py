@@ -19,6 +19,7 @@ from lmu_analog.circuits.devices.tolerance import (
 )
 from lmu_analog.circuits.devices.values import SERIES
 from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.interface import Load
 from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.circuits.temperature import read_drift
@@ -202,6 +203,21 @@ def _read_outputs(given: Any) -> tuple[Tap, ...]:
     return tuple(found)
 
 
+def _read_load(given: Any) -> Load:
+    """Read a resistance, or a table of both parts."""
+    if isinstance(given, Load):
+        given = {name: value for name, value in vars(given).items() if value is not None}
+        given = {{"resistance": "resistor", "capacitance": "capacitor"}[name]: x for name, x in given.items()}
+    row = given if isinstance(given, dict) else {"resistor": given}
+    if not row or set(row) - {"resistor", "capacitor"}:
+        raise DesignError(
+            f"a load is a resistance, or {{ resistor = '10 kohm', capacitor = '100 pF' }}, not {shown(given, 60)}"
+        )
+    readers = {"resistor": _quantity("Ohm", 1.0, 1e12), "capacitor": _quantity("F", 1e-15, 1e-3)}
+    found = {name: labelled(name, readers[name], value) for name, value in row.items()}
+    return Load(found.get("resistor"), found.get("capacitor"))
+
+
 def _read_weights(given: Any) -> tuple[float, ...]:
     """Read weights of the states: numbers, or a file of NumPy's that has them."""
     if isinstance(given, str | Path):
@@ -239,6 +255,7 @@ KEYS: dict[str, Key] = {
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
     "taps": Key("circuit", "taps", _read_taps),
     "outputs": Key("circuit", "output", _read_outputs),
+    "output_load": Key("circuit", "load", _read_load),
     "tau": Key("circuit", "tau", _quantity("s", 1e-15, 1e6)),
     "second_tau": Key("circuit", "second_tau", _quantity("s", 1e-15, 1e6)),
     "transconductor": Key("circuit", "transconductor", lambda given: given),

@@ -141,6 +141,9 @@ def asked(draw):
         if "order" in size:
             weights = st.lists(voltages, min_size=size["order"], max_size=size["order"]).filter(any)
             optional["outputs"] = st.lists(st.fixed_dictionaries({"weights": weights}), max_size=2)
+    if FAMILIES[family].has_interface:
+        parts = {"resistor": quantities(1.0, 1e12), "capacitor": quantities(1e-15, 1e-3)}
+        optional["output_load"] = st.fixed_dictionaries({}, optional=parts).filter(bool) | st.just("10 kohm")
     given = draw(st.fixed_dictionaries({}, optional=optional))
     if not (given.get("taps") or given.get("outputs")):
         given.pop("tap_nrmse", None)  # refused without a tap

@@ -20,6 +20,7 @@ from lmu_analog.circuits.components import (
     Mosfet,
     Resistor,
     Transconductor,
+    is_outside,
     kind_of,
 )
 from lmu_analog.circuits.devices.packages import form_of
@@ -295,6 +296,8 @@ def _costs(design: Design, circuit: Circuit, prices: Mapping[str, Price]) -> tup
 
 def _priced(design: Design, component: Component, prices: Mapping[str, Price]) -> str | None:
     """Name a component as the price list does, as exactly as it can; None of what is not bought."""
+    if is_outside(component):
+        return None
     if isinstance(component, Amplifier):
         return design.opamp_model.name
     if isinstance(component, Mosfet):

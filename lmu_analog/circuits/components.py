@@ -12,6 +12,7 @@ from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, OpAmpModel, 
 
 GROUND = "0"
 INPUT = "u"
+LOAD = "receiver's load"  # role of what a receiver puts at an output: simulated, and on no board
 
 MismatchClass = Literal["resistor", "capacitor", "inductor", "transconductor", "tau", "opamp"]
 Classes = tuple[MismatchClass, ...]
@@ -287,6 +288,11 @@ def parameters(component: Component) -> tuple[str, ...]:
     if not known.value and isinstance(component, Amplifier) and component.model.ideal:
         return ()
     return known.parameters
+
+
+def is_outside(component: Component) -> bool:
+    """Tell what leads to a board or stands behind it: ideal sources, supplies and the loads of receivers."""
+    return isinstance(component, Follower | Supply) or component.role == LOAD
 
 
 def identifier(text: str) -> str:

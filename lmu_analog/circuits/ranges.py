@@ -13,6 +13,7 @@ from lmu_analog.circuits.components import (
     Mosfet,
     Resistor,
     Transconductor,
+    is_outside,
     kind_of,
     outputs,
 )
@@ -60,7 +61,7 @@ def spreads(circuit: Circuit) -> dict[str, float]:
 
 def _ends(circuit: Circuit, of: type[Valued]) -> tuple[Valued, Valued] | None:
     """Give the components with the smallest and the largest value."""
-    by_value = sorted(circuit.only(of), key=lambda part: part.value)
+    by_value = sorted((c for c in circuit.only(of) if not is_outside(c)), key=lambda part: part.value)
     return (by_value[0], by_value[-1]) if by_value else None
 
 
@@ -72,7 +73,9 @@ def _ranges(circuit: Circuit) -> Iterator[str]:
         outside = [
             c
             for c in circuit.components
-            if isinstance(c, of) and not low * (1 - ROUNDING) <= c.value <= high * (1 + ROUNDING)
+            if isinstance(c, of)
+            and not is_outside(c)
+            and not low * (1 - ROUNDING) <= c.value <= high * (1 + ROUNDING)
         ]
         if outside:
             text = _listed({c.name: write(c.value, unit) for c in outside})

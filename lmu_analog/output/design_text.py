@@ -8,6 +8,7 @@ from lmu_analog.circuits.devices.technology import technologies
 from lmu_analog.circuits.devices.tolerance import Tolerance, law_text
 from lmu_analog.circuits.devices.values import SERIES
 from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.circuits.interface import Load
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.design import Design
 from lmu_analog.memory.taps import Tap
@@ -160,6 +161,8 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
             lines.append(_line(name, _exact(value, unit), comment))
     if design.taps:
         lines.append(f"taps = [{', '.join(map(_tap, design.taps))}]  # delays of outputs, in theta")
+    if design.output_load is not None:
+        lines.append(f"load = {_load(design.output_load)}  # of a receiver, at every tap or else state")
     return [*lines, *_circuit_tables(design, names)]
 
 
@@ -184,6 +187,17 @@ def _tap(tap: Tap) -> str:
         return repr(tap.r)
     gain = '"native"' if tap.gain is None else repr(tap.gain)
     return f"{{ r = {tap.r!r}, gain = {gain} }}"
+
+
+def _load(load: Load) -> str:
+    parts = {"resistor": (load.resistance, "Ohm"), "capacitor": (load.capacitance, "F")}
+    told = {name: json.dumps(_exact(x, unit)) for name, (x, unit) in parts.items() if x is not None}
+    return told["resistor"] if list(told) == ["resistor"] else _inline(told)
+
+
+def _inline(told: Mapping[str, str]) -> str:
+    """Write a table on one line."""
+    return f"{{ {', '.join(f'{name} = {text}' for name, text in told.items())} }}"
 
 
 def _mismatch(design: Design) -> list[str]:

@@ -44,6 +44,9 @@ class Family:
         voltages), and whether their outputs drive resistors.
     has_taps : bool
         Whether outputs that show the window's content can be part of it.
+    has_interface : bool
+        Whether what stands around a memory on a board can be part of it: loads at its outputs, see
+        ``circuits/interface.py``.
     """
 
     build: Callable[[Realization, np.ndarray, Options], Circuit]
@@ -54,6 +57,7 @@ class Family:
     drawing: Drawing = "plain"
     cell: Literal["none", "stiff", "loaded"] = "none"
     has_taps: bool = False
+    has_interface: bool = False
 
 
 def is_on_chip(circuit: Circuit) -> bool:
@@ -77,6 +81,7 @@ FAMILIES: dict[str, Family] = {
         drawing="stages",
         cell="stiff",
         has_taps=True,
+        has_interface=True,
     ),
     "active-rc-differential": Family(
         active_rc_differential,
@@ -85,6 +90,7 @@ FAMILIES: dict[str, Family] = {
         "fully differential op-amp integrators and a summer",
         drawing="stages",
         has_taps=True,
+        has_interface=True,
     ),
     "gm-c": Family(
         gm_c,
@@ -103,6 +109,7 @@ FAMILIES: dict[str, Family] = {
         "first- or second-order synapse filters with recurrent weights",
         drawing="synapses",
         has_taps=True,
+        has_interface=True,
     ),
     "switched-capacitor": Family(
         switched_capacitor,

@@ -127,6 +127,8 @@ def _merged_inputs(circuit: Circuit) -> dict[str, str]:
 def storage(circuit: Circuit, index: Index) -> tuple[np.ndarray, np.ndarray]:
     """Give incidences (N, k), left and right, that span E whatever the values of its k storage elements."""
     pairs = [pair for c in circuit.components for pair in _incidences(c, index)]
+    # A capacitor between nets that are both driven, such as a load at an ideal output, is in no equation.
+    pairs = [pair for pair in pairs if pair[0].any()]
     left, right = ([pair[side] for pair in pairs] for side in (0, 1))
     return np.reshape(left, (-1, index.size)).T, np.reshape(right, (-1, index.size)).T
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
+    LOAD,
     Amplifier,
     Capacitor,
     Component,
@@ -180,6 +181,8 @@ def assembly(design: Design, circuit: Circuit) -> Assembly:
             if package not in taken:
                 taken[package] = _next(counts, kind_of(component).prefix)
             placed.append(Placed(taken[package], component, pins(component), letter))
+        elif component.role == LOAD:  # of another board: it takes no reference designator of this one
+            placed.append(Placed(component.name, component, pins(component)))
         else:
             placed.append(Placed(_next(counts, kind_of(component).prefix), component, pins(component)))
     packaged = tuple(Packaged(taken[k], package) for k, package in enumerate(packages))

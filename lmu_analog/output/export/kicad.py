@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp, Follower
+from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp, is_outside
 from lmu_analog.circuits.devices.packages import LETTERS
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.design import Design
@@ -197,8 +197,8 @@ def project(design: Design, circuit: Circuit, name: str) -> Project:
 
 
 def _outside(circuit: Circuit, placed: Placed) -> bool:
-    """Tell what is not on the board: an ideal source, whose net a connector has."""
-    return isinstance(placed.component, Follower) and not is_on_chip(circuit)
+    """Tell what is not on the board: an ideal source, whose net a connector has, or the load of a receiver."""
+    return is_outside(placed.component) and not is_on_chip(circuit)
 
 
 def _ordered(design: Design, circuit: Circuit) -> dict[str, dict[str, str]]:

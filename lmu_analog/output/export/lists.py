@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import Ammeter, Amplifier, Capacitor, Component, Follower, Resistor
+from lmu_analog.circuits.components import Ammeter, Amplifier, Capacitor, Component, Resistor, is_outside
 from lmu_analog.circuits.devices import passives
 from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
@@ -122,8 +122,8 @@ def bom(design: Design, circuit: Circuit, prices: Mapping[str, Price] | None = N
     """Write the bill of materials as CSV: equal parts in one line, all columns of ``Line``.
 
     Amplifiers are counted in packages. ``order_as`` is the standard value (of the design's series, or E96 and E12).
-    Ammeters are wires, and ideal inverters of a balanced input come with the source: they are left out; so are
-    standard values on a chip.
+    Ammeters are wires, ideal inverters of a balanced input come with the source, and loads with the receiver: they are
+    left out; so are standard values on a chip.
     """
     return _csv(COLUMNS, bom_rows(design, circuit, prices))
 
@@ -192,7 +192,7 @@ def bom_lines(design: Design, circuit: Circuit, prices: Mapping[str, Price] | No
     on_board = not is_on_chip(circuit)
     groups: dict[tuple[str, ...], list[Placed]] = {}
     for placed in (*found.placed, *found.extras):
-        if isinstance(placed.component, Ammeter) or (on_board and isinstance(placed.component, Follower)):
+        if isinstance(placed.component, Ammeter) or (on_board and is_outside(placed.component)):
             continue
         beside = "" if placed.component.classes else placed.component.role
         key = (placed.kind, placed.text, placed.part, *_tolerance(design, placed), beside)
