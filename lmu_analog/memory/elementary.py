@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-PIECE = 8192  # elements computed at once: enough to pay for the calls, few enough for the cache
+PIECE = 32768  # elements computed at once: enough to pay for the calls, few enough for the cache
 
 # log: ln 2 in two parts, the first with 33 trailing zeros, so that k LN2_HIGH is exact.
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
