@@ -7,6 +7,7 @@ from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.devices.models import CellModel, OtaModel
 from lmu_analog.circuits.devices.parts import ota
+from lmu_analog.circuits.devices.passives import Kind, Stock
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.options import Level, Options, Predistort, Shown
 from lmu_analog.circuits.families.registry import FAMILIES
@@ -52,11 +53,19 @@ def build(design: Design) -> Circuit:
     """
     circuit = mapped(design)
     if chooses_level(design):
-        free = has_free_levels(circuit)
-        circuit = choose_impedances(circuit) if free else mapped(design, common_capacitance(circuit, ORIGIN))
+        if has_free_levels(circuit):
+            circuit = choose_impedances(circuit, stock(design, circuit))
+        else:
+            circuit = mapped(design, common_capacitance(circuit, ORIGIN, stock(design, circuit)))
     if design.values != "exact":
         levels = "within limits" if chooses_level(design) else "any"
-        rounded = choose_common(circuit, bandwidth=design.bandwidth, resistors=design.values, levels=levels)
+        rounded = choose_common(
+            circuit,
+            bandwidth=design.bandwidth,
+            resistors=design.values,
+            levels=levels,
+            stock=stock(design, circuit),
+        )
         bound = design.pairs
         circuit = rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)
     elif design.pairs is not None:
@@ -114,6 +123,18 @@ def capacitances(design: Design) -> tuple[float, ...]:
 def chooses_level(design: Design) -> bool:
     """Tell whether the impedance level is chosen: parts are on a board, and the design gives no capacitance."""
     return design.capacitance is None and not FAMILIES[design.family].on_chip
+
+
+def stock(design: Design, circuit: Circuit, kind: Kind = "capacitor") -> Stock:
+    """Say what a design asks of its resistors or capacitors: the tolerance, and the voltage between two outputs."""
+    wanted = design.tolerances.get(kind)
+    tolerance = None if wanted is None or wanted.tolerance == 0.0 else wanted.tolerance
+    return Stock(kind, tolerance, volts_across(design, circuit))
+
+
+def volts_across(design: Design, circuit: Circuit) -> float:
+    """Give the voltage that parts between outputs must stand, V."""
+    return 2.0 * design.supply if circuit.amplifiers else design.amplitude
 
 
 def full_swing(design: Design) -> float:

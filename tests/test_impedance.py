@@ -1,6 +1,8 @@
 """The impedance level that is chosen: within limits wherever an exhaustive search finds a choice; same response."""
 
 import json
+import tomllib
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.output import summary, tables
+from lmu_analog.units import parse
 
 ON_A_BOARD = [
     (name, r) for name, family in FAMILIES.items() if not family.on_chip for r in family.realizations
@@ -30,7 +33,7 @@ SLACK = 1.0 + 1e-9
 VIBRATION = Design(order=6, theta="20 ms", bandwidth="200 Hz")
 
 
-def some_choice_keeps(circuit: Circuit) -> bool:
+def some_choice_keeps(circuit: Circuit, stocked=lambda capacitor: True) -> bool:
     """Try every E12 capacitor at every integrator, and every E12 resistor at the other inputs of op-amps.
 
     Each input's level is its own, and loads are least at the largest resistors, so no product of choices is left out.
@@ -44,6 +47,7 @@ def some_choice_keeps(circuit: Circuit) -> bool:
             for f in factors
             if all(1e3 / SLACK <= p.value * f <= 1e6 * SLACK for p in r)
             and all(10e-12 / SLACK <= p.value / f <= 1e-6 * SLACK for p in c)
+            and all(stocked(p.value / f) for p in c)
         ]
         if not inside:
             return False
@@ -75,6 +79,53 @@ def test_all_values_are_within_limits_wherever_some_choice_of_capacitors_keeps_t
     exists = some_choice_keeps(mapped(design))
     assert keeps_limits(mapped(design)) == exists
     assert (beyond(build(design)) == []) == exists
+
+
+def sold_at(tolerance):
+    """Read off the data which capacitors of E12 are sold for filters: (least, largest, values of a decade) a class."""
+    text = resources.files("lmu_analog.circuits.devices").joinpath("passives.toml").read_text()
+    rows = [
+        (
+            *table["range"],
+            CAPACITORS[: 12 if of["series"] == "E12" else None : 2 if of["series"] == "E6" else 1],
+        )
+        for table in tomllib.loads(text).values()
+        if table["kind"] == "capacitor" and table.get("linear", True)
+        for of in table["classes"]
+        if of["tolerance"] <= tolerance
+    ]
+
+    def sold(capacitor: float) -> bool:
+        standard = min(CAPACITORS, key=lambda c: abs(np.log(c / capacitor)))
+        digits = float(f"{standard:.2e}".partition("e")[0])
+        return any(
+            low / SLACK <= standard <= high * SLACK
+            and any(abs(float(f"{c:.2e}".partition("e")[0]) - digits) < 1e-6 for c in decade)
+            for low, high, decade in rows
+        )
+
+    return sold
+
+
+def test_capacitors_are_sold_at_their_tolerance_wherever_some_choice_of_those_keeps_all_limits():
+    sold, moved = sold_at(1.0), 0
+    for k in range(30):  # windows in which capacitors come up to where not all are sold
+        theta, realization = 10.0 ** (-2.0 + 1.3 * k / 29.0), OP_AMPS[k % 6]
+        design = Design(order=3 + k % 5, theta=theta, realization=realization, mismatch={"capacitor": "1 %"})
+        circuit = build(design)
+        assert (beyond(circuit) == []) == some_choice_keeps(mapped(design))
+        if some_choice_keeps(mapped(design), sold):
+            assert all(sold(c.value) for c in circuit.only(Capacitor))
+            moved += circuit != build(design.replace(mismatch={}))
+    assert moved > 3  # of those some would have others: 270 nF, say, is sold at 5 % alone
+
+
+def test_one_capacitor_that_is_proposed_is_sold_at_the_tolerance():
+    design = Design(order=3, theta="55 ms", capacitance="1 nF", realization="ladder")
+    lines = [advice(design.replace(mismatch={"capacitor": t})) for t in ("5 %", "1 %")]
+    values = [line.partition('"')[2].partition('"')[0] for line in lines]
+    assert values == ["39 nF", "47 nF"]
+    assert [sold_at(t)(parse(c, "F")) for c in values for t in (5.0, 1.0)] == [True, False, True, True]
 
 
 @pytest.mark.parametrize(("family", "realization"), ON_A_BOARD)

@@ -5,7 +5,8 @@ Kirchhoff's current law there is multiplied by it, and the circuit's response st
 capacitors are smaller by f, so a choice of the integrating capacitor is one of f. Where a node has no capacitor (a
 summer, an inverter), f is free.
 
-What is chosen, in this order: every value within the limits of ``ranges``; capacitors of 100 pF and more (a stray
+What is chosen, in this order: every value within the limits of ``ranges``; capacitors that can be ordered at the
+tolerance that is asked for (a 270 nF of 1 % is in no series of ``passives``); capacitors of 100 pF and more (a stray
 picofarad is then below 1 %); of 10 nF and less (C0G; above it film); resistors of 10 kOhm and more; few different
 capacitors, of the series E3 where one is among the good ones, else of E6, else of E12; and resistors around 47 kOhm
 at integrators, from 10 kOhm on at summers and inverters, whose own poles are then fast. Last, resistors at outputs
@@ -35,6 +36,7 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
+from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import E24
 from lmu_analog.circuits.ranges import CERAMIC, DISCRETE, LEAST_LOAD, ROUNDING
 
@@ -53,6 +55,7 @@ def _from_to(low: float, high: float) -> Float[np.ndarray, " n"]:
     return np.array([*(float(f"{x}e{k}") for k in decades for x in STOCKED[-1]), high])
 
 
+ANY_CAPACITOR = Stock("capacitor")  # of the tolerance that is usual: all of E12 that is within limits
 CAPACITORS = _from_to(*DISCRETE[Capacitor])
 RESISTORS = _from_to(*DISCRETE[Resistor])
 
@@ -82,9 +85,13 @@ def nodes(circuit: Circuit) -> list[list[Component]]:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """What hangs on one node, and the levels that it may have: every one a standard value of its first part."""
+    """What hangs on one node, and the levels that it may have: every one a standard value of its first part.
+
+    ``stock`` says which capacitors can be ordered.
+    """
 
     parts: list[Component]
+    stock: Stock = ANY_CAPACITOR
 
     def _values(self, of: type[Resistor | Capacitor]) -> Float[np.ndarray, " n"]:
         return np.array([c.value for c in self.parts if isinstance(c, of)])
@@ -105,6 +112,25 @@ class _Node:
         if len(self.capacitors):
             return self.capacitors[0] / CAPACITORS
         return RESISTORS / self.resistors[0] if len(self.resistors) else np.ones(1)
+
+    def lacking(self, factors: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        """Count the capacitors that cannot be ordered at any levels, (k,)."""
+        if not len(self.capacitors):
+            return np.zeros(len(factors))
+        return np.sum(~self.stock.has(np.outer(1.0 / factors, self.capacitors)), axis=1).astype(float)
+
+    @cached_property
+    def usable(self) -> Bool[np.ndarray, " k"]:
+        """Levels that count, (k,): within limits those with the fewest capacitors that cannot be ordered, else all."""
+        within = self.scores < SPARED
+        if not within.any():
+            return np.ones(len(self.factors), bool)
+        lacking = np.where(within, self.lacking(self.factors), np.inf)
+        return lacking <= lacking.min()
+
+    @cached_property
+    def _least_score(self) -> float:
+        return float(self.scores[self.usable].min())
 
     @cached_property
     def scores(self) -> Float[np.ndarray, " k"]:
@@ -142,21 +168,26 @@ class _Node:
     @cached_property
     def best(self) -> int:
         """The level that it would have alone."""
-        good = self.scores <= self.scores.min()
+        good = self.usable & (self.scores <= self._least_score)
         return int(np.where(good, self.distances, np.inf).argmin())
 
     @cached_property
     def good(self) -> Bool[np.ndarray, " k"]:
-        """Levels that are as good as the best, next to it without a gap, (k,)."""
-        good = self.scores <= self.scores.min()
-        bad = np.flatnonzero(~good)
-        low, high = bad[bad < self.best].max(initial=-1), bad[bad > self.best].min(initial=len(good))
-        return (np.arange(len(good)) > low) & (np.arange(len(good)) < high)
+        """Levels that are as good as the best, next to it without a gap among those that count, (k,)."""
+        bad = np.flatnonzero(self.usable & (self.scores > self._least_score))
+        low, high = bad[bad < self.best].max(initial=-1), bad[bad > self.best].min(initial=len(self.scores))
+        places = np.arange(len(self.scores))
+        return self.usable & (places > low) & (places < high)
 
     def higher(self, level: int) -> int:
-        """Give the next level with larger resistors that keeps the limits, or the same where there is none."""
-        after = level - 1 if len(self.capacitors) else level + 1
-        return after if 0 <= after < len(self.factors) and self.scores[after] < SPARED else level
+        """Give the next level with larger resistors that keeps the limits, or the same where there is none.
+
+        One that counts comes first; beyond the last of them limits are worth more than what can be ordered.
+        """
+        way, end = (-1, -1) if len(self.capacitors) else (1, len(self.factors))
+        out = (k for k in range(level + way, end, way) if self.scores[k] >= SPARED)
+        above = range(level + way, next(out, end), way)
+        return next((k for k in above if self.usable[k]), above[0] if above else level)
 
     def highest(self, level: int) -> int:
         """Give the last of them."""
@@ -165,7 +196,7 @@ class _Node:
         return level
 
 
-def choose_impedances(circuit: Circuit) -> Circuit:
+def choose_impedances(circuit: Circuit, stock: Stock = ANY_CAPACITOR) -> Circuit:
     """Give the same circuit, with the same response, at the impedance level that suits a board: see the module.
 
     Deterministic. Where no choice brings a node's values within their limits they are as close to it as can be.
@@ -178,8 +209,10 @@ def choose_impedances(circuit: Circuit) -> Circuit:
     circuit : Circuit
         At any level; with all its resistors, capacitors and inductors at nodes whose level is free
         (``has_free_levels``).
+    stock : Stock
+        Which capacitors can be ordered; where those of a node can be within limits, they are.
     """
-    found = [_Node(parts) for parts in nodes(circuit)]
+    found = [_Node(parts, stock) for parts in nodes(circuit)]
     chosen = [node.best for node in found]
     timed = [k for k, node in enumerate(found) if len(node.capacitors)]
     for level, members in _few([found[k] for k in timed]):
@@ -222,24 +255,33 @@ class Level:
     common_resistors: tuple[float, float] | None = None
 
 
-def level(circuit: Circuit) -> Level:
-    """Sum up the values of a circuit, and what one capacitor for all integrators would make of them."""
+def level(circuit: Circuit, stock: Stock = ANY_CAPACITOR) -> Level:
+    """Sum up the values of a circuit, and what one capacitor, in stock, for all integrators would make of them."""
     ends = [c.value for c in circuit.only(Resistor)]
     kinds = tuple(sorted(Counter(integrating(circuit)).items()))
     load = float(_at_outputs(circuit, []).sum(axis=1).max(initial=0.0))
     summed = Level(kinds, (min(ends), max(ends)) if ends else None, 1.0 / load if load else None)
     if len(kinds) < 2 or not has_free_levels(circuit):
         return summed
-    timed = [node for parts in nodes(circuit) if len((node := _Node(parts)).capacitors)]
+    timed = [node for parts in nodes(circuit) if len((node := _Node(parts, stock)).capacitors)]
     # Mean scores, so that of two capacitors that leave some values out the one that is nearer to all limits counts.
-    best = int(np.mean([node.scores for node in timed], axis=0).argmin())
+    scores = np.mean([node.scores for node in timed], axis=0)
+    best = int(np.where(_stocked_first(scores, stock.has(CAPACITORS)), scores, np.inf).argmin())
     resistors = np.concatenate([node.factors[best] * node.resistors for node in timed])
     common = float(CAPACITORS[best])
     return replace(summed, common=common, common_resistors=(float(resistors.min()), float(resistors.max())))
 
 
-def usable_capacitance(circuit: Circuit, capacitance: float) -> float | None:
+def _stocked_first(scores: Float[np.ndarray, " k"], has: Bool[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
+    """Tell which levels come into question, (k,): those in stock where one of them is within limits, else all."""
+    within = has & (scores < SPARED)
+    return within if within.any() else np.ones(len(scores), bool)
+
+
+def usable_capacitance(circuit: Circuit, capacitance: float, stock: Stock = ANY_CAPACITOR) -> float | None:
     """Find one capacitance with which a circuit keeps all limits: the nearest of E12, F; None if there is none.
+
+    Where some that do are in stock, the nearest of those.
 
     Parameters
     ----------
@@ -253,6 +295,8 @@ def usable_capacitance(circuit: Circuit, capacitance: float) -> float | None:
     heaviest = _at_outputs(circuit, []).sum(axis=1).max(initial=0.0)
     keeps = (whole.scored(factors) < SPARED) & (heaviest / factors <= (1.0 + ROUNDING) / LEAST_LOAD)
     away = np.round(np.abs(np.log10(factors)), 8)
+    stocked = keeps & stock.has(CAPACITORS)
+    keeps = stocked if stocked.any() else keeps
     return float(CAPACITORS[np.where(keeps, away, np.inf).argmin()]) if keeps.any() else None
 
 
@@ -313,7 +357,7 @@ def has_free_levels(circuit: Circuit) -> bool:
     return all(c.name in free for c in circuit.only(Resistor, Capacitor, Inductor, Transconductor))
 
 
-def common_capacitance(circuit: Circuit, capacitance: float) -> float:
+def common_capacitance(circuit: Circuit, capacitance: float, stock: Stock = ANY_CAPACITOR) -> float:
     """Choose the capacitance of a circuit that has one level as a whole, such as a passive ladder, F.
 
     Its resistors and inductors go with 1/C. As ``choose_impedances``, but with inductors the resistors are the smallest
@@ -324,10 +368,13 @@ def common_capacitance(circuit: Circuit, capacitance: float) -> float:
     circuit : Circuit
     capacitance : float, F
         That it was made with.
+    stock : Stock
+        Which capacitors can be ordered.
     """
     whole = _Node([c for c in circuit.components if isinstance(c, Scalable)])
     factors = capacitance / CAPACITORS
     scores = whole.scored(factors)
+    scores = np.where(_stocked_first(scores, stock.has(CAPACITORS)), scores, np.inf)
     if circuit.only(Inductor):
         # The smallest resistance, that is the largest factor of the capacitors, among those within limits.
         scores = np.where(scores < SPARED, 0.0, scores)
@@ -390,8 +437,11 @@ def _unloaded(circuit: Circuit, found: list[_Node], chosen: list[int]) -> list[i
         if beyond[worst] <= 1.0:
             break
         at = np.argsort(-shares[worst, :-1], kind="stable")
-        k = next(int(k) for k in at if levels[k] != found[k].highest(levels[k]) and shares[worst, k] > 0.0)
-        levels[k] = found[k].higher(levels[k])
+        above = {int(k): found[k].higher(levels[k]) for k in at if shares[worst, k] > 0.0}
+        above = {k: level for k, level in above.items() if level != levels[k]}
+        # What cannot be ordered comes last: only where all others are at their largest.
+        k = next((k for k, level in above.items() if found[k].usable[level]), next(iter(above)))
+        levels[k] = above[k]
     return levels
 
 
@@ -408,7 +458,11 @@ def _at_outputs(circuit: Circuit, hung: Sequence[list[Component]]) -> Float[np.n
 
 
 def levels_within(
-    circuit: Circuit, hung: Sequence[list[Component]], levels: Sequence[Float[np.ndarray, " _"]]
+    circuit: Circuit,
+    hung: Sequence[list[Component]],
+    levels: Sequence[Float[np.ndarray, " _"]],
+    *,
+    stock: Stock = ANY_CAPACITOR,
 ) -> list[Float[np.ndarray, " _"]]:
     """Keep of the levels of nodes those that are as good as the circuit has them now.
 
@@ -419,11 +473,14 @@ def levels_within(
         What hangs on every node, from ``nodes``.
     levels : sequence of (k,) arrays
         For every node factors of its resistors, 1 among them or near.
+    stock : Stock
+        Which capacitors can be ordered.
     """
     kept = []
     for parts, given in zip(hung, levels, strict=True):
-        scores = _Node(parts).scored(np.append(given, 1.0))
-        within = scores[:-1] <= scores[-1]
+        node = _Node(parts, stock)
+        scores, lacking = node.scored(np.append(given, 1.0)), node.lacking(np.append(given, 1.0))
+        within = (scores[:-1] <= scores[-1]) & (lacking[:-1] <= lacking[-1])
         kept.append(given[within] if within.any() else np.ones(1))
     conductance = _at_outputs(circuit, hung)
     heaviest = (conductance / np.append([factors.min() for factors in kept], 1.0)).sum(axis=1)

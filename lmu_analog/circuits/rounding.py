@@ -18,9 +18,10 @@ from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import Capacitor, Component, Resistor, Transconductor
+from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import TIE, around, best_pair, nearest
 from lmu_analog.circuits.families.registry import is_on_chip
-from lmu_analog.circuits.impedance import levels_within, nodes
+from lmu_analog.circuits.impedance import ANY_CAPACITOR, levels_within, nodes
 from lmu_analog.circuits.nodal.extract import extract, split
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.statespace import frequency_response
@@ -75,6 +76,7 @@ def choose_common(
     resistors: str = "E96",
     capacitors: str | None = None,
     levels: Literal["any", "within limits"] = "any",
+    stock: Stock = ANY_CAPACITOR,
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -96,12 +98,16 @@ def choose_common(
         Series of the capacitors: that of the resistors, at most E12, unless given.
     levels : {"any", "within limits"}
         Whether the search may leave the limits of values and loads that the circuit keeps as it is.
+    stock : Stock
+        Which capacitors can be ordered: within limits, no level has fewer of them than the circuit as it is.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
         capacitors = capacitors_beside(resistors)
-    rounding = _Rounding(circuit, bandwidth, {"R": resistors, "C": capacitors}, levels)
+    rounding = _Rounding(
+        circuit, bandwidth, {"R": resistors, "C": capacitors}, stock if levels == "within limits" else None
+    )
     simple = rounding.simple()
     errors = rounding.errors(np.stack([rounding.rounded(levels) for levels in simple]))
     before, start = float(errors[0]), int(_equally_good(errors).argmax())
@@ -120,16 +126,18 @@ def capacitors_beside(resistors: str) -> str:
 class _Rounding:
     """The circuit's nodes, and what it costs to round its values at chosen levels."""
 
-    def __init__(self, circuit: Circuit, bandwidth: float, series: dict[str, str], levels: str) -> None:
+    def __init__(
+        self, circuit: Circuit, bandwidth: float, series: dict[str, str], stock: Stock | None
+    ) -> None:
         self.circuit = circuit
         self.series = series
         names = [p.component[0] if p.name == p.component else "" for p in circuit.parameters]
         self.rounds = {kind: np.array([n == kind for n in names]) for kind in ("R", "C")}
         hung = nodes(circuit)
-        self.shared = levels == "any"  # one level for all nodes may be beyond the limits of some
+        self.shared = stock is None  # one level for all nodes may be beyond the limits of some
         self.groups = [_group(circuit, members, series["C"]) for members in hung]
-        if not self.shared:
-            within = levels_within(circuit, hung, [group.levels for group in self.groups])
+        if stock is not None:
+            within = levels_within(circuit, hung, [group.levels for group in self.groups], stock=stock)
             self.groups = [replace(g, levels=kept) for g, kept in zip(self.groups, within, strict=True)]
         rule = gauss_legendre(NODES)
         self.frequency, self.weight = bandwidth * rule.r, rule.weight

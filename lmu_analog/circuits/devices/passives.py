@@ -2,11 +2,12 @@
 
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.devices.values import TIE, members, nearest
 
@@ -24,6 +25,7 @@ PRICE_CLASSES = {
 }
 QUANTITIES = (1, 100, 1000)  # pieces that the price classes of a series are for
 USUAL = {"resistor": 0.01, "capacitor": 0.05}  # tolerance that is ordered where a design states none
+SOLD_IN = {"resistor": "E96", "capacitor": "E12"}  # series that a value which is none of any is ordered from
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,35 @@ class Choice:
 
     series: Series
     of: Class
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What is asked of all parts of a kind, and so which of their values can be ordered.
+
+    Attributes
+    ----------
+    kind : {"resistor", "capacitor"}
+    tolerance : float or None
+        Largest one, a fraction; that of ``USUAL`` where None.
+    voltage : float, V
+        That they must stand.
+    """
+
+    kind: Kind
+    tolerance: float | None = None
+    voltage: float = 0.0
+
+    def has(self, values: Float[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+        """Tell which positive values can be ordered, each as the nearest of ``SOLD_IN``, (...)."""
+        standard = nearest(values, SOLD_IN[self.kind])
+        found = [_has(self, float(value)) for value in standard.ravel()]
+        return np.array(found, bool).reshape(standard.shape)
+
+
+@lru_cache(maxsize=4096)
+def _has(stock: Stock, value: float) -> bool:
+    return choose(stock.kind, value, tolerance=stock.tolerance, voltage=stock.voltage) is not None
 
 
 @cache

@@ -21,7 +21,8 @@ def signal_flow(circuit: Circuit) -> "nx.DiGraph[str]":
     -------
     networkx.DiGraph
         Node ``u`` is the input, ``z0``, ``z1``, ... are the states of ``extract``; an edge from j to i has
-        ``gain``, 1/s: a_ij, or b_i from the input. Gains below 1e-9 of the largest into a state are none.
+        ``gain``, 1/s: a_ij, or b_i from the input. Gains below 1e-9 of the largest into a state are none, and states
+        that are in no probe and reach none that is, such as the charges of a sampled tap, are left out.
 
     Raises
     ------
@@ -37,4 +38,8 @@ def signal_flow(circuit: Circuit) -> "nx.DiGraph[str]":
     floor = NEGLIGIBLE * np.abs(gains).max(axis=1, initial=0.0, keepdims=True)
     for i, j in np.argwhere(np.abs(gains) > floor):
         drawn.add_edge(names[j], names[i], gain=float(gains[i, j]))
+    seen = np.abs(system.C).max(axis=0, initial=0.0)
+    shown = {names[k] for k in np.flatnonzero(seen > NEGLIGIBLE * seen.max(initial=0.0))}
+    reaching = shown.union(*(nx.ancestors(drawn, name) for name in shown), {circuit.source})
+    drawn.remove_nodes_from(set(drawn) - reaching)
     return drawn

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lmu_analog.building import volts_across
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Ammeter, Amplifier, Capacitor, Component, Resistor, is_outside
 from lmu_analog.circuits.devices import passives
@@ -327,9 +328,7 @@ def _ordered(
 
 def _voltage(design: Design, circuit: Circuit, *, beside: bool) -> float:
     """Give the voltage that a part must stand: between a rail and ground one supply, between two outputs both."""
-    if not circuit.amplifiers:
-        return design.amplitude
-    return design.supply if beside else 2.0 * design.supply
+    return design.supply if beside and circuit.amplifiers else volts_across(design, circuit)
 
 
 def _of_series(choice: Choice, count: int) -> dict[str, str]:
