@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from lmu_analog.building import chooses_level, mapped
+from lmu_analog.building import chooses_level, mapped, stock
 from lmu_analog.circuits import ranges
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.families.registry import FAMILIES
@@ -30,8 +30,18 @@ def value_warnings(design: Design, circuit: Circuit) -> tuple[str, ...]:
 
 
 def design_warnings(design: Design, circuit: Circuit) -> tuple[str, ...]:
-    """Say all that whoever builds the circuit of a design should know: values, and parts beyond their limits."""
-    return (*value_warnings(design, circuit), *limit_warnings(circuit, design.stimulus))
+    """Say all that whoever builds the circuit of a design should know: order, values, parts beyond their limits."""
+    return (
+        *order_warnings(design),
+        *value_warnings(design, circuit),
+        *limit_warnings(circuit, design.stimulus),
+    )
+
+
+def order_warnings(design: Design) -> tuple[str, ...]:
+    """Say where an order that was chosen does not keep the limit."""
+    found = design.reached
+    return () if found is None or found.met else (f"[memory] order = {design.order}: {found.text}",)
 
 
 @lru_cache(maxsize=32)
@@ -49,7 +59,7 @@ def advice(design: Design) -> str | None:
         return None if keeps_limits(circuit) else _elsewhere(design, circuit)
     if not any(line.startswith(ranges.OF_LIMITS) for line in ranges.warnings(circuit)):
         return None  # a sample is beyond them, which nobody chooses
-    one = usable_capacitance(circuit, design.capacitance or ORIGIN)
+    one = usable_capacitance(circuit, design.capacitance or ORIGIN, stock(design, circuit))
     said = [] if one is None else [f'[circuit] capacitance = "{write(one, "F")}" keeps these limits']
     if keeps_limits(circuit):
         said.append("[circuit] capacitance left out does, with a capacitor chosen for every integrator")

@@ -49,6 +49,37 @@ INTERFACE = ("output_load",)  # keys of what stands around a memory
 
 
 @dataclass(frozen=True)
+class Reached:
+    """An order that was chosen, and what first-order theory expects of it.
+
+    Attributes
+    ----------
+    order : int
+    truncation : float
+        Error of the ideal memory over the band, a fraction.
+    p95 : float
+        Of the window NRMSE with mismatch, a fraction.
+    good : float
+        Expected yield within the limit.
+    met : bool
+        Whether the limit is kept: by 95 % of circuits, or by the fraction that is wanted.
+    """
+
+    order: int
+    truncation: float
+    p95: float
+    good: float
+    met: bool
+
+    @property
+    def text(self) -> str:
+        """A line about it."""
+        truncation, p95 = 100.0 * self.truncation, 100.0 * self.p95
+        said = f"truncation {truncation:.3g} %, p95 {p95:.3g} % with mismatch by first-order theory"
+        return said if self.met else f"{said}: no order keeps the limit"
+
+
+@dataclass(frozen=True)
 class Design:
     """A memory, its signal, its circuit, its mismatch and its limit.
 
@@ -61,7 +92,8 @@ class Design:
     theta : float, s
         Length of the window.
     error : float or None
-        Largest truncation error, a fraction, that chooses the order.
+        Largest truncation error, a fraction, that chooses the order; commands leave room for parts beside it
+        (``ensembles.orders.with_room``).
     bandwidth : float, Hz
         Highest input frequency; left out, where the ideal memory is 1 % wrong.
     amplitude : float, V
@@ -130,6 +162,9 @@ class Design:
         Fraction of circuits that must keep this limit.
     tap_nrmse : float or None
         Limit of the NRMSE of every tap, a fraction.
+    reached : Reached or None
+        Why the order is what it is, where ``with_order`` chose it; no part of what is asked for, so equal designs may
+        differ in it, and a changed one has none.
     """
 
     order: Whole = None  # type: ignore[assignment]  # always a number once made
@@ -174,6 +209,7 @@ class Design:
     nrmse: Quantity | None = None
     wanted_yield: Quantity | None = None
     tap_nrmse: Quantity | None = None
+    reached: Reached | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
         may_be_none = {f.name for f in fields(self) if f.default is None}
@@ -203,10 +239,9 @@ class Design:
 
     def replace(self, **changes: Any) -> "Design":
         """Give the same design with other fields; an order replaces an error, and an error an order."""
-        if unknown := sorted(set(changes) - {f.name for f in fields(self)}):
-            raise DesignError(
-                f"unknown field {shown(unknown[0])}; known are {', '.join(f.name for f in fields(self))}"
-            )
+        known = [f.name for f in fields(self) if f.init]
+        if unknown := sorted(set(changes) - set(known)):
+            raise DesignError(f"unknown field {shown(unknown[0])}; known are {', '.join(known)}")
         if "file" in changes:
             changes = {"column": None, "channel": None, **changes}
         if "order" in changes:
@@ -217,6 +252,12 @@ class Design:
             known = FAMILIES[changes["family"]].realizations if changes["family"] in FAMILIES else ()
             changes = {"realization": self.realization if self.realization in known else None, **changes}
         return replace(self, **changes)
+
+    def with_order(self, reached: Reached) -> "Design":
+        """Give the same design with an order that was chosen for it, and why."""
+        design = self.replace(order=reached.order)
+        object.__setattr__(design, "reached", reached)
+        return design
 
     @classmethod
     def load(cls, path: Path | str) -> "Design":
@@ -290,13 +331,13 @@ class Design:
 
     def __hash__(self) -> int:
         """Hash what is no table: equal designs have equal hashes, and files need not be there."""
-        values = (getattr(self, f.name) for f in fields(self))
+        values = (getattr(self, f.name) for f in fields(self) if f.compare)
         return hash(tuple(v for v in values if not isinstance(v, dict)))
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every field and the recording's bytes: equal designs, equal digests."""
-        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
         for name in (
             "column",
             "channel",

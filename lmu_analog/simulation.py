@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from lmu_analog.advice import value_warnings
+from lmu_analog.advice import order_warnings, value_warnings
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import reading_taps
 from lmu_analog.circuits.nodal.extract import extract
@@ -265,10 +265,18 @@ def simulate(
         result = result.assign(_taps(circuit, evaluation_grid, shown_by_taps))
     if engine == "exact" and circuit.small_signal is not None:
         result.attrs["model"] = "small-signal"
-    lines = [*value_warnings(design, circuit), *limit_warnings(circuit, evaluation_grid.stimulus)]
+    lines = [
+        *order_warnings(design),
+        *value_warnings(design, circuit),
+        *limit_warnings(circuit, evaluation_grid.stimulus),
+    ]
     if engine == "ngspice" and (line := long_run(design, circuit=circuit)):
         lines.append(line)
     return result.assign_attrs(warnings=lines)
+
+
+def _order_reason(design: Design) -> dict[str, str]:
+    return {} if design.reached is None else {"order_reason": design.reached.text}
 
 
 def _taps(circuit: Circuit, evaluation_grid: Grid, shown_by_taps: np.ndarray) -> dict[str, Any]:
@@ -444,5 +452,5 @@ def _dataset(
             "state": np.arange(design.order),
             "delay": ("delay", window.QUADRATURE.r, {"units": "theta"}),
         },
-        attrs={"engine": engine, **design.provenance},
+        attrs={"engine": engine, **design.provenance, **_order_reason(design)},
     )

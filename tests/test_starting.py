@@ -1,5 +1,6 @@
 """A first design file: written whole from a few figures or a recording, or not at all."""
 
+import json
 import tomllib
 
 import numpy as np
@@ -9,7 +10,9 @@ from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
+from lmu_analog.ensembles.orders import with_room
 from lmu_analog.errors import DesignError
+from lmu_analog.memory.legendre import smallest_order
 from lmu_analog.output.starting import FIRST_ORDER, new_design
 
 
@@ -180,6 +183,51 @@ def test_where_no_order_keeps_the_limit_the_one_that_comes_closest_is_taken_and_
     assert (
         design.order < 12
     )  # truncation is below 1 % from order 6 on, and parts then cost the more the more there are
+
+
+LEAVES_ROOM = (
+    '[memory]\nerror = "2 %"\ntheta = "20 ms"\n[signal]\nbandwidth = "40 Hz"\n'
+    '[mismatch]\nresistor = "1 %"\ncapacitor = "1 %"\n[spec]\nnrmse = "2 %"\n'
+)
+
+
+def test_an_error_in_a_file_leaves_room_for_the_parts_as_new_does_and_every_command_says_why(
+    tmp_path, capsys
+):
+    path, other = tmp_path / "d.toml", tmp_path / "new.toml"
+    path.write_text(LEAVES_ROOM)
+    least = smallest_order(0.02, 0.8)
+    asked = {"theta": "20 ms", "bandwidth": "40 Hz", "error": "2 %", "nrmse": "2 %"}
+    design = with_room(Design.load(path))
+    assert design == new_design(asked, other) == Design.load(other)
+    assert design.order == least + 1
+    assert other.read_text().splitlines()[1].endswith(f"# {design.reached.text}")
+    # An independent count: the least order has fewer than 95 % of 400 circuits within the limit, this one has not.
+    good = [
+        float((monte_carlo(design.replace(order=n), 400, 1).window_nrmse.values <= 0.02).mean())
+        for n in (least, design.order)
+    ]
+    assert good[0] < 0.924 < good[1]
+    assert run_command(["simulate", str(path), "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["order"], found["order_reason"]) == (design.order, design.reached.text)
+    assert err == f"order {design.order}: {design.reached.text}\n"
+    # Without a limit of the circuit, and with an order, nothing is chosen.
+    for text in (LEAVES_ROOM.partition("[spec]")[0], LEAVES_ROOM.replace('error = "2 %"', f"order = {least}")):
+        path.write_text(text)
+        assert with_room(Design.load(path)).order == least
+        assert with_room(Design.load(path)).reached is None
+
+
+def test_where_no_order_leaves_room_the_best_is_taken_with_a_warning(tmp_path, capsys):
+    path = tmp_path / "d.toml"
+    path.write_text(LEAVES_ROOM.replace('nrmse = "2 %"', 'nrmse = "1 %"').replace('or = "1 %"', 'or = "5 %"'))
+    assert run_command(["simulate", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (line,) = [line for line in found["warnings"] if "order" in line]
+    assert line.startswith(f"[memory] order = {found['order']}: truncation ")
+    assert line.endswith(": no order keeps the limit")
 
 
 def test_the_command_takes_all_that_a_first_design_needs(tmp_path):

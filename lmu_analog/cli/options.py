@@ -106,9 +106,11 @@ class Json:
 def load(options: InputDesign, *, output: Path | None = None, mismatched: bool = True) -> "Design":
     """Read the design; a selection of its mismatch on the command line takes the place of the file's.
 
+    An order that an error chooses has room for the parts, and is said with its reason.
     Before the work is done, a figure that cannot be written is refused, and one or an output in place of the design.
     """
     from lmu_analog.design import Design
+    from lmu_analog.ensembles.orders import with_room
 
     plot = options.plot if isinstance(options, Plot) else None
     for path in (output, plot):
@@ -123,7 +125,10 @@ def load(options: InputDesign, *, output: Path | None = None, mismatched: bool =
         raise DesignError(
             f"--{next(iter(chosen))} chooses among mismatch, and there is none without --sample"
         )
-    return Design.load(options.design).replace(**chosen)
+    design = with_room(Design.load(options.design).replace(**chosen))
+    if design.reached is not None:
+        say(f"order {design.order}: {design.reached.text}")
+    return design
 
 
 def arguments(options: Any, function: Callable[..., Any], **instead: Any) -> dict[str, Any]:

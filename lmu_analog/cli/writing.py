@@ -159,9 +159,11 @@ class _Check(Json):
 def check(options: _Check) -> None:
     """Check a deck from the deck alone: its proofs, how far its circuit is from the ideal memory, what was changed."""
     from lmu_analog.design import Design
+    from lmu_analog.ensembles.orders import with_room
     from lmu_analog.output.checking import check_deck, check_text, complaint
 
-    content = check_deck(options.deck, None if options.design is None else Design.load(options.design))
+    design = None if options.design is None else with_room(Design.load(options.design))
+    content = check_deck(options.deck, design)
     show(options, content, check_text)
     if (said := complaint(content)) is not None:
         raise SimulationError(said)

@@ -49,7 +49,8 @@ def main(folder: Path | str) -> None:
     path = folder / "ecg.toml"
     if not path.exists():
         # The order follows from the band alone; a limit at once would ask for one more, to leave room for the parts.
-        design = new_design(_FIELDS, path, recording=recording).replace(nrmse=_LIMIT)
+        design = new_design(_FIELDS, path, recording=recording)
+        design = design.replace(order=design.order, nrmse=_LIMIT)
         write_text(path, commented(design))
     design = Design.load(path)
     print(f"order {design.order} for {design.bandwidth:.0f} Hz over {1e3 * design.theta:.0f} ms", flush=True)

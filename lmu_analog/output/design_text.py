@@ -39,7 +39,6 @@ def commented(
     names: Mapping[str, str] | None = None,
     *,
     without: Collection[str] = (),
-    order: str = "",
 ) -> str:
     """Write a design file that ``Design.load`` reads back as the same design.
 
@@ -51,14 +50,12 @@ def commented(
         without their folders: they belong beside the file.
     without : collection of str, optional
         Of "opamp", "supply" and "headroom" those to leave out; they must have their usual values.
-    order : str, optional
-        What the line of a chosen order says.
     """
     model = design.opamp.get("model") if isinstance(design.opamp, dict) else None
     given = {"file": design.file, "parts": design.parts, "model": None if model is None else Path(str(model))}
     named = {key: path.name for key, path in given.items() if path is not None} | dict(names or {})
     circuit = [line for line in _circuit(design, named) if line.partition(" =")[0] not in without]
-    tables = [_memory(design, order), _signal(design, named), circuit, _mismatch(design)]
+    tables = [_memory(design), _signal(design, named), circuit, _mismatch(design)]
     tables += [
         [
             "[[mismatch.group]]",
@@ -102,9 +99,11 @@ def _percent(value: float) -> str | float:
     return _readable(value, f"{100.0 * value:.10g} %", fraction)
 
 
-def _memory(design: Design, reason: str) -> list[str]:
+def _memory(design: Design) -> list[str]:
     if design.error is None:
-        said = reason or 'number of states; or error = "2 %" with a bandwidth: the order is chosen'
+        said = 'number of states; or error = "2 %" with a bandwidth: the order is chosen'
+        if design.reached is not None:
+            said = design.reached.text
         chosen = _line("order", design.order, said)
     else:
         said = f"largest truncation error over the band: order {design.order}"

@@ -1,8 +1,6 @@
 """A first design file, from a few figures or from a recording."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from lmu_analog.building import mapped
@@ -11,87 +9,19 @@ from lmu_analog.circuits.components import Mosfet, Transconductor
 from lmu_analog.circuits.devices.tolerance import CLASSES
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.design import Design
-from lmu_analog.ensembles.comparison import predict
+from lmu_analog.ensembles.orders import order_within
 from lmu_analog.errors import DesignError
 from lmu_analog.files_in import real
 from lmu_analog.files_out import write_text
-from lmu_analog.memory.legendre import truncation_error
 from lmu_analog.output.design_text import commented
-from lmu_analog.output.text_tables import percent
 from lmu_analog.recording import WAV_SUFFIXES, read
 from lmu_analog.stimulus import occupied_bandwidth
-from lmu_analog.theory.first_order import first_order
 
 _OCCUPIED = 0.999  # of a recording's power lies below its bandwidth: the rest is an error of 3 %
 FIRST_ORDER = 6
 _PROBED = 3  # order of the circuit that shows which parts a family has
 _FIRST_TOLERANCE = "1 %"  # of every class but op-amps that the circuit has
 _FIRST_LIMIT = "10 %"
-USUAL_YIELD = 0.95  # of circuits that keep the limit, where the design does not say how many shall
-_LARGEST_ORDER = 24  # that is tried for a limit: beyond it parts of 1 % cost more than the window gains
-_PATIENCE = 3  # orders in a row that are no better before the search ends
-
-
-@dataclass(frozen=True)
-class Reached:
-    """An order, and what first-order theory expects of it.
-
-    Attributes
-    ----------
-    order : int
-    truncation : float
-        Error of the ideal memory over the band, a fraction.
-    p95 : float
-        Of the window NRMSE with mismatch, a fraction.
-    good : float
-        Expected yield within the limit.
-    met : bool
-        Whether the limit is kept: by 95 % of circuits, or by the fraction that is wanted.
-    """
-
-    order: int
-    truncation: float
-    p95: float
-    good: float
-    met: bool
-
-    @property
-    def text(self) -> str:
-        """A line about it."""
-        said = f"truncation {percent(self.truncation)}, p95 {percent(self.p95)} with mismatch by first-order theory"
-        return said if self.met else f"{said}: no order keeps the limit"
-
-
-def order_within(design: Design, *, least: int = 1) -> Reached:
-    """Choose the smallest order whose circuits keep the limit of a design: truncation and parts together.
-
-    Parameters
-    ----------
-    design : Design
-        With ``nrmse``; its own signal decides.
-    least : int
-        Smallest order to try.
-
-    Returns
-    -------
-    Reached
-        Where no order keeps the limit, the smallest whose p95 is within a tenth of the least.
-    """
-    limit, wanted = design.nrmse or math.inf, design.wanted_yield or USUAL_YIELD
-    tried: list[Reached] = []
-    for order in range(least, max(least, _LARGEST_ORDER) + 1):
-        truncation = truncation_error(order, design.bandwidth * design.theta)
-        if truncation > limit and order < _LARGEST_ORDER:
-            continue  # parts take no error away, but by chance
-        found = predict(first_order(design.replace(order=order)), limit)
-        good = found.good or 0.0
-        tried.append(Reached(order, truncation, found.p95, good, good >= wanted))
-        if tried[-1].met:
-            return tried[-1]
-        if min(r.p95 for r in tried) < min((r.p95 for r in tried[-_PATIENCE:]), default=0.0):
-            break
-    least_p95 = min(r.p95 for r in tried)
-    return next(r for r in tried if r.p95 <= 1.1 * least_p95)
 
 
 def new_design(
@@ -148,17 +78,16 @@ def new_design(
         raise DesignError(f"values=: {design.family} circuits are made on a chip and have no standard values")
     circuit = mapped(design.replace(order=min(design.order, _PROBED), taps=()))
     design = design.replace(mismatch=_first_mismatch(design, circuit, asked, tolerances or {}))
-    said = ""
-    if by_limit:
-        reached = order_within(design, least=design.order)
-        design, said = design.replace(order=reached.order), reached.text
-        (notify or str)(f"order {reached.order}: {said}")
+    reached = order_within(design, least=design.order) if by_limit else None
+    if reached is not None:
+        design = design.with_order(reached)
+        (notify or str)(f"order {reached.order}: {reached.text}")
     if "bandwidth" not in fields:  # chosen by the order: three digits are enough for people
         design = design.replace(bandwidth=float(f"{design.bandwidth:.3g}"))
     if recording is not None and real(recording).parent != real(path).parent:
         raise DesignError(f"{recording} must lie in the folder of {path}, which names it; copy it there")
     without = {key for key in _without_effect(circuit) if key not in asked}
-    write_text(path, commented(design, without=without, order=said))
+    write_text(path, commented(design, without=without))
     return design
 
 

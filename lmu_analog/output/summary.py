@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lmu_analog.building import chooses_level
+from lmu_analog.advice import order_warnings
+from lmu_analog.building import chooses_level, stock
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.tolerance import law_text
 from lmu_analog.circuits.families.registry import FAMILIES, is_on_chip
@@ -32,6 +33,7 @@ def simulation(result: xr.Dataset) -> dict[str, Any]:
     figures = ("window_nrmse", "truncation_nrmse", "reference_nrmse", "seconds")
     return {
         **{key: result.attrs[key] for key in named},
+        "order_reason": result.attrs.get("order_reason"),
         **{key: float(result[key]) for key in figures},
         "taps": taps(result),
         "warnings": list(result.attrs.get("warnings", ())),
@@ -39,10 +41,10 @@ def simulation(result: xr.Dataset) -> dict[str, Any]:
 
 
 def taps(result: xr.Dataset) -> list[dict[str, Any]]:
-    """Give every tap of a simulation against the input delayed."""
+    """Give every tap of a simulation against the input delayed; r is None where it shows another sum of the states."""
     if "tap" not in result.sizes:
         return []
-    names = {"net": str, "r": float, "gain": float, "nrmse": float}
+    names = {"net": str, "r": lambda r: None if math.isnan(r) else float(r), "gain": float, "nrmse": float}
     return [
         {key: read(result[f"tap_{key}"][k].item()) for key, read in names.items()}
         for k in range(result.sizes["tap"])
@@ -53,7 +55,7 @@ def impedance(design: Design, circuit: Circuit) -> dict[str, Any] | None:
     """Say which values a circuit has, and what one capacitor for all integrators would be; None on a chip."""
     if is_on_chip(circuit):
         return None
-    found = level(circuit)
+    found = level(circuit, stock(design, circuit))
     return {
         "chosen": chooses_level(design),
         "capacitors": [
@@ -112,6 +114,8 @@ def ensemble(
     """
     return {
         "engine": run.attrs["engine"],
+        "order": design.order,
+        "order_reason": None if design.reached is None else design.reached.text,
         "sampling": run.attrs.get("sampling", "random"),
         "solver": run.attrs.get("solver"),
         "kernel": kernel,
@@ -129,6 +133,7 @@ def ensemble(
         "hybrid": None if both is None else hybrid(both),
         "theory": None if theory is None else asdict(theory),
         "warnings": [
+            *order_warnings(design),
             *warnings(run),
             *(both.warnings if both else ()),
             *([theory.flag] if theory and theory.flag else ()),

@@ -22,6 +22,7 @@ from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, dot, gro
 MOST_ROWS = 8  # parts at one net; of more, the first and the last are drawn
 PITCH = 1.25  # units between rows
 LEFT, BUS = -10.6, -1.4  # where input rows begin, and the wire that they join
+_LETTER = 0.3  # width of one of the name beside it
 _WIDE = 2.165  # of an op-amp
 _INPUTS = 1.25  # between its inputs
 _PART = 2.6  # length of a symbol with its leads
@@ -90,25 +91,25 @@ def _side(circuit: Circuit, net: str, out: str, *, y: float, up: bool) -> list[I
     sign = 1.0 if up else -1.0
     if net == GROUND:
         return [Wire(((0.0, y), (-0.5, y), (-0.5, y - 0.5))), ground((-0.5, y - 0.5))]
-    parts = beside(circuit, net)
+    parts, at = beside(circuit, net), min(BUS, -_LETTER * len(net) - 0.2)
     inputs = [p for p in parts if between(p, net) != out or not out]
     feedback = [p for p in parts if p not in inputs]
     drawn, end = rows(inputs, net, up=up) if inputs else ([], 0.0)
-    items = moved(drawn, BUS, y)
-    items.append(Wire(((BUS, y), (0.0, y))))
-    items.append(Label((BUS + 0.15, y + 0.32 * sign), net, size=7.0))
+    items = moved(drawn, at, y)
+    items.append(Wire(((at, y), (0.0, y))))
+    items.append(Label((at + 0.15, y + 0.32 * sign), net, size=7.0))
     tip = -0.5 * _INPUTS if up and not out.endswith("p") else y - sign * 0.31
     lowest = max(abs(end) + PITCH, 1.6)
     for k, part in enumerate(feedback):
         level = y + sign * (lowest + k * PITCH)
-        items.append(Symbol(SYMBOLS[type(part)], (BUS + 1.0, level), (_WIDE + 0.4, level)))
-        items.append(Wire(((BUS, y), (BUS, level), (BUS + 1.0, level))))
+        items.append(Symbol(SYMBOLS[type(part)], (at + 1.0, level), (_WIDE + 0.4, level)))
+        items.append(Wire(((at, y), (at, level), (at + 1.0, level))))
         items.append(Wire(((_WIDE + 0.4, level), (_WIDE + 1.2, level), (_WIDE + 1.2, tip))))
         items.append(
-            Label((0.5 * (BUS + _WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5)
+            Label((0.5 * (at + _WIDE) + 0.7, level + sign * 0.62), caption(part), align="center", size=7.5)
         )
     if feedback:
-        items.append(dot((BUS, y)))
+        items.append(dot((at, y)))
     if out and tip != -0.5 * _INPUTS:  # one of two outputs
         items.append(Wire(((1.44, tip), (_WIDE + 2.4, tip))))
         items.append(Label((_WIDE + 2.6, tip), out, bold=True))
