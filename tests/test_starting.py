@@ -214,7 +214,10 @@ def test_an_error_in_a_file_leaves_room_for_the_parts_as_new_does_and_every_comm
     assert (found["order"], found["order_reason"]) == (design.order, design.reached.text)
     assert err == f"order {design.order}: {design.reached.text}\n"
     # Without a limit of the circuit, and with an order, nothing is chosen.
-    for text in (LEAVES_ROOM.partition("[spec]")[0], LEAVES_ROOM.replace('error = "2 %"', f"order = {least}")):
+    for text in (
+        LEAVES_ROOM.partition("[spec]")[0],
+        LEAVES_ROOM.replace('error = "2 %"', f"order = {least}"),
+    ):
         path.write_text(text)
         assert with_room(Design.load(path)).order == least
         assert with_room(Design.load(path)).reached is None
