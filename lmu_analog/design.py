@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from lmu_analog.circuits.components import Component
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.parts import opamp, ota, read_parts
 from lmu_analog.circuits.devices.technology import resolved, technology
-from lmu_analog.circuits.devices.tolerance import Group, Tolerance
+from lmu_analog.circuits.devices.tolerance import Group, PartTolerance, Tolerance, own_tolerance
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.impedance import ORIGIN
@@ -37,12 +38,13 @@ if TYPE_CHECKING:
     Tolerances: TypeAlias = dict[str, Tolerance]
     Drifts: TypeAlias = dict[str, Drift]
     Groups: TypeAlias = tuple[Group, ...]
+    Parts: TypeAlias = tuple[PartTolerance, ...]
     Patterns: TypeAlias = tuple[str, ...]
     Taps: TypeAlias = tuple[Tap, ...]
     Loads: TypeAlias = Load
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
     Whole = Quantity = Word = File = Tones3 = Part = object
-    Tolerances = Drifts = Groups = Patterns = Taps = Loads = object
+    Tolerances = Drifts = Groups = Parts = Patterns = Taps = Loads = object
 
 
 INTERFACE = ("output_load",)  # keys of what stands around a memory
@@ -152,6 +154,8 @@ class Design:
         Class to tolerance.
     groups : tuple of Group
         Components whose mismatch is correlated.
+    part_tolerances : tuple of PartTolerance
+        Components with a tolerance of their own; of two that name one, the later counts.
     only, without : tuple of str
         Patterns: the mismatch that acts, see ``mismatch.selection``; all unless given.
     drift : dict
@@ -203,6 +207,7 @@ class Design:
     leakage: Quantity | None = None
     mismatch: Tolerances = field(default_factory=dict)
     groups: Groups = ()
+    part_tolerances: Parts = ()
     only: Patterns = ()
     without: Patterns = ()
     drift: Drifts = field(default_factory=dict)
@@ -299,6 +304,13 @@ class Design:
             k: labelled(f"[mismatch] {k}", resolved, t, k, self.technology) for k, t in self.mismatch.items()
         }
 
+    def tolerances_of(self, component: Component) -> list[Tolerance]:
+        """Give the tolerances that act on a component, one a class, with what is said of it alone."""
+        found = {c: self.tolerances[c] for c in component.classes if c in self.tolerances}
+        if own := own_tolerance(component, found, self.part_tolerances):
+            found[own[0]] = replace(found[own[0]], tolerance=own[1])
+        return list(found.values())
+
     @cached_property
     def temperature_law(self) -> dict[str, Drift]:
         """How values drift: as the technology says, but for the classes of ``drift``."""
@@ -346,7 +358,7 @@ class Design:
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
-        for name in ("taps", "outputs"):
+        for name in ("taps", "outputs", "part_tolerances"):
             if not content[name]:
                 del content[name]
         if self.capacitance is None and FAMILIES[self.family].on_chip:

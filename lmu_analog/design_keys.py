@@ -15,6 +15,7 @@ from lmu_analog.circuits.devices.tolerance import (
     MADE_OF_UNITS,
     Tolerance,
     read_groups,
+    read_part_tolerances,
     read_tolerance,
 )
 from lmu_analog.circuits.devices.values import SERIES
@@ -268,6 +269,7 @@ KEYS: dict[str, Key] = {
     "leakage": Key("circuit", "leakage", _quantity("s", 1e-9, 1e12)),
     "mismatch": Key("mismatch", "mismatch", _read_mismatch),
     "groups": Key("mismatch", "group", read_groups),
+    "part_tolerances": Key("mismatch", "part", read_part_tolerances),
     "only": Key("mismatch", "only", read_patterns),
     "without": Key("mismatch", "without", read_patterns),
     "drift": Key("drift", "drift", _by_class("resistor = '25 ppm'", read_drift)),

@@ -356,6 +356,16 @@ REFUSED = {
         r"\[mismatch\]: tau: scale is for resistor, capacitor, inductor, transconductor: they are .*"
     ),
     MEMORY + "[mismatch]\ngroup = 3": r"\[mismatch\] group: groups are tables of components and .*, not 3",
+    MEMORY + "[mismatch]\npart = 3": r"\[mismatch\] part: parts are tables of components and .*, not 3",
+    MEMORY + '[[mismatch.part]]\ncomponents = "Ra_*"': (
+        r"\[mismatch\] part: a part is a table of components and tolerance, not {'components': 'Ra_\*'}"
+    ),
+    MEMORY + "[[mismatch.part]]\ncomponents = []\ntolerance = '1 %'": (
+        r"\[mismatch\] part: a part without components; name some, for example .*"
+    ),
+    MEMORY + "[[mismatch.part]]\ncomponents = 'R*'\ntolerance = 1": (
+        r"\[mismatch\] part: a tolerance of 100 % is outside 0 to 100 %; .*"
+    ),
     MEMORY + '[[mismatch.group]]\ncomponents = "Ra_*"': (
         r"\[mismatch\] group: a group is a table of components and correlation, not {'components': 'Ra_\*'}"
     ),
@@ -497,6 +507,7 @@ def test_the_digest_changes_with_every_field(written):
         "leakage": 1e3,
         "mismatch": {"resistor": 0.01},
         "groups": [{"components": "Ra_*", "correlation": 0.5}],
+        "part_tolerances": [{"components": "Ra_*", "tolerance": "0.1 %"}],
         "only": "Ra_*",
         "without": "Ra_*",
         "drift": {"resistor": 1e-5},

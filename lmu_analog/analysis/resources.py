@@ -305,6 +305,6 @@ def _priced(design: Design, component: Component, prices: Mapping[str, Price]) -
     kind = kind_of(component)
     if kind.name not in CLASSES:
         return None
-    known = [design.tolerances[c].tolerance for c in component.classes if c in design.tolerances]
+    known = [t.tolerance for t in design.tolerances_of(component)]
     names = names_of(kind.name, getattr(component, kind.value), known)
     return next((name for name in names if name in prices), kind.name)

@@ -30,6 +30,8 @@ def read_patterns(given: object) -> tuple[str, ...]:
 
 def fits(text: str, pattern: str) -> bool:
     """Tell whether a text fits: ``*`` stands for any characters, ``?`` for one, all else for itself."""
+    if "*" not in pattern and "?" not in pattern:
+        return text == pattern  # nearly all of a long list, and many times quicker
     wild = re.escape(re.sub(r"\*+", "*", pattern)).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(wild, text) is not None
 

@@ -56,7 +56,8 @@ def uniform_yield(run: xr.Dataset, design: Design) -> Yield | None:
 
 def applies(design: Design) -> bool:
     """Tell whether parts deviate by another law than a uniform one, in a circuit that the exact engine is exact for."""
-    laws = [t for t in design.tolerances.values() if t.tolerance > 0.0]
+    own = any(part.tolerance > 0.0 for part in design.part_tolerances)
+    laws = [t for t in design.tolerances.values() if t.tolerance > 0.0 or own]
     return any(t.distribution != "uniform" for t in laws) and build(design).small_signal is None
 
 

@@ -9,7 +9,7 @@ element by element: the values have the same bits on every processor, however ma
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,7 +19,17 @@ from jaxtyping import Float
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, with_values
-from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES, Distribution, Group, Tolerance, spreads
+from lmu_analog.circuits.components import Component
+from lmu_analog.circuits.devices.tolerance import (
+    MOST_SAMPLES,
+    Distribution,
+    Group,
+    PartTolerance,
+    Tolerance,
+    own_tolerance,
+    spreads,
+)
+from lmu_analog.circuits.patterns import picks
 from lmu_analog.design import Design
 from lmu_analog.engine.draws import (
     ADDED,
@@ -60,17 +70,25 @@ class Mismatch:
     is_uniform : bool
         Whether local draws are spread evenly over three standard deviations to either side, whatever the law of
         their class: parts uniform within their tolerance. Lots and offsets keep their law.
+    parts : tuple of PartTolerance
+        Components whose local tolerance is another than that of their class.
     """
 
     classes: dict[str, Tolerance]
     groups: tuple[Group, ...] = ()
     selection: Selection = Selection()
     is_uniform: bool = False
+    parts: tuple[PartTolerance, ...] = ()
 
     @classmethod
     def of(cls, design: Design) -> "Mismatch":
         """Read the law off a design."""
-        return cls(design.tolerances, design.groups, Selection(design.only, design.without))
+        return cls(
+            design.tolerances,
+            design.groups,
+            Selection(design.only, design.without),
+            parts=design.part_tolerances,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +96,8 @@ class _Columns:
     """Names of the draws of a circuit, and where each acts.
 
     A local draw belongs to one parameter and one class; after them comes one lot draw a class, then the
-    shared ones of groups. ``acts`` says of local and lot draws whether they do.
+    shared ones of groups. ``acts`` says of local and lot draws whether they do; ``own`` is the tolerance of
+    local ones that parts say, NaN where they say none.
     """
 
     names: tuple[str, ...]
@@ -87,6 +106,7 @@ class _Columns:
     lots: tuple[str, ...]
     acts: np.ndarray
     shared: Shared
+    own: np.ndarray
 
 
 def columns(circuit: Circuit, mismatch: Mismatch) -> tuple[str, ...]:
@@ -113,7 +133,36 @@ def _columns(circuit: Circuit, mismatch: Mismatch) -> _Columns:
     shared = shared_draws(mismatch.groups, local, first=len(names))
     parameter = np.array([k for k, _, _ in pairs], int)
     classes = tuple(c for *_, c in pairs)
-    return _Columns((*names, *shared.names), parameter, classes, lots, acts, shared)
+    own = _own_tolerances(mismatch, owners, classes)
+    return _Columns((*names, *shared.names), parameter, classes, lots, acts, shared, own)
+
+
+def _own_tolerances(
+    mismatch: Mismatch, owners: Sequence[Component], classes: Sequence[str]
+) -> Float[np.ndarray, " l"]:
+    """Give the tolerance that parts say of every local draw, NaN where they say none."""
+    if not mismatch.parts:
+        return np.full(len(owners), np.nan)
+    for pattern in (pattern for part in mismatch.parts for pattern in part.components):
+        if not any(picks(pattern, owner) for owner in owners):
+            names = ", ".join(list(dict.fromkeys(owner.name for owner in owners))[:5]) or "none"
+            raise DesignError(
+                f"[mismatch] part {pattern[:60]!r} picks nothing that deviates; there are {names}"
+            )
+    known = {owner.name: own_tolerance(owner, mismatch.classes, mismatch.parts) for owner in owners}
+    found = [known[owner.name] for owner in owners]
+    return np.array([x[1] if x and x[0] == c else np.nan for x, c in zip(found, classes, strict=True)])
+
+
+def _local_spreads(
+    circuit: Circuit, mismatch: Mismatch, where: _Columns, draws: Sequence[int] | np.ndarray
+) -> Float[np.ndarray, " k"]:
+    """Give the local spread of draws of one class, (k,), as in ``Tolerance``."""
+    if not len(draws):
+        return np.zeros(0)
+    at = np.asarray(draws)
+    of_class = spreads(mismatch.classes[where.classes[at[0]]], circuit.values[where.parameter[at]])
+    return np.where(np.isnan(where.own[at]), of_class, where.own[at])
 
 
 def check_seed(seed: object) -> int:
@@ -207,7 +256,7 @@ def sample(circuit: Circuit, mismatch: Mismatch, z: Float[np.ndarray, "*s z"]) -
     for c, tolerance in mismatch.classes.items():
         scaling = np.flatnonzero((kinds == c) & ~is_offset)
         # A draw of zero would not do: the lognormal law has its mean, not its median, at one.
-        spread = spreads(tolerance, circuit.values[where.parameter[scaling]])[where.acts[scaling]]
+        spread = _local_spreads(circuit, mismatch, where, scaling)[where.acts[scaling]]
         moved = scaling[where.acts[scaling]]
         # A parameter meets a class at most once, so no index repeats here.
         drawn = factor_uniform if mismatch.is_uniform else factor
@@ -251,7 +300,7 @@ def law_steps(circuit: Circuit, mismatch: Mismatch) -> LawSteps:
     is_offset = [spans[k] is not None for k in where.parameter]
     for c, tolerance in mismatch.classes.items():
         mine = [k for k, kind in enumerate(where.classes) if kind == c and not is_offset[k]]
-        spread = spreads(tolerance, circuit.values[where.parameter[mine]])
+        spread = _local_spreads(circuit, mismatch, where, mine)
         for k, local in zip(mine, spread.tolist(), strict=True):
             if where.acts[k] and local:
                 act(k, int(where.parameter[k]), local, _KINDS[tolerance.distribution, mismatch.is_uniform])
@@ -301,7 +350,7 @@ def relative_deviations(circuit: Circuit, mismatch: Mismatch) -> list[tuple[int,
     found: list[tuple[int, int, float, Distribution]] = []
     for at, c in enumerate(where.lots, len(where.classes)):
         tolerance, scaling = mismatch.classes[c], np.flatnonzero((kinds == c) & ~is_offset)
-        spread = spreads(tolerance, circuit.values[where.parameter[scaling]])
+        spread = _local_spreads(circuit, mismatch, where, scaling)
         for draw_at, k, local in zip(scaling, where.parameter[scaling], spread, strict=True):
             if where.acts[draw_at] and local:
                 found.append((int(k), int(draw_at), float(local), tolerance.distribution))

@@ -64,6 +64,14 @@ def commented(
         ]
         for group in design.groups
     ]
+    tables += [
+        [
+            "[[mismatch.part]]",
+            f"components = {_list(part.components)}",
+            _line("tolerance", _percent(part.tolerance), "in place of that of the class"),
+        ]
+        for part in design.part_tolerances
+    ]
     if design.drift:
         drifts = (f"{name} = {{ tc1 = {d.tc1!r}, tc2 = {d.tc2!r} }}" for name, d in design.drift.items())
         tables.append(["[drift]", *drifts])

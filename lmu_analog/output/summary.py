@@ -177,7 +177,8 @@ def uniform_circuits(run: xr.Dataset, design: Design) -> dict[str, Any] | None:
 
 def laws(design: Design) -> dict[str, str]:
     """Say of every class how its parts deviate, in words."""
-    return {name: law_text(tolerance) for name, tolerance in design.tolerances.items()}
+    own = {", ".join(p.components): f"{100.0 * p.tolerance:.3g} %" for p in design.part_tolerances}
+    return {name: law_text(tolerance) for name, tolerance in design.tolerances.items()} | own
 
 
 def hybrid(both: Hybrid) -> dict[str, Any]:

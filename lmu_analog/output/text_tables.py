@@ -190,6 +190,10 @@ def _estimate(spread: Mapping[str, float | None], name: str) -> str:
 def law(design: Design) -> list[tuple[str, str]]:
     """List how parts deviate: tolerances, groups, what is switched off, temperature and leakage."""
     rows = [(f"tolerance of {name}", law_text(t)) for name, t in design.tolerances.items()]
+    rows += [
+        (f"tolerance of {', '.join(p.components)}", f"{100.0 * p.tolerance:.3g} %")
+        for p in design.part_tolerances
+    ]
     rows += [(f"correlation in {', '.join(g.components)}", f"{g.correlation:.3g}") for g in design.groups]
     if design.only or design.without:
         rows.append(("mismatch that acts", str(Selection(design.only, design.without))))

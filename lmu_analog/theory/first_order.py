@@ -17,7 +17,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
 from lmu_analog.memory.taps import Tap, wanted_response
-from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, sample
+from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, relative_deviations, sample
 from lmu_analog.simulation import places
 from lmu_analog.stimulus import Recording, Tones
 from lmu_analog.theory.recorded import recorded_error
@@ -81,7 +81,7 @@ def first_order(design: Design) -> FirstOrder:
         case Recording():
             rest, error, slopes = _in_recording(circuit, law, design)
     names = columns(circuit, law)
-    return FirstOrder(names, rest, error, _by_draws(circuit, law, slopes) * _deviations(names, law))
+    return FirstOrder(names, rest, error, _by_draws(circuit, law, slopes) * _deviations(circuit, law))
 
 
 def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
@@ -111,7 +111,7 @@ def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
         )
         by_draws = _by_draws(circuit, law, np.concatenate([slopes.real, slopes.imag, leaning]))
         return FirstOrder(
-            names, 0.0, np.concatenate([error.real, error.imag, offset]), by_draws * _deviations(names, law)
+            names, 0.0, np.concatenate([error.real, error.imag, offset]), by_draws * _deviations(circuit, law)
         )
 
     return tuple(theory(k, tap.of) for k, tap in enumerate(circuit.taps))
@@ -163,14 +163,16 @@ def _by_draws(circuit: Circuit, law: Mismatch, slopes: np.ndarray) -> np.ndarray
     return np.concatenate(parts, axis=1)
 
 
-def _deviations(names: tuple[str, ...], law: Mismatch) -> np.ndarray:
+def _deviations(circuit: Circuit, law: Mismatch) -> np.ndarray:
     """Give the standard deviation of what every draw does over its slope at the middle, (z,)."""
     found = []
-    for name in names:
+    for name in columns(circuit, law):
         of, _, mismatch_class = name.rpartition("|")
         tolerance = law.classes[mismatch_class]
         spread = tolerance.lot if of == "lot" else tolerance.tolerance
         found.append(deviation("gauss3" if of.endswith(".offset") else tolerance.distribution, spread))
+    for _, draw, spread, distribution in relative_deviations(circuit, law):
+        found[draw] = deviation(distribution, spread)
     return np.array(found)
 
 

@@ -1,13 +1,14 @@
 """How much a class of components deviates: tolerance, distribution, and what devices share."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.components import MismatchClass
-from lmu_analog.circuits.patterns import read_patterns
+from lmu_analog.circuits.components import Component, MismatchClass, kind_of
+from lmu_analog.circuits.patterns import picks, read_patterns
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.units import area, fraction, length
 from lmu_analog.units import tolerance as read_fraction
@@ -81,6 +82,22 @@ class Group:
 
     components: tuple[str, ...]
     correlation: float
+
+
+@dataclass(frozen=True)
+class PartTolerance:
+    """A tolerance of its own for some components, by the law of their class.
+
+    Attributes
+    ----------
+    components : tuple of str
+        Patterns, see ``circuits.patterns``.
+    tolerance : float
+        Local, as in ``Tolerance``; it replaces that of the class.
+    """
+
+    components: tuple[str, ...]
+    tolerance: float
 
 
 # What the figure of a law is, in words.
@@ -182,6 +199,45 @@ def _read_group(given: object) -> Group:
     if not patterns:
         raise DesignError("a group without components; name some, for example components = 'Ra_*'")
     return Group(patterns, correlation)
+
+
+def read_part_tolerances(given: object) -> tuple[PartTolerance, ...]:
+    """Read ``[{components = "Rint_*", tolerance = "0.1 %"}, ...]``.
+
+    Raises
+    ------
+    DesignError
+        If a key is missing or unknown, or a tolerance is no fraction.
+    """
+    if not isinstance(given, list | tuple):
+        raise DesignError(f"parts are tables of components and tolerance, not {shown(given)}")
+    return tuple(
+        entry if isinstance(entry, PartTolerance) else _read_part_tolerance(entry) for entry in given
+    )
+
+
+def _read_part_tolerance(given: object) -> PartTolerance:
+    if not isinstance(given, dict) or set(given) != {"components", "tolerance"}:
+        raise DesignError(f"a part is a table of components and tolerance, not {shown(given, 60)}")
+    patterns = read_patterns(given["components"])
+    if not patterns:
+        raise DesignError("a part without components; name some, for example components = 'Rint_*'")
+    return PartTolerance(patterns, _spread(given["tolerance"]))
+
+
+def own_tolerance(
+    component: Component, classes: Collection[str], parts: Sequence[PartTolerance]
+) -> tuple[str, float] | None:
+    """Give the class and the tolerance that a part says of a component, the last that names it; None where none does.
+
+    Of a component that several classes act on, that is the class of its kind, or the first.
+    """
+    acting = [c for c in component.classes if c in classes]
+    own = [part.tolerance for part in parts if acting and any(picks(p, component) for p in part.components)]
+    if not own:
+        return None
+    kind = kind_of(component).name
+    return kind if kind in acting else acting[0], own[-1]
 
 
 def spreads(tolerance: Tolerance, nominal: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:

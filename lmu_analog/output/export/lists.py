@@ -410,14 +410,13 @@ def _csv(heads: Iterable[str], rows: Iterable[Iterable[str | int]]) -> str:
 
 def _widest(design: Design, component: Component) -> float | None:
     """Give the largest tolerance of a part, a fraction; None where the design says none."""
-    found = [design.tolerances[c].tolerance for c in component.classes if c in design.tolerances]
+    found = [t.tolerance for t in design.tolerances_of(component)]
     return max(found) if found and max(found) > 0.0 else None
 
 
 def _tolerance(design: Design, placed: Placed) -> tuple[str, str]:
     """Give the largest tolerance of a part, in percent, and its law in words."""
-    known = design.tolerances
-    found = [known[c] for c in placed.component.classes if c in known]
+    found = design.tolerances_of(placed.component)
     if not found or placed.value is None:
         return "", ""
     widest = max(found, key=lambda t: t.tolerance)
