@@ -17,8 +17,9 @@ from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.nodal.flow import signal_flow
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.output.drawings.flow import short
 from lmu_analog.output.drawings.links import network
-from lmu_analog.output.drawings.sheet import Arc, Label, Sheet, Wire
+from lmu_analog.output.drawings.sheet import Arc, Area, Label, Sheet, Wire
 from lmu_analog.output.schematic import as_svg, draw_circuit, drawing_figure, sheets, write_drawing
 
 PAIRS = [(family, name) for family, row in FAMILIES.items() for name in row.realizations]
@@ -75,7 +76,7 @@ def test_every_pair_of_the_table_can_be_drawn(family, realization):
     cell, blocks, flow = sheets(circuit(family, realization, 4, {}))
     assert labels(cell)
     assert labels(blocks)
-    assert sum(isinstance(item, Arc) for item in flow.items) > 4
+    assert sum(isinstance(item, Arc | Area) for item in flow.items) > 4
 
 
 def test_an_integrator_shows_all_its_parts_with_their_values():
@@ -150,6 +151,47 @@ def test_every_gain_is_an_arc_and_real_op_amps_add_none():
     (flow,) = sheets(drawn, "flow")
     assert any(isinstance(c, OpAmp) and not c.model.ideal for c in drawn.components)
     assert sum(isinstance(item, Arc) for item in flow.items) == signal_flow(ideal).number_of_edges()
+
+
+def test_up_to_forty_gains_are_arcs_and_more_are_the_matrix():
+    few = circuit("active-rc", "legendre", 5, {})  # 25 + 5
+    (graph,) = sheets(few, "flow")
+    assert sum(isinstance(item, Arc) for item in graph.items) == 30
+    many = circuit("active-rc", "legendre", 6, {})
+    (flow,) = sheets(many, "flow")
+    assert not any(isinstance(item, Arc) for item in flow.items)
+    system = extract(many)
+    gains = many.theta * np.hstack([system.B, system.A])
+    # A number a cell, d*d of the states and d of the input, each beside its neighbour as in the matrix.
+    texts = [item for item in flow.items if isinstance(item, Label)]
+    numbers = [t for t in texts if t.at[1] < 0.0 and t.at[0] > 0.0][: gains.size]
+    rows = sorted(numbers, key=lambda t: (-t.at[1], t.at[0]))
+    assert [t.text for t in rows] == [short(gain) for gain in gains.flat]
+    # Colours alone do not tell the sign, which a black and white print loses.
+    assert [t.text.startswith("−") for t in rows] == [gain < 0.0 for gain in gains.flat]
+    assert {"u", *(f"z{k}" for k in range(6))} <= {t.text for t in texts}
+
+
+def test_a_matrix_without_room_for_numbers_strikes_what_is_negative():
+    many = circuit("gm-c", "legendre", 16, {})
+    (flow,) = sheets(many, "flow")
+    system = extract(many)
+    gains = np.hstack([system.B, system.A])
+    strokes = [w for w in flow.items if isinstance(w, Wire) and w.points[0][0] != w.points[1][0]
+               and w.points[0][1] != w.points[1][1]]  # fmt: skip
+    in_key = 3
+    assert len(strokes) == (gains < 0.0).sum() + in_key
+    assert (
+        sum(isinstance(item, Area) and item.fill is not None for item in flow.items) == 16 * 17 + 2 * in_key
+    )
+
+
+@pytest.mark.parametrize(
+    ("gain", "text"),
+    [(285.4, "285"), (-12.34, "−12.3"), (0.456, "0.46"), (-3.2e-4, "−3e-4"), (9.999, "10.0"), (2.6e5, "3e5")],
+)
+def test_gains_are_short(gain, text):
+    assert short(gain) == text
 
 
 def test_an_svg_is_well_formed_repeatable_and_takes_its_ink_from_the_reader():

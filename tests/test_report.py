@@ -17,6 +17,7 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_text
+from lmu_analog.output.html import unbroken
 from lmu_analog.output.report import page as paged
 from lmu_analog.output.report.glossary import TERMS
 from lmu_analog.output.report.subject import Settings, Subject
@@ -136,7 +137,7 @@ def test_the_figures_of_a_large_order_stay_small():
     assert parsed.open == []
     (flow,) = (attributes for tag, attributes in parsed.tags if tag == "img")
     assert (flow["src"] or "").startswith("data:image/png;base64,")
-    assert (flow["alt"] or "").startswith("Signal-flow graph of the ")
+    assert (flow["alt"] or "").startswith("Signal-flow matrix of the ")
 
 
 def test_ids_are_unique_and_references_find_them():
@@ -188,7 +189,7 @@ def test_text_stands_out_from_its_ground_in_light_dark_and_print():
 
 
 def test_the_numbers_are_those_that_were_given():
-    given, text = content(), unescape(page())
+    given, text = content(), unescape(page()).replace("\N{NO-BREAK SPACE}", " ")
     result, run = given.results["exact"], given.run
     for key in ("window_nrmse", "truncation_nrmse", "reference_nrmse"):
         assert percent(float(result[key])) in text
@@ -202,6 +203,47 @@ def test_the_numbers_are_those_that_were_given():
     assert "1.23 %" in text  # the error that the first element adds
     assert "126 dB" in text  # the gain of the op-amp
     assert 'bandwidth = "1 kHz"' in text
+
+
+def test_every_number_stays_on_the_line_of_its_unit():
+    prose = re.sub(r"<(svg|pre|style|title)\b.*?</\1>", "", page(), flags=re.DOTALL)
+    text = unescape(re.sub(r"<[^>]*>", "\n", prose))
+    units = r"%|[kMGmµunp]?(?:Hz|V|F|Ohm|Ω|A|W|s)\b|dB|V/|θ|°"
+    assert re.findall(rf".*[0-9] (?:{units}).*", text) == []
+    # The other way round, so that the sieve is known to hold something, and letters are those that people write.
+    assert len(re.findall(rf"[0-9]\N{{NO-BREAK SPACE}}(?:{units})", text)) > 100
+    assert not re.search(r"[0-9]\N{NO-BREAK SPACE}(?:u[AVsF]|\w?Ohm)", text)
+    assert 'theta = "1 ms"' in page().replace("&#34;", '"')  # a design file is copied, and keeps plain spaces
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("446 uA of 40 mA", "446_µA of 40_mA"),
+        ("0.5 V/us, 22 kOhm", "0.5_V/~µs, 22_kΩ"),
+        ("within 5 % of 12 circuits", "within 5_% of 12 circuits"),
+        ("≥ 90 %; 3 sigma, -2 1/s", "≥_90_%; 3_sigma, -2_1/~s"),
+        ("order 6 and 3 more", "order 6 and 3 more"),
+    ],
+)
+def test_quantities_are_found_in_text(text, shown):
+    marked = shown.replace("_", "\N{NO-BREAK SPACE}").replace("~", "\N{WORD JOINER}")
+    assert unbroken(text) == marked
+
+
+def test_type_in_figures_can_be_read_on_a_telephone():
+    """A page of 420 dots has 388 for a figure: there its type has 9 dots, or it is wider, and scrolls."""
+    drawings = re.findall(r'<svg role="img"(.*?)</svg>', page(), re.DOTALL)
+    assert len(drawings) == 12
+    for drawing in drawings:
+        wide = float(re.search(r'viewBox="0 0 ([0-9.]+)', drawing)[1])
+        least = float(re.search(r"min-width:([0-9.]+)px", drawing)[1])
+        sizes = [float(size) for size in re.findall(r"font(?:-size)?: [a-z ]*([0-9.]+)px", drawing)]
+        assert sizes
+        assert min(sizes) * max(least, 388.0) / wide > 8.9
+    plots = [d for d in drawings if "drawing-" not in d]
+    assert len(plots) == 9
+    assert all(float(re.search(r"min-width:([0-9.]+)px", plot)[1]) <= 388.0 for plot in plots)
 
 
 def test_equal_content_gives_equal_bytes():

@@ -163,7 +163,7 @@ def plot_budget(found: xr.Dataset, ax: Axes | None = None) -> Axes:
             floors[sign] = top
     ax.plot(found.delay, 1e4 * found.measured, color=style.INK, linewidth=1.8, label="all at once")
     ax.set(xlabel="Delay r (θ)", ylabel="Mean square error (%² of rms(u))", xlim=(0.0, 1.0))
-    return style.finish(ax, style.SIDE_LEGEND)
+    return style.finish(ax, style.LOW_LEGEND)
 
 
 def budget_tables(content: dict[str, Any]) -> tuple[Table, Table, Table]:
@@ -191,7 +191,7 @@ def budget_tables(content: dict[str, Any]) -> tuple[Table, Table, Table]:
 
 def budget_figure(content: dict[str, Any], found: xr.Dataset) -> Figure:
     """Show the budget over the window, and its contributors as a table."""
-    drawn = draw(lambda canvas: plot_budget(found, canvas.subplots()), height=3.6)
+    drawn = draw(lambda canvas: plot_budget(found, canvas.subplots()), height=4.4)
     caption = (
         "Each contributor turned on alone, stacked; the line is the circuit with all of them at once. "
         f"The remainder is {_share(content['remainder_share'])} of the power."

@@ -139,5 +139,5 @@ def plot_calibration(found: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.invert_yaxis()
     ax.margins(y=0.12)
     percent_along(ax)
-    ax.set(xlabel="Window NRMSE (%);  bar: 5 % to 95 % of circuits, mark: median")
+    ax.set(xlabel="Window NRMSE (%)\nbar: 5 % to 95 % of circuits, mark: median")
     return style.finish(ax, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -19,7 +19,7 @@ from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import readout
 from lmu_analog.output import plots
 from lmu_analog.output.style import LOWEST_DB
-from lmu_analog.output.svg import draw, picture
+from lmu_analog.output.svg import draw, is_narrow, picture
 from lmu_analog.output.text_tables import Table, percent, quantity
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Figure:
         An ``<svg>`` element that needs nothing outside it but the page's colours, or an ``<img>`` that holds
         its own pixels.
     table : Table
+    is_narrow : bool
+        Whether a wide page has room for the caption beside it.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Figure:
     caption: str
     picture: Markup
     table: Table
+    is_narrow: bool
 
 
 def bode(circuit: Circuit, *, bandwidth: float) -> xr.Dataset:
@@ -107,13 +110,14 @@ def _continuous(response: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 def figure(key: str, title: str, caption: str, *, drawn: Canvas, table: Table) -> Figure:
     """Give what was drawn with what it shows and its numbers."""
-    return Figure(key, title, caption, picture(drawn, key=key, title=title, about=caption), table)
+    shown = picture(drawn, key=key, title=title, about=caption)
+    return Figure(key, title, caption, shown, table, is_narrow(drawn))
 
 
 def window_figure(result: xr.Dataset) -> Figure:
     """Show the window at its loudest instant."""
     now = result.isel(time=plots.loudest(result))
-    drawn = draw(lambda canvas: plots.plot_window(result, canvas.subplots()), height=3.3)
+    drawn = draw(lambda canvas: plots.plot_window(result, canvas.subplots()), height=3.6)
     caption = (
         f"What the sliding window holds at t = {quantity(float(now.time), 's')}, the instant of its largest "
         "energy, against what the circuit's states give back."
@@ -139,7 +143,7 @@ def traces_figure(result: xr.Dataset) -> Figure:
 def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) -> Figure:
     """Show the error against delay, of every engine and of the ensemble."""
     shown = {**results, **({"mismatch": run} if run is not None else {})}
-    drawn = draw(lambda canvas: plots.plot_profile(shown, canvas.subplots()), height=3.3)
+    drawn = draw(lambda canvas: plots.plot_profile(shown, canvas.subplots()), height=3.6)
     caption = "Error of every place in the window. Pale: what the ideal memory of this order already lacks."
     first = next(iter(shown.values()))
     columns: dict[str, Any] = {"r (θ)": first.delay}
@@ -153,7 +157,7 @@ def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) ->
 
 def histogram_figure(run: xr.Dataset, *, limit: float | None, nominal: float | None) -> Figure:
     """Show the errors of an ensemble."""
-    drawn = draw(lambda c: plots.plot_histogram(run, c.subplots(), limit, nominal=nominal), height=3.2)
+    drawn = draw(lambda c: plots.plot_histogram(run, c.subplots(), limit, nominal=nominal), height=3.4)
     errors = run.window_nrmse.values[np.isfinite(run.window_nrmse.values)]
     rows: list[tuple[str, str]] = []
     if len(errors):
@@ -173,20 +177,22 @@ def bode_figure(response: xr.Dataset) -> Figure:
     """Show the frequency responses of states and taps."""
 
     def panels(canvas: Canvas) -> None:
-        grid = canvas.subplots(2, 2, sharex=True)
-        for row, quantity_ in zip(grid, ("magnitude", "phase"), strict=True):
-            for ax, of in zip(row, ("state", "tap"), strict=True):
-                plots.plot_bode(response, ax, of=of, quantity=quantity_)
-                if quantity_ == "phase":
-                    ax.get_legend().remove()
-                else:
-                    ax.set_xlabel("")
+        grid = canvas.subplots(4, 1, sharex=True)
+        rows: list[tuple[Literal["state", "tap"], Literal["magnitude", "phase"]]]
+        rows = [("state", "magnitude"), ("state", "phase"), ("tap", "magnitude"), ("tap", "phase")]
+        for ax, (of, quantity_) in zip(grid, rows, strict=True):
+            plots.plot_bode(response, ax, of=of, quantity=quantity_)
+            ax.set_ylabel(ax.get_ylabel().partition(": ")[2])  # whose it is, the caption says
+            if quantity_ == "phase":
+                ax.get_legend().remove()
+            if ax is not grid[-1]:
+                ax.set_xlabel("")
 
     caption = (
-        "Left: the Legendre states; right: the estimate û of u(t − rθ). Pale: the ideal memory. "
+        "Above: the Legendre states; below: the estimate û of u(t − rθ). Pale: the ideal memory. "
         f"Shaded: the signal band, up to {quantity(response.attrs['bandwidth'], 'Hz')}."
     )
-    return figure("bode", "Bode plots", caption, drawn=draw(panels, height=5.6), table=_bode_table(response))
+    return figure("bode", "Bode plots", caption, drawn=draw(panels, height=7.6), table=_bode_table(response))
 
 
 def _bode_table(response: xr.Dataset) -> Table:

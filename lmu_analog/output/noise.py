@@ -94,12 +94,12 @@ def plot_noise(found: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax.plot(found.delay, one**0.5 / volts, color=colour, linewidth=1.2, label=str(one.source.values))
     what = "all frequencies" if finite else "signal band"
     ax.set(xlabel="Delay r (θ)", ylabel=f"Noise, {what} ({unit} rms)", xlim=(0.0, 1.0), ylim=(0.0, None))
-    return style.finish(ax, style.SIDE_LEGEND)
+    return style.finish(ax, {**style.LOW_LEGEND, "ncols": 3})
 
 
 def noise_figure(content: dict[str, Any], found: xr.Dataset) -> Figure:
     """Show the noise over the window, and its sources as a table from the object of ``as_json``."""
-    drawn = draw(lambda canvas: plot_noise(found, canvas.subplots()), height=3.3)
+    drawn = draw(lambda canvas: plot_noise(found, canvas.subplots()), height=3.6)
     ratio = found.attrs["band_snr_db"]
     caption = (
         f"Noise of the circuit at every place of the window; in the signal band the SNR is {ratio:.4g} dB."

@@ -47,7 +47,7 @@ def plot_window(result: xr.Dataset, ax: Axes | None = None, at: float | None = N
     instant, its_unit = style.scale(max(abs(float(now.time)), 1e-12), "s")
     ax.set_title(f"t = {float(now.time) / instant:.4g} {its_unit}", loc="right", fontsize="medium")
     ax.set(xlabel="Delay r (θ);  0 = now, 1 = oldest", ylabel="Input u (V)", xlim=(0.0, 1.0))
-    return style.finish(ax, style.SIDE_LEGEND)
+    return style.finish(ax, style.LOW_LEGEND)
 
 
 def loudest(result: xr.Dataset) -> int:
@@ -112,7 +112,7 @@ def plot_profile(results: xr.Dataset | Mapping[str, xr.Dataset], ax: Axes | None
         ax.plot(result.delay, 100.0 * result.profile, **style.ENGINE_STYLE[k % 2], label=f"circuit ({name})")
     ax.set(xlabel="Delay r (θ);  0 = now, 1 = oldest", ylabel="NRMSE (% of rms(u))", xlim=(0.0, 1.0))
     style.percent_axis(ax)
-    return style.finish(ax, style.SIDE_LEGEND)
+    return style.finish(ax, style.LOW_LEGEND)
 
 
 def _band(ax: Axes, run: xr.Dataset) -> None:
@@ -158,7 +158,7 @@ def plot_histogram(
     ax.set_title(f"{circuits(run)}: {', '.join(shown)}", loc="left", fontsize="medium")
     ax.set(xlabel="Window NRMSE (% of rms(u))", ylabel="Circuits")
     style.count_axis(ax)
-    return style.finish(ax, style.SIDE_LEGEND)
+    return style.finish(ax, style.LOW_LEGEND)
 
 
 def _bars(ax: Axes, count: np.ndarray, edges: np.ndarray, *, limit: float | None) -> None:
@@ -248,7 +248,7 @@ def plot_elements(sensitivity: xr.Dataset, ax: Axes | None = None, count: int = 
         ax.set_title(f"{rest} others: {share:.3g} % of the variance", loc="right", fontsize="medium")
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
-    ax.set(xlabel="Share of the variance (%);  beside the bars: window NRMSE that the element alone adds")
+    ax.set(xlabel="Share of the variance (%);  beside the bars: NRMSE alone")
     ax.margins(x=0.12)
     style.finish(ax, None)
     ax.grid(visible=False, axis="y")

@@ -42,8 +42,8 @@ def sheets(circuit: Circuit, what: What | Literal["all"] = "all") -> tuple[Sheet
     ----------
     circuit : Circuit
     what : {"all", "cell", "network", "flow"}
-        A cell with all its parts and values; what drives what; the signal-flow graph of the state space, with
-        ideal op-amps.
+        A cell with all its parts and values; what drives what; the signal flow of the state space, with ideal
+        op-amps, as a graph, or as a matrix of more than 40 gains.
     """
     return tuple(_SHEETS[name](circuit) for name in (get_args(What) if what == "all" else (what,)))
 

@@ -15,6 +15,7 @@ from lmu_analog.units import parse, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.transforms import Transform
 
 Look = dict[str, Any]  # keywords of a Matplotlib artist
 INK, BLUE, GREEN = "#000000", "#0072B2", "#009E73"
@@ -26,6 +27,11 @@ ENGINE_STYLE: tuple[Look, ...] = (
     {"color": ORANGE, "linewidth": 1.8, "linestyle": (0, (3, 2))},
 )
 TOP_LEGEND: Look = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.4}
+# Below the label of the axis, by points of type: the narrow figures of a report have no room beside.
+LOW_LEGEND: Look = {
+    "loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "borderaxespad": 0.0, "ncols": 2, "below": 36.0,
+    "columnspacing": 1.2,
+}  # fmt: skip
 SIDE_LEGEND: Look = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
 MOST_LABELS = 6  # states that a legend names; more would be a column of text
 LOWEST_DB = -100.0  # below it a Legendre state is rounding or leakage
@@ -47,8 +53,17 @@ def finish(ax: Axes, legend: Look | None) -> Axes:
     ax.grid(visible=True, color=INK, alpha=0.12, linewidth=0.6)
     ax.set_axisbelow(True)
     if legend is not None:
-        ax.legend(frameon=False, **legend)
+        placed = dict(legend)
+        if below := placed.pop("below", None):
+            placed["bbox_transform"] = _lowered(ax, below)
+        ax.legend(frameon=False, **placed)
     return ax
+
+
+def _lowered(ax: Axes, points: float) -> Transform:
+    from matplotlib.transforms import ScaledTranslation
+
+    return ax.transAxes + ScaledTranslation(0.0, -points / 72.0, ax.figure.dpi_scale_trans)
 
 
 def linear(factor: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:

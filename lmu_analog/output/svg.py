@@ -17,7 +17,10 @@ from lmu_analog.output.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-_WIDTH = 9.2  # inch: the page's 60 rem at 96 dots an inch
+_WIDTH = 5.0  # inch: a telephone's page at three quarters, and half of a screen's, with the caption beside it
+_DOTS = 96.0  # of a page, an inch
+_SMALLEST_TYPE = 9.0  # dots: on a page that is narrower than that, a figure scrolls
+_ENLARGED = 1.1  # at most, on a page that has room
 _LARGEST = 250_000  # characters of an SVG element; a larger one becomes pixels if these take less
 _PIXELS = 1840  # across such a figure, two to a dot of the page
 _SHADES = 64  # of its colours
@@ -49,7 +52,7 @@ _THEMED = {
 
 
 def draw(plot: Callable[[Canvas], object], *, height: float) -> Canvas:
-    """Draw on a canvas of the page's width; height in inch. The user's own Matplotlib style has no say."""
+    """Draw on a canvas that a narrow page has room for; height in inch. The user's own Matplotlib style has no say."""
     from matplotlib import style
     from matplotlib.figure import Figure as Canvas
 
@@ -92,9 +95,30 @@ def _trimmed(drawing: str) -> str:
 
 
 def picture(canvas: Canvas, *, key: str, title: str, about: str) -> Markup:
-    """Write a figure for a page: as SVG, or as pixels where it is large and these take less."""
+    """Write a figure for a page: as SVG, or as pixels where it is large and these take less.
+
+    It is as wide as the page, but never so narrow that its smallest type cannot be read, nor much larger than drawn.
+    """
     drawn = svg(canvas, key=key, title=title, about=about)
-    return drawn if len(drawn) <= _LARGEST else min(drawn, _pixels(canvas, about), key=len)
+    shown = drawn if len(drawn) <= _LARGEST else min(drawn, _pixels(canvas, about), key=len)
+    least, most = widths(canvas)
+    style = f'style="min-width:{least:.0f}px;max-width:{most:.0f}px"'
+    return Markup(re.sub(r'^<(svg role|img class)="(\w+)"', rf'<\1="\2" {style}', str(shown)))
+
+
+def widths(canvas: Canvas) -> tuple[float, float]:
+    """Give the least and the largest width that a figure has on a page, in dots of the page."""
+    from matplotlib.text import Text
+
+    drawn = _DOTS * float(canvas.get_size_inches()[0])
+    said = [t for t in canvas.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    smallest = min((_DOTS / 72.0 * float(t.get_fontsize()) for t in said), default=_SMALLEST_TYPE)
+    return drawn * min(_SMALLEST_TYPE / smallest, _ENLARGED), _ENLARGED * drawn
+
+
+def is_narrow(canvas: Canvas) -> bool:
+    """Tell whether a page has room for the caption beside a figure."""
+    return float(canvas.get_size_inches()[0]) <= _WIDTH
 
 
 def _pixels(canvas: Canvas, about: str) -> Markup:

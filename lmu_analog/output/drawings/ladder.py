@@ -16,7 +16,7 @@ from lmu_analog.output.drawings.parts import SYMBOLS, caption, stacked, value
 from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, dot, ground, moved
 
 SERIES, SHUNT = 4.4, 3.6  # width of a part along the ladder, and of one to ground
-_ACROSS = 28.0  # units: longer ladders go on below
+_ACROSS = 9.0  # units: longer ladders go on below
 _DROP = 7.0  # from one row to the next
 
 

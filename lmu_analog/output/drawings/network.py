@@ -141,9 +141,15 @@ def _said(link: Link, y: float) -> list[Item]:
     ]
 
 
+def _driving(drawn: Network) -> list[str]:
+    """Name what drives something, the input first: a tap, for one, drives nothing and needs no column."""
+    driving = {link.source for link in drawn.links}
+    return [name for name in (drawn.source, *(b.name for b in drawn.blocks)) if name in driving]
+
+
 def crossbar(drawn: Network) -> list[Item]:
     """Draw a column for every signal, a row for every block, and each coefficient where they cross."""
-    names = [drawn.source, *(b.name for b in drawn.blocks)]
+    names = _driving(drawn)
     rows = [b.name for b in drawn.blocks]
     pitch, high = 3.7, 1.7
     across, down = pitch * len(names), -high * len(drawn.blocks)
@@ -172,13 +178,13 @@ def _square(x: float, y: float, half: float, *, sign: int, width: float = 1.2) -
 
 def _size_map(drawn: Network) -> list[Item]:
     """Draw a square for every coefficient: its side is the logarithm of its size, hollow where negative."""
-    names = [drawn.source, *(b.name for b in drawn.blocks)]
+    names = _driving(drawn)
     row = {b.name: i for i, b in enumerate(drawn.blocks)}
     every = 1 if len(names) <= 32 else 4
     items: list[Item] = [
-        Label((j, 1.0), n, align="center", size=6.0) for j, n in enumerate(names) if j % every == 0
+        Label((j, 1.0), n, align="center", size=7.0) for j, n in enumerate(names) if j % every == 0
     ]
-    items += [Label((-1.0, -i), n, align="right", size=6.0) for n, i in row.items() if i % every == 0]
+    items += [Label((-1.0, -i), n, align="right", size=7.0) for n, i in row.items() if i % every == 0]
     largest = max(link.weight for link in drawn.links)
     for link in drawn.links:
         size = 1.0 + np.log10(link.weight / largest) / _DECADES

@@ -21,7 +21,7 @@ def transconductor(part: Transconductor, *, y: float) -> list[Item]:
         Area(((back, y + 0.8), (back, y - 0.8), (back + _TIP, y))),
         Label((back + 0.12, y + 0.36), "+", size=7.0),
         Label((back + 0.12, y - 0.36), "−", size=7.0),
-        Label((back + 0.95, y), "gm", align="center", size=6.5),
+        Label((back + 0.95, y), "gm", align="center", size=7.0),
         Wire(((back + _TIP, y), (0.0, y))),
         Label((back - 2.6, y), caption(part), align="right", size=7.5),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from lmu_analog.output.drawings.sheet import INCH, Arc, Area, Item, Label, Sheet, Symbol, Wire, extent
+from lmu_analog.output.drawings.sheet import INCH, Arc, Area, Item, Label, Sheet, Symbol, Wire, extent, points
 from lmu_analog.output.style import INK
 from lmu_analog.output.svg import STYLE
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.6  # units around a sheet
 _TITLE = 1.6  # units above it
-_LEAST = 9.2 / INCH  # units: narrower sheets are centred on paper as wide as the report
+_LEAST = 3.8 / INCH  # units: narrower sheets are centred on paper as wide as a telephone
+_TYPE = 11.0  # points, of a title
 _LINE = 0.9  # points
 _HEAD = 0.36  # units: length of an arrowhead
 
@@ -39,7 +40,7 @@ def paint(sheets: Sequence[Sheet]) -> Canvas:
             ax = canvas.add_axes((0.0, above / height, 1.0, (top - bottom) / height))
             ax.set_axis_off()
             _paint(ax, sheet.items)
-            ax.text(left - spare + _MARGIN, top - 0.9, sheet.title, fontsize=11, va="center", color=INK)
+            ax.text(left - spare + _MARGIN, top - 0.9, sheet.title, fontsize=_TYPE, va="center", color=INK)
             # schemdraw moves the limits: they are set after it.
             ax.set(xlim=(left - spare, right + spare), ylim=(bottom, top))
             ax.set_aspect("equal", adjustable="box")
@@ -48,6 +49,8 @@ def paint(sheets: Sequence[Sheet]) -> Canvas:
 
 def _frame(sheet: Sheet) -> tuple[float, float, float, float]:
     left, bottom, right, top = extent(sheet.items)
+    _, (end, _) = points(Label((left, top), sheet.title, size=_TYPE))
+    right = max(right, end)
     return left - _MARGIN, bottom - _MARGIN, right + _MARGIN, top + _MARGIN + _TITLE
 
 

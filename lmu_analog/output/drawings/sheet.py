@@ -165,7 +165,7 @@ def moved(items: Iterable[Item], dx: float, dy: float) -> list[Item]:
     return shifted
 
 
-def side_by_side(groups: Iterable[list[Item]], *, gap: float = 2.0, across: float = 37.0) -> list[Item]:
+def side_by_side(groups: Iterable[list[Item]], *, gap: float = 2.0, across: float = 17.5) -> list[Item]:
     """Set groups beside one another, their tops level, in rows of at most ``across`` units."""
     placed: list[Item] = []
     x = y = lowest = 0.0

@@ -20,7 +20,7 @@ def _fet(part: Mosfet, at: Point, *, gate: str) -> list[Item]:
     return [
         Symbol(kind, at, (x + side * GATE, y - _TALL)),
         Label((x - side * 0.15, y - 0.5), part.name, align=align, size=7.0),
-        Label((x - side * 0.15, y - 1.0), f"W/L {float(f'{part.value:.3g}'):g}", align=align, size=6.5),
+        Label((x - side * 0.15, y - 1.0), f"W/L {float(f'{part.value:.3g}'):g}", align=align, size=7.0),
     ]
 
 

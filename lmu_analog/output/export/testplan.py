@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lmu_analog.analysis.faults import alike
 from lmu_analog.analysis.resources import resources
@@ -16,25 +15,19 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_text
-from lmu_analog.output import style
-from lmu_analog.output.figures import Figure
+from lmu_analog.output import html, style
+from lmu_analog.output.figures import Figure, figure
 from lmu_analog.output.summary import dumps, laws
-from lmu_analog.output.svg import draw, picture
-from lmu_analog.output.text_tables import Table
-from lmu_analog.output.text_tables import quantity as breakable
+from lmu_analog.output.svg import draw
+from lmu_analog.output.text_tables import Table, quantity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 _INSTANTS = (0.25, 0.5, 1.0, 1.5, 2.0)  # theta after the step, of the table
 _RATE = 100  # samples in a theta that a recorder should take
-_ACROSS = 3  # panels side by side
+_ACROSS = 2  # panels side by side
 _MOST_PANELS = 12  # points whose step response is drawn
-
-
-def quantity(value: float, unit: str) -> str:
-    """Write a quantity that a narrow page keeps on one line."""
-    return breakable(value, unit).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def write_testplan(design: Design, path: Path | str, *, design_file: str = "design.toml") -> Path:
@@ -141,15 +134,9 @@ def _supplies(design: Design, circuit: Circuit) -> list[dict[str, Any]]:
 
 
 def _html(design: Design, circuit: Circuit, plan: TestPlan, found: dict[str, Any]) -> str:
-    environment = Environment(
-        loader=PackageLoader("lmu_analog.output.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     title = f"Order {design.order}, {design.family} {design.realization}, θ = {quantity(design.theta, 's')}"
-    return environment.get_template("testplan.html.j2").render(
+    return html.page(
+        "testplan.html.j2",
         title=title,
         about=f"{len(circuit.components)} parts; signals to {quantity(design.bandwidth, 'Hz')}.",
         spread=f"Spreads are 5 % to 95 % of {plan.samples} boards of the exact engine, seed {plan.seed}"
@@ -266,8 +253,8 @@ def _step_figure(plan: TestPlan, theta: float) -> Figure:
     about = "Nominal board as a line, 5 % to 95 % of boards as a band."
     if len(shown) < len(names):
         about += f" The first {len(shown)} of {len(names)} test points are drawn; the JSON has all."
-    drawn = picture(draw(panels, height=0.5 + 1.75 * rows), key="step", title=title, about=about)
-    return Figure("step", title, about, drawn, _step_table(plan, theta))
+    drawn = draw(panels, height=0.5 + 1.75 * rows)
+    return figure("step", title, about, drawn=drawn, table=_step_table(plan, theta))
 
 
 def _step_table(plan: TestPlan, theta: float) -> Table:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from lmu_analog.errors import DesignError
+from lmu_analog.output import html
 from lmu_analog.output.report.glossary import TERMS
 from lmu_analog.output.report.sections import as_json, make
 from lmu_analog.output.report.subject import Subject
@@ -47,16 +46,8 @@ def report(subject: Subject, progress: Callable[[int], None] | None = None) -> t
     made, said, tiles = make(subject, progress), verdict(subject), list(headline(subject))
     head = {"title": title(subject), "about": about(subject)}
     origin, chosen = subject.design.provenance, subject.settings
-    environment = Environment(
-        loader=PackageLoader("lmu_analog.output.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     shown = {"verdict": said, "tiles": tiles, "sections": made, "origin": origin}
-    page = environment.get_template("page.html.j2")
-    html = page.render(**head, **shown, folded=_FOLDED, glossary=TERMS)
+    page = html.page("page.html.j2", **head, **shown, folded=_FOLDED, glossary=TERMS)
     content = {
         **head,
         "verdict": asdict(said),
@@ -65,4 +56,4 @@ def report(subject: Subject, progress: Callable[[int], None] | None = None) -> t
         "settings": {key: getattr(chosen, key) for key in ("budget", "calibration", "corners", "seed")},
         "sections": {one.key: as_json(one) for one in made},
     }
-    return html, content
+    return page, content
