@@ -1,6 +1,7 @@
 """Build a design: the realization, the settings of its family, and the circuit."""
 
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
@@ -99,7 +100,10 @@ def mapped(design: Design, capacitance: float | None = None) -> Circuit:
     )
     chosen = options(design)
     if wanted := (*design.taps, *design.outputs):
-        with_taps = labelled("[circuit] taps", tapped, realized, scale, wanted)
+        family = FAMILIES[design.family]
+        with_taps = labelled(
+            "[circuit] taps", partial(tapped, has_summers=family.has_summers), realized, scale, wanted
+        )
         realized, scale = with_taps.realization, with_taps.scale
         chosen = replace(chosen, taps=_shown(with_taps, wanted))
     if capacitance is not None:

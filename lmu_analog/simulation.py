@@ -107,7 +107,7 @@ def ngspice_states(
     """
     analysis, text, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
     vectors = run(text, analysis, recording=recording)
-    return read_states(vectors, reading_taps(circuit), evaluation_grid, analysis=analysis)
+    return read_states(vectors, circuit, evaluation_grid, analysis=analysis)
 
 
 def ngspice_task(
@@ -122,7 +122,10 @@ def ngspice_task(
 def read_states(
     vectors: dict[str, np.ndarray], circuit: Circuit, evaluation_grid: Grid, *, analysis: Transient
 ) -> np.ndarray:
-    """Read the Legendre states off ngspice's vectors at the times of the grid; (t, d), V."""
+    """Read the Legendre states, then taps over their gain, off ngspice's vectors at the times of the grid; V.
+
+    With a clock they count at its multiples: there states are valid, and a tap, which shows them, half a period later.
+    """
     match evaluation_grid.stimulus:
         case Tones() as tones:
             spare = 0.0 if circuit.clock is None else SPARE_TICKS / circuit.clock
@@ -132,15 +135,20 @@ def read_states(
                 vectors = _since(vectors, begin)
         case Recording() as recording:
             times = evaluation_grid.time + lead(recording)
-    states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
+    probes = reading_taps(circuit).probes
+    states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in probes], axis=-1)
     # ngspice writes uneven times; a cubic keeps its error below that of the integration rule.
     fresh = np.concatenate([[True], np.diff(vectors["time"]) > 0.0])
     written, states = vectors["time"][fresh], states[fresh]
     if circuit.clock is not None:
-        # Sampled states are valid when phase 2 ends; what lies between is neither wanted nor settled.
-        count = int((written[-1] - lead(evaluation_grid.stimulus)) * circuit.clock * (1.0 + 1e-9)) + 1
-        ticks = lead(evaluation_grid.stimulus) + np.arange(count) / circuit.clock
-        written, states = ticks, np.stack([np.interp(ticks, written, m) for m in states.T], axis=-1)
+        # Sampled states are valid when phase 2 ends, taps when phase 1 does; what lies between is neither wanted nor
+        # settled. The last cycle counts if it is there as a whole.
+        late = np.where(np.arange(len(probes)) < circuit.order, 0.0, 0.5 / circuit.clock)
+        begin = lead(evaluation_grid.stimulus)
+        count = int((written[-1] - begin - late[-1]) * circuit.clock * (1.0 + 1e-9)) + 1
+        ticks = begin + np.arange(count) / circuit.clock
+        read = [np.interp(ticks + after, written, m) for after, m in zip(late, states.T, strict=True)]
+        written, states = ticks, np.stack(read, axis=-1)
     return scipy.interpolate.CubicSpline(written, states)(times)
 
 

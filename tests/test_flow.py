@@ -36,3 +36,11 @@ def test_the_input_is_a_source_and_every_state_hears_it():
     drawn = signal_flow(build(Design(order=4, theta="1 ms", family="rc-synapse")))
     assert drawn.in_degree("u") == 0
     assert nx.descendants(drawn, "u") == {f"z{k}" for k in range(4)}
+
+
+def test_charges_of_sampled_taps_are_no_part_of_the_memorys_graph():
+    asked = Design(order=2, theta="1 ms", family="switched-capacitor", realization="legendre")
+    plain, tapped = (signal_flow(build(asked.replace(taps=taps))) for taps in ([], [0.5]))
+    assert set(tapped) == set(plain)
+    for edge, gain in nx.get_edge_attributes(plain, "gain").items():
+        assert tapped.edges[edge]["gain"] == pytest.approx(gain, rel=1e-9)

@@ -1,5 +1,6 @@
 """Taps: outputs of a circuit that show its input delayed."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,26 +9,38 @@ import pytest
 from lmu_analog import Design, DesignError, monte_carlo, simulate
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import reading_taps
+from lmu_analog.circuits.components import Capacitor
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.circuits.nodal.settling import BOLTZMANN, feedback_factors, sampled_noise
 from lmu_analog.engine import native
 from lmu_analog.ensembles import exact
 from lmu_analog.ensembles.exact import tap_errors
 from lmu_analog.ensembles.taps import tap_spreads
 from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.reference import discretize
+from lmu_analog.memory.sampled import bilinear, steady_response
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.memory.taps import of_states
 from lmu_analog.memory.window import readout
 from lmu_analog.mismatch.law import sample_circuit
 from lmu_analog.output import summary, tables
 from lmu_analog.output.starting import new_design
+from lmu_analog.simulation import grid, ngspice_task, read_states, settling
 from lmu_analog.spice import ngspice
+from lmu_analog.spice.checksums import items
 from lmu_analog.spice.deck import Sweep, deck
+from lmu_analog.spice.readback import circuit_of, header, read_edited
 from lmu_analog.spice.worker import Worker
 
 TAPS = [0.5, {"r": 1.0}, {"r": 0.25, "gain": 2.0}]
 SPREAD = {"tolerance": "1 %", "distribution": "gauss"}
 LAW = {name: SPREAD for name in ("resistor", "capacitor", "transconductor", "tau")}
-PAIRS = [(name, r) for name, family in FAMILIES.items() if family.has_taps for r in family.realizations]
+MODELS = {name: family.model for name, family in FAMILIES.items() if family.has_taps}
+PAIRS = [
+    (name, r) for name, model in MODELS.items() if model == "linear" for r in FAMILIES[name].realizations
+]
+SAMPLED = FAMILIES["switched-capacitor"].realizations
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +214,9 @@ def test_outputs_show_any_sum_of_the_ideal_states(family, realization):
     run = simulate(asked)
     ideal = run.ideal_states.values @ np.array([row["weights"] for row in OUTPUTS]).T
     np.testing.assert_allclose(run.taps.values[:, 1:] / run.tap_gain.values[1:], ideal, atol=1e-9)
+    content = summary.simulation(run)
+    assert [tap["r"] for tap in content["taps"]] == [1.0, None, None]
+    assert "against 2 of its weighted sum" in tables.simulation(content)
     # The mean over the window is the first state, and the ideal one is what it is measured against.
     assert run.tap_nrmse.values[1:] == pytest.approx(0.0, abs=1e-8)
     errors = tap_errors(asked, 0, range(3))
@@ -247,3 +263,110 @@ def test_a_deck_names_nets_delays_and_gains():
     text = deck(build(design(3)), Sweep(2, 1.0, 2.0))
     assert "* tap1 = 1.0*v(tap1), 1.0 times u(t - 0.5 theta)" in text
     assert " v(tap3)" in next(line for line in text.splitlines() if line.startswith(".save"))
+
+
+def sampled(order: int, realization: str, **more) -> Design:
+    return design(order, family="switched-capacitor", realization=realization, **more)
+
+
+def sampled_response(asked: Design, frequency: np.ndarray) -> np.ndarray:
+    """Give the response of a discretised memory, whose samples of the input come half a period early, at its taps."""
+    method = discretize if asked.realization == "legendre" else bilinear
+    memory = method(legendre(asked.order, asked.theta), 1.0 / build(asked).clock)
+    weights = np.array([of_states(tap, asked.order) for tap in (*asked.taps, *asked.outputs)])
+    return steady_response(memory, frequency) @ weights.T
+
+
+@pytest.mark.parametrize("realization", SAMPLED)
+@pytest.mark.parametrize("order", [3, 12])
+def test_sampled_taps_sum_the_states_of_the_discretised_memory_without_delay(realization, order):
+    weights = np.linspace(-1.0, 1.0, order).tolist()
+    asked = sampled(order, realization, outputs=[{"weights": weights, "gain": 0.5}])
+    circuit, frequency = build(asked), np.linspace(0.1, 1.0, 5) * asked.bandwidth
+    found = steady_response(extract(reading_taps(circuit)), frequency)[:, order:]
+    np.testing.assert_allclose(found, sampled_response(asked, frequency), atol=1e-9)
+    assert [(tap.net, tap.gain) for tap in circuit.taps][2:] == [("tap3", 2.0), ("out1", 0.5)]
+    plain = build(asked.replace(taps=[], outputs=[]))
+    added = [c for c in circuit.components if c not in plain.components and not c.name.startswith("Sl")]
+    counts = Counter(type(c).__name__ for c in added)
+    # Each has an op-amp, a plate for its branches (two switches a half), and what its output is held and reset on.
+    branches = sum(c.role.startswith(("tap", "out")) and "reset" not in c.role for c in added)
+    assert branches <= 8 * order
+    assert counts == {"DifferentialOpAmp": 4, "Switch": 16, "Capacitor": 16 + branches}
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("realization", SAMPLED)
+def test_ngspice_finds_sampled_taps_when_phase_1_ends_and_held_through_phase_2(worker, realization):
+    asked = sampled(3, realization, clock="1 kHz", tones=[[10.0, 0.4, 0.1]])
+    circuit, seen, tones = build(asked), grid(asked.stimulus, asked.theta), asked.stimulus
+    settle = settling(extract(circuit), asked.theta)
+    analysis, text, _ = ngspice_task(circuit, tones, settle=settle)
+    vectors = worker.call(ngspice.run_here, (text, analysis), timeout=60.0)
+    ticks = np.arange(int(settle * circuit.clock) + 1, int(analysis.stop * circuit.clock)) / circuit.clock
+    turning = np.exp(2j * np.pi * ticks[:, None] * tones.frequency) * tones.phasor
+    wanted = np.real(turning @ sampled_response(asked, tones.frequency))
+    read = read_states(vectors, circuit, seen, analysis=analysis)[:, 3:]
+    exact_taps = simulate(asked).taps.values / simulate(asked).tap_gain.values
+    for k, tap in enumerate(circuit.taps):
+        wave = sum(t.factor * vectors[f"v({t.of.lower()})"] for t in tap.terms) / tap.gain
+
+        def at(later: float, wave=wave) -> np.ndarray:
+            return np.interp(ticks + later / circuit.clock, vectors["time"], wave)
+
+        # What a tap shows of a tick it shows when phase 1 ends; the sample is 1e-3 of a period late, as are states.
+        assert np.abs(at(0.5) - wanted[:, k]).max() < 1e-3 * 0.4
+        assert np.abs(at(0.95) - at(0.5)).max() < 1e-5 * 0.4
+        assert np.abs(at(0.0) - at(0.5)).max() > 1e-2 * 0.4  # one step of the clock
+        assert np.abs(read[:, k] - exact_taps[:, k]).max() < 1e-3 * 0.4
+
+
+def test_sampled_taps_are_found_on_integrators_and_not_on_summers_that_are_left_out():
+    first = [{"weights": [1.0, 0.0, 0.0]}]
+    with pytest.raises(DesignError, match=r"nothing in this circuit shows u\(t - 1 theta\)"):
+        build(sampled(3, "cap-feedforward", taps=[{"r": 1.0, "gain": "native"}]))
+    own = build(sampled(3, "legendre", taps=[], outputs=first))
+    # The first state is an output already, and a copy of it takes one branch a half.
+    assert sum(c.role == "out1[0]" for c in own.components) == 2
+    assert not any(c.role == "out1[2]" for c in own.components)
+
+
+def test_noise_of_a_sampled_tap_is_that_of_its_states_and_of_its_own_branches():
+    asked = sampled(2, "ladder", taps=[{"r": 0.3, "gain": 0.7}])
+    circuit = build(asked)
+    found = sampled_noise(reading_taps(circuit))
+    weights = of_states(asked.taps[0], 2)
+    own = [c for c in circuit.components if c.name.startswith("Ctap1_") and c.name.endswith("_p")]
+    held = next(c.value for c in own if "_fb_" in c.name)
+    # When phase 2 ends its plate keeps kT C in each half, which phase 1 adds to the difference, over the gain.
+    charge = BOLTZMANN * 300.0 * (sum(c.value for c in own) - held)
+    expected = weights @ found[:2, :2] @ weights + 2.0 * charge / (held * 0.7) ** 2
+    assert found[2, 2] == pytest.approx(expected, rel=1e-9)
+    beta = held / sum(c.value for c in own)
+    assert feedback_factors(circuit)["Utap1"] == pytest.approx(beta, rel=1e-12)
+
+
+def test_an_ensemble_of_sampled_taps_is_what_first_order_theory_predicts():
+    asked = sampled(3, "cap-feedforward", mismatch=LAW, outputs=[{"weights": [0.0, 1.0, 0.5]}])
+    spreads = tap_spreads(monte_carlo(asked, 400, workers=1), asked)
+    # 400 samples leave 3.5 % of one standard deviation, and less where many parts share in it.
+    assert all(abs(tap.theory.ratio - 1.0) < 0.06 for tap in spreads)
+    for k, row in enumerate(tap_errors(asked, 0, range(2))):
+        alone = simulate(asked, circuit=sample_circuit(asked, seed=0, index=k))
+        np.testing.assert_allclose(row, alone.tap_nrmse.values, rtol=1e-6)
+
+
+def test_a_sampled_deck_is_read_back_with_its_taps_and_says_when_they_are_valid():
+    asked = sampled(3, "legendre", outputs=[{"weights": [0.0, 1.0, 0.5]}])
+    circuit = build(asked)
+    text = deck(circuit, Sweep(2, 1.0, 2.0))
+    assert "states are valid at its multiples, and what taps show of them half a period later" in text
+    back = circuit_of(read_edited(text))
+    values = {c.name.lower(): c.value for c in circuit.only(Capacitor)}
+    assert {c.name.lower(): c.value for c in back.only(Capacitor)} == pytest.approx(values, rel=1e-12)
+    changed = text.replace("1.0 times 1.0*m1 + 0.5*m2", "1.0 times 1.0*m1")
+    (one,), (other,) = (
+        [item.checksum for item in items(read, header(read)) if item.name == "out1"]
+        for read in map(read_edited, (text, changed))
+    )
+    assert one != other

@@ -127,6 +127,13 @@ def read_out(
     return StateSpace(all_variables.A, all_variables.B, readout @ all_variables.C, readout @ all_variables.D)
 
 
+def first_variables(structure: Structure, count: int) -> Structure:
+    """Leave out the last variables, which none of the others need."""
+    kept = tuple(c for c in structure.coefficients if c.row < count)
+    E, F, G = structure.E[:count, :count], structure.F[:count, :count], structure.G[:count]
+    return replace(structure, E=E, F=F, G=G, coefficients=kept)
+
+
 def integrators(A: Float[np.ndarray, "n n"], B: Float[np.ndarray, "n 1"]) -> Structure:
     """Integrators z_i' = sum_j a_ij z_j + b_i u, an element for every non-zero coefficient."""
     n = len(A)

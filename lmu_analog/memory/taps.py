@@ -91,7 +91,13 @@ class Tapped:
     factors: tuple[float, ...]
 
 
-def tapped(realization: Realization, scale: Float[np.ndarray, " v"], taps: tuple[Tap, ...]) -> Tapped:
+def tapped(
+    realization: Realization,
+    scale: Float[np.ndarray, " v"],
+    taps: tuple[Tap, ...],
+    *,
+    has_summers: bool = True,
+) -> Tapped:
     """Add taps to a realization whose variables are scaled already.
 
     Parameters
@@ -100,6 +106,8 @@ def tapped(realization: Realization, scale: Float[np.ndarray, " v"], taps: tuple
     scale : (v,) array
         Volts for one unit of every variable of it, positive.
     taps : tuple of Tap
+    has_summers : bool
+        Whether the circuit has its algebraic variables, too; where not, no tap is looked for on them.
 
     Raises
     ------
@@ -109,12 +117,13 @@ def tapped(realization: Realization, scale: Float[np.ndarray, " v"], taps: tuple
     structure = realization.structure
     shown = algebraic_response(structure)
     every = np.hstack([shown.C, shown.D])  # what each variable is, of states and input
+    there = every if has_summers else every[: structure.dynamic]
     rows = np.array([of_states(tap, len(realization.readout)) for tap in taps]) @ realization.readout
     extra: list[np.ndarray] = []
     variables: list[int] = []
     factors: list[float] = []
     for tap, row in zip(taps, rows, strict=True):
-        found = _shown(row @ every, every)
+        found = _shown(row @ every, there)
         if tap.gain is None:
             if found is None:
                 raise DesignError(

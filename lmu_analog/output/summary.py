@@ -1,6 +1,7 @@
 """Results as plain objects for JSON."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path

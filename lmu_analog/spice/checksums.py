@@ -17,7 +17,7 @@ from lmu_analog.spice.readback import Header, driving, input_net, lowered_net
 _DIGITS = 4  # hexadecimal, of a checksum
 _A_LINE = 32  # of them in a comment
 _NAME = "checksums"
-_TAP = re.compile(r"tap\d+")
+_OUTPUT = re.compile(r"(?:tap|out)\d+")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def items(deck: Deck, block: Header) -> tuple[Item, ...]:
     drive = {id(card) for card in driving(deck.cards, input_net(block))}
     lines = [(name, block[name]) for name in ("order", "theta", "input")]
     lines += [(f"probe m{i}", text) for i, text in enumerate(block.probes)]
-    lines += [(name, text) for name, text in block.said.items() if _TAP.fullmatch(name)]
+    lines += [(name, text) for name, text in block.said.items() if _OUTPUT.fullmatch(name)]
     listed = [Item(name, text, _checksum(name, text)) for name, text in lines]
     return (*listed, *_of_cards((card for card in deck.cards if id(card) not in drive), ""))
 

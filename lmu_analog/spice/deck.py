@@ -159,7 +159,7 @@ def described(
         f"realization = {circuit.realization}",
         f"order = {circuit.order}",
         f"theta = {circuit.theta!r}",
-        *([] if circuit.clock is None else [f"clock = {circuit.clock!r}, states are valid at its multiples"]),
+        *([] if circuit.clock is None else [_clock(circuit)]),
         *(_one_line(note) for note in notes),
         f"input = v({circuit.source})",
         *(f"probe m{i} = {expression(probe)}" for i, probe in enumerate(circuit.probes)),
@@ -174,6 +174,11 @@ def described(
     )
     title = f"Legendre memory, {circuit.family} {circuit.realization}, order {circuit.order}"
     return Deck(title, comments, cards, library(circuit.components))
+
+
+def _clock(circuit: Circuit) -> str:
+    taps = ", and what taps show of them half a period later" if circuit.taps else ""
+    return f"clock = {circuit.clock!r}, states are valid at its multiples{taps}"
 
 
 def _wanted(tap: Output) -> str:

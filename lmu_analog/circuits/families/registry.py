@@ -47,6 +47,8 @@ class Family:
     has_interface : bool
         Whether what stands around a memory on a board can be part of it: loads at its outputs, see
         ``circuits/interface.py``.
+    has_summers : bool
+        Whether the algebraic variables of a realization have nets of their own, on which taps may find what they show.
     """
 
     build: Callable[[Realization, np.ndarray, Options], Circuit]
@@ -58,6 +60,7 @@ class Family:
     cell: Literal["none", "stiff", "loaded"] = "none"
     has_taps: bool = False
     has_interface: bool = False
+    has_summers: bool = True
 
 
 def is_on_chip(circuit: Circuit) -> bool:
@@ -118,6 +121,8 @@ FAMILIES: dict[str, Family] = {
         "two-phase switched-capacitor integrators, fully differential; theta follows the clock",
         on_chip=True,
         drawing="switched",
+        has_taps=True,
+        has_summers=False,
     ),
     "dpi": Family(
         dpi,

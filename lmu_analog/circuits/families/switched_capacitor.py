@@ -10,6 +10,15 @@ The left plate ends phase 2 on ground, or on the other half of x_j. To ground th
 C x_j[k-1]: exact matrices of a zero-order hold. To the other half it gets C (x_j[k] + x_j[k-1]): the
 bilinear map, all integrators settling together. Both plates are driven or at virtual ground, so stray capacitances
 to ground have no effect. Branches share the switches of their source and of their integrator: 8 d + 4 in all.
+
+A tap is such a stage with the phases exchanged: it takes charge in phase 1, while the integrators hold, from the plates
+that they have already, and holds its sum through phase 2. Beside the feedback capacitor a second one of the same size
+samples the output in phase 2 and takes its charge back in phase 1: an integrator that forgets all of its past, whose
+op-amp has feedback at every moment and whose output never returns to zero. 8 switches each::
+
+    x_j  --1-\                        /-2--  ground           y[k] = sum of w_j x_j[k], from phase 1 of cycle k + 1
+              >-- l_j --| |-- r_y ---<                        until its end, and held through the phase 2 after it
+    away --2-/                        \-1--  virtual ground
 """
 
 from collections import defaultdict
@@ -28,7 +37,7 @@ from lmu_analog.circuits.components import (
     Switch,
     identifier,
 )
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, difference_taps
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.reference import discretize
@@ -37,6 +46,7 @@ from lmu_analog.memory.structure import (
     Structure,
     eliminate,
     entries,
+    first_variables,
     inputs,
     matrices,
     scaled,
@@ -50,22 +60,23 @@ HALVES = {"p": "n", "n": "p"}  # each with the other
 
 @dataclass(frozen=True)
 class Branch:
-    """A capacitor pair into integrator ``row``: switched by the clock, or between two op-amps for good.
+    """A capacitor pair into a stage: switched by the clock, or between two op-amps for good.
 
     Attributes
     ----------
     name : str
         Coefficient that it sets, for example ``a[2,3]``.
-    row : int
+    target : str
+        ``x3``, or a tap.
     source : str
-        ``u``, or ``x3``.
+        ``u``, ``x3``, or a tap.
     ratio : float
         Signed capacitance in units of the integrating capacitor.
     switched : bool
     """
 
     name: str
-    row: int
+    target: str
     source: str
     ratio: float
     switched: bool = True
@@ -84,31 +95,56 @@ def switched_capacitor(realization: Realization, scale: np.ndarray, options: Opt
     scale : (v,) array
         Volts at each output of a pair for one unit of every variable, positive.
     options : Options
-        Clock (200/theta without one), integrating capacitor of each half, op-amp.
+        Clock (200/theta without one), integrating capacitor of each half, op-amp, and taps of integrators.
 
     Returns
     -------
     Circuit
         Pairs ``x0p``, ``x0n``, ... are the integrators' outputs, valid at the end of phase 2 and until the
-        next phase 2 begins. The input is sampled when phase 1 ends.
+        next phase 2 begins. The input is sampled when phase 1 ends. Pairs ``tap1p``, ``tap1n``, ... are valid at
+        the end of phase 1 and until the next phase 1 begins.
     """
     clock = TICKS / realization.theta if options.clock is None else options.clock
-    structure = scaled(realization.structure, scale)
+    own = options.own_nets
+    scale = np.where([k in own for k in range(len(scale))], 0.5 * scale, scale)  # half of a tap each
+    whole = scaled(realization.structure, scale)
+    structure = first_variables(whole, whole.variables - len(own))
     holds = realization.name == "legendre"
     branches = _held(structure, 1.0 / clock) if holds else _bilinear(structure, 1.0 / clock)
     n = structure.dynamic
     components: list[Component] = [Follower("Ein", f"{INPUT}n", GROUND, INPUT, 1.0, "balanced input")]
     for i in range(n):
-        role, ends = f"integrator {i}", (f"gx{i}n", f"gx{i}p", f"x{i}p", f"x{i}n")
-        components.append(DifferentialOpAmp(f"Uint_{i}", *ends, options.opamp, role))
-        for h in HALVES:
-            components.append(Capacitor(f"Cint_{i}_{h}", f"gx{i}{h}", f"x{i}{h}", options.capacitance, role))
+        components += _stage(f"x{i}", options, f"int_{i}", f"integrator {i}")
+    for name in own.values():
+        components += _stage(name, options, f"{name}_fb", f"summer {name}")
+    branches += _sums(whole, own, swing=1.0 if holds else 2.0)
     components += _capacitors(branches, options.capacitance)
     components += _switches(components, branches, clock=clock, holds=holds)
     readout = realization.readout[:, :n] / (2.0 * scale[:n])
     probes = difference_probes(readout, [f"x{i}" for i in range(n)])
+    nets = [own.get(k, f"x{k}") for k in range(whole.variables)]  # summers of the structure are in no tap
+    taps = difference_taps(options.taps, nets, 2.0 * scale)
     name, theta = realization.name, realization.theta
-    return check(Circuit("switched-capacitor", name, theta, tuple(components), probes, clock=clock))
+    return check(
+        Circuit("switched-capacitor", name, theta, tuple(components), probes, clock=clock, taps=taps)
+    )
+
+
+def _stage(name: str, options: Options, element: str, role: str) -> list[Component]:
+    """Give an op-amp and the capacitors that hold its output, from ``element`` in their names."""
+    ends = (f"g{name}n", f"g{name}p", f"{name}p", f"{name}n")
+    return [
+        DifferentialOpAmp(f"U{element.removesuffix('_fb')}", *ends, options.opamp, role),
+        *(
+            Capacitor(f"C{element}_{h}", f"g{name}{h}", f"{name}{h}", options.capacitance, role)
+            for h in HALVES
+        ),
+    ]
+
+
+def _takes(stage: str) -> int:
+    """Give the phase in which a stage takes charge: 1 for a tap; in the other its plate is at its output."""
+    return 2 if stage == INPUT or stage.startswith("x") else 1
 
 
 def _held(structure: Structure, dt: float) -> list[Branch]:
@@ -122,7 +158,7 @@ def _held(structure: Structure, dt: float) -> list[Branch]:
         *entries("a", "F", without_rounding(step, of=each)),
         *inputs("b", without_rounding(memory.B, of=each)),
     )
-    return [Branch(c.name, c.row, INPUT if c.matrix == "G" else f"x{c.column}", c.value) for c in into]
+    return [Branch(c.name, f"x{c.row}", INPUT if c.matrix == "G" else f"x{c.column}", c.value) for c in into]
 
 
 def _bilinear(structure: Structure, dt: float) -> list[Branch]:
@@ -136,26 +172,48 @@ def _bilinear(structure: Structure, dt: float) -> list[Branch]:
         G = without_rounding(G[:n] - inserted[:, n:], of=each)
     permanent = E[:n, :n] - np.eye(n)
     return [
-        *(Branch(c.name, c.row, f"x{c.column}", 0.5 * dt * c.value) for c in entries("a", "F", F[:n, :n])),
-        *(Branch(c.name, c.row, INPUT, dt * c.value) for c in inputs("b", G[:n])),
-        *(Branch(c.name, c.row, f"x{c.column}", c.value, False) for c in entries("c", "E", permanent)),
+        *(
+            Branch(c.name, f"x{c.row}", f"x{c.column}", 0.5 * dt * c.value)
+            for c in entries("a", "F", F[:n, :n])
+        ),
+        *(Branch(c.name, f"x{c.row}", INPUT, dt * c.value) for c in inputs("b", G[:n])),
+        *(Branch(c.name, f"x{c.row}", f"x{c.column}", c.value, False) for c in entries("c", "E", permanent)),
     ]
 
 
+def _sums(whole: Structure, own: dict[int, str], *, swing: float) -> list[Branch]:
+    """Branches of 0 = -y + sum of w_j x_j, ``swing`` times x_j being what a plate moves by; y[k-1] is taken back."""
+    weights = [
+        Branch(c.name, own[c.row], f"x{c.column}", c.value / swing)
+        for c in whole.coefficients
+        if c.row in own
+    ]
+    return [*weights, *(Branch(f"{name}[reset]", name, name, -1.0) for name in own.values())]
+
+
 def _capacitors(branches: list[Branch], unit: float) -> list[Component]:
-    """One capacitor a half and branch; a negative ratio crosses, and a permanent one inverts by itself."""
+    """One capacitor a half and branch; a negative ratio crosses, and a permanent one inverts by itself.
+
+    So does a plate that arrives at the source's output, and does not leave it, as the stage takes its charge.
+    """
     parts: list[Component] = []
     for branch in branches:
+        inverts = branch.switched and _takes(branch.source) != _takes(branch.target)
         for half, other in HALVES.items():
-            side = half if branch.ratio > 0.0 else other
+            side = half if (branch.ratio > 0.0) != inverts else other
             left, right = (
-                (f"l{branch.source}{side}", f"r{branch.row}{half}")
+                (f"l{branch.source}{side}", f"{_right(branch.target)}{half}")
                 if branch.switched
-                else (_output(branch.source, side), f"gx{branch.row}{half}")
+                else (_output(branch.source, side), f"g{branch.target}{half}")
             )
             name = f"C{identifier(branch.name)}_{half}"
             parts.append(Capacitor(name, left, right, abs(branch.ratio) * unit, branch.name))
     return parts
+
+
+def _right(target: str) -> str:
+    """Name the right plate of a stage's branches: ``r3``, ``rtap1``."""
+    return f"r{target.removeprefix('x')}"
 
 
 def _output(source: str, half: str) -> str:
@@ -171,15 +229,18 @@ def _switches(
         if isinstance(c, Capacitor):
             for net in (c.a, c.b):
                 load[net] += c.value
+    switched = [b for b in branches if b.switched]
+    # A plate, where it is while a stage holds, where it is while it takes its charge, and the phase of that.
     places = [
-        *((f"l{s}{h}", _output(s, h), GROUND if holds or s == INPUT else _output(s, HALVES[h]))
-          for s in dict.fromkeys(b.source for b in branches if b.switched) for h in HALVES),
-        *((f"r{i}{h}", GROUND, f"gx{i}{h}")
-          for i in dict.fromkeys(b.row for b in branches if b.switched) for h in HALVES),
+        *((f"l{s}{h}", _output(s, h), _output(s, HALVES[h]) if s.startswith("x") and not holds else GROUND, _takes(s))
+          for s in dict.fromkeys(b.source for b in switched) for h in HALVES),
+        *((f"{_right(t)}{h}", GROUND, f"g{t}{h}", _takes(t))
+          for t in dict.fromkeys(b.target for b in switched) for h in HALVES),
     ]  # fmt: skip
     parts: list[Component] = []
-    for plate, during_1, during_2 in places:
+    for plate, holding, taking, takes in places:
         resistance = 0.5 / (clock * TIME_CONSTANTS * load[plate])
-        parts.append(Switch(f"S{plate}_1", plate, during_1, 1, resistance, f"plate {plate}"))
-        parts.append(Switch(f"S{plate}_2", plate, during_2, 2, resistance, f"plate {plate}"))
+        for phase in (1, 2):
+            net = taking if phase == takes else holding
+            parts.append(Switch(f"S{plate}_{phase}", plate, net, phase, resistance, f"plate {plate}"))
     return parts

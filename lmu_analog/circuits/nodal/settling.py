@@ -74,16 +74,22 @@ def _charge_noise(found: Cycle, temperature: float) -> np.ndarray:
 
 
 def feedback_factors(circuit: Circuit) -> dict[str, float]:
-    """Give beta of every op-amp in phase 2: the feedback capacitor's share of all at its inverting input."""
-    joined = phases(circuit)[1].laws
-    groups = [{net for net, member in zip(circuit.nets, row, strict=True) if member} for row in joined]
+    """Give beta of every op-amp in the phase in which it takes charge, and has most at its inverting input.
+
+    It is the feedback capacitor's share of all that is there.
+    """
     betas: dict[str, float] = {}
-    for amplifier in circuit.amplifiers:
-        out = outputs(amplifier)[0]
-        group = next(g for g in groups if amplifier.minus in g)
-        around = [c for c in circuit.only(Capacitor) if len({c.a, c.b} & group) == 1]
-        feedback = [c.value for c in around if out in (c.a, c.b)]
-        betas[amplifier.name] = sum(feedback) / sum(c.value for c in around if {c.a, c.b} != {GROUND})
+    for phase in phases(circuit):
+        groups = [
+            {net for net, member in zip(circuit.nets, row, strict=True) if member} for row in phase.laws
+        ]
+        for amplifier in circuit.amplifiers:
+            out = outputs(amplifier)[0]
+            group = next(g for g in groups if amplifier.minus in g)
+            around = [c for c in circuit.only(Capacitor) if len({c.a, c.b} & group) == 1]
+            feedback = [c.value for c in around if out in (c.a, c.b)]
+            beta = sum(feedback) / sum(c.value for c in around if {c.a, c.b} != {GROUND})
+            betas[amplifier.name] = min(beta, betas.get(amplifier.name, 1.0))
     return betas
 
 

@@ -66,17 +66,28 @@ def _most_varied(circuit: Circuit, amplifiers: Sequence[Amplifier]) -> Amplifier
 
 
 def _switched(circuit: Circuit) -> list[list[Item]]:
-    amplifiers = circuit.only(DifferentialOpAmp)
-    shown = _most_varied(circuit, amplifiers)
-    i = shown.role.split()[1]
-    groups = [_titled(f"integrator {i} ({len(amplifiers)} in all)", stage(circuit, shown))]
-    right = f"r{i}p"
-    groups.append(_titled(f"its plate {right}", fan(circuit, right)))
-    sources = [p.a if p.b == right else p.b for p in beside(circuit, right) if isinstance(p, Capacitor)]
-    plates = list(dict.fromkeys(sources))
-    shown_plates = [plate(circuit, net) for net in plates[:4]]
-    more = f", of {len(plates)}" if len(plates) > 4 else ""
-    groups.append(_titled(f"plates at the sources{more}", side_by_side(shown_plates, gap=1.2)))
+    """Draw an integrator and, where there are taps, one of those, each with its plates and those at its sources."""
+    groups: list[list[Item]] = []
+    shown_plates: list[str] = []
+    for kind, many in (("integrator", "integrators"), ("summer", "taps")):
+        ours = [c for c in circuit.only(DifferentialOpAmp) if c.role.startswith(kind)]
+        if not ours:
+            continue
+        shown = _most_varied(circuit, ours)
+        name = shown.role.split()[1]
+        count = f"{len(ours)} {many if len(ours) > 1 else many[:-1]} in all"
+        groups.append(
+            _titled(f"{shown.role if kind == 'integrator' else name} ({count})", stage(circuit, shown))
+        )
+        right = f"r{name}p"
+        groups.append(_titled(f"its plate {right}", fan(circuit, right)))
+        sources = [p.a if p.b == right else p.b for p in beside(circuit, right) if isinstance(p, Capacitor)]
+        plates = [net for net in dict.fromkeys(sources) if net not in shown_plates]
+        chosen = plates[:4] if f"l{name}n" not in plates[4:] else [*plates[:3], f"l{name}n"]
+        shown_plates += chosen
+        more = f", of {len(plates)}" if len(plates) > 4 else ""
+        drawn = [plate(circuit, net) for net in chosen]
+        groups.append(_titled(f"plates at the sources{more}", side_by_side(drawn, gap=1.2)))
     return groups
 
 

@@ -145,14 +145,14 @@ def _own(part: Component) -> bool:
 def _through_switches(circuit: Circuit, signals: dict[str, _Signal], into: dict[str, _Signal]) -> None:
     """Take a source's plate for what it holds in phase 1, an integrator's for where it leads in phase 2.
 
-    A charge that passes through both plates arrives uninverted.
+    A charge that passes through both plates arrives uninverted. A tap takes its charge in phase 1: inverted.
     """
     for c in circuit.only(Switch):
         if c.phase == 1 and c.b in signals:
             signals[c.a] = signals[c.b]
-        if c.phase == 2 and c.b in into:
+        if c.b in into:
             name, sign = into[c.b]
-            into[c.a] = (name, -sign)
+            into[c.a] = (name, sign if c.phase == 1 else -sign)
 
 
 def _links(circuit: Circuit, signals: dict[str, _Signal], into: dict[str, _Signal]) -> Iterator[Link]:
