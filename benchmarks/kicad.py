@@ -22,7 +22,7 @@ from pathlib import Path
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import Amplifier, Follower
+from lmu_analog.circuits.components import Amplifier, is_outside
 from lmu_analog.circuits.families.registry import FAMILIES, is_on_chip
 from lmu_analog.design import Design
 from lmu_analog.output.export.board import Assembly, assembly
@@ -58,7 +58,7 @@ def expected(circuit: Circuit, whole: Assembly) -> dict[str, set[tuple[str, str]
 def parts(circuit: Circuit, whole: Assembly) -> Iterator[tuple[str, str, str]]:
     """Reference, pin and net of what is no amplifier in a package; an ideal source is outside of a board."""
     for placed in (*whole.placed, *whole.extras):
-        outside = isinstance(placed.component, Follower) and not is_on_chip(circuit)
+        outside = is_outside(placed.component) and not is_on_chip(circuit)
         if not outside and not (isinstance(placed.component, Amplifier) and whole.packages):
             yield from ((placed.reference, str(k), net) for k, (_, net) in enumerate(placed.pins, 1))
 

@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
+import numpy as np
+
 from lmu_analog.building import chooses_level, mapped, stock
 from lmu_analog.circuits import ranges
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.impedance import ORIGIN, has_a_window, keeps_limits, usable_capacitance
+from lmu_analog.circuits.lowpass import response_of
 from lmu_analog.design import Design
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.limits import limit_warnings
 from lmu_analog.memory.legendre import HIGHEST_ORDER, usable_band
 from lmu_analog.units import write
 
+_POINTS = 201  # of the band, at which a filter is looked at
+_TELLS = 0.01  # of the input: what an input filter takes from it is told from here on
 _STEP = 10.0**0.05  # of the window
 _FINE = 4  # steps that are taken at once before the nearest of them is sought
 _FARTHEST = 80  # steps: up to ten thousandfold
@@ -26,7 +31,26 @@ def value_warnings(design: Design, circuit: Circuit) -> tuple[str, ...]:
     """Say which values of a design's circuit are impractical, and what to change where they are beyond limits."""
     found = ranges.warnings(circuit)
     more = advice(design) if any(line.startswith(ranges.OF_LIMITS) for line in found) else None
-    return (*found, more) if more else found
+    return (*found, *([more] if more else []), *_of_the_filter(design))
+
+
+def _of_the_filter(design: Design) -> Iterator[str]:
+    """Say what the filter of an input buffer does to the window by itself, where that tells."""
+    buffer = design.input_buffer
+    if buffer is None or buffer.bandwidth is None:
+        return
+    frequency = np.linspace(0.0, 1.0, _POINTS) * design.bandwidth
+    found = response_of(buffer.order, buffer.bandwidth, buffer.response, frequency)
+    error = float(np.sqrt(np.mean(np.abs(found - 1.0) ** 2)))
+    if error < _TELLS:
+        return
+    delay = -float(np.angle(found[1])) / (2.0 * np.pi * frequency[1])
+    droop = -20.0 * float(np.log10(np.abs(found[-1])))
+    yield (
+        f"input filter: the memory gets the input {write(float(f'{delay:.2g}'), 's')} late, "
+        f"{100.0 * delay / design.theta:.2g} % of theta, and {droop:.2f} dB lower at the end of the band; "
+        f"that counts, by itself as an error of {100.0 * error:.2g} % of a flat band"
+    )
 
 
 def design_warnings(design: Design, circuit: Circuit) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from lmu_analog.circuits.impedance import (
     has_free_levels,
     integrating,
 )
-from lmu_analog.circuits.interface import loaded
+from lmu_analog.circuits.interface import buffered, loaded, without_interface
 from lmu_analog.circuits.leakage import leaky
 from lmu_analog.circuits.rounding import choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
@@ -71,6 +71,9 @@ def build(design: Design) -> Circuit:
         circuit = rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)
     elif design.pairs is not None:
         raise DesignError("[circuit] pairs: of which values? give [circuit] values too, for example 'E24'")
+    if design.input_buffer is not None:
+        circuit = buffered(circuit, design.input_buffer, opamp=design.opamp_model, series=design.values)
+        circuit = with_twelve_digits(circuit)
     if any(c.model.library is not None for c in circuit.only(OpAmp)):
         measured = [
             replace(c, model=with_measured(c.model)) if isinstance(c, OpAmp) else c
@@ -120,7 +123,7 @@ def _shown(found: Tapped, wanted: tuple[Tap, ...]) -> tuple[Shown, ...]:
 
 def capacitances(design: Design) -> tuple[float, ...]:
     """Give the integrating capacitors, F: the one that is given, for all, or those that are chosen; at least one."""
-    chosen = integrating(build(design)) if chooses_level(design) else ()
+    chosen = integrating(without_interface(build(design))) if chooses_level(design) else ()
     return chosen or (options(design).capacitance,)
 
 

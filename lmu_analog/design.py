@@ -17,7 +17,7 @@ from lmu_analog.circuits.devices.tolerance import Group, PartTolerance, Toleranc
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.impedance import ORIGIN
-from lmu_analog.circuits.interface import Load
+from lmu_analog.circuits.interface import InputBuffer, Load
 from lmu_analog.circuits.temperature import Drift
 from lmu_analog.design_keys import KEYS, labelled, load
 from lmu_analog.errors import DesignError, shown
@@ -42,12 +42,13 @@ if TYPE_CHECKING:
     Patterns: TypeAlias = tuple[str, ...]
     Taps: TypeAlias = tuple[Tap, ...]
     Loads: TypeAlias = Load
+    Buffers: TypeAlias = InputBuffer
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
     Whole = Quantity = Word = File = Tones3 = Part = object
-    Tolerances = Drifts = Groups = Parts = Patterns = Taps = Loads = object
+    Tolerances = Drifts = Groups = Parts = Patterns = Taps = Loads = Buffers = object
 
 
-INTERFACE = ("output_load",)  # keys of what stands around a memory
+INTERFACE = ("input_buffer", "output_load")  # keys of what stands around a memory
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class Design:
         Outputs that show the input delayed.
     outputs : tuple of Tap
         Outputs that show other sums of the states, by their weights.
+    input_buffer : InputBuffer or None
+        An amplifier of gain one, with a low-pass filter or without, between the source and the memory.
     output_load : Load or None
         What a receiver puts at every tap, or at every state where there are no taps.
     tau, second_tau : float or None, s
@@ -194,6 +197,7 @@ class Design:
     pairs: Quantity | None = None
     taps: Taps = ()
     outputs: Taps = ()
+    input_buffer: Buffers | None = None
     output_load: Loads | None = None
     tau: Quantity | None = None
     second_tau: Quantity | None = None
@@ -354,6 +358,7 @@ class Design:
             "column",
             "channel",
             "tap_nrmse",
+            "input_buffer",
             "output_load",
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:

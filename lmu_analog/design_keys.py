@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from lmu_analog.circuits.devices.tolerance import (
 )
 from lmu_analog.circuits.devices.values import SERIES
 from lmu_analog.circuits.families.registry import FAMILIES
-from lmu_analog.circuits.interface import Load
+from lmu_analog.circuits.interface import InputBuffer, Load
+from lmu_analog.circuits.lowpass import HIGHEST_ORDER, RESPONSES
 from lmu_analog.circuits.patterns import read_patterns
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.circuits.temperature import read_drift
@@ -30,6 +31,9 @@ from lmu_analog.memory.legendre import check_order, check_theta
 from lmu_analog.memory.realizations import REALIZATIONS
 from lmu_analog.memory.taps import Tap
 from lmu_analog.units import magnitude, parse, share, temperature
+
+if TYPE_CHECKING:
+    from lmu_analog.circuits.lowpass import Response
 
 HIGHEST_VOLTAGE = 1e6
 BAND = (1e-9, 1e15)  # Hz
@@ -219,6 +223,27 @@ def _read_load(given: Any) -> Load:
     return Load(found.get("resistor"), found.get("capacitor"))
 
 
+def _read_buffer(given: Any) -> InputBuffer:
+    """Read "buffer", or a table of a filter's order, band and response."""
+    if isinstance(given, InputBuffer):
+        given = {name: value for name, value in vars(given).items() if value is not None}
+        given = given if given["order"] else "buffer"
+    if given == "buffer":
+        return InputBuffer()
+    if not isinstance(given, dict) or set(given) - {"order", "bandwidth", "response"}:
+        raise DesignError(
+            f"'buffer', or {{ order = 2, bandwidth = '1 kHz', response = 'butterworth' }}, not {shown(given, 60)}"
+        )
+    order = given.get("order", 2)
+    if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= HIGHEST_ORDER:
+        raise DesignError(f"order: {shown(order)} is no whole number from 1 to {HIGHEST_ORDER}")
+    if "bandwidth" not in given:
+        raise DesignError("bandwidth is missing: where the filter is 3 dB down")
+    band = labelled("bandwidth", _quantity("Hz", *BAND), given["bandwidth"])
+    response = labelled("response", _choice(*RESPONSES), given.get("response", RESPONSES[0]))
+    return InputBuffer(order, band, cast("Response", response))
+
+
 def _read_weights(given: Any) -> tuple[float, ...]:
     """Read weights of the states: numbers, or a file of NumPy's that has them."""
     if isinstance(given, str | Path):
@@ -256,6 +281,7 @@ KEYS: dict[str, Key] = {
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
     "taps": Key("circuit", "taps", _read_taps),
     "outputs": Key("circuit", "output", _read_outputs),
+    "input_buffer": Key("circuit", "input", _read_buffer),
     "output_load": Key("circuit", "load", _read_load),
     "tau": Key("circuit", "tau", _quantity("s", 1e-15, 1e6)),
     "second_tau": Key("circuit", "second_tau", _quantity("s", 1e-15, 1e6)),

@@ -142,6 +142,9 @@ def asked(draw):
             weights = st.lists(voltages, min_size=size["order"], max_size=size["order"]).filter(any)
             optional["outputs"] = st.lists(st.fixed_dictionaries({"weights": weights}), max_size=2)
     if FAMILIES[family].has_interface:
+        filters = {"order": st.integers(1, 8), "bandwidth": quantities(1e-9, 1e15)}
+        response = {"response": st.sampled_from(["butterworth", "bessel"])}
+        optional["input_buffer"] = st.fixed_dictionaries(filters, optional=response) | st.just("buffer")
         parts = {"resistor": quantities(1.0, 1e12), "capacitor": quantities(1e-15, 1e-3)}
         optional["output_load"] = st.fixed_dictionaries({}, optional=parts).filter(bool) | st.just("10 kohm")
     given = draw(st.fixed_dictionaries({}, optional=optional))

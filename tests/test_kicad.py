@@ -27,6 +27,7 @@ from lmu_analog.output.export.sheet import PAPERS, Part, bounds
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 LIBRARIES, FOOTPRINT_LIBRARIES = Path("/usr/share/kicad/symbols"), Path("/usr/share/kicad/footprints")
 DESIGN = Design(order=3, theta="1 ms", opamp="OPA2192", mismatch={"resistor": "1 %", "capacitor": "2 %"})
+THIRD_ORDER = {"order": 3, "bandwidth": "20 kHz"}
 needs_kicad = pytest.mark.skipif(shutil.which("kicad-cli") is None, reason="KiCad is not installed")
 needs_libraries = pytest.mark.skipif(not LIBRARIES.exists(), reason="KiCad's libraries are not installed")
 
@@ -137,6 +138,8 @@ def traced(path):
         ("active-rc", 3, {"opamp": "TL071"}),
         ("active-rc", 2, {"opamp": "MCP6001", "supply": "2.5 V"}),
         ("active-rc", 2, {"taps": [0.5, 1.0]}),
+        ("active-rc", 2, {"taps": [0.5], "output_load": "10 kohm", "input_buffer": THIRD_ORDER}),
+        ("active-rc-differential", 2, {"input_buffer": THIRD_ORDER}),
         ("active-rc-differential", 3, {"opamp": "THS4521", "supply": "2.5 V"}),
         ("active-rc", 9, {"realization": "legendre", "opamp": "OPA2192"}),
         ("active-rc-differential", 8, {"opamp": "OPA1632"}),

@@ -33,6 +33,7 @@ from lmu_analog.circuits.components import (
     Resistor,
     Supply,
     Transconductor,
+    is_outside,
     outputs,
     terminals,
 )
@@ -257,7 +258,7 @@ class Level:
 
 def level(circuit: Circuit, stock: Stock = ANY_CAPACITOR) -> Level:
     """Sum up the values of a circuit, and what one capacitor, in stock, for all integrators would make of them."""
-    ends = [c.value for c in circuit.only(Resistor)]
+    ends = [c.value for c in circuit.only(Resistor) if not is_outside(c)]
     kinds = tuple(sorted(Counter(integrating(circuit)).items()))
     load = float(_at_outputs(circuit, []).sum(axis=1).max(initial=0.0))
     summed = Level(kinds, (min(ends), max(ends)) if ends else None, 1.0 / load if load else None)

@@ -1,13 +1,32 @@
-"""What stands around a memory: the loads at its outputs.
+"""What stands around a memory on a board: a buffer with a low-pass filter before it, loads at its outputs.
 
-Families know nothing of it: each function takes a finished circuit and gives it with more parts.
+Families know nothing of it: each function takes a finished circuit and gives it with more parts, and
+``without_interface`` takes them away again.
 """
 
 from dataclasses import dataclass, replace
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND, LOAD, Capacitor, Component, Resistor
+from lmu_analog.circuits.components import (
+    GROUND,
+    INPUT,
+    LOAD,
+    Capacitor,
+    Component,
+    DifferentialOpAmp,
+    Follower,
+    OpAmp,
+    Resistor,
+)
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.devices.values import nearest
+from lmu_analog.circuits.lowpass import Response, Values, sections, values
 from lmu_analog.circuits.rules import check
+
+BUFFERED = "input"  # net of the input before the buffer
+_BUFFER = "input buffer"  # begins the roles of its parts
+_INVERTING = 10e3  # Ohm: of a differential buffer without a filter
+_ONCE, _TWICE = 1.0, 2.0  # how the second resistor counts, see ``lowpass.values``
 
 
 @dataclass(frozen=True)
@@ -22,6 +41,24 @@ class Load:
 
     resistance: float | None = None
     capacitance: float | None = None
+
+
+@dataclass(frozen=True)
+class InputBuffer:
+    """An amplifier of gain one between the source and the memory, with a low-pass filter.
+
+    Attributes
+    ----------
+    order : int
+        Of the filter; 0 for none.
+    bandwidth : float or None, Hz
+        Where it is 3 dB down; None without one.
+    response : {"butterworth", "bessel"}
+    """
+
+    order: int = 0
+    bandwidth: float | None = None
+    response: Response = "butterworth"
 
 
 def output_nets(circuit: Circuit) -> tuple[str, ...]:
@@ -50,3 +87,123 @@ def loaded(circuit: Circuit, load: Load) -> Circuit:
         if load.capacitance is not None:
             parts.append(Capacitor(f"Cload_{net}", net, GROUND, load.capacitance, LOAD, ()))
     return check(replace(circuit, components=(*circuit.components, *parts)))
+
+
+def buffered(circuit: Circuit, buffer: InputBuffer, *, opamp: OpAmpModel, series: str) -> Circuit:
+    """Put a buffer before a memory: the source drives the net ``input``, the buffer what it drove before.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of one input net, or of a pair that an ideal inverter completes; then the buffer has two outputs.
+    buffer : InputBuffer
+    opamp : OpAmpModel
+        The same as in the memory.
+    series : str
+        Of standard values, or "exact".
+
+    Returns
+    -------
+    Circuit
+        With amplifiers ``Uin_1``, ..., resistors ``Rin_...`` and capacitors ``Cin_...`` before its other parts.
+    """
+    pairs = [c for c in circuit.only(Follower) if c.minus == circuit.source]
+    outer = [replace(c, out=f"{BUFFERED}n", minus=BUFFERED) for c in pairs]
+    kept = [c for c in circuit.components if c not in pairs]
+    found = sections(buffer.order, buffer.bandwidth, buffer.response) if buffer.bandwidth else ()
+    parts: list[Component] = []
+    count = max(len(found), 1)
+    for k in range(1, count + 1):
+        source, out = (
+            (BUFFERED if k == 1 else f"{BUFFERED}_{k - 1}"),
+            INPUT if k == count else f"{BUFFERED}_{k}",
+        )
+        section = found[k - 1] if found else None
+        made = None if section is None else values(section, series, inner=_TWICE if pairs else _ONCE)
+        stage = _Stage(k, source, out, made, opamp, series)
+        parts += stage.differential() if pairs else stage.single()
+    return check(replace(circuit, components=(*outer, *parts, *kept), source=BUFFERED))
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Writes the parts of one section, or of a plain buffer without ``values``."""
+
+    number: int
+    source: str
+    out: str
+    values: Values | None
+    opamp: OpAmpModel
+    series: str
+
+    @property
+    def role(self) -> str:
+        return f"{_BUFFER} {self.number}"
+
+    def _resistor(self, letter: str, a: str, b: str, value: float) -> Component:
+        return Resistor(f"Rin_{self.number}{letter}", a, b, value, self.role)
+
+    def _capacitor(self, letter: str, a: str, b: str, value: float) -> Component:
+        return Capacitor(f"Cin_{self.number}{letter}", a, b, value, self.role)
+
+    def single(self) -> list[Component]:
+        """One pole, or two after Sallen and Key, before a follower."""
+        a, b = (f"{BUFFERED}_{self.number}{letter}" for letter in "ab")
+        parts: list[Component] = []
+        plus = self.source
+        match self.values:
+            case Values((r,), (c,)):
+                plus = a
+                parts = [self._resistor("", self.source, a, r), self._capacitor("", a, GROUND, c)]
+            case Values((r1, r2), (c1, c2)):
+                plus = b
+                parts = [
+                    self._resistor("a", self.source, a, r1),
+                    self._resistor("b", a, b, r2),
+                    self._capacitor("a", a, self.out, c1),
+                    self._capacitor("b", b, GROUND, c2),
+                ]
+            case _:
+                pass
+        return [*parts, OpAmp(f"Uin_{self.number}", plus, self.out, self.out, self.opamp, self.role)]
+
+    def differential(self) -> list[Component]:
+        """Both halves invert, so that each drives the other output of the pair."""
+        stem = f"{BUFFERED}_{self.number}"
+        parts: list[Component] = []
+        for half, source, out in (("p", f"{self.source}n", self.out), ("n", self.source, f"{self.out}n")):
+            a, g = f"{stem}a{half}", f"{stem}g{half}"
+            match self.values:
+                case Values((r1, r3), (c1, c2)):
+                    parts += [
+                        self._resistor(f"a_{half}", source, a, r1),
+                        self._resistor(f"b_{half}", a, out, r1),
+                        self._resistor(f"c_{half}", a, g, r3),
+                        self._capacitor(f"a_{half}", a, GROUND, c1),
+                        self._capacitor(f"b_{half}", g, out, c2),
+                    ]
+                case single:
+                    r = float(nearest(_INVERTING, self.series)) if self.series != "exact" else _INVERTING
+                    r = r if single is None else single.resistors[0]
+                    parts += [
+                        self._resistor(f"a_{half}", source, g, r),
+                        self._resistor(f"b_{half}", g, out, r),
+                    ]
+                    if single is not None:
+                        parts.append(self._capacitor(f"_{half}", g, out, single.capacitors[0]))
+        name, pins = f"Uin_{self.number}", (f"{stem}gn", f"{stem}gp", self.out, f"{self.out}n")
+        return [*parts, DifferentialOpAmp(name, *pins, self.opamp, self.role)]
+
+
+def without_interface(circuit: Circuit) -> Circuit:
+    """Give the memory alone, as its family made it: without loads and buffer."""
+    kept: list[Component] = []
+    for c in circuit.components:
+        if c.role == LOAD or c.role.startswith(_BUFFER):
+            continue
+        if isinstance(c, Follower) and c.minus == BUFFERED:
+            c = replace(c, out=f"{INPUT}n", minus=INPUT)
+        kept.append(c)
+    return replace(
+        circuit, components=tuple(kept), source=INPUT if circuit.source == BUFFERED else circuit.source
+    )

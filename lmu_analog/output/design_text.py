@@ -1,14 +1,14 @@
 """A design written back as a commented design file."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from lmu_analog.circuits.devices.technology import technologies
 from lmu_analog.circuits.devices.tolerance import Tolerance, law_text
 from lmu_analog.circuits.devices.values import SERIES
 from lmu_analog.circuits.families.registry import FAMILIES
-from lmu_analog.circuits.interface import Load
+from lmu_analog.circuits.interface import InputBuffer, Load
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.design import Design
 from lmu_analog.memory.taps import Tap
@@ -168,9 +168,15 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
             lines.append(_line(name, _exact(value, unit), comment))
     if design.taps:
         lines.append(f"taps = [{', '.join(map(_tap, design.taps))}]  # delays of outputs, in theta")
+    return [*lines, *_interface(design), *_circuit_tables(design, names)]
+
+
+def _interface(design: Design) -> Iterator[str]:
+    """Write what stands around the memory."""
+    if design.input_buffer is not None:
+        yield f"input = {_buffer(design.input_buffer)}  # between the source and the memory"
     if design.output_load is not None:
-        lines.append(f"load = {_load(design.output_load)}  # of a receiver, at every tap or else state")
-    return [*lines, *_circuit_tables(design, names)]
+        yield f"load = {_load(design.output_load)}  # of a receiver, at every tap or else state"
 
 
 def _circuit_tables(design: Design, names: Mapping[str, str]) -> list[str]:
@@ -194,6 +200,13 @@ def _tap(tap: Tap) -> str:
         return repr(tap.r)
     gain = '"native"' if tap.gain is None else repr(tap.gain)
     return f"{{ r = {tap.r!r}, gain = {gain} }}"
+
+
+def _buffer(buffer: InputBuffer) -> str:
+    if buffer.bandwidth is None:
+        return '"buffer"'
+    told = {"order": str(buffer.order), "bandwidth": json.dumps(_exact(buffer.bandwidth, "Hz"))}
+    return _inline({**told, "response": json.dumps(buffer.response)})
 
 
 def _load(load: Load) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.interface import without_interface
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import whole_file, write_text
 from lmu_analog.output.drawings.cells import cell_sheet
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 What = Literal["cell", "network", "flow"]
 _SHEETS = {"cell": cell_sheet, "network": network_sheet, "flow": flow_sheet}
 _DOTS = 150  # an inch, of PNG
+_ALONE = "The memory alone, without what stands around it on the board."
 _PLAIN = {"blue": BLUE, "green": GREEN, "orange": ORANGE, "vermillion": VERMILLION, "purple": PURPLE}
 # Alone in a browser or an <img> a drawing has no page to take its ink from.
 _INK_ALONE = (
@@ -43,9 +46,14 @@ def sheets(circuit: Circuit, what: What | Literal["all"] = "all") -> tuple[Sheet
     circuit : Circuit
     what : {"all", "cell", "network", "flow"}
         A cell with all its parts and values; what drives what; the signal flow of the state space, with ideal
-        op-amps, as a graph, or as a matrix of more than 40 gains.
+        op-amps, as a graph, or as a matrix of more than 40 gains. What stands around the memory is left out, and the
+        sheets say so.
     """
-    return tuple(_SHEETS[name](circuit) for name in (get_args(What) if what == "all" else (what,)))
+    memory = without_interface(circuit)
+    drawn = (_SHEETS[name](memory) for name in (get_args(What) if what == "all" else (what,)))
+    if len(memory.components) == len(circuit.components):
+        return tuple(drawn)
+    return tuple(replace(sheet, about=f"{sheet.about} {_ALONE}") for sheet in drawn)
 
 
 def draw_circuit(circuit: Circuit, what: What | Literal["all"] = "all") -> Canvas:
@@ -98,7 +106,7 @@ def drawing_figure(circuit: Circuit, what: What) -> Figure:
     (sheet,) = sheets(circuit, what)
     rows = tuple(
         (link.target, link.source, "+" if link.sign > 0 else "−", link.name or "coefficient", link.text)
-        for link in network(circuit).links
+        for link in network(without_interface(circuit)).links
     )
     table = Table("What drives what", ("into", "from", "sign", "part", "value"), rows)
     return figure(f"drawing-{what}", sheet.title, sheet.about, drawn=paint((sheet,)), table=table)

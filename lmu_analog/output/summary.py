@@ -16,6 +16,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.tolerance import law_text
 from lmu_analog.circuits.families.registry import FAMILIES, is_on_chip
 from lmu_analog.circuits.impedance import level
+from lmu_analog.circuits.interface import without_interface
 from lmu_analog.circuits.ranges import CERAMIC
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
@@ -56,7 +57,8 @@ def impedance(design: Design, circuit: Circuit) -> dict[str, Any] | None:
     """Say which values a circuit has, and what one capacitor for all integrators would be; None on a chip."""
     if is_on_chip(circuit):
         return None
-    found = level(circuit, stock(design, circuit))
+    memory = without_interface(circuit)
+    found = level(memory, stock(design, memory))
     return {
         "chosen": chooses_level(design),
         "capacitors": [
@@ -64,7 +66,7 @@ def impedance(design: Design, circuit: Circuit) -> dict[str, Any] | None:
             for value, count in found.capacitors
         ],
         "resistors": _range(found.resistors),
-        "load": found.load,
+        "load": level(circuit).load,
         "common": None
         if found.common is None
         else {"capacitance": found.common, "resistors": _range(found.common_resistors)},

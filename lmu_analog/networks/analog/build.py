@@ -16,7 +16,8 @@ from lmu_analog.circuits.families.ota import rails
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rules import check
-from lmu_analog.design import Design
+from lmu_analog.design import INTERFACE, Design
+from lmu_analog.design_keys import KEYS
 from lmu_analog.errors import DesignError
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.networks.analog.arrays import Weighted, gains, weighted_sum
@@ -232,6 +233,9 @@ def _check(layer: LMULayer, design: Design, options: CellOptions) -> None:
         raise DesignError(
             f"resistors would load the states of {design.family}; take arrays of transconductors (ota)"
         )
+    for key in INTERFACE:
+        if getattr(design, key) is not None:
+            raise DesignError(f"{KEYS[key].label}: memories of a cell are within it; leave it out")
     if design.level == "transistor":
         raise DesignError("[circuit] level: memories of a cell are behavioural; leave it out")
     if not np.any(layer.arrays.input_encoders) and not np.any(layer.arrays.input_kernel):

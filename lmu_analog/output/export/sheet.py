@@ -136,7 +136,8 @@ def blocks(devices: Sequence[Device]) -> list[Block]:
     for amplifier in [d for d in rest if "minus" in d.net and "op-amp" in d.kind]:
         nets = amplifier.net
         out = nets.get("out", nets.get("out_plus"))
-        minus = _joined(rest, nets["minus"])
+        # All that stands at the output of a follower is at its minus input too, and belongs to what it drives.
+        minus = [] if nets["minus"] == out else _joined(rest, nets["minus"])
         plus = [d for d in _joined(rest, nets["plus"]) if d not in minus]
         back = [d for d in minus if out in d.net.values()]
         minus = [d for d in minus if d not in back]
@@ -158,9 +159,10 @@ def _joined(devices: list[Device], net: str) -> list[Device]:
 
 
 def _cell(amplifier: Device, back: list[Device], minus: list[Device], plus: list[Device]) -> Iterator[Item]:
-    """Draw an op-amp: feedback above, inputs to its left, those of the plus input below."""
+    """Draw an op-amp: feedback above, a wire in a follower, inputs to its left, those of the plus input below."""
     nets = amplifier.net
-    above = [_ROW * k for k in range(len(back))]
+    follows = nets["minus"] == nets["out"]
+    above = [0] if follows else [_ROW * k for k in range(len(back))]
     centre = (above[-1] if above else -_ROW) + _clear(amplifier)
     drawn = Part(amplifier, (_AMPLIFIER_X, centre))
     first = drawn.ends["minus"][1]
@@ -170,7 +172,9 @@ def _cell(amplifier: Device, back: list[Device], minus: list[Device], plus: list
     below = [lowest + _ROW * (k + 1) for k in range(len(plus))]
     yield drawn
     yield from _output(places["out"], out, nets["out"], above)
-    yield from _feedback(back, above, nets["out"], _BUS_X)
+    if follows:
+        yield Wire((_BUS_X, 0), (_OUT_X, 0))
+    yield from _feedback(back, above[: len(back)], nets["out"], _BUS_X)
     yield from _inputs(minus, rows, nets["minus"], _BUS_X)
     yield from _inputs(plus, below, nets["plus"], _PLUS_BUS_X)
     yield from _bus(_BUS_X, [*above, *rows, places["minus"][1]])
