@@ -72,7 +72,13 @@ def build(design: Design) -> Circuit:
     elif design.pairs is not None:
         raise DesignError("[circuit] pairs: of which values? give [circuit] values too, for example 'E24'")
     if design.input_buffer is not None:
-        circuit = buffered(circuit, design.input_buffer, opamp=design.opamp_model, series=design.values)
+        circuit = buffered(
+            circuit,
+            design.input_buffer,
+            opamp=design.opamp_model,
+            series=design.values,
+            stock=stock(design, circuit),
+        )
         circuit = with_twelve_digits(circuit)
     if any(c.model.library is not None for c in circuit.only(OpAmp)):
         measured = [

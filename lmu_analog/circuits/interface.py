@@ -19,7 +19,9 @@ from lmu_analog.circuits.components import (
     Resistor,
 )
 from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import nearest
+from lmu_analog.circuits.impedance import ANY_CAPACITOR
 from lmu_analog.circuits.lowpass import Response, Values, sections, values
 from lmu_analog.circuits.rules import check
 
@@ -89,7 +91,14 @@ def loaded(circuit: Circuit, load: Load) -> Circuit:
     return check(replace(circuit, components=(*circuit.components, *parts)))
 
 
-def buffered(circuit: Circuit, buffer: InputBuffer, *, opamp: OpAmpModel, series: str) -> Circuit:
+def buffered(
+    circuit: Circuit,
+    buffer: InputBuffer,
+    *,
+    opamp: OpAmpModel,
+    series: str,
+    stock: Stock = ANY_CAPACITOR,
+) -> Circuit:
     """Put a buffer before a memory: the source drives the net ``input``, the buffer what it drove before.
 
     Parameters
@@ -101,6 +110,8 @@ def buffered(circuit: Circuit, buffer: InputBuffer, *, opamp: OpAmpModel, series
         The same as in the memory.
     series : str
         Of standard values, or "exact".
+    stock : Stock
+        What is asked of capacitors.
 
     Returns
     -------
@@ -119,7 +130,11 @@ def buffered(circuit: Circuit, buffer: InputBuffer, *, opamp: OpAmpModel, series
             INPUT if k == count else f"{BUFFERED}_{k}",
         )
         section = found[k - 1] if found else None
-        made = None if section is None else values(section, series, inner=_TWICE if pairs else _ONCE)
+        made = (
+            None
+            if section is None
+            else values(section, series, inner=_TWICE if pairs else _ONCE, stock=stock)
+        )
         stage = _Stage(k, source, out, made, opamp, series)
         parts += stage.differential() if pairs else stage.single()
     return check(replace(circuit, components=(*outer, *parts, *kept), source=BUFFERED))

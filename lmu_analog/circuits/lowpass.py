@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import scipy
 from jaxtyping import Complex, Float
-from scipy import optimize
 
 from lmu_analog.circuits.components import Capacitor, Resistor
+from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import nearest
-from lmu_analog.circuits.impedance import CAPACITORS, LEAST_USUAL
+from lmu_analog.circuits.impedance import ANY_CAPACITOR, CAPACITORS, LEAST_USUAL
 from lmu_analog.circuits.ranges import CERAMIC, DISCRETE
 
 Response = Literal["butterworth", "bessel"]
@@ -36,11 +37,8 @@ HIGHEST_ORDER = 8
 _WANTED = (
     20e3  # Ohm: geometric mean of the resistors; above it bias currents and noise tell, below it the load
 )
-_OUTSIDE, _UNUSUAL, _FILM = (
-    8.0,
-    4.0,
-    1.0,
-)  # what a value out of its limits, an unusual one, a film capacitor costs
+# What a value out of its limits, an unusual one, a capacitor that nobody sells, and one of film cost.
+_OUTSIDE, _UNUSUAL, _UNSOLD, _FILM = 8.0, 4.0, 2.0, 1.0
 _SPREAD = 0.25  # a decade between the capacitors of a section, beyond what it needs
 _ALIKE = 0.7  # of the cost: among such choices the one decides whose standard values come closest
 _WIDEST = 4.0  # ratio of the capacitors over the least that the section needs
@@ -93,7 +91,7 @@ def poles(order: int, response: Response) -> Complex[np.ndarray, " n"]:
         )
 
     # Its delay is one second, so it falls by 3 dB where some radians have passed; no later than at its order.
-    return found / optimize.brentq(beyond, 0.1, 2.0 * n + 1.0, xtol=1e-14)
+    return found / scipy.optimize.root_scalar(beyond, bracket=(0.1, 2.0 * n + 1.0), xtol=1e-14).root
 
 
 def sections(order: int, bandwidth: float, response: Response) -> tuple[Section, ...]:
@@ -125,7 +123,7 @@ def response_of(
     return np.prod([-p / (s - p) for p in poles(order, response)], axis=0)
 
 
-def values(section: Section, series: str, *, inner: float) -> Values:
+def values(section: Section, series: str, *, inner: float, stock: Stock = ANY_CAPACITOR) -> Values:
     """Choose the parts of a section: capacitors of E12, resistors as they follow, or of a series.
 
     Parameters
@@ -136,9 +134,11 @@ def values(section: Section, series: str, *, inner: float) -> Values:
     inner : float
         How often the second resistor counts in the denominator's linear term: once after Sallen and Key, twice in a
         multiple-feedback section.
+    stock : Stock
+        What is asked of capacitors.
     """
     found = list(_offered(section, inner))
-    costs = np.round([_cost(section, each, inner) for each in found], 8)
+    costs = np.round([_cost(section, each, inner) + _UNSOLD * _unsold(each, stock) for each in found], 8)
     if series == "exact":
         return found[int(costs.argmin())]
     near = np.flatnonzero(costs <= costs.min() + _ALIKE)
@@ -174,6 +174,10 @@ def _cost(section: Section, of: Values, inner: float) -> float:
     if section.q is not None:
         cost += _SPREAD * math.log10(of.capacitors[0] / of.capacitors[1] / (4.0 * inner * section.q**2))
     return cost
+
+
+def _unsold(of: Values, stock: Stock) -> int:
+    return int(np.sum(~stock.has(np.array(of.capacitors))))
 
 
 def _rounded(of: Values, series: str) -> Values:
