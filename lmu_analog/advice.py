@@ -40,7 +40,7 @@ def _of_the_filter(design: Design) -> Iterator[str]:
     if buffer is None or buffer.bandwidth is None:
         return
     frequency = np.linspace(0.0, 1.0, _POINTS) * design.bandwidth
-    found = response_of(buffer.order, buffer.bandwidth, buffer.response, frequency)
+    found = response_of(frequency, order=buffer.order, bandwidth=buffer.bandwidth, response=buffer.response)
     error = float(np.sqrt(np.mean(np.abs(found - 1.0) ** 2)))
     if error < _TELLS:
         return

@@ -114,7 +114,7 @@ def sections(order: int, bandwidth: float, response: Response) -> tuple[Section,
 
 
 def response_of(
-    order: int, bandwidth: float, response: Response, frequency: Float[np.ndarray, " f"]
+    frequency: Float[np.ndarray, " f"], *, order: int, bandwidth: float, response: Response
 ) -> Complex[np.ndarray, " f"]:
     """Give what the ideal filter makes of tones, (f,)."""
     if not order:
