@@ -54,10 +54,9 @@ def build(design: Design) -> Circuit:
     """
     circuit = mapped(design)
     if chooses_level(design):
-        if has_free_levels(circuit):
-            circuit = choose_impedances(circuit, stock(design, circuit))
-        else:
+        if not has_free_levels(circuit):
             circuit = mapped(design, common_capacitance(circuit, ORIGIN, stock(design, circuit)))
+        circuit = choose_impedances(circuit, stock(design, circuit))
     if design.values != "exact":
         levels = "within limits" if chooses_level(design) else "any"
         rounded = choose_common(

@@ -208,12 +208,12 @@ def choose_impedances(circuit: Circuit, stock: Stock = ANY_CAPACITOR) -> Circuit
     Parameters
     ----------
     circuit : Circuit
-        At any level; with all its resistors, capacitors and inductors at nodes whose level is free
-        (``has_free_levels``).
+        At any level. Where it has one as a whole (not ``has_free_levels``), that stays, and nodes of resistors alone
+        have their own, as those of amplifiers beside a passive ladder.
     stock : Stock
         Which capacitors can be ordered; where those of a node can be within limits, they are.
     """
-    found = [_Node(parts, stock) for parts in nodes(circuit)]
+    found = [_Node(parts, stock) for parts in _chosen_apart(circuit)]
     chosen = [node.best for node in found]
     timed = [k for k, node in enumerate(found) if len(node.capacitors)]
     for level, members in _few([found[k] for k in timed]):
@@ -291,10 +291,11 @@ def usable_capacitance(circuit: Circuit, capacitance: float, stock: Stock = ANY_
     capacitance : float, F
         What that is.
     """
-    whole = _Node([c for c in circuit.components if isinstance(c, Scalable)])
+    parts = _of_one_level(circuit)
     factors = capacitance / CAPACITORS
-    heaviest = _at_outputs(circuit, []).sum(axis=1).max(initial=0.0)
-    keeps = (whole.scored(factors) < SPARED) & (heaviest / factors <= (1.0 + ROUNDING) / LEAST_LOAD)
+    along, beside = np.split(_at_outputs(circuit, [parts]), 2, axis=1)
+    heaviest = (along / factors + beside).max(axis=0, initial=0.0)
+    keeps = (_Node(parts).scored(factors) < SPARED) & (heaviest <= (1.0 + ROUNDING) / LEAST_LOAD)
     away = np.round(np.abs(np.log10(factors)), 8)
     stocked = keeps & stock.has(CAPACITORS)
     keeps = stocked if stocked.any() else keeps
@@ -312,8 +313,9 @@ def keeps_limits(circuit: Circuit, slower: float = 1.0) -> bool:
         Its time constants are multiplied by this first, as those of a longer window are.
     """
     if not has_free_levels(circuit):
-        parts = _slowed([c for c in circuit.components if isinstance(c, Scalable)], slower)
-        return bool((_Node(parts).scored(integrating(circuit)[0] / CAPACITORS) < SPARED).any())
+        parts = _slowed(_of_one_level(circuit), slower)
+        apart = all(_Node(of).scores.min() < SPARED for of in _chosen_apart(circuit))
+        return apart and bool((_Node(parts).scored(integrating(circuit)[0] / CAPACITORS) < SPARED).any())
     hung = [_slowed(parts, slower) for parts in nodes(circuit)]
     found = [_Node(parts) for parts in hung]
     if any(node.scores.min() >= SPARED for node in found):
@@ -358,6 +360,22 @@ def has_free_levels(circuit: Circuit) -> bool:
     return all(c.name in free for c in circuit.only(Resistor, Capacitor, Inductor, Transconductor))
 
 
+def _chosen_apart(circuit: Circuit) -> list[list[Component]]:
+    """Give the nodes that may have a level of their own: all, or those of resistors alone beside what has one."""
+    found = nodes(circuit)
+    if has_free_levels(circuit):
+        return found
+    return [parts for parts in found if all(isinstance(c, Resistor) for c in parts)]
+
+
+def _of_one_level(circuit: Circuit) -> list[Component]:
+    """Give the parts whose level goes with the capacitance where there is one: all but those of amplifiers beside."""
+    apart: set[str] = set()
+    if not has_free_levels(circuit):
+        apart = {c.name for parts in _chosen_apart(circuit) for c in parts}
+    return [c for c in circuit.components if isinstance(c, Scalable) and c.name not in apart]
+
+
 def common_capacitance(circuit: Circuit, capacitance: float, stock: Stock = ANY_CAPACITOR) -> float:
     """Choose the capacitance of a circuit that has one level as a whole, such as a passive ladder, F.
 
@@ -372,7 +390,7 @@ def common_capacitance(circuit: Circuit, capacitance: float, stock: Stock = ANY_
     stock : Stock
         Which capacitors can be ordered.
     """
-    whole = _Node([c for c in circuit.components if isinstance(c, Scalable)])
+    whole = _Node(_of_one_level(circuit))
     factors = capacitance / CAPACITORS
     scores = whole.scored(factors)
     scores = np.where(_stocked_first(scores, stock.has(CAPACITORS)), scores, np.inf)

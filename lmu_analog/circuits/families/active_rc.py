@@ -19,6 +19,7 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.families.integrators import Integrators, predistorted
 from lmu_analog.circuits.families.options import Options, voltage_taps
+from lmu_analog.circuits.families.summing import difference_amplifier
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient, Structure, matrices, scaled
@@ -116,25 +117,11 @@ class _Builder(Integrators):
 
     def summer(self, i: int) -> list[Component]:
         """Difference amplifier: both inputs see the same conductance, so each input has its own weight."""
-        out, minus, inputs = self.net(i), f"g{self.net(i)}", self.into(i)
-        negative, positive = (sum(abs(c.value) for c in inputs if (c.value > 0) is p) for p in (False, True))
-        plus = f"p{self.net(i)}" if positive else GROUND
-        feedback = self.unit
-        parts: list[Component] = [
-            OpAmp(f"U{self.name(i)}", plus, minus, out, self.opamp, f"summer {i}"),
-            Resistor(f"R{self.name(i)}_fb", minus, out, feedback, f"summer {i} feedback"),
-        ]
-        for c in inputs:
-            into = plus if c.value > 0.0 else minus
-            name = f"R{identifier(c.name)}"
-            parts.append(Resistor(name, self._signal(c, False), into, feedback / abs(c.value), c.name))
-        spare = 1.0 + negative - positive
-        if positive and abs(spare) > 1e-9:
-            into = plus if spare > 0.0 else minus
-            parts.append(
-                Resistor(f"R{self.name(i)}_bal", into, GROUND, feedback / abs(spare), f"summer {i} balance")
-            )
-        return parts
+        inputs = [(c.name, self._signal(c, False), c.value) for c in self.into(i)]
+        name, role = self.name(i), f"summer {i}"
+        return difference_amplifier(
+            self.net(i), inputs, feedback=self.unit, opamp=self.opamp, name=name, role=role
+        )
 
     def inverters(self, components: list[Component]) -> list[Component]:
         """Unity inverters for every signal that is used inverted."""

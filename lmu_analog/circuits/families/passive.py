@@ -2,8 +2,11 @@
 
 u --L_0--+--C_1--+--C_3--+-- ...      node 0, node 2, node 4, ...
          R       L_2     L_4          (to ground; the last node has R beside what it has)
+
+Taps are amplifiers beside it that leave it as it is, see ``sensing``.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -19,11 +22,21 @@ from lmu_analog.circuits.components import (
     Resistor,
     Transconductor,
 )
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, voltage_taps
+from lmu_analog.circuits.families.sensing import (
+    foot,
+    sense_gains,
+    sensed_sums,
+    transconductor_sums,
+    variables_by_senses,
+    weights_of_taps,
+)
 from lmu_analog.circuits.rules import check
+from lmu_analog.errors import DesignError
 from lmu_analog.memory.realizations import Realization
 from lmu_analog.memory.structure import Coefficient
 
+LARGEST_SHARE = 0.5  # of a coil: beyond it the phase error of the op-amp, which stays, is worse
 FIRST_CAPACITOR = 6.0  # C_1 = theta/(6 R) sets R, at order 1 too
 
 
@@ -39,32 +52,94 @@ def passive_rlc(realization: Realization, scale: np.ndarray, options: Options) -
     realization : Realization
         ``rlc-ladder``.
     scale : (v,) array
-        Without effect: nothing in a passive circuit saturates, or could amplify.
+        Without effect on the ladder: nothing in a passive circuit saturates, or could amplify. Amplifiers of taps
+        stay within it.
     options : Options
-        C, and ``variant``: with ``gyrator`` every inductor L is a capacitor L/R^2 behind transconductors
-        1/R of ``transconductor``'s figures; their input range limits the signal, and their parasitic
-        capacitance is left out at the ladder's own nodes.
+        C, taps and their op-amp, and ``variant``: with ``gyrator`` every inductor L is a capacitor L/R^2 behind
+        transconductors 1/R of ``transconductor``'s figures; their input range limits the signal, and their parasitic
+        capacitance is left out at the ladder's own nodes. With ``predistort`` a coil that stands on an op-amp's
+        input is smaller by the inductance of that, which is its resistor over the op-amp's crossover.
 
     Returns
     -------
     Circuit
-        Nets ``n0``, ``n2``, ... are the nodes, ``c1``, ``c3``, ... lie behind the capacitors.
+        Nets ``n0``, ``n2``, ... are the nodes, ``c1``, ``c3``, ... lie behind the capacitors; amplifiers
+        have the voltages of nodes on ``a0``, ... and the currents of coils on ``i2``, ...
+
+    Raises
+    ------
+    DesignError
+        If a tap takes what is there and is no voltage, or an op-amp's input is more than half of a coil.
     """
     order, theta = len(realization.readout), realization.theta
     level = theta / (FIRST_CAPACITOR * options.capacitance)
+    weights = weights_of_taps(realization, scale, options)
+    gyrators = options.variant == "gyrator"
+    gains = {} if gyrators else sense_gains(weights, realization, scale)
     parts: list[Component] = []
     for c in realization.structure.coefficients:  # all of them for R = 1 Ohm
-        parts += _element(c, order, level)
-    if options.variant == "gyrator":
+        if c.row not in options.own_nets:
+            parts += _element(c, order, level)
+    if gyrators:
         coils = {part.name: _gyrator(part, level, options) for part in parts if isinstance(part, Inductor)}
         parts = [new for part in parts for new in coils.get(part.name, [part])]
+        parts += transconductor_sums(weights, level, options)
+    else:
+        sensed = {f"L_{k}": gain for (kind, k), gain in gains.items() if kind == "L"}
+        parts = [
+            _on_input(part, sensed[part.name] * level, options)
+            if isinstance(part, Inductor) and part.name in sensed
+            else part
+            for part in parts
+        ]
+        parts += sensed_sums(weights, gains, level, options)
     probes = tuple(
         (Term("v", f"n{i}", 2.0 * i + 1.0),)
         if i % 2 == 0
         else (Term("i", f"V_{i}", -(2.0 * i + 1.0) * level),)
         for i in range(order)
     )
-    return check(Circuit("passive-rlc", realization.name, theta, tuple(parts), probes))
+    taps = voltage_taps(options.taps, *_nets(options, scale, order))
+    return check(Circuit("passive-rlc", realization.name, theta, tuple(parts), probes, taps=taps))
+
+
+def _nets(options: Options, scale: np.ndarray, order: int) -> tuple[list[str], np.ndarray]:
+    """Give for every variable its net, and volts for one unit of it; only of those that taps are read from.
+
+    Raises
+    ------
+    DesignError
+        If one of them is no voltage of a net.
+    """
+    nets, volts = [""] * len(scale), np.ones(len(scale))
+    senses = variables_by_senses(order)
+    for tap in options.taps:
+        if tap.own:
+            nets[tap.variable], volts[tap.variable] = tap.name, scale[tap.variable]
+            continue
+        of = senses[tap.variable]
+        (kind, k), share = next(iter(of.items()))
+        if len(of) > 1 or (kind == "L" and options.variant != "gyrator"):
+            raise DesignError(
+                f"[circuit] taps: {tap.of.label} is a current in this circuit, or a difference of voltages; give it a "
+                "gain, and it gets an amplifier of its own"
+            )
+        nets[tap.variable], volts[tap.variable] = f"n{k}" if kind == "n" else f"l{k}", 1.0 / share
+    return nets, volts
+
+
+def _on_input(coil: Inductor, resistor: float, options: Options) -> Inductor:
+    """Let a coil stand on the virtual ground of an op-amp, which with a finite crossover w_t is an inductance R/w_t."""
+    own = 0.0
+    if options.predistort == "gbw" and math.isfinite(options.opamp.gbw):
+        own = resistor / (2.0 * math.pi * options.opamp.gbw)
+    if own > LARGEST_SHARE * coil.value:
+        least = resistor / (2.0 * math.pi * LARGEST_SHARE * coil.value)
+        raise DesignError(
+            f"[circuit] predistort: the input of an op-amp is {own / coil.value:.3g} of {coil.name}, at most "
+            f"{LARGEST_SHARE:g} can be made up for; take one of {least:.3g} Hz or more"
+        )
+    return replace(coil, b=foot(int(coil.name.removeprefix("L_"))), value=coil.value - own)
 
 
 def _element(c: Coefficient, order: int, level: float) -> list[Component]:

@@ -138,6 +138,7 @@ FAMILIES: dict[str, Family] = {
         "linear",
         "a doubly terminated ladder of resistors, inductors and capacitors",
         drawing="ladder",
+        has_taps=True,
     ),
     "crossbar": Family(
         crossbar,
