@@ -34,7 +34,8 @@ SHOWN = [
     ("gm-c", "cap-feedforward", 3, {"level": "transistor"}),
     ("rc-synapse", "unit-weight", 6, {}),
     ("passive-rlc", "rlc-ladder", 24, {}),
-    ("passive-rlc", "rlc-ladder", 6, {"variant": "gyrator"}),
+    ("passive-rlc", "rlc-ladder", 6, {"variant": "gyrator", "taps": [1.0]}),
+    ("passive-rlc", "rlc-ladder", 3, {"taps": [{"r": 1.0, "gain": 0.5}]}),  # all its amplifiers are followers
     ("dpi", "unit-weight", 6, {}),
     ("switched-capacitor", "cap-feedforward", 6, {}),
     ("switched-capacitor", "legendre", 3, {}),
@@ -90,10 +91,15 @@ def test_an_integrator_shows_all_its_parts_with_their_values():
 
 
 def test_the_ladder_is_drawn_whole():
-    drawn = circuit("passive-rlc", "rlc-ladder", 24, {})
-    (cell,) = sheets(drawn, "cell")
-    parts = {c.name for c in drawn.components if isinstance(c, Resistor | Capacitor | Inductor)}
-    assert parts <= set(labels(cell))
+    for more in ({}, {"taps": [1.0]}):
+        drawn = circuit("passive-rlc", "rlc-ladder", 24, more)
+        (cell,) = sheets(drawn, "cell")
+        parts = {c.name for c in drawn.components if isinstance(c, Resistor | Capacitor | Inductor)}
+        assert {name for name in parts if not name.startswith(("Rcur", "Rvol", "Rtap"))} <= set(labels(cell))
+    assert {"Ucur_22", "Uvol_24", "Utap1"} <= set(labels(cell))  # of amplifiers, one of every kind
+    # What is drawn of states does not depend on real op-amps, whose fast poles are none of theirs.
+    real = circuit("passive-rlc", "rlc-ladder", 4, {"taps": [1.0], "opamp": "TL072"})
+    assert [block.name for block in network(real).blocks] == ["z0", "z1", "z2", "z3"]
 
 
 @pytest.mark.parametrize("realization", ["legendre", "ladder"])

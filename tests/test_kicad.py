@@ -140,6 +140,11 @@ def traced(path):
         ("active-rc", 2, {"taps": [0.5, 1.0]}),
         ("active-rc", 2, {"taps": [0.5], "output_load": "10 kohm", "input_buffer": THIRD_ORDER}),
         ("active-rc-differential", 2, {"input_buffer": THIRD_ORDER}),
+        (
+            "passive-rlc",
+            3,
+            {"taps": [0.5], "opamp": "TL072"},
+        ),  # with a follower, and coils on op-amps' inputs
         ("active-rc-differential", 3, {"opamp": "THS4521", "supply": "2.5 V"}),
         ("active-rc", 9, {"realization": "legendre", "opamp": "OPA2192"}),
         ("active-rc-differential", 8, {"opamp": "OPA1632"}),
@@ -328,7 +333,7 @@ def test_footprints_exist_and_have_the_pads_of_the_symbols():
         ("active-rc", 3, {"opamp": "OPA2192"}),
         ("active-rc-differential", 8, {"opamp": "THS4521", "supply": "2.5 V"}),
         ("switched-capacitor", 2, {}),
-        ("passive-rlc", 3, {}),
+        ("passive-rlc", 3, {"taps": [0.5], "opamp": "TL072"}),
     ],
 )
 def test_kicad_itself_finds_no_error_and_our_nets(family, order, given, tmp_path):

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmu_analog.building import build
-from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, Resistor, Transconductor
+from lmu_analog.circuits.circuit import reading_taps
+from lmu_analog.circuits.components import Ammeter, Capacitor, Inductor, OpAmp, Resistor, Transconductor
 from lmu_analog.circuits.devices.models import OtaModel
 from lmu_analog.circuits.families.options import Options
 from lmu_analog.circuits.families.passive import passive_rlc
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.ensembles.montecarlo import monte_carlo
+from lmu_analog.errors import DesignError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response, growth
@@ -120,6 +122,90 @@ def test_a_gyrator_is_the_coil_c_over_both_transconductances(order, seed):
     found = extract(active, np.array([drawn[p.name] for p in active.parameters]))
     expected = extract(plain, np.array([{**drawn, **coils}[p.name] for p in plain.parameters]))
     np.testing.assert_allclose(frequency_response(found, f), frequency_response(expected, f), atol=1e-10)
+
+
+def tapped(order, **changes):
+    return design(order, taps=[0.5, 1.0], **changes)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 6, 12])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_taps_leave_the_ladder_as_it_is(order, variant):
+    plain, with_taps = build(design(order, variant=variant)), build(tapped(order, variant=variant))
+    f = np.linspace(0.0, 1.0, 5) * order / 6e-3
+    found, expected = (frequency_response(extract(circuit), f) for circuit in (with_taps, plain))
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+    # Every part of the ladder is there with its value, and beside it nothing that it does not need.
+    kept = {c.name: getattr(c, "value", None) for c in with_taps.components}
+    assert {c.name: getattr(c, "value", None) for c in plain.components}.items() <= kept.items()
+    amplifiers = [c.name for c in with_taps.components if isinstance(c, OpAmp)]
+    assert len(amplifiers) == (0 if variant else order + 2)
+
+
+def test_only_what_a_tap_needs_is_sensed():
+    # At r = 1/2 odd Legendre polynomials are zero: no current counts, and the far node of an even order is none.
+    circuit = build(design(6, taps=[0.5]))
+    amplifiers = {c.name for c in circuit.components if isinstance(c, OpAmp)}
+    assert amplifiers == {"Uvol_0", "Uvol_2", "Uvol_4", "Utap1"}
+    assert all(c.b == "0" for c in circuit.components if isinstance(c, Inductor) and c.name != "L_0")
+
+
+def test_a_delay_that_a_node_shows_is_found_there():
+    # Of order 1 every delay is the mean of the window, and of order 2 that of half of it.
+    for order, r in ((1, 0.7), (2, 0.5)):
+        circuit = build(design(order, taps=[{"r": r, "gain": "native"}]))
+        assert [(tap.net, tap.gain) for tap in circuit.taps] == [("n0", pytest.approx(1.0))]
+        assert not any(isinstance(c, OpAmp) for c in circuit.components)
+
+
+def test_a_current_is_no_output_by_itself_but_gets_an_amplifier():
+    # Of order 2 the current of L_0 times R is u(t - theta/3), and the voltage across C_1 u(t - 2 theta/3).
+    for r in (1 / 3, 2 / 3):
+        with pytest.raises(DesignError, match=r"^\[circuit\] taps: u\(t - .* theta\) is a current in this"):
+            build(design(2, taps=[{"r": r, "gain": "native"}]))
+    circuit = build(design(2, taps=[1 / 3, 2 / 3]))
+    f = np.linspace(0.1, 1.0, 4) / 2e-3
+    found = frequency_response(extract(reading_taps(circuit)), f)[:, 2:]
+    expected = frequency_response(legendre(2, 1e-3), f) @ [[1.0, 1.0], [-1 / 3, 1 / 3]]
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_the_input_of_an_amplifier_belongs_to_the_coil_where_predistorted():
+    slow = {"gain": "120 dB", "gbw": "200 kHz"}
+    plain, shortened = (build(tapped(6, opamp=slow, predistort=law)) for law in ("none", "gbw"))
+    ideal, coil, resistor = (values(plain, of) for of in (Inductor, Inductor, Resistor))
+    for name in ("L_2", "L_4"):
+        own = resistor[name.replace("L", "Rcur")] / (2 * np.pi * 200e3)
+        assert values(shortened, Inductor)[name] == pytest.approx(ideal[name] - own, rel=1e-9)
+        assert own > 1e-3 * coil[name]
+    f = np.linspace(0.1, 1.0, 8) / 2e-3
+    late, early = (
+        np.abs(frequency_response(extract(circuit), f) - frequency_response(legendre(6, 1e-3), f)).max()
+        for circuit in (plain, shortened)
+    )
+    assert early < 0.1 * late  # what is left is the second order in the crossover
+    with pytest.raises(DesignError, match=r"predistort: the input of an op-amp is .* take one of"):
+        build(tapped(6, opamp={"gain": "120 dB", "gbw": "300 Hz"}, predistort="gbw"))
+
+
+def test_amplifiers_of_a_long_window_keep_to_a_boards_values():
+    # The ladder has one level, here of 167 kOhm; what stands beside it may have another.
+    circuit = build(tapped(6).replace(theta="1 s"))
+    resistors = values(circuit, Resistor)
+    assert resistors["R_0"] > 100e3
+    beside = [r for name, r in resistors.items() if name.startswith(("Rvol", "Rtap"))]
+    assert min(beside) >= 10e3 * (1 - 1e-9)
+    assert max(beside) <= 1e6
+
+
+@pytest.mark.ngspice
+def test_ngspice_finds_the_taps_of_gyrators():
+    asked = tapped(3, variant="gyrator", transconductor={"gain": "60 dB", "pole": "10 MHz"})
+    circuit, sweep = build(asked), Sweep(5, asked.bandwidth / 5, asked.bandwidth)
+    vectors = ngspice.run(deck(circuit, sweep), sweep)
+    found = np.stack([vectors["v(tap1)"], vectors["v(tap2)"]], axis=-1)
+    expected = frequency_response(extract(reading_taps(circuit)), vectors["frequency"].real)[:, 3:]
+    np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
 @pytest.mark.parametrize(("order", "excess"), [(3, 0.8), (6, 1.9), (12, 3.2)])

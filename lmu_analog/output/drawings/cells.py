@@ -65,6 +65,20 @@ def _most_varied(circuit: Circuit, amplifiers: Sequence[Amplifier]) -> Amplifier
     return max(amplifiers, key=kinds)
 
 
+def _ladder(circuit: Circuit) -> list[list[Item]]:
+    """Draw the ladder, and of the amplifiers that taps need one of every kind, the last."""
+    groups = [ladder(circuit)]
+    nodes = {c.plus for c in circuit.only(OpAmp) if c.role.startswith("voltage")}
+    for kind in ("current", "voltage", "summer"):
+        if ours := [c for c in circuit.amplifiers if c.role.startswith(kind)]:
+            drawn = stage(circuit, ours[-1], drawn=nodes)
+            groups.append(_titled(f"{ours[-1].role} ({len(ours)} in all)", drawn))
+    nets = [tap.net for tap in circuit.taps]
+    if sums := [net for net in dict.fromkeys(c.out for c in circuit.only(Transconductor)) if net in nets]:
+        groups.append(_titled(f"sum {sums[-1]} ({len(sums)} in all)", node(circuit, sums[-1])))
+    return groups
+
+
 def _switched(circuit: Circuit) -> list[list[Item]]:
     """Draw an integrator and, where there are taps, one of those, each with its plates and those at its sources."""
     groups: list[list[Item]] = []
@@ -154,7 +168,7 @@ def _filter(circuit: Circuit) -> list[list[Item]]:
 
 # How the circuits of a family's row are drawn: title, and what is drawn side by side.
 _CELLS: dict[Drawing, tuple[str, Callable[[Circuit], list[list[Item]]]]] = {
-    "ladder": ("The ladder", lambda circuit: [ladder(circuit)]),
+    "ladder": ("The ladder", _ladder),
     "dpi": ("One differential-pair integrator", _filter),
     "switched": ("One integrator (phases φ1, φ2)", _switched),
     "crossbar": ("One state of the crossbar", _columns),

@@ -8,9 +8,8 @@ import networkx as nx
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import Amplifier
-from lmu_analog.circuits.devices.models import IDEAL
 from lmu_analog.circuits.nodal.flow import signal_flow
+from lmu_analog.output.drawings.parts import with_ideal_amplifiers
 from lmu_analog.output.drawings.sheet import Arc, Area, Item, Label, Sheet, Wire, box
 from lmu_analog.output.style import BLUE, VERMILLION
 
@@ -31,9 +30,7 @@ def flow_sheet(circuit: Circuit) -> Sheet:
 
     Op-amps are ideal.
     """
-    # Fast poles of real op-amps are no part of the picture.
-    parts = [replace(c, model=IDEAL) if isinstance(c, Amplifier) else c for c in circuit.components]
-    graph = signal_flow(replace(circuit, components=tuple(parts)))
+    graph = signal_flow(with_ideal_amplifiers(circuit))
     sampled = circuit.clock is not None
     named = "gain a sample" if sampled else "gain times θ"
     unit = 1.0 if sampled else circuit.theta

@@ -9,10 +9,11 @@ from lmu_analog.circuits.components import (
     Capacitor,
     Component,
     Inductor,
+    OpAmp,
     Resistor,
     Transconductor,
 )
-from lmu_analog.output.drawings.parts import SYMBOLS, caption, stacked, value
+from lmu_analog.output.drawings.parts import SYMBOLS, between, caption, stacked, value
 from lmu_analog.output.drawings.sheet import Item, Label, Symbol, Wire, dot, ground, moved
 
 SERIES, SHUNT = 4.4, 3.6  # width of a part along the ladder, and of one to ground
@@ -23,19 +24,21 @@ _DROP = 7.0  # from one row to the next
 def ladder(circuit: Circuit) -> list[Item]:
     """Draw a ladder of series parts between nodes and parts from nodes to ground.
 
+    The virtual ground of an op-amp, on which a coil stands that is sensed, is drawn as its name.
     Behind a gyrator there is a capacitor in place of a coil: it is drawn beside the ladder's coil symbol.
     """
     parts = circuit.only(Resistor, Capacitor, Inductor)
     parts = [*(c for c in parts if not c.name.startswith(("Cl_", "Rleak_"))), *_coils(circuit)]
     behind = {c.a: c.b for c in circuit.only(Ammeter)}
+    grounds = {GROUND, *(c.minus for c in circuit.only(OpAmp) if c.plus == GROUND)}
     items: list[Item] = [Label((-0.2, 0.0), circuit.source, align="right", bold=True)]
     net: str | None = circuit.source
     x = y = 0.0
     while net is not None:
-        for shunt in (p for p in parts if {p.a, p.b} == {net, GROUND}):
-            items += _shunt(shunt, x, y)
+        for shunt in (p for p in parts if net in (p.a, p.b) and between(p, net) in grounds):
+            items += _shunt(shunt, between(shunt, net), x=x, y=y)
             x += SHUNT
-        ahead = [p for p in parts if GROUND not in (p.a, p.b) and p.a == net]
+        ahead = [p for p in parts if p.a == net and p.b not in grounds]
         net = None
         for series in ahead:
             if x > _ACROSS:
@@ -80,11 +83,12 @@ def _series(part: Component, net: str, *, x: float, y: float) -> list[Item]:
     return moved(items, x, y)
 
 
-def _shunt(part: Component, x: float, y: float) -> list[Item]:
+def _shunt(part: Component, net: str, *, x: float, y: float) -> list[Item]:
+    end = ground((0.0, -2.8)) if net == GROUND else Label((0.0, -3.2), net, align="center", bold=True)
     items: list[Item] = [
         Symbol(SYMBOLS[type(part)], (0.0, 0.0), (0.0, -2.8)),
         dot((0.0, 0.0)),
-        ground((0.0, -2.8)),
+        end,
         *stacked(part, (0.6, -1.1)),
         Wire(((0.0, 0.0), (SHUNT, 0.0))),
     ]

@@ -22,7 +22,7 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.families.registry import drawing_of
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.output.drawings.parts import beside, between, in_series, short, value
+from lmu_analog.output.drawings.parts import beside, between, in_series, short, value, with_ideal_amplifiers
 
 _Signal = tuple[str, int]  # block or input, and whether a net carries it as it is or inverted
 _NEGLIGIBLE = 1e-9  # of the largest gain into a state: rounding of the extraction
@@ -209,7 +209,7 @@ def _crossbar(circuit: Circuit) -> Network:
 
 def _states(circuit: Circuit) -> Network:
     """Blocks are the states of the extracted system, links its coefficients times theta."""
-    system = extract(circuit)
+    system = extract(with_ideal_amplifiers(circuit))
     names = [*(f"z{k}" for k in range(system.order)), circuit.source]
     gains = circuit.theta * np.concatenate([system.A, system.B], axis=1)
     floor = _NEGLIGIBLE * np.abs(gains).max(axis=1, keepdims=True)

@@ -9,6 +9,7 @@ from typing import Literal
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
+    Amplifier,
     Bias,
     Capacitor,
     Component,
@@ -20,6 +21,7 @@ from lmu_analog.circuits.components import (
     kind_of,
     terminals,
 )
+from lmu_analog.circuits.devices.models import IDEAL
 from lmu_analog.output.drawings.sheet import Align, Item, Kind, Label, Point, ground
 from lmu_analog.units import write
 
@@ -86,6 +88,12 @@ def in_series(circuit: Circuit) -> Circuit:
                 continue
     kept = [gone.get(c.name, c) for c in circuit.components]
     return replace(circuit, components=tuple(c for c in kept if c is not None))
+
+
+def with_ideal_amplifiers(circuit: Circuit) -> Circuit:
+    """Make op-amps ideal: fast poles of real ones are no part of a picture of states."""
+    parts = (replace(c, model=IDEAL) if isinstance(c, Amplifier) else c for c in circuit.components)
+    return replace(circuit, components=tuple(parts))
 
 
 def between(part: Passive | Switch, near: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TypeVar
 
 from lmu_analog.circuits.circuit import Circuit
@@ -67,15 +67,23 @@ def rows(parts: Sequence[TwoEnded], near: str, *, up: bool) -> tuple[list[Item],
     return [*items, *bus(entries, step)], (len(entries) - 1) * step
 
 
-def stage(circuit: Circuit, amplifier: Amplifier) -> list[Item]:
-    """Draw an op-amp with all that hangs on its inputs."""
+def stage(circuit: Circuit, amplifier: Amplifier, *, drawn: Container[str] = ()) -> list[Item]:
+    """Draw an op-amp with all that hangs on its inputs; nets that are drawn elsewhere end in their names."""
     # The nets that feed back to the inverting and to the other input; none, "", for one output.
     out_top, out_bottom = (*outputs(amplifier), "")[:2]
     items: list[Item] = [
         Symbol("opamp", (0.0, 0.0), (_WIDE, 0.0)),
         Label((0.9, -1.8), amplifier.name, size=7.0),
-        *_side(circuit, amplifier.minus, out_top, y=0.0, up=True),
-        *_side(circuit, amplifier.plus, out_bottom, y=-_INPUTS, up=False),
+        *(
+            _followed()
+            if amplifier.minus == out_top
+            else _side(circuit, amplifier.minus, out_top, y=0.0, up=True)
+        ),
+        *(
+            [Wire(((0.0, -_INPUTS), (-0.5, -_INPUTS))), net_end(amplifier.plus, (-0.5, -_INPUTS), "left")]
+            if amplifier.plus in drawn
+            else _side(circuit, amplifier.plus, out_bottom, y=-_INPUTS, up=False)
+        ),
     ]
     if isinstance(amplifier, OpAmp):
         tip = -0.5 * _INPUTS
@@ -84,6 +92,12 @@ def stage(circuit: Circuit, amplifier: Amplifier) -> list[Item]:
         if any(out_top in (p.a, p.b) for p in beside(circuit, amplifier.minus)):
             items.append(dot((_WIDE + 1.2, tip)))
     return items
+
+
+def _followed() -> list[Item]:
+    """Draw the wire from the output of a follower to its inverting input."""
+    far, tip = _WIDE + 1.2, -0.5 * _INPUTS
+    return [Wire(((0.0, 0.0), (-0.5, 0.0), (-0.5, 1.6), (far, 1.6), (far, tip)))]
 
 
 def _side(circuit: Circuit, net: str, out: str, *, y: float, up: bool) -> list[Item]:
