@@ -92,7 +92,7 @@ def passive_rlc(realization: Realization, scale: np.ndarray, options: Options) -
             else part
             for part in parts
         ]
-        parts += sensed_sums(weights, gains, level, options)
+        parts += sensed_sums(weights, gains, level=level, options=options)
     probes = tuple(
         (Term("v", f"n{i}", 2.0 * i + 1.0),)
         if i % 2 == 0

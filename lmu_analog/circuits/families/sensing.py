@@ -105,7 +105,7 @@ def foot(coil: int) -> str:
 
 
 def sensed_sums(
-    weights: dict[str, dict[Sense, float]], gains: dict[Sense, int], level: float, options: Options
+    weights: dict[str, dict[Sense, float]], gains: dict[Sense, int], *, level: float, options: Options
 ) -> list[Component]:
     """Build the amplifiers that sense nodes and coils, then one for every sum.
 
