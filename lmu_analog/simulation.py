@@ -234,9 +234,10 @@ def simulate(
         Scalars ``window_nrmse``, ``truncation_nrmse``, ``reference_nrmse`` (fractions of rms(u)) and
         ``seconds``; ``profile`` (delay); ``input`` (time), ``states``, ``ideal_states``, ``reference_states``
         (time, state), ``window`` and ``estimate`` (time, delay), V. Of a circuit with taps also ``taps``
-        (time, tap), V, and ``tap_net``, ``tap_r``, ``tap_gain`` and ``tap_nrmse`` (tap). Attribute ``warnings``: what
-        is impractical about the circuit, and which parts cannot give what the signal asks, lines of text; ``model``
-        is "small-signal" where the exact engine ran the small-signal equivalent of a nonlinear circuit.
+        and ``ideal_taps`` (time, tap), V, and ``tap_net``, ``tap_r``, ``tap_gain`` and ``tap_nrmse`` (tap).
+        Attribute ``warnings``: what is impractical about the circuit, and which parts cannot give what the signal asks,
+        lines of text; ``model`` is "small-signal" where the exact engine ran the small-signal equivalent of a nonlinear
+        circuit.
 
     Raises
     ------
@@ -304,6 +305,7 @@ def _taps(circuit: Circuit, evaluation_grid: Grid, shown_by_taps: np.ndarray) ->
         "tap_gain": ("tap", gain, {"units": "1"}),
         "tap_nrmse": ("tap", error, {"units": "1"}),
         "taps": (("time", "tap"), shown_by_taps * gain, {"units": "V"}),
+        "ideal_taps": (("time", "tap"), wanted * gain, {"units": "V"}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.ensembles.taps import TapSpread
 from lmu_analog.ensembles.yields import percentiles
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.sampled import steady_response
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _TAPS = np.array([0.0, 0.5, 1.0])  # theta
 _POINTS_A_DECADE = 60
+_MOST_TAPS = 6  # drawn over time
 _MOST_ROWS = 64  # of a table below a figure; a longer one is thinned evenly
 
 
@@ -138,6 +140,35 @@ def traces_figure(result: xr.Dataset) -> Figure:
     return figure(
         "traces", "Delayed inputs over time", caption, drawn=drawn, table=_columns("Traces", columns)
     )
+
+
+def taps_figure(result: xr.Dataset) -> Figure:
+    """Show taps over time."""
+    shown = min(_MOST_TAPS, result.sizes["tap"])
+    drawn = draw(lambda c: plots.plot_taps(result, c.subplots(), shown), height=1.5 + 0.8 * shown)
+    caption = "The voltages of the taps, and what they are to show times their gains."
+    if shown < result.sizes["tap"]:
+        caption += f" The first {shown} of {result.sizes['tap']}."
+    columns: dict[str, Any] = {"time (s)": result.time}
+    for k, name in enumerate(result.tap.values[:shown]):
+        here = result.isel(tap=k)
+        columns |= {f"to show, {name} (V)": here.ideal_taps, f"{name} (V)": here.taps}
+    return figure("taps", "Taps over time", caption, drawn=drawn, table=_columns("Taps over time", columns))
+
+
+def tap_spread_figure(
+    spreads: Sequence[TapSpread], *, limit: float | None, nominal: Mapping[str, float]
+) -> Figure:
+    """Show the errors of the taps of an ensemble."""
+    height = 1.6 + 0.42 * len(spreads)
+    drawn = draw(
+        lambda c: plots.plot_tap_spread(spreads, c.subplots(), limit=limit, nominal=nominal), height=height
+    )
+    keys = ("mean", "median", "p05", "p95")
+    rows = tuple((tap.name, *(percent(tap.nrmse[key]) for key in keys)) for tap in spreads)
+    table = Table("NRMSE of the taps", ("tap", *keys), rows)
+    caption = "NRMSE of every tap, of all circuits of the ensemble."
+    return figure("tap-spread", "Spread of the taps", caption, drawn=drawn, table=table)
 
 
 def profile_figure(results: Mapping[str, xr.Dataset], run: xr.Dataset | None) -> Figure:

@@ -14,11 +14,14 @@ import xarray as xr
 
 from lmu_analog.memory.window import readout, time_profile
 from lmu_analog.output import style
+from lmu_analog.output.layout import percent_along
 from lmu_analog.storage.completed import circuits, completed
 from lmu_analog.storage.store import FAILED, UNSTABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from lmu_analog.ensembles.taps import TapSpread
 
 
 def plot_window(result: xr.Dataset, ax: Axes | None = None, at: float | None = None) -> Axes:
@@ -68,23 +71,104 @@ def plot_traces(
     delays : sequence of float, theta
         The nearest points of ``result.delay`` are drawn.
     """
-    ax = style.axes(ax)
-    scale, unit = style.scale(float(result.time.max()), "s")
+    places = [result.sel(delay=delay, method="nearest") for delay in delays]
+    traces = [(f"r = {float(here.delay):.2f}", here.window, here.estimate) for here in places]
     peak = float(np.abs(result.window).max())
+    ax = _set_apart(result, traces, style.axes(ax), peak=peak, ideal="ideal u(t − rθ)")
+    ax.set_ylabel("u(t − rθ) (V), traces set apart")
+    return ax
+
+
+def plot_taps(result: xr.Dataset, ax: Axes | None = None, count: int = 6) -> Axes:
+    """Draw taps over time, and what they are to show, one below the other as on an oscilloscope.
+
+    Parameters
+    ----------
+    result : Dataset
+        From ``simulate``, of a circuit with taps.
+    ax : Axes, optional
+    count : int
+        The first so many are drawn.
+    """
+    taps = [result.isel(tap=k) for k in range(min(count, result.sizes["tap"]))]
+    traces = [(str(here.tap.values), here.ideal_taps, here.taps) for here in taps]
+    peak = max(float(np.abs(here.ideal_taps).max()) for here in taps)
+    ax = _set_apart(result, traces, style.axes(ax), peak=peak, ideal="what it is to show")
+    ax.set_ylabel("Voltage (V), taps set apart")
+    return ax
+
+
+def _set_apart(
+    result: xr.Dataset,
+    traces: Sequence[tuple[str, xr.DataArray, xr.DataArray]],
+    ax: Axes,
+    *,
+    peak: float,
+    ideal: str,
+) -> Axes:
+    """Draw named pairs of ideal and actual traces over time, each with its own zero."""
+    scale, unit = style.scale(float(result.time.max()), "s")
     mark = float(f"{peak:.0e}") if float(f"{peak:.0e}") <= peak else float(f"{0.75 * peak:.0e}")
     ticks, labels = [], []
-    for k, delay in enumerate(delays):
-        here, middle = result.sel(delay=delay, method="nearest"), -2.5 * peak * k
-        names = ("ideal u(t − rθ)", _circuit(result)) if k == 0 else (None, None)
-        ax.plot(result.time / scale, middle + here.window, **style.PALE, label=names[0])
-        ax.plot(result.time / scale, middle + here.estimate, color=style.BLUE, linewidth=1.3, label=names[1])
+    for k, (name, wanted, actual) in enumerate(traces):
+        middle = -2.5 * peak * k
+        names = (ideal, _circuit(result)) if k == 0 else (None, None)
+        ax.plot(result.time / scale, middle + wanted, **style.PALE, label=names[0])
+        ax.plot(result.time / scale, middle + actual, color=style.BLUE, linewidth=1.3, label=names[1])
         ticks += [middle - mark, middle, middle + mark]
         labels += [f"{-mark:g}".replace("-", "−"), "0", f"{mark:g}"]
-        ax.text(1.01, middle, f"r = {float(here.delay):.2f}", transform=ax.get_yaxis_transform(), va="center")
+        ax.text(1.02, middle, name, transform=ax.get_yaxis_transform(), va="center")
     ax.set_yticks(ticks, labels)
-    ax.set(xlabel=f"Time ({unit})", ylabel="u(t − rθ) (V), traces set apart")
+    ax.set(xlabel=f"Time ({unit})")
     ax.margins(x=0.0)
     return style.finish(ax, {**style.TOP_LEGEND, "ncols": 2})
+
+
+def plot_tap_spread(
+    spreads: Sequence[TapSpread],
+    ax: Axes | None = None,
+    *,
+    nominal: Mapping[str, float] | None = None,
+    limit: float | None = None,
+) -> Axes:
+    """Draw the NRMSE of every tap over an ensemble, a row a tap: 5 % to 95 % as a bar, the median as a mark.
+
+    Parameters
+    ----------
+    spreads : sequence of TapSpread
+        From ``ensembles.taps.tap_spreads``.
+    ax : Axes, optional
+    nominal : mapping of str to float, optional
+        Errors of the circuit without mismatch by name, fractions.
+    limit : float, fraction, optional
+    """
+    ax = style.axes(ax)
+    told: set[str] = set()
+
+    def once(label: str) -> str | None:
+        first = label not in told
+        told.add(label)
+        return label if first else None
+
+    for k, tap in enumerate(spreads):
+        low, middle, high = (tap.nrmse[key] for key in ("p05", "median", "p95"))
+        if low is not None and middle is not None and high is not None:
+            ax.plot([100.0 * low, 100.0 * high], [k, k], **style.PALE, label=once("5 % to 95 % of circuits"))
+            ax.plot(100.0 * middle, k, "o", color=style.BLUE, label=once("median"))
+            text = f"{100.0 * middle:.3g} %"
+            ax.annotate(text, (100.0 * middle, k), (0.0, 7.0), textcoords="offset points", ha="center")
+        if nominal and tap.name in nominal:
+            hollow: style.Look = {"color": style.INK, "markerfacecolor": "none", "label": once("nominal")}
+            ax.plot(100.0 * nominal[tap.name], k, "D", markersize=5, **hollow)
+    if limit is not None:
+        ax.axvline(
+            100.0 * limit, color=style.VERMILLION, linewidth=1.6, label=f"limit  {100.0 * limit:.3g} %"
+        )
+    ax.set_yticks(range(len(spreads)), [tap.name for tap in spreads])
+    ax.set_ylim(len(spreads) - 0.4, -0.75)
+    percent_along(ax)
+    ax.set(xlabel="NRMSE of the tap (% of rms(u))")
+    return style.finish(ax, style.LOW_LEGEND)
 
 
 def plot_profile(results: xr.Dataset | Mapping[str, xr.Dataset], ax: Axes | None = None) -> Axes:

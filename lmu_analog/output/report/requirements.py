@@ -10,7 +10,7 @@ from lmu_analog.analysis.figures_of_merit import FiguresOfMerit
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
-from lmu_analog.ensembles.yields import counts, percentiles, yield_within
+from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.limits import said as words_of
 from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
@@ -45,7 +45,7 @@ class Requirement:
     Attributes
     ----------
     name : str
-    group : {"nrmse", "yield", "circuit", "limits"}
+    group : {"nrmse", "yield", "taps", "circuit", "limits"}
         What it is about; limits are those of parts, beyond which the circuit is not what was simulated.
     value : float or None
         SI unit, or a fraction.
@@ -55,7 +55,7 @@ class Requirement:
     """
 
     name: str
-    group: Literal["nrmse", "yield", "circuit", "limits"]
+    group: Literal["nrmse", "yield", "taps", "circuit", "limits"]
     value: float | None
     shown: str
     limit: str
@@ -63,8 +63,8 @@ class Requirement:
 
 
 def requirements(subject: Subject) -> tuple[Requirement, ...]:
-    """List every requirement: the window NRMSE, the yield, and what keeps a circuit inside its range."""
-    return (*_errors(subject), *_yield(subject), *_circuit(subject))
+    """List every requirement: window NRMSE and yield, those of taps, and what keeps a circuit inside its range."""
+    return (*_errors(subject), *_yield(subject), *_taps(subject), *_circuit(subject))
 
 
 def specification(subject: Subject) -> Section:
@@ -134,6 +134,29 @@ def _yield(subject: Subject) -> Iterator[Requirement]:
         least = LEAST_YIELD if wanted is None else wanted
         name, mark = "Yield by first-order theory", verdict_of(found.low, found.high, least)
         yield Requirement(name, "yield", found.value, expected(found), f"≥ {share(least)}", mark)
+
+
+def _taps(subject: Subject) -> Iterator[Requirement]:
+    """List the taps where they have a limit; each has a yield of its own, and the same one is wanted of all."""
+    limit, wanted = subject.design.tap_nrmse, subject.design.wanted_yield
+    if limit is None:
+        return
+    allowed = f"≤ {100.0 * limit:.3g} %"
+    for name, error in subject.tap_errors.items():
+        mark = _within(error <= limit)
+        yield Requirement(f"NRMSE of {name}, nominal", "taps", error, percent(error), allowed, mark)
+    spreads = subject.tap_spreads
+    for tap in () if isinstance(spreads, str) else spreads:
+        if (found := tap.good) is not None:
+            name = f"Yield of {tap.name}, {subject.run.sizes['sample'] if subject.run else 0} circuits"
+            said = f"{share(found.value)} ({interval(found.low, found.high)})"
+            aim = "all circuits" if wanted is None else f"≥ {share(wanted)}"
+            yield Requirement(name, "taps", found.value, said, aim, mark_of(found, wanted))
+
+
+def mark_of(found: Yield, wanted: float | None) -> Mark:
+    """Judge a yield: by its interval where the design says how many must pass."""
+    return _share(found.value) if wanted is None else verdict_of(found.low, found.high, wanted)
 
 
 def _circuit(subject: Subject) -> Iterator[Requirement]:

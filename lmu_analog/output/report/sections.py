@@ -14,6 +14,7 @@ from lmu_analog.output.report.origin import design_file, provenance
 from lmu_analog.output.report.requirements import specification
 from lmu_analog.output.report.spread import calibrated, cornered_circuit, mismatch, sensitivity
 from lmu_analog.output.report.subject import Section, Settings, Subject
+from lmu_analog.output.report.taps import taps
 from lmu_analog.output.text_tables import Table
 
 
@@ -40,6 +41,7 @@ SECTIONS: tuple[Row, ...] = (
     Row("summary", "Accuracy", accuracy),
     Row("window-over-time", "The sliding window", window),
     Row("profile-over-r", "Error against delay", profile),
+    Row("taps", "Taps", taps),
     Row("budget", "Error budget", error_budget),
     Row("noise", "Noise", noise_section),
     Row("mismatch", "Mismatch ensemble", mismatch),

@@ -14,6 +14,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import theory_of
 from lmu_analog.ensembles.expected import Expected, expected_yield
+from lmu_analog.ensembles.taps import TapSpread, tap_spreads
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.output.figures import Figure
 from lmu_analog.output.text_tables import Table
@@ -103,6 +104,23 @@ class Subject:
             return None if theory is None else expected_yield(self.design, theory)
         except LmuAnalogError:
             return None
+
+    @cached_property
+    def tap_spreads(self) -> tuple[TapSpread, ...] | str:
+        """The taps of the run's circuits, none without a run, or why they could not be computed."""
+        try:
+            return () if self.run is None else tuple(tap_spreads(self.run, self.design))
+        except LmuAnalogError as error:
+            return str(error)
+
+    @property
+    def tap_errors(self) -> dict[str, float]:
+        """The largest NRMSE of the engines for every tap by name, a fraction; none without a simulation."""
+        names = [tap.name for tap in self.circuit.taps] if self.results else []
+        return {
+            name: max(float(result.tap_nrmse[k]) for result in self.results.values())
+            for k, name in enumerate(names)
+        }
 
     @property
     def nominal_error(self) -> float | None:

@@ -12,8 +12,9 @@ from lmu_analog.ensembles.expected import Expected
 from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
 from lmu_analog.ensembles.yields import percentiles, yield_within
-from lmu_analog.output.report.requirements import LEAST_YIELD, requirements
+from lmu_analog.output.report.requirements import LEAST_YIELD, mark_of, requirements
 from lmu_analog.output.report.subject import Subject
+from lmu_analog.output.report.taps import shows
 from lmu_analog.output.text_tables import (
     expected,
     interval,
@@ -39,6 +40,11 @@ _WITH_RUN = {
     "fail": Verdict("bad", "FAIL with mismatch", ""),
     "undecided": Verdict("partly", "UNDECIDED with mismatch", ""),
 }
+_OF_TAPS = {
+    **_WITH_RUN,
+    "partly": Verdict("partly", "PASS nominally", ""),
+    "open": Verdict("good", "PASS", ""),
+}
 # Theory alone fails no design.
 _BY_THEORY = {**_WITH_RUN, "fail": Verdict("partly", "PASS nominally", "")}
 
@@ -51,7 +57,7 @@ def verdict(subject: Subject) -> Verdict:
     the circuit and missed is named, and takes the best mark away; where parts cannot give what the signal asks,
     the circuit is not what was simulated, and fails.
     """
-    found = _verdict(subject)
+    found = _with_taps(_verdict(subject), subject)
     asked = requirements(subject)
     beyond = [r.shown for r in asked if r.group == "limits" and r.mark == "fail"]
     if beyond:
@@ -97,6 +103,32 @@ def _verdict(subject: Subject) -> Verdict:
     return Verdict("good", "PASS", sentence)
 
 
+_RANKS = ("good", "partly", "bad")
+
+
+def _with_taps(found: Verdict, subject: Subject) -> Verdict:
+    """Add what the taps do to a verdict about the window, and give the worse of both."""
+    limit, errors = subject.design.tap_nrmse, subject.tap_errors
+    if limit is None or not errors:
+        return found
+    if missed := [f"{name} {percent(error)}" for name, error in errors.items() if not error <= limit]:
+        said = f"The nominal circuit misses the limit of taps, {100.0 * limit:.3g} %: {', '.join(missed)}."
+        return Verdict("bad", "FAIL", f"{found.sentence} {said}")
+    said = f"{found.sentence} Taps keep their limit of {100.0 * limit:.3g} % (at most {percent(max(errors.values()))})"
+    spreads = subject.tap_spreads
+    yields = [] if isinstance(spreads, str) else [(t.good.value, t.name, t.good) for t in spreads if t.good]
+    if not yields:
+        ours = Verdict("good", "PASS", f"{said}.")
+    else:
+        value, name, good = min(yields)
+        said += f"; with mismatch {share(value)} of circuits do at {name} ({interval(good.low, good.high)})."
+        ours = replace(_OF_TAPS[mark_of(good, subject.design.wanted_yield)], sentence=said)
+    if found.kind == "open" and subject.design.nrmse is None:
+        return ours
+    worse = found.kind not in _RANKS or _RANKS.index(found.kind) >= _RANKS.index(ours.kind)
+    return replace(found if worse else ours, sentence=ours.sentence)
+
+
 def _without_run(met: str, found: Expected | None, wanted: float | None) -> Verdict:
     if found is None:
         return Verdict("good", "PASS", f"{met}. No mismatch was run.")
@@ -139,6 +171,11 @@ def headline(subject: Subject) -> Iterator[tuple[str, str, str]]:
         yield "Truncation", percent(float(first.truncation_nrmse)), lacking
         distance = max(float(result.reference_nrmse) for result in results.values())
         yield "Distance to NumPy LMU", percent(distance), "circuit against the software memory"
+    if errors := subject.tap_errors:
+        largest = max(errors, key=lambda name: errors[name])
+        tap = next(tap for tap in subject.circuit.taps if tap.name == largest)
+        which = "the tap" if len(errors) == 1 else f"the worst of {len(errors)} taps"
+        yield "Tap NRMSE", percent(errors[largest]), f"{which}, {largest}, against {shows(tap.of, tap.gain)}"
     if run is not None and design.nrmse is not None:
         found = yield_within(run, design.nrmse)
         aim = "" if (wanted := design.wanted_yield) is None else f"; {share(wanted)} is wanted"
