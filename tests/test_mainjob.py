@@ -9,11 +9,13 @@ import pytest
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulatorMissing
-from lmu_analog.output import mainjob
+from lmu_analog.output import mainjob, summary
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.store import open_run
 
-DESIGN = Design(order=2, theta="1 ms", mismatch={"resistor": "1 %"}, nrmse="50 %")
+DESIGN = Design(
+    order=2, theta="1 ms", mismatch={"resistor": "1 %"}, nrmse="50 %", taps=[0.5], tap_nrmse="90 %"
+)
 FILES = {
     "design.toml",
     "derivation.txt",
@@ -61,6 +63,16 @@ def test_the_result_holds_both_engines_and_the_ensemble(done):
     assert (ensemble["samples"], ensemble["seed"], ensemble["resumed"]) == (10, 3, 0)
     assert ensemble["yield"]["limit"] == 0.5
     assert result["design"]["design"] == DESIGN.digest
+    (tap,), (nominal,) = ensemble["taps"], result["simulate"]["ngspice"]["taps"]
+    run = open_run(folder / "run.zarr")
+    alone = summary.ensemble(run, DESIGN, nominal=0.0, seconds=0.0, resumed=0, path=None)
+    assert [tap] == alone["taps"]
+    assert (
+        (tap["net"], tap["r"], tap["yield"]["limit"])
+        == (nominal["net"], nominal["r"], 0.9)
+        == ("tap1", 0.5, 0.9)
+    )
+    assert nominal["nrmse"] < tap["nrmse"]["median"] < 2.0 * nominal["nrmse"]  # parts of 1 %
     assert result == {k: content[k] for k in ("design", "simulate", "montecarlo", "impedance", "warnings")}
 
 

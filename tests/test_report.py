@@ -17,9 +17,11 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_text
+from lmu_analog.output import summary
 from lmu_analog.output.html import unbroken
 from lmu_analog.output.report import page as paged
 from lmu_analog.output.report.glossary import TERMS
+from lmu_analog.output.report.requirements import requirements
 from lmu_analog.output.report.subject import Settings, Subject
 from lmu_analog.output.report.verdict import verdict
 from lmu_analog.output.text_tables import percent, quantity
@@ -223,6 +225,7 @@ def test_every_number_stays_on_the_line_of_its_unit():
         ("0.5 V/us, 22 kOhm", "0.5_V/~µs, 22_kΩ"),
         ("within 5 % of 12 circuits", "within 5_% of 12 circuits"),
         ("≥ 90 %; 3 sigma, -2 1/s", "≥_90_%; 3_sigma, -2_1/~s"),
+        ("against u(t − 0.5 θ) times 2", "against u(t_−_0.5_θ) times 2"),
         ("order 6 and 3 more", "order 6 and 3 more"),
     ],
 )
@@ -297,6 +300,51 @@ def test_the_headline_says_whether_the_limit_is_met(errors: list[float], limit: 
     given = replace(content(), design=content().design.replace(nrmse=limit), run=run)
     vars(given)["figures_of_merit"] = content().figures_of_merit  # which do not depend on the limit
     assert verdict(given).word == words
+
+
+@pytest.mark.parametrize(
+    ("limit", "wanted", "times", "word"),
+    [
+        (0.5, None, 2.0, "PASS"),
+        (0.5, None, 0.9, "FAIL"),
+        (0.5, 0.9, 1.001, "FAIL with mismatch"),
+        (None, None, 2.0, "PASS"),
+    ],
+)
+def test_taps_with_a_limit_are_required_and_judged(limit, wanted, times, word):
+    # The limit as a multiple of the worst nominal tap's error, beyond which mismatch takes about every other circuit.
+    tap_limit = times * float(tapped().results["exact"].tap_nrmse.max())
+    design = tapped().design.replace(nrmse=limit, wanted_yield=wanted, tap_nrmse=tap_limit)
+    given = replace(tapped(), design=design)
+    vars(given)["figures_of_merit"] = "not looked at"
+    asked = {r.name: r for r in requirements(given) if r.group == "taps"}
+    errors, (spread, _) = given.results["exact"].tap_nrmse.values, given.tap_spreads
+    assert asked["NRMSE of tap1, nominal"].value == errors[0]
+    assert asked["NRMSE of tap1, nominal"].mark == ("pass" if errors[0] <= tap_limit else "fail")
+    assert asked["Yield of tap1, 60 circuits"].value == spread.good.value
+    assert verdict(given).word == word
+    assert ("misses the limit of taps" in verdict(given).sentence) == (word == "FAIL")
+
+
+def test_the_section_on_taps_has_the_numbers_of_simulate_and_montecarlo():
+    given = tapped()
+    html, whole = paged.report(replace(given, settings=only("taps")))
+    found = whole["sections"]["taps"]["content"]
+    assert found["nominal"]["exact"] == summary.simulation(given.results["exact"])["taps"]
+    expected = summary.ensemble(given.run, given.design, nominal=0.0, seconds=0.0, resumed=0, path=None)
+    assert found["ensemble"] == expected["taps"]
+    (table,) = whole["sections"]["taps"]["tables"]
+    assert [row[:2] for row in table["rows"]] == [["tap1", "u(t − 0.5 θ)"], ["tap2", "2 u(t − 1 θ)"]]
+    assert [row[3] for row in table["rows"]] == [percent(tap["nrmse"]["median"]) for tap in expected["taps"]]
+    assert html.count("<svg") == 2
+    assert "Not shown: The circuit has no taps" in page()
+
+
+@cache
+def tapped() -> Subject:
+    design = content().design.replace(order=3, taps=[0.5, {"r": 1.0, "gain": 2.0}], tap_nrmse="20 %")
+    run = monte_carlo(design, 60, workers=1)
+    return Subject(design, build(design), {"exact": simulate(design)}, run, settings=QUICK)
 
 
 def test_a_report_without_simulation_and_ensemble_says_so():

@@ -12,7 +12,8 @@ _SI = r"[TGMkmuµnpf]?(?:s|Hz|V|F|Ohm|Ω|H|A|S|W)"
 _PER = r"/(?:[mµun]?s|√Hz|rtHz|K)"
 _UNIT = rf"(?:1{_PER}|{_SI}[²2]?(?:{_PER})?|%²?|ppm(?:/K)?|dB|°C?|[KC]|θ|sigma|bits?|USD|×)"
 _QUANTITY = re.compile(rf"(?<=[0-9∞]) ({_UNIT})(?!\w)")
-_COMPARED = re.compile(r"(?<=[≤≥<>±×]) (?=[0-9.−-])")
+# Behind a sign, and within u(t − 0.5 θ).
+_COMPARED = re.compile(r"(?<=[≤≥<>±×]) (?=[0-9.−-])|(?<=u\(t) (?=[−-])|(?<=u\(t.[−-]) (?=[0-9rθ])")
 _MICRO = re.compile(r"(^|/)u(?=[sVFAHSWΩ])")
 
 

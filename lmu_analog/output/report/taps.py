@@ -9,7 +9,7 @@ from lmu_analog.errors import SimulationError
 from lmu_analog.memory.taps import Tap
 from lmu_analog.output import figures, summary
 from lmu_analog.output.report.subject import Section, Subject
-from lmu_analog.output.text_tables import Table, interval, percent, share
+from lmu_analog.output.text_tables import Table, percent, share
 
 
 def taps(subject: Subject) -> Section:
@@ -36,7 +36,9 @@ def taps(subject: Subject) -> Section:
         "Every tap against what it is to show; the error is a fraction of rms(u), after division by the gain."
     )
     if spreads:
-        lead += " With mismatch: the circuits of the ensemble in the exact engine, without rails and slew limits."
+        lead += (
+            " With mismatch: the circuits of the ensemble in the exact engine, without rails and slew limits."
+        )
     return Section(lead, tuple(drawn), (_table(subject, spreads),), content=content)
 
 
@@ -48,16 +50,18 @@ def shows(tap: Tap, gain: float) -> str:
 
 def _table(subject: Subject, spreads: tuple[TapSpread, ...]) -> Table:
     engines = tuple(subject.results)
-    columns = ["tap", "net", "shows", *(f"NRMSE, {name}" for name in engines)]
+    elsewhere = any(tap.net != tap.name for tap in subject.circuit.taps)  # on a net that was there already
+    columns = ["tap", *(["net"] if elsewhere else []), "shows", *(f"NRMSE, {name}" for name in engines)]
     if spreads:
         columns += ["median", "p95", "over theory"]
     if any(tap.good for tap in spreads):
-        columns.append("yield")
+        columns += ["yield", "95 % interval"]
     rows: list[tuple[str, ...]] = []
     for k, tap in enumerate(subject.circuit.taps):
         errors = (percent(float(subject.results[name].tap_nrmse[k])) for name in engines)
         beside = _spread(spreads[k]) if spreads else ()
-        rows.append((tap.name, tap.net, shows(tap.of, tap.gain), *errors, *beside))
+        net = (tap.net,) if elsewhere else ()
+        rows.append((tap.name, *net, shows(tap.of, tap.gain), *errors, *beside))
     return Table("Taps", tuple(columns), tuple(rows))
 
 
@@ -67,4 +71,5 @@ def _spread(tap: TapSpread) -> Iterator[str]:
     compared = tap.theory
     yield "–" if compared is None or compared.ratio is None else f"{compared.ratio:.3g}"
     if tap.good is not None:
-        yield f"{share(tap.good.value)} ({interval(tap.good.low, tap.good.high)})"
+        yield share(tap.good.value)
+        yield "none" if tap.good.low is None else f"{share(tap.good.low)} to {share(tap.good.high)}"
