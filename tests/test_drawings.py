@@ -38,7 +38,7 @@ SHOWN = [
     ("passive-rlc", "rlc-ladder", 3, {"taps": [{"r": 1.0, "gain": 0.5}]}),  # all its amplifiers are followers
     ("dpi", "unit-weight", 6, {}),
     ("switched-capacitor", "cap-feedforward", 6, {}),
-    ("switched-capacitor", "legendre", 3, {}),
+    ("switched-capacitor", "legendre", 3, {"taps": [1.0]}),
     ("crossbar", "unit-weight", 6, {}),
     ("crossbar", "unit-weight", 6, {"crossbar": {"wire": "2 Ohm"}}),
 ]
