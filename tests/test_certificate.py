@@ -10,7 +10,7 @@ from scipy.special import eval_sh_legendre
 
 from lmu_analog.analysis.certificate import certified, checked, deviation, state_space
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import with_values
+from lmu_analog.circuits.circuit import reading_taps, with_values
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.cli import run_command
@@ -21,6 +21,7 @@ from lmu_analog.memory.proofs import PROOFS
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.output.checking import check_deck
 from lmu_analog.output.decks import deck_text
+from lmu_analog.output.text_tables import percent
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.cards import read_deck
 from lmu_analog.spice.deck import Sweep
@@ -78,6 +79,80 @@ def test_taps_are_part_of_the_circuit_and_of_the_comment_block():
     assert names(re.sub(r"^\* tap2 = \S+", "* tap2 = 2.0*v(tap2)", text, flags=re.MULTILINE)) == ["tap2"]
     net = re.search(r"^(R\S+) \S+ \S+tap1\S* (\S+)$", text, re.MULTILINE)
     assert names(text.replace(net[0], net[0].replace(net[2], "1k"))) == [net[1]]
+
+
+def tap_distances(response, frequency, design, r):
+    """Average over f as it stands: from the ideal memory's tap, and from the delayed input."""
+    row = np.array([eval_sh_legendre(i, r) for i in range(design.order)])
+    ideal = frequency_response(legendre(design.order, design.theta), frequency) @ row
+    delayed = np.exp(-2j * np.pi * frequency * r * design.theta)
+    squares = (np.abs(response - other) ** 2 for other in (ideal, delayed))
+    return [np.sqrt(np.trapezoid(square, frequency) / frequency[-1]) for square in squares]
+
+
+@pytest.mark.parametrize("family", ["active-rc", "active-rc-differential", "gm-c", "rc-synapse"])
+def test_taps_are_read_back_and_measured(family):
+    design = DESIGN.replace(family=family, taps=[0.5, {"r": 1.0, "gain": 2.0}], opamp="ideal")
+    design = design.replace(outputs=[{"weights": [0.5, 0.0, -0.25]}])
+    found, circuit = found_in(deck_text(design)), build(design)
+    wanted = [(tap.name, tap.net, tap.gain, tap.terms, tap.of.r, tap.of.weights) for tap in circuit.taps]
+    read = [tap.output for tap in found.taps]
+    assert [(tap.name, tap.net, tap.gain, tap.terms, tap.of.r, tap.of.weights) for tap in read] == wanted
+    # Ideal parts: the ideal memory, whose error against the delayed input is the truncation at that delay.
+    frequency = np.linspace(0.0, found.bandwidth, 2001)
+    ideal = frequency_response(legendre(3, design.theta), frequency)
+    for tap, r in zip(found.taps, (0.5, 1.0), strict=False):
+        row = [eval_sh_legendre(i, r) for i in range(3)]
+        assert tap.nrmse == pytest.approx(tap_distances(ideal @ row, frequency, design, r)[1], rel=1e-5)
+    assert [tap.deviation for tap in found.taps] == pytest.approx([0.0] * 3, abs=1e-7)
+    assert found.taps[2].nrmse == pytest.approx(0.0, abs=1e-7)  # it is to show what the ideal memory holds
+
+
+def test_a_changed_weight_of_a_tap_is_its_own_error_alone():
+    design = DESIGN.replace(taps=[0.5, 1.0])
+    circuit, text = build(design), deck_text(design)
+    name = "Rtap1_2"
+    at = [p.name for p in circuit.parameters].index(name)
+    values = circuit.values.copy()
+    values[at] *= 1.3
+    text = re.sub(rf"^({name} \S+ \S+) \S+$", rf"\1 {float(values[at])!r}", text, flags=re.MULTILINE)
+    before, found = found_in(deck_text(design)), found_in(text)
+    frequency = np.linspace(0.0, found.bandwidth, 2001)
+    changed = reading_taps(with_values(circuit, values))
+    response = frequency_response(extract(changed), frequency)[:, 3]
+    wanted = tap_distances(response, frequency, design, 0.5)
+    assert [found.taps[0].deviation, found.taps[0].nrmse] == pytest.approx(wanted, rel=1e-4)
+    assert found.taps[0].deviation > 0.01
+    assert found.taps[1].nrmse == pytest.approx(before.taps[1].nrmse, rel=1e-9)
+    assert found.deviation == pytest.approx(before.deviation, rel=1e-9)
+
+
+def test_the_command_tells_and_prints_taps(tmp_path, capsys):
+    (tmp_path / "c.cir").write_text(deck_text(DESIGN.replace(taps=[0.5, {"r": 1.0, "gain": 2.0}])))
+    assert run_command(["check", str(tmp_path / "c.cir"), "--json"]) == 0
+    one, two = json.loads(capsys.readouterr().out)["taps"]
+    assert (one["name"], one["r"], one["gain"], two["net"], two["gain"]) == ("tap1", 0.5, 1.0, "tap2", 2.0)
+    assert run_command(["check", str(tmp_path / "c.cir")]) == 0
+    assert f"tap2      {percent(two['nrmse'])} of rms(u) from 2 u(t - 1 theta), " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1.0*v(tap1)", "tap1 = '1.0[*]v[(]tap1[)]': 1.0[*]v[(]tap1[)], 1.0 times u"),
+        ("1.0*v(tap1), 0 times u(t - 0.5 theta)", "tap1 = .*: 1.0[*]v[(]tap1[)], 1.0 times u"),
+        ("1.0*v(none), 1.0 times u(t - 0.5 theta)", "tap1: no net 'none' in the deck"),
+        (
+            "1.0*v(tap1), 1.0 times u(t - 1.5 theta)",
+            "tap1: 'u[(]t - 1.5 theta[)]': u[(]t - 0.5 theta[)], or a sum",
+        ),
+        ("1.0*v(tap1), 1.0 times 1.0*m7", "tap1: '1.0[*]m7': u[(]t - 0.5 theta[)], or a sum of states"),
+    ],
+)
+def test_a_tap_that_says_nothing_is_refused(line, message):
+    text = deck_text(DESIGN.replace(taps=[0.5]))
+    with pytest.raises(LmuAnalogError, match=message):
+        found_in(re.sub(r"^\* tap1 = .*$", f"* tap1 = {line}", text, flags=re.MULTILINE))
 
 
 def test_a_mismatch_sample_claims_its_own_distance():

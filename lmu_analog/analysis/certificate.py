@@ -4,7 +4,8 @@ The comment block names the proofs of the deck's order, how far its circuit is f
 its design, and a checksum for every card of the circuit. The distance is that of the windows: the difference of the
 Legendre states of circuit and ideal memory, for a flat spectrum up to the bandwidth, as rms over the window (Parseval's
 theorem for Legendre polynomials: the integral of P_i^2 is 1/(2i + 1)), a fraction of rms(u). It is what the circuit
-adds to the truncation of the ideal memory. Offsets are no part of it.
+adds to the truncation of the ideal memory. Offsets are no part of it. A tap has such a distance from the same tap of
+the ideal memory, and an error against what it is to show, which has the truncation in it.
 """
 
 import re
@@ -12,14 +13,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, Output, reading_taps
 from lmu_analog.circuits.components import Mosfet
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.nodal.linearised import linearised
 from lmu_analog.errors import CircuitError, shown
 from lmu_analog.memory.legendre import legendre, usable_band
 from lmu_analog.memory.proofs import PROOFS, proved
+from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.statespace import StateSpace, frequency_response, growth
+from lmu_analog.memory.taps import of_states, wanted_response
 from lmu_analog.memory.window import gauss_legendre
 from lmu_analog.spice.cards import Deck
 from lmu_analog.spice.checksums import Difference, compared, items, lines, stored
@@ -61,6 +64,25 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class FoundTap:
+    """What a tap of a deck is, for the same spectrum.
+
+    Attributes
+    ----------
+    output : Output
+        What the deck says of it: net, gain and what it is to show.
+    deviation : float or None
+        Distance over its gain from the same tap of the ideal memory, a fraction of rms(u); None if unstable.
+    nrmse : float or None
+        Error over its gain against what it is to show, the input delayed, for one; likewise.
+    """
+
+    output: Output
+    deviation: float | None
+    nrmse: float | None
+
+
+@dataclass(frozen=True)
 class Finding:
     """What a deck is.
 
@@ -75,6 +97,7 @@ class Finding:
         Distance from the ideal memory, a fraction of rms(u); None if the circuit is unstable.
     difference : Difference or None
         From the checksums; None where the deck has none.
+    taps : tuple of FoundTap
     """
 
     block: Header
@@ -83,6 +106,7 @@ class Finding:
     bandwidth: float
     deviation: float | None
     difference: Difference | None
+    taps: tuple[FoundTap, ...] = ()
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -152,6 +176,38 @@ def deviation(system: StateSpace, theta: float, bandwidth: float) -> float | Non
     apart = frequency_response(system, frequency) - frequency_response(legendre(order, theta), frequency)
     power = np.abs(apart) ** 2 @ (1.0 / (2.0 * np.arange(order) + 1.0))
     return float(np.sqrt(rule.weight @ power))
+
+
+def tap_deviations(circuit: Circuit, bandwidth: float) -> tuple[FoundTap, ...]:
+    """Give for every tap its distance from the ideal memory's, and its error against what it is to show.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    bandwidth : float, Hz
+        A flat spectrum from zero to here.
+    """
+    if not circuit.taps:
+        return ()
+    system, order, theta = state_space(reading_taps(circuit)), circuit.order, circuit.theta
+    if not growth(system) < 0.0:
+        return tuple(FoundTap(tap, None, None) for tap in circuit.taps)
+    rule = gauss_legendre(max(FEWEST_NODES, NODES_A_STATE * order))
+    frequency = bandwidth * rule.r
+    found = steady_response(system, frequency)[:, order:]
+    ideal = frequency_response(legendre(order, theta), frequency)
+
+    def rms(apart: np.ndarray) -> float:
+        return float(np.sqrt(rule.weight @ np.abs(apart) ** 2))
+
+    return tuple(
+        FoundTap(
+            tap,
+            rms(shown_by - ideal @ of_states(tap.of, order)),
+            rms(shown_by - wanted_response(tap.of, frequency, order=order, theta=theta)),
+        )
+        for tap, shown_by in zip(circuit.taps, found.T, strict=True)
+    )
 
 
 def certified(
@@ -249,4 +305,5 @@ def checked(deck: Deck) -> Finding:
         bandwidth,
         deviation(system, circuit.theta, bandwidth),
         difference,
+        tap_deviations(circuit, bandwidth),
     )

@@ -31,8 +31,9 @@ def check_deck(path: Path | str, design: Design | None = None) -> dict[str, Any]
     -------
     dict
         For JSON: ``holds`` (null where nothing is claimed), ``broken`` (phrases), ``deviation`` and what is claimed of
-        it (fractions of rms(u); null where unstable, or unknown), ``changed`` (name, value, and what it was),
-        ``proofs``.
+        it (fractions of rms(u); null where unstable, or unknown), ``taps`` (``name``, ``net``, ``r``, ``gain``,
+        ``deviation`` from the ideal memory's, ``nrmse`` against what it is to show), ``changed`` (name,
+        value, and what it was), ``proofs``.
 
     Raises
     ------
@@ -85,6 +86,17 @@ def _content(path: Path, found: Finding, design: Design | None, before: dict[str
         "proofs": found.proofs,
         "deviation": found.deviation,
         "claimed": {"proofs": list(claim.proofs), "deviation": claim.deviation},
+        "taps": [
+            {
+                "name": tap.output.name,
+                "net": tap.output.net,
+                "r": tap.output.of.r,
+                "gain": tap.output.gain,
+                "deviation": tap.deviation,
+                "nrmse": tap.nrmse,
+            }
+            for tap in found.taps
+        ],
         "changed": [
             {"name": item.name, "value": item.value, "was": before.get(item.name.lower())} for item in changed
         ],
@@ -111,6 +123,14 @@ def _distance(content: dict[str, Any]) -> str:
     return f"the memory is {_written(content['deviation'])} of rms(u) from the ideal one{beside}"
 
 
+def _tap(tap: dict[str, Any]) -> str:
+    what = "its weighted sum" if tap["r"] is None else f"u(t - {tap['r']:g} theta)"
+    shown = f"{tap['gain']:.4g} {'times ' if tap['r'] is None else ''}{what}"
+    if tap["nrmse"] is None:
+        return f"is to show {shown}; the circuit is unstable"
+    return f"{_written(tap['nrmse'])} of rms(u) from {shown}, {_written(tap['deviation'])} from the ideal memory's"
+
+
 def _written(share: float) -> str:
     return percent(share) if share >= 1e-9 else "under 1e-7 %"
 
@@ -124,6 +144,10 @@ def check_text(content: dict[str, Any]) -> str:
     if missing := [name for name in content["proofs"] if name not in claimed["proofs"]]:
         told = f"the deck does not name {' '.join(missing)}"
     rows = [("proved", f"{proofs}; {told}"), ("distance", f"{_distance(content)}, 0 to {band}")]
+    for tap in content["taps"][:_SHOWN]:
+        rows.append((tap["name"], _tap(tap)))
+    if (more := len(content["taps"]) - _SHOWN) > 0:
+        rows.append(("", f"and {more} more taps"))
     for item in content["changed"][:_SHOWN]:
         was = "" if item["was"] is None else f", was {item['was']}"
         rows.append(("changed", f"{item['name']} = {item['value'][:60]}{was[:60]}"))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, Output, Term
 from lmu_analog.circuits.components import (
     GROUND,
     Ammeter,
@@ -32,6 +32,7 @@ from lmu_analog.circuits.devices.expressions import number as spice_number
 from lmu_analog.circuits.devices.models import IDEAL, EkvModel, OpAmpModel, OtaModel
 from lmu_analog.errors import CircuitError, shown
 from lmu_analog.memory.legendre import check_order, check_theta
+from lmu_analog.memory.taps import Tap
 from lmu_analog.spice.cards import Card, Deck, Directive, Element, Model, Source, Subcircuit, read_deck
 from lmu_analog.spice.elements import IDEAL_GAIN
 
@@ -45,6 +46,10 @@ _ASIDE = frozenset(
 )  # fmt: skip
 _FIGURE = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _TERM = re.compile(rf"\s*([-+])?\s*({_FIGURE})\s*\*\s*([vi])\(\s*([^\s(),]+)\s*\)\s*", re.IGNORECASE)
+_OUTPUT = re.compile(r"(?:tap|out)\d+")
+_SHOWN = re.compile(r"(.*\))\s*,?\s*(\S+)\s+times\s+(.*)", re.IGNORECASE)
+_DELAYED = re.compile(rf"\s*u\(\s*t\s*-\s*({_FIGURE})\s*theta\s*\)\s*", re.IGNORECASE)
+_WEIGHTED = re.compile(rf"\s*([-+])?\s*({_FIGURE})\s*\*\s*m(\d{{1,3}})\s*", re.IGNORECASE)
 _NODESET = re.compile(rf"v\(([^\s()]+)\)\s*=\s*({_FIGURE})", re.IGNORECASE)
 _CHANNEL = re.compile(
     rf"i=(?P<size>{_FIGURE})\*\(ln\(1\+exp\(min\(\(v\((?:g,b|b,g)\)-(?P<threshold>{_FIGURE})-(?P<slope>{_FIGURE})"
@@ -217,8 +222,17 @@ def circuit_of(deck: Deck) -> Circuit:
     if source not in nets:
         raise CircuitError(f"no element is connected to the input v({source})")
     probes = tuple(_probe(text, f"probe m{i}", nets, parts) for i, text in enumerate(block.probes))
+    shown_at = [(name, text) for name, text in block.said.items() if _OUTPUT.fullmatch(name)]
+    taps = tuple(_tap(name, text, nets, parts, order=len(probes)) for name, text in shown_at)
     circuit = Circuit(
-        block["family"], block["realization"], theta, parts, probes, source, clock=_clock(clocks, parts)
+        block["family"],
+        block["realization"],
+        theta,
+        parts,
+        probes,
+        source,
+        clock=_clock(clocks, parts),
+        taps=taps,
     )
     return replace(circuit, operating_point=tuple(_operating_point(cards, nets)))
 
@@ -570,6 +584,36 @@ def _probe(text: str, what: str, nets: set[str], parts: tuple[Component, ...]) -
     if not terms:
         raise CircuitError(f"{what}: empty; a sum such as 0.5*v(x0) is wanted")
     return tuple(terms)
+
+
+def _tap(name: str, text: str, nets: set[str], parts: tuple[Component, ...], *, order: int) -> Output:
+    """Read where a tap is found, and what it is to show: ``1.0*v(tap1), 2.0 times u(t - 0.5 theta)``."""
+    found = _SHOWN.fullmatch(text)
+    gain = None if found is None else spice_number(found[2])
+    if found is None or gain is None or not 1.0 / _LARGEST < abs(gain) < _LARGEST:
+        raise CircuitError(f"{name} = {shown(text, 60)}: 1.0*v(tap1), 1.0 times u(t - 0.5 theta) is wanted")
+    terms = _probe(found[1], name, nets, parts)
+    net = terms[0].of[:-1] if len(terms) > 1 else terms[0].of
+    return Output(name, net, terms, _wanted(name, found[3], order), gain)
+
+
+def _wanted(name: str, text: str, order: int) -> Tap:
+    """Read what a tap is to show: the input delayed, or a sum of states."""
+    if (found := _DELAYED.fullmatch(text)) is not None and 0.0 <= float(found[1]) <= 1.0:
+        return Tap(float(found[1]))
+    weights = [0.0] * order
+    at = 0
+    while at < len(text):
+        part = _WEIGHTED.match(text, at)
+        if part is None or (at > 0 and part[1] is None) or int(part[3]) >= order:
+            break
+        weights[int(part[3])] += float(part[2]) * (-1.0 if part[1] == "-" else 1.0)
+        at = part.end()
+    if at < len(text) or not any(weights):
+        raise CircuitError(
+            f"{name}: {shown(text, 60)}: u(t - 0.5 theta), or a sum of states such as 0.5*m0 - 2.0*m1, is wanted"
+        )
+    return Tap(None, weights=tuple(weights))
 
 
 def _clock(clocks: dict[str, Source], parts: tuple[Component, ...]) -> float | None:
