@@ -593,7 +593,8 @@ def _tap(name: str, text: str, nets: set[str], parts: tuple[Component, ...], *, 
     if found is None or gain is None or not 1.0 / _LARGEST < abs(gain) < _LARGEST:
         raise CircuitError(f"{name} = {shown(text, 60)}: 1.0*v(tap1), 1.0 times u(t - 0.5 theta) is wanted")
     terms = _probe(found[1], name, nets, parts)
-    net = terms[0].of[:-1] if len(terms) > 1 else terms[0].of
+    nets_read = [term.of for term in terms]
+    net = nets_read[0][: -1 if len(nets_read) > 1 else None]  # of a pair without p and n
     return Output(name, net, terms, _wanted(name, found[3], order), gain)
 
 
