@@ -18,6 +18,7 @@ from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 from lmu_analog.memory.statespace import frequency_response
+from lmu_analog.output.drawings.links import network
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
@@ -72,6 +73,29 @@ def test_a_state_takes_three_opamps_and_no_inverter(order):
     assert sum(isinstance(c, OpAmp) for c in circuit.components) == 3 * order
     driven = {c.a for c in cells(circuit)}
     assert driven == {"u", *(f"x{i}" for i in range(order))}
+
+
+def test_a_tap_is_a_row_of_cells_and_two_opamps():
+    taps = [1.0, 0.0, {"r": 0.25, "gain": 3.0}]
+    circuit = build(design(4, taps=taps, crossbar={"on": "10 kOhm", "ratio": 20}))
+    assert sum(isinstance(c, OpAmp) for c in circuit.components) == 3 * 4 + 2 * 3
+    level = {
+        c.name.removeprefix("Rcell_"): (1 / c.value - 1 / 2e5) / (1 / 1e4 - 1 / 2e5) for c in cells(circuit)
+    }
+    for k, r in enumerate((1.0, 0.0, 0.25), 1):
+        # Legendre polynomials, which are at most one; a row has no filter that inverts, so n is positive.
+        wanted = [*np.polynomial.legendre.legvander(np.array([2 * r - 1]), 3)[0], 0.0]
+        found = np.array([(level[f"tap{k}_{j}_n"], level[f"tap{k}_{j}_p"]) for j in range(5)])
+        np.testing.assert_allclose(found[:, 0] - found[:, 1], wanted, atol=1e-10)
+        assert (np.abs(found).min(axis=1) < 1e-10).all()  # one of a pair is off
+        shown = {
+            link.source: link.sign * link.weight
+            for link in network(circuit).links
+            if link.target == f"tap{k}"
+        }
+        gain = 3.0 if k == 3 else 1.0
+        expected = {f"x{j}": gain * w for j, w in enumerate(wanted[:4])}
+        assert shown == {name: pytest.approx(w) for name, w in expected.items()}
 
 
 def test_the_scale_has_no_effect():

@@ -9,7 +9,13 @@ weights, held at ground by the op-amps at their ends:
 
 v1 = -Rf I_n, v2 = Rf (I_n - I_p), and the last stage is the filter tau_i = R_i C, which inverts. An off cell
 conducts too: its pair's currents differ by G = 1/on - 1/off, so Rf = 1/G makes every weight exactly +-1.
+
+A tap is one more pair of bit lines with the first two op-amps, and its negative weights on p, so that v2 is the sum
+as it is. Its largest weight is a cell that is on; others are cells between on and off, of 1/off + |w| G. The oldest and
+the newest end of the window, whose weights are +-1, need on and off alone.
 """
+
+from collections import defaultdict
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +23,7 @@ from jaxtyping import Float
 from lmu_analog.circuits.circuit import Circuit, voltage_probes
 from lmu_analog.circuits.components import GROUND, INPUT, Capacitor, Classes, Component, OpAmp, Resistor
 from lmu_analog.circuits.devices.models import CellModel
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, voltage_taps
 from lmu_analog.circuits.rules import check
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.realizations import Realization
@@ -30,16 +36,16 @@ RANGES = {"on": (1.0, 1e12), "ratio": (1.01, 1e9), "wire": (0.0, 1e6)}  # Ohm, 1
 
 
 def crossbar(realization: Realization, scale: np.ndarray, options: Options) -> Circuit:
-    """Map unit weights onto 2 d (d+1) cells, and 3 d op-amps.
+    """Map unit weights onto 2 d (d+1) cells, and 3 d op-amps; a tap onto 2 (d+1) cells and two.
 
     Parameters
     ----------
     realization : Realization
         ``unit-weight``.
-    scale : (d,) array
-        Without effect: cells of one size give every state the scale of u, a volt for a volt.
+    scale : (v,) array
+        Without effect on states: cells of one size give every one the scale of u, a volt for a volt. Gains of taps.
     options : Options
-        ``cells``; ``capacitance`` of the filters; ``opamp``.
+        ``cells``; ``capacitance`` of the filters; ``opamp``; ``taps``.
 
     Returns
     -------
@@ -48,41 +54,72 @@ def crossbar(realization: Realization, scale: np.ndarray, options: Options) -> C
         the other resistors. Wires are lumped into one resistor at the driven end of a word line, or at the
         amplifier's end of a bit line (see ``lumped_wire``).
     """
-    E, F, G = matrices(realization.structure)
-    order, model = len(E), options.cells
-    weights = np.hstack([F + np.eye(order), G])  # the leak of the filters is no weight
+    order, model = len(realization.readout), options.cells
+    E, F, G = (matrix[:order] for matrix in matrices(realization.structure))
+    weights = np.hstack([F[:, :order] + np.eye(order), G])  # the leak of the filters is no weight
     parts: list[Component] = []
     for i in range(order):
         for j in range(order + 1):
             line = _driver(j, order)
-            role, weight = (f"b[{i}]" if line == INPUT else f"w[{i},{j}]"), int(np.rint(weights[i, j]))
-            # From a word line to the bit lines of state i; without wire, to the amplifiers' nets.
-            word, end = (f"w{line}", "") if model.wire else (line, "e")
-            for bit, is_on in (("p", weight > 0), ("n", weight < 0)):
-                value = model.on if is_on else model.off
-                cell = Resistor(f"Rcell_{i}_{j}_{bit}", word, f"{bit}{i}{end}", value, role, CELL)
-                parts.append(cell)
+            role = f"b[{i}]" if line == INPUT else f"w[{i},{j}]"
+            parts += _pair(f"{i}", j, float(np.rint(weights[i, j])), line=line, role=role, model=model)
         parts += _state(i, float(E[i, i]), options)
+    for variable, name in options.own_nets.items():
+        row: defaultdict[int, float] = defaultdict(float)
+        row |= {c.column: c.value for c in realization.structure.coefficients if c.row == variable}
+        largest = max(map(abs, row.values()))
+        for j in range(order + 1):
+            of = {"line": _driver(j, order), "role": f"{name}[{j}]"}
+            parts += _pair(name, j, -row[j] / largest, **of, model=model)
+        parts += _difference(
+            name, name, options, gain=float(scale[variable]) * largest, role=f"summer {name}"
+        )
+    labels = (*map(str, range(order)), *options.own_nets.values())
     if model.wire:
-        parts += _wires(order, model.wire)
-    probes = voltage_probes(np.eye(order), [f"x{i}" for i in range(order)])
-    return check(Circuit("crossbar", realization.name, realization.theta, tuple(parts), probes))
+        parts += _wires(order, labels, model.wire)
+    nets = [options.own_nets.get(j, f"x{j}") for j in range(realization.structure.variables)]
+    volts = np.where([j < order for j in range(len(nets))], 1.0, scale)
+    probes, taps = voltage_probes(np.eye(order), nets), voltage_taps(options.taps, nets, volts)
+    name, theta = realization.name, realization.theta
+    return check(Circuit("crossbar", name, theta, tuple(parts), probes, taps=taps))
 
 
 def _driver(j: int, order: int) -> str:
     return INPUT if j == order else f"x{j}"
 
 
+def _pair(label: str, j: int, weight: float, *, line: str, role: str, model: CellModel) -> list[Component]:
+    """Give the cells from a word line to the bit lines of a row; without wire, to the amplifiers' nets.
+
+    A weight of +-1 is a cell that is on, and smaller ones are between on and off.
+    """
+    word, end = (f"w{line}", "") if model.wire else (line, "e")
+    cells: list[Component] = []
+    for bit, part in (("p", max(weight, 0.0)), ("n", max(-weight, 0.0))):
+        value = {0.0: model.off, 1.0: model.on}.get(part)
+        if value is None:
+            value = 1.0 / (1.0 / model.off + part * (1.0 / model.on - 1.0 / model.off))
+        cells.append(Resistor(f"Rcell_{label}_{j}_{bit}", word, f"{bit}{label}{end}", value, role, CELL))
+    return cells
+
+
+def _difference(label: str, out: str, options: Options, *, gain: float, role: str) -> list[Component]:
+    """Take the difference of a row's currents, that of bit line n less that of p."""
+    feedback = 1.0 / (1.0 / options.cells.on - 1.0 / options.cells.off)
+    return [
+        OpAmp(f"Uneg_{label}", GROUND, f"n{label}e", f"v{label}", options.opamp, role),
+        Resistor(f"Rneg_{label}", f"n{label}e", f"v{label}", feedback, role),
+        Resistor(f"Rsub_{label}", f"v{label}", f"p{label}e", feedback, role),
+        OpAmp(f"Udif_{label}", GROUND, f"p{label}e", out, options.opamp, role),
+        Resistor(f"Rdif_{label}", f"p{label}e", out, gain * feedback, role),
+    ]
+
+
 def _state(i: int, tau: float, options: Options) -> list[Component]:
     """Take the difference of the bit lines' currents and filter it."""
-    feedback, leak = 1.0 / (1.0 / options.cells.on - 1.0 / options.cells.off), tau / options.capacitance
-    current, filtered = f"difference {i}", f"filter {i}"
+    leak, filtered = tau / options.capacitance, f"filter {i}"
     return [
-        OpAmp(f"Uneg_{i}", GROUND, f"n{i}e", f"v{i}", options.opamp, current),
-        Resistor(f"Rneg_{i}", f"n{i}e", f"v{i}", feedback, current),
-        Resistor(f"Rsub_{i}", f"v{i}", f"p{i}e", feedback, current),
-        OpAmp(f"Udif_{i}", GROUND, f"p{i}e", f"d{i}", options.opamp, current),
-        Resistor(f"Rdif_{i}", f"p{i}e", f"d{i}", feedback, current),
+        *_difference(f"{i}", f"d{i}", options, gain=1.0, role=f"difference {i}"),
         Resistor(f"Rin_{i}", f"d{i}", f"g{i}", leak, filtered),
         OpAmp(f"Uint_{i}", GROUND, f"g{i}", f"x{i}", options.opamp, filtered),
         Resistor(f"Rtau_{i}", f"g{i}", f"x{i}", leak, filtered),
@@ -90,15 +127,15 @@ def _state(i: int, tau: float, options: Options) -> list[Component]:
     ]
 
 
-def _wires(order: int, segment: float) -> list[Component]:
-    word, bit = lumped_wire(segment, 2 * order), lumped_wire(segment, order + 1)
+def _wires(order: int, labels: tuple[str, ...], segment: float) -> list[Component]:
+    word, bit = lumped_wire(segment, 2 * len(labels)), lumped_wire(segment, order + 1)
     words = [
         Resistor(f"Rword_{line}", line, f"w{line}", word, f"word line {line}")
         for line in (_driver(j, order) for j in range(order + 1))
     ]
     bits = [
         Resistor(f"Rbit_{i}_{b}", f"{b}{i}", f"{b}{i}e", bit, f"bit line {b} {i}")
-        for i in range(order)
+        for i in labels
         for b in "pn"
     ]
     return [*words, *bits]
@@ -122,9 +159,9 @@ def read_noise(circuit: Circuit, *, temperature: float = 300.0) -> Float[np.ndar
     resistors = circuit.only(Resistor)
     total = np.zeros(circuit.order)
     for cell in resistors:
-        if cell.name.startswith("Rcell"):
-            total[int(cell.name.split("_")[1])] += 1.0 / cell.value
-    feedback = np.array([part.value for part in resistors if part.name.startswith("Rdif")])
+        if cell.name.startswith("Rcell") and (row := cell.name.split("_")[1]).isdecimal():
+            total[int(row)] += 1.0 / cell.value
+    feedback = np.array([part.value for part in resistors if part.name.startswith("Rdif")])[: circuit.order]
     return 4.0 * BOLTZMANN * temperature * total * feedback**2
 
 

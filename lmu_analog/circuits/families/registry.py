@@ -147,5 +147,6 @@ FAMILIES: dict[str, Family] = {
         "pairs of on/off cells as weights, op-amps at the bit lines, first-order filters",
         on_chip=True,
         drawing="crossbar",
+        has_taps=True,
     ),
 }

@@ -106,9 +106,11 @@ def _switched(circuit: Circuit) -> list[list[Item]]:
 
 
 def _columns(circuit: Circuit) -> list[list[Item]]:
-    """Draw the three op-amps behind the bit lines of state 0."""
+    """Draw the three op-amps behind the bit lines of state 0, and the two of a tap."""
     named = {c.name: c for c in circuit.only(OpAmp)}
     titles = {"Uneg_0": "bit line n: negative weights", "Udif_0": "bit line p", "Uint_0": "filter"}
+    for net in [tap.net for tap in circuit.taps if f"Uneg_{tap.net}" in named][:1]:
+        titles |= {f"Uneg_{net}": f"{net}, bit line n: positive weights", f"Udif_{net}": f"{net}, bit line p"}
     groups = [_titled(title, stage(circuit, named[name])) for name, title in titles.items()]
     wires = [c for c in circuit.only(Resistor) if c.name.startswith("Rbit_0")]
     for wire in wires:

@@ -25,6 +25,7 @@ from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.output.drawings.parts import beside, between, in_series, short, value, with_ideal_amplifiers
 
 _Signal = tuple[str, int]  # block or input, and whether a net carries it as it is or inverted
+_OFF = 1e-2  # of a cell that is on: mismatch makes no more of one that is off
 _NEGLIGIBLE = 1e-9  # of the largest gain into a state: rounding of the extraction
 
 
@@ -193,18 +194,29 @@ def _transconductors(circuit: Circuit) -> Network:
 
 
 def _crossbar(circuit: Circuit) -> Network:
-    """Take a pair of cells as a weight: +1 where p is on, -1 where n is, none where both are off."""
-    cells = [c for c in circuit.only(Resistor) if c.name.startswith("Rcell")]
-    on = min(c.value for c in cells)
-    blocks = tuple(Block(c.b, "filter", value(c)) for c in circuit.only(Capacitor) if "tau" in c.role)
+    """Take a pair of cells as a weight: +1 where p is on, -1 where n is, none where both are off.
+
+    A tap's row has them the other way round, and no filter that inverts.
+    """
+    resistors = {c.name: c.value for c in circuit.only(Resistor)}
+    cells = [name for name in resistors if name.startswith("Rcell")]
+    on, off = (1.0 / extreme(resistors[name] for name in cells) for extreme in (min, max))
+    taps = [net for net in dict.fromkeys(tap.net for tap in circuit.taps) if f"Rneg_{net}" in resistors]
+    blocks = [Block(c.b, "filter", value(c)) for c in circuit.only(Capacitor) if "tau" in c.role]
+    blocks += [Block(net, "sum", "") for net in taps]
     links: list[Link] = []
-    for c in cells:
-        _, i, j, bit = c.name.split("_")
-        if c.value == on:
-            source = circuit.source if int(j) == len(blocks) else f"x{j}"
-            text, sign = ("+1", 1) if bit == "p" else ("−1", -1)
-            links.append(Link(source, f"x{i}", c.name, text, sign, 1.0))
-    return Network(circuit.source, blocks, tuple(links))
+    for name in cells:
+        _, row, j, bit = name.split("_")
+        source = circuit.source if int(j) == circuit.order else f"x{j}"
+        target, way = (row, -1) if row in taps else (f"x{row}", 1)
+        weight = (1.0 / resistors[name] - off) / (on - off)
+        if weight < _OFF:
+            continue
+        weight *= resistors[f"Rdif_{row}"] / resistors[f"Rneg_{row}"]
+        sign = way if bit == "p" else -way
+        text = f"{sign * weight:+.3g}".replace("-", "−")
+        links.append(Link(source, target, name, text, sign, weight))
+    return Network(circuit.source, tuple(blocks), tuple(links))
 
 
 def _states(circuit: Circuit) -> Network:
