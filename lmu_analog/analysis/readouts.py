@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float
 from lmu_analog.analysis.device_under_calibration import Excitation
 from lmu_analog.memory import window
 
-_RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
+RIDGE = 3e-7  # of trace(G)/d: weights stay small where states hardly differ
 FACTORS, STEPS = (0.5, 2.0), 151  # of theta, that are searched
 _SERIES = 1e-10  # Legendre coefficients of the band's delays below it are left out
 
@@ -80,7 +80,7 @@ def _moments(states: np.ndarray, given: Excitation, theta: float) -> tuple[np.nd
 
 def _solved(gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     order = gram.shape[-1]
-    ridge = _RIDGE * np.trace(gram, axis1=-2, axis2=-1)[..., None, None] / order * np.eye(order)
+    ridge = RIDGE * np.trace(gram, axis1=-2, axis2=-1)[..., None, None] / order * np.eye(order)
     return np.swapaxes(np.linalg.solve(gram + ridge, wanted), -1, -2)
 
 

@@ -36,6 +36,7 @@ def simulate(options: _Simulate) -> None:
     from lmu_analog.building import build
     from lmu_analog.output import summary, tables
     from lmu_analog.output.jobs import simulate_one
+    from lmu_analog.output.to_try import nominal_fails, relax
 
     design = load(options, mismatched=options.sample is not None)
     steps = 1000 if options.engine == "ngspice" else None
@@ -44,7 +45,10 @@ def simulate(options: _Simulate) -> None:
         chosen = arguments(options, simulate_one)
         result = simulate_one(design, recording=options.input, notify=say, progress=moved, **chosen)
     values = summary.impedance(design, build(design))
-    show(options, {**summary.simulation(result), "impedance": values}, tables.simulation)
+    # A sample, or another signal than the design's own, is not what the limits are of.
+    fails = (options.sample, options.input) == (None, None) and nominal_fails(result, design)
+    content = {**summary.simulation(result), "impedance": values, **relax(design, fails=fails)}
+    show(options, content, tables.simulation)
 
 
 @dataclass(frozen=True, kw_only=True)

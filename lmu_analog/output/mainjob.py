@@ -24,6 +24,7 @@ from lmu_analog.output.progress import shares
 from lmu_analog.output.report.page import report
 from lmu_analog.output.report.sections import SECTIONS
 from lmu_analog.output.report.subject import LARGE, Settings, Subject
+from lmu_analog.output.to_try import nominal_fails, relax
 from lmu_analog.recording import MOST_WAV_BYTES
 from lmu_analog.simulation import ENGINES, engines_apart, simulate
 from lmu_analog.spice import ngspice
@@ -77,7 +78,8 @@ def run(
     Returns
     -------
     dict
-        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``impedance``, ``warnings`` (of the circuit, and
+        ``design``, ``simulate`` (engine to object), ``montecarlo``, ``impedance``, ``relax`` and ``relax_note`` (what
+        to try where a limit is missed), ``warnings`` (of the circuit, and
         where the engines differ), ``files``.
 
     Raises
@@ -119,11 +121,13 @@ def run(
     )
     apart = engines_apart(results)
     warned = (*design_warnings(design, circuit), *([apart] if apart else []))
+    missed = ensemble["relax_note"] is not None or any(nominal_fails(r, design) for r in results.values())
     content = {
         "design": design.provenance,
         "simulate": {engine: summary.simulation(result) for engine, result in results.items()},
         "montecarlo": ensemble,
         "impedance": summary.impedance(design, circuit),
+        **relax(design, fails=missed),
         "warnings": list(warned),
     }
     settings = Settings(skipped=_SLOW if design.order > LARGE else (), seed=seed)

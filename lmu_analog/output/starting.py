@@ -13,6 +13,7 @@ from lmu_analog.ensembles.orders import order_within
 from lmu_analog.errors import DesignError
 from lmu_analog.files_in import real
 from lmu_analog.files_out import write_text
+from lmu_analog.output import to_try
 from lmu_analog.output.design_text import commented
 from lmu_analog.recording import WAV_SUFFIXES, read
 from lmu_analog.stimulus import occupied_bandwidth
@@ -53,7 +54,7 @@ def new_design(
     tolerances : dict, optional
         Of single mismatch classes, in place of 1 %.
     notify : callable, optional
-        Hears in a line what the chosen order reaches.
+        Hears in a line what the chosen order reaches, and where that is not the limit, what to try.
 
     Raises
     ------
@@ -78,16 +79,25 @@ def new_design(
         raise DesignError(f"values=: {design.family} circuits are made on a chip and have no standard values")
     circuit = mapped(design.replace(order=min(design.order, _PROBED), taps=()))
     design = design.replace(mismatch=_first_mismatch(design, circuit, asked, tolerances or {}))
-    reached = order_within(design, least=design.order) if by_limit else None
-    if reached is not None:
-        design = design.with_order(reached)
-        (notify or str)(f"order {reached.order}: {reached.text}")
+    if by_limit:
+        design = _within_limit(design, notify or str)
     if "bandwidth" not in fields:  # chosen by the order: three digits are enough for people
         design = design.replace(bandwidth=float(f"{design.bandwidth:.3g}"))
     if recording is not None and real(recording).parent != real(path).parent:
         raise DesignError(f"{recording} must lie in the folder of {path}, which names it; copy it there")
     without = {key for key in _without_effect(circuit) if key not in asked}
     write_text(path, commented(design, without=without))
+    return design
+
+
+def _within_limit(design: Design, notify: Callable[[str], object]) -> Design:
+    """Choose the order that keeps the limit, and say what it reaches; what to try, where none does."""
+    reached = order_within(design, least=design.order)
+    design = design.with_order(reached)
+    notify(f"order {reached.order}: {reached.text}")
+    if not reached.met:
+        for line in to_try.lines(to_try.relax(design, fails=True)):
+            notify(line)
     return design
 
 

@@ -26,6 +26,7 @@ from lmu_analog.ensembles.uniform import samples_for, uniform_yield
 from lmu_analog.ensembles.until import describe, read_target
 from lmu_analog.ensembles.verdict import yield_verdict
 from lmu_analog.ensembles.yields import counts, percentiles, warnings, yield_within
+from lmu_analog.output.to_try import ensemble_fails, relax
 from lmu_analog.storage.reasons import reasons
 
 
@@ -90,7 +91,7 @@ def ensemble(
     theory: Comparison | None = None,
     kernel: str | None = None,
 ) -> dict[str, Any]:
-    """Give the figures of a Monte Carlo run.
+    """Give the figures of a Monte Carlo run, with what to try where it misses the limits of the design.
 
     Parameters
     ----------
@@ -115,6 +116,7 @@ def ensemble(
     kernel : str, optional
         What played the per-frequency solve of the exact engine.
     """
+    taps = tap_spreads(run, design)
     return {
         "engine": run.attrs["engine"],
         "order": design.order,
@@ -130,7 +132,8 @@ def ensemble(
         "nrmse": percentiles(run),
         "yield": good_circuits(run, design),
         "yield_uniform": uniform_circuits(run, design),
-        "taps": [tap_spread(tap) for tap in tap_spreads(run, design)],
+        "taps": [tap_spread(tap) for tap in taps],
+        **relax(design, fails=ensemble_fails(run, design, taps)),
         "mismatch": laws(design),
         "until": None if until is None else describe(run, read_target(until, design)),
         "hybrid": None if both is None else hybrid(both),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lmu_analog.ensembles.verdict import YieldVerdict
+from lmu_analog.output import to_try
 from lmu_analog.output.text_tables import interval, share, verdict_text
 from lmu_analog.units import write
 
@@ -28,7 +29,7 @@ def simulation(content: dict[str, Any]) -> str:
     title = (
         f"{content['family']}, {content['realization']}, order {content['order']}, {content['engine']} engine"
     )
-    rows += impedance(content.get("impedance"))
+    rows += [*impedance(content.get("impedance")), *to_try.rows(content)]
     return aligned(title, rows, warnings=content["warnings"])
 
 
@@ -95,6 +96,7 @@ def ensemble(content: dict[str, Any]) -> str:
     if (theory := content.get("theory")) and theory["ratio"] is not None:
         note = f"error added by mismatch (rms); {theory['low']:.3g} to {theory['high']:.3g} is expected"
         rows.append(("over theory", f"{theory['ratio']:.3g}", note))
+    rows += to_try.rows(content)
     for kind, law in content["mismatch"].items():
         figure, _, words = law.partition(", ")
         rows.append(("tolerance", figure, f"{kind}: {words}"))
@@ -128,6 +130,9 @@ def main_job(content: dict[str, Any]) -> str:
     """Lay out the object of ``run``."""
     parts = [simulation(result) for result in content["simulate"].values()]
     parts.append(ensemble(content["montecarlo"]))
+    said_already = content["montecarlo"].get("relax_note") is not None
+    if not said_already and (rows := to_try.rows(content)):
+        parts.append(aligned("limits", rows))
     if rows := impedance(content.get("impedance")):
         parts.append(aligned("values", rows))
     said = {line for result in content["simulate"].values() for line in result["warnings"]}

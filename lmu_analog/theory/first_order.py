@@ -81,7 +81,7 @@ def first_order(design: Design) -> FirstOrder:
         case Recording():
             rest, error, slopes = _in_recording(circuit, law, design)
     names = columns(circuit, law)
-    return FirstOrder(names, rest, error, _by_draws(circuit, law, slopes) * _deviations(circuit, law))
+    return FirstOrder(names, rest, error, by_draws(circuit, law, slopes))
 
 
 def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
@@ -109,10 +109,8 @@ def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
             found.offset[k : k + 1] / tones.rms,
             found.offset_by_parameter[k : k + 1] / tones.rms,
         )
-        by_draws = _by_draws(circuit, law, np.concatenate([slopes.real, slopes.imag, leaning]))
-        return FirstOrder(
-            names, 0.0, np.concatenate([error.real, error.imag, offset]), by_draws * _deviations(circuit, law)
-        )
+        moved = by_draws(circuit, law, np.concatenate([slopes.real, slopes.imag, leaning]))
+        return FirstOrder(names, 0.0, np.concatenate([error.real, error.imag, offset]), moved)
 
     return tuple(theory(k, tap.of) for k, tap in enumerate(circuit.taps))
 
@@ -152,15 +150,19 @@ def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[floa
     return found.rest, found.error, slopes
 
 
-def _by_draws(circuit: Circuit, law: Mismatch, slopes: np.ndarray) -> np.ndarray:
-    """Carry derivatives by parameters (e, m) over to draws (e, z), by small steps of the law alone."""
-    count = len(columns(circuit, law))
+def by_draws(circuit: Circuit, law: Mismatch, slopes: Float[np.ndarray, "e m"]) -> Float[np.ndarray, "e z"]:
+    """Give what one standard deviation of each draw does, (e, z), from derivatives by parameters, (e, m).
+
+    By small steps of the law alone.
+    """
+    names = columns(circuit, law)
+    count = len(names)
     parts = [np.zeros((len(slopes), 0))]
     for start in range(0, count, _COLUMNS_AT_ONCE):
         step = STEP * np.eye(count)[start : start + _COLUMNS_AT_ONCE]
         moved = (sample(circuit, law, step) - sample(circuit, law, -step)) / (2.0 * STEP)
         parts.append(slopes @ moved.T)
-    return np.concatenate(parts, axis=1)
+    return np.concatenate(parts, axis=1) * _deviations(circuit, law)
 
 
 def _deviations(circuit: Circuit, law: Mismatch) -> np.ndarray:

@@ -8,12 +8,15 @@ from typing import Any, Literal
 
 from lmu_analog.analysis.figures_of_merit import FiguresOfMerit
 from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.ensembles.orders import USUAL_YIELD
+from lmu_analog.ensembles.taps import tap_spreads
 from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
 from lmu_analog.limits import said as words_of
 from lmu_analog.limits import worst
 from lmu_analog.memory.statespace import growth
+from lmu_analog.output import to_try
 from lmu_analog.output.report.subject import Section, Subject
 from lmu_analog.output.stability import bounded, found_at
 from lmu_analog.output.text_tables import (
@@ -72,14 +75,33 @@ def specification(subject: Subject) -> Section:
     found = requirements(subject)
     rows = tuple((r.name, r.shown, r.limit, _WORDS[r.mark]) for r in found)
     table = Table("Requirements and what the design reaches", ("figure", "result", "limit", "verdict"), rows)
+    tried = to_try.relax(subject.design, fails=_fails(subject))
+    more = to_try.table(tried)
+    notes = [
+        *_undecided(subject),
+        *([] if tried["relax_note"] is None else [f"What to try, {tried['relax_note']}."]),
+    ]
     lead = (
         "Limits are those of [spec] in the design file; that amplifiers neither clip nor slew nor lack "
         "current, with the signal and for every sine at full scale, and that no errors within the tolerances are "
         "found that make the circuit unstable, is required of every design. Corners are searched; below the bound "
         "beside it there is certainly none."
     )
-    content = {"requirements": [asdict(r) for r in found]}
-    return Section(lead, tables=(table,), notes=tuple(_undecided(subject)), content=content)
+    content = {"requirements": [asdict(r) for r in found], **tried}
+    tables = (table,) if more is None else (table, more)
+    return Section(lead, tables=tables, notes=tuple(notes), content=content)
+
+
+def _fails(subject: Subject) -> bool:
+    """Tell whether a limit of the design is missed: by an engine, by the ensemble, or without one by theory."""
+    design = subject.design
+    if any(to_try.nominal_fails(result, design) for result in subject.results.values()):
+        return True
+    if subject.run is not None:
+        taps = [] if design.tap_nrmse is None else tap_spreads(subject.run, design)
+        return to_try.ensemble_fails(subject.run, design, taps)
+    found = subject.expected_yield
+    return found is not None and found.value < (design.wanted_yield or USUAL_YIELD)
 
 
 def _undecided(subject: Subject) -> Iterator[str]:
@@ -101,9 +123,19 @@ def _errors(subject: Subject) -> Iterator[Requirement]:
         for name in ("median", "p95"):
             found = _error(f"with mismatch, {name}", spread[name], limit)
             yield found if wanted is None else replace(found, limit="see yield", mark="open")
+    if subject.design.tap_nrmse is not None:
+        yield from _taps(subject, subject.design.tap_nrmse)
     for engine in subject.failures:
         name = f"Simulation by the {engine} engine"
         yield Requirement(name, "circuit", None, "failed, see Accuracy", "done", "fail")
+
+
+def _taps(subject: Subject, limit: float) -> Iterator[Requirement]:
+    """Compare every tap of the nominal circuit with the limit of taps."""
+    for engine, result in subject.results.items():
+        for net, error in zip(result.tap_net.values, result.tap_nrmse.values.tolist(), strict=True):
+            name, allowed = f"Error of {net}, nominal, {engine} engine", f"≤ {100.0 * limit:.3g} %"
+            yield Requirement(name, "circuit", error, percent(error), allowed, _within(error <= limit))
 
 
 def _error(name: str, value: float | None, limit: float | None) -> Requirement:
