@@ -127,7 +127,7 @@ class Trial:
     @property
     def text(self) -> str:
         """What to write into the design file."""
-        return " with ".join(change.text for change in self.changes)
+        return " and ".join(change.text for change in self.changes)
 
 
 @dataclass(frozen=True)
