@@ -75,9 +75,12 @@ def _checked_function(plain: Callable[..., Any], typechecker: Callable[[Any], An
 
 
 def _is_private(plain: Callable[..., Any]) -> bool:
-    """Tell whether a function, or the class of a method, has a name with one underscore in front."""
+    """Tell whether a function, or the class of a method, has one underscore in front, or stands in a function.
+
+    What stands in a function would be wrapped anew whenever that one is called.
+    """
     names = plain.__qualname__.split(".")
-    return any(name.startswith("_") and not name.startswith("__") for name in names)
+    return "<locals>" in names or any(name.startswith("_") and not name.startswith("__") for name in names)
 
 
 def _evaluated(hint: Any, names: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes.util
+import gc
 import os
 import shutil
 import sys
@@ -162,6 +163,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("ngspice"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported, some million objects that live to the end, out of every later search for cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture

@@ -115,7 +115,10 @@ def test_the_exact_engine_replays_the_stored_circuits():
 
 
 @pytest.mark.ngspice
-def test_a_short_run_gives_the_first_circuits_of_the_stored_one():
+def test_a_short_run_gives_the_first_circuits_of_the_stored_one(monkeypatch):
+    monkeypatch.setattr(
+        "lmu_analog.experiments.delay_network.processors", lambda: 1
+    )  # each process is seconds of imports
     moved = []
 
     class Bar:

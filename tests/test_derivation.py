@@ -99,7 +99,7 @@ def test_the_text_has_five_steps_and_fits_a_plain_terminal(order: int):
 
 
 def test_only_a_single_number_may_be_longer_than_a_line():
-    long = [line for line in as_text(derive(64)).splitlines() if len(line) > WIDTH]
+    long = [line for line in as_text(derive(48)).splitlines() if len(line) > WIDTH]
     assert long
     assert all(re.fullmatch(r" {6}([-+] )?-?[\d/]+([,;]| s\^\d+)", line) for line in long), long
 

@@ -111,12 +111,15 @@ def test_the_transistors_ac_response_is_that_of_the_small_signal_equivalent(orde
 
 @pytest.mark.ngspice
 def test_an_order_4_memory_reconstructs_its_window_at_transistor_level():
-    asked = design(4)
+    plain = design(4)
+    # The middle and the end of the band repeat after 8 theta, the band's ten tones after 21.
+    middle, end = plain.bandwidth / 2.0, plain.bandwidth
+    asked = plain.replace(tones=[[middle, 0.3, 0.0], [end, 0.2, 0.14]])
     linear, transistors = (simulate(asked, engine=e) for e in ("exact", "ngspice"))
     assert linear.attrs["model"] == "small-signal"
     assert "model" not in transistors.attrs
     # sqrt(i) = 3 % of curvature times a depth of a quarter is 0.8 %; its first order cancels around the loop.
-    # Measured: 0.18 % between the two, window errors 1.02 and 1.00 %.
+    # Measured: 0.26 % between the two, window errors 1.57 and 1.54 %.
     distance = np.sqrt(
         ((transistors.states - linear.states) ** 2).mean("time") / (linear.states**2).mean("time")
     )

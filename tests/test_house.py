@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -83,6 +84,18 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 Guard = Callable[[str, str], Iterator[str]]
 
 
+parsed = cache(ast.parse)  # every guard reads all files
+
+
+@cache
+def files() -> dict[str, str]:
+    """Give the source of every file by its path inside the package."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8")
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
 def room_of(path: str) -> str:
     """Name the folder or the file directly under the package that holds ``path``."""
     return PurePosixPath(path).parts[0].removesuffix(".py")
@@ -122,7 +135,7 @@ def guard_floors(path: str, source: str) -> Iterator[str]:
     if room not in FLOORS:
         yield f"{path}: {room!r} is no room of the house; move the file, or add it to FLOORS and docs/"
         return
-    for line, name in imports(path, ast.parse(source)):
+    for line, name in imports(path, parsed(source)):
         parts = name.split(".")
         if parts[0] != "lmu_analog" or len(parts) == 1 or parts[1] == room:
             continue
@@ -132,12 +145,12 @@ def guard_floors(path: str, source: str) -> Iterator[str]:
 
 
 def guard_root(path: str, source: str) -> Iterator[str]:
-    for line, name in imports(path, ast.parse(source)):
+    for line, name in imports(path, parsed(source)):
         parts = name.split(".")
         through_root = parts[0] == "lmu_analog" and len(parts) <= 2 and not FLOORS.keys() & parts
         if through_root and room_of(path) not in ENTRANCES:
             yield f"{path}:{line}: imports {name} through the package's root; import it from its own file"
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if any(name.startswith("lmu_analog.") for name in names):
             yield f"{path}:{node.lineno}: import lmu_analog.x binds the root; use from lmu_analog.x import y"
@@ -146,7 +159,7 @@ def guard_root(path: str, source: str) -> Iterator[str]:
 def lengths(path: str, source: str) -> Iterator[tuple[int, str]]:
     """Give the lines of a file and of the bodies of its functions, each with where it stands."""
     yield len(source.splitlines()), path
-    for function in functions(ast.parse(source)):
+    for function in functions(parsed(source)):
         body = function.body[1:] if ast.get_docstring(function) is not None else function.body
         if body:
             yield (
@@ -158,26 +171,30 @@ def lengths(path: str, source: str) -> Iterator[tuple[int, str]]:
 def guard_spice(path: str, source: str) -> Iterator[str]:
     if room_of(path) == "spice":
         return
-    tree = ast.parse(source)
+    tree = parsed(source)
     for line, name in imports(path, tree):
         if name.split(".")[0] == "PySpice":
             yield f"{path}:{line}: imports {name}; PySpice stays in spice/"
+    if "ngspice" not in source:
+        return
     lines = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.expr) and names_the_program(node)}
     yield from (f"{path}:{line}: starts or looks for ngspice; that stays in spice/" for line in sorted(lines))
 
 
 def names_the_program(node: ast.expr) -> bool:
     """Tell a command such as ``["ngspice", "-b"]``, or ngspice in a call that starts or finds programs."""
+    if not isinstance(node, ast.List | ast.Tuple | ast.Call):
+        return False
     text = ast.unparse(node)
-    if isinstance(node, ast.List | ast.Tuple):
+    if not isinstance(node, ast.Call):
         return bool(re.match(r"[\[(]'(\S*/)?ngspice', '-", text))
     starter = r"(subprocess|os|asyncio)\.\w+\(|(shutil\.)?which\(|Popen\(|check_\w+\("
     program = r".*'([^\s']*/)?ngspice[\s']"
-    return isinstance(node, ast.Call) and bool(re.match(f"({starter}){program}", text, re.DOTALL))
+    return bool(re.match(f"({starter}){program}", text, re.DOTALL))
 
 
 def guard_failures(path: str, source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Assert):
             yield f"{path}:{node.lineno}: assert; raise an error that says what to do"
         elif isinstance(node, ast.ExceptHandler):
@@ -187,7 +204,7 @@ def guard_failures(path: str, source: str) -> Iterator[str]:
 
 
 def guard_positional(path: str, source: str) -> Iterator[str]:
-    for node, owner in public(ast.parse(source)):
+    for node, owner in public(parsed(source)):
         if isinstance(node, ast.ClassDef):
             continue
         static = any(ast.unparse(mark) == "staticmethod" for mark in node.decorator_list)
@@ -197,7 +214,7 @@ def guard_positional(path: str, source: str) -> Iterator[str]:
 
 
 def guard_late_imports(path: str, source: str) -> Iterator[str]:
-    late = {found for function in functions(ast.parse(source)) for found in imports(path, function)}
+    late = {found for function in functions(parsed(source)) for found in imports(path, function)}
     for line, name in sorted(late):
         slow = any(f"{name}.".startswith(f"{slow}.") for slow in SLOW_OR_OPTIONAL | {"lmu_analog"})
         if not slow:
@@ -205,7 +222,7 @@ def guard_late_imports(path: str, source: str) -> Iterator[str]:
 
 
 def guard_docstrings(path: str, source: str) -> Iterator[str]:
-    for node, owner in public(ast.parse(source)):
+    for node, owner in public(parsed(source)):
         if owner is None and not ast.get_docstring(node):
             yield f"{path}:{node.lineno}: {node.name} has no docstring"
 
@@ -223,16 +240,14 @@ GUARDS = [
 
 @pytest.mark.parametrize("guard", GUARDS)
 def test_the_package_keeps_the_rule(guard: Guard):
-    files = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
-    offences = [offence for path, source in sorted(files.items()) for offence in guard(path, source)]
+    offences = [offence for path, source in files().items() for offence in guard(path, source)]
     if offences:
         pytest.fail("\n".join(["in lmu_analog/:", *offences]), pytrace=False)
 
 
 def test_the_longest_files_and_functions_are_printed():
     """Lengths are printed, not enforced: a file is as long as its one idea needs (seen with -s)."""
-    files = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
-    found = [length for path, source in files.items() for length in lengths(path, source)]
+    found = [length for path, source in files().items() for length in lengths(path, source)]
     for lines, where in sorted(found, reverse=True)[:20]:
         print(f"{lines:5d}  {where}")
     assert list(lengths("x.py", 'def f():\n    """D."""\n    a = 1\n    b = 2\n')) == [

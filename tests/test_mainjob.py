@@ -158,6 +158,7 @@ def test_a_missing_ngspice_is_said_before_anything_is_written(tmp_path, monkeypa
 
 
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("no_page")
 def test_the_command_tells_what_it_left(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run_command(["new", "--order", "2", "-o", "d.toml"]) == 0

@@ -103,9 +103,11 @@ def test_a_detour_out_of_the_domain_of_a_function_is_no_failure_by_itself(worker
 
 @pytest.mark.ngspice
 def test_ngspice_stays_within_its_memory(monkeypatch):
-    # Python, NumPy and ngspice take 0.15 GB, the vectors of two million steps 0.05 GB, and once more to grow.
+    # Python, NumPy and ngspice take 0.15 GB, 22 vectors of two hundred thousand steps 0.04 GB, and once more to grow.
     monkeypatch.setenv("LMU_ANALOG_NGSPICE_GB", "0.2")
-    deck = HEAD + GOOD + TAIL.replace("1e-3 0", "2.0 0")
+    more = "".join(f"\nR_{k} u y{k} 1000.0\nC_{k} y{k} 0 1e-9" for k in range(20))
+    saved = TAIL.replace("v(x)", " ".join(["v(x)", *(f"v(y{k})" for k in range(20))]))
+    deck = HEAD + GOOD + more + saved.replace("1e-3 0", "2.0 0")
     with pytest.raises(SimulationError, match=r"needs more than 0\.2 GB of memory.*LMU_ANALOG_NGSPICE_GB"):
         ngspice.run(deck, Transient(2.0, 1e-6), timeout=120.0)
 

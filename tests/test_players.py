@@ -178,7 +178,15 @@ def folder(tmp_path, monkeypatch):
     native.found.cache_clear()
 
 
+@pytest.fixture
+def quick_to_compile(monkeypatch):
+    """Compile in a fifth of the time, where only matters whether there is a library."""
+    flags = tuple(flag.replace("-O3", "-O0") for flag in compiling.FLAGS)
+    monkeypatch.setattr(compiling, "FLAGS", flags)
+
+
 @with_native
+@pytest.mark.usefixtures("quick_to_compile")
 def test_a_library_of_another_source_is_made_anew_in_a_checkout_and_refused_elsewhere(
     folder, tmp_path, monkeypatch
 ):
@@ -210,6 +218,7 @@ def test_without_sources_or_a_folder_to_write_there_is_no_native_player(tmp_path
 
 
 @with_native
+@pytest.mark.usefixtures("quick_to_compile")
 def test_a_library_that_cannot_be_loaded_is_made_anew_though_it_is_of_this_source(folder, tmp_path):
     (tmp_path / "pyproject.toml").touch()
     # As another system that shares the checkout would have left it.
