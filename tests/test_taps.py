@@ -258,6 +258,9 @@ def test_a_new_design_has_the_taps_that_are_asked_for(tmp_path):
     asked = new_design({"theta": "20 ms", "order": 3, "taps": ["0.5", "1"]}, path)
     assert [(tap.r, tap.gain) for tap in asked.taps] == [(0.5, 1.0), (1.0, 1.0)]
     assert Design.load(path).taps == asked.taps
+    ladder = tmp_path / "ladder.toml"
+    new_design({"theta": "20 ms", "order": 3, "family": "passive-rlc", "taps": ["1"]}, ladder)
+    assert 'supply = "5 V"' in ladder.read_text()  # of amplifiers that it has for taps alone
 
 
 def test_a_deck_names_nets_delays_and_gains():

@@ -77,7 +77,7 @@ def new_design(
     design = Design(**({} if "error" in fields else {"order": order}) | fields)  # type: ignore[arg-type]
     if FAMILIES[design.family].on_chip and "values" in asked:
         raise DesignError(f"values=: {design.family} circuits are made on a chip and have no standard values")
-    circuit = mapped(design.replace(order=min(design.order, _PROBED), taps=()))
+    circuit = mapped(design.replace(order=min(design.order, _PROBED)))
     design = design.replace(mismatch=_first_mismatch(design, circuit, asked, tolerances or {}))
     if by_limit:
         design = _within_limit(design, notify or str)
