@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
@@ -101,13 +101,25 @@ def ngspice_states(
     settle: float,
     run: Callable[..., dict[str, np.ndarray]] = ngspice.run,
 ) -> np.ndarray:
-    """Let ngspice run the circuit; (t, d) states, then its taps over their gain, V.
+    """Let ngspice run the circuit; (t, d) states, V.
 
     In a worker process take ``ngspice.run_here`` to ``run`` it.
     """
+    return ngspice_outputs(circuit, evaluation_grid, settle=settle, run=run)[0]
+
+
+def ngspice_outputs(
+    circuit: Circuit,
+    evaluation_grid: Grid,
+    *,
+    settle: float,
+    run: Callable[..., dict[str, np.ndarray]] = ngspice.run,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Let ngspice run the circuit; (t, d) states and its (t, p) taps over their gain, V."""
     analysis, text, recording = ngspice_task(circuit, evaluation_grid.stimulus, settle=settle)
     vectors = run(text, analysis, recording=recording)
-    return read_states(vectors, circuit, evaluation_grid, analysis=analysis)
+    states = read_states(vectors, circuit, evaluation_grid, analysis=analysis)
+    return states, read_taps(vectors, circuit, evaluation_grid, analysis=analysis)
 
 
 def ngspice_task(
@@ -122,10 +134,32 @@ def ngspice_task(
 def read_states(
     vectors: dict[str, np.ndarray], circuit: Circuit, evaluation_grid: Grid, *, analysis: Transient
 ) -> np.ndarray:
-    """Read the Legendre states, then taps over their gain, off ngspice's vectors at the times of the grid; V.
+    """Read the Legendre states off ngspice's vectors at the times of the grid; (t, d), V."""
+    return _read(vectors, circuit, evaluation_grid, analysis=analysis)
 
-    With a clock they count at its multiples: there states are valid, and a tap, which shows them, half a period later.
+
+def read_taps(
+    vectors: dict[str, np.ndarray], circuit: Circuit, evaluation_grid: Grid, *, analysis: Transient
+) -> np.ndarray:
+    """Read the taps over their gain, as ``read_states`` does; (t, p), V.
+
+    With a clock they count at its multiples, as the states that they show, and are read half a period later.
     """
+    if not circuit.taps:
+        return np.zeros((len(evaluation_grid.time), 0))
+    shown = replace(circuit, probes=reading_taps(circuit).probes[circuit.order :])
+    late = 0.0 if circuit.clock is None else 0.5 / circuit.clock
+    return _read(vectors, shown, evaluation_grid, analysis=analysis, late=late)
+
+
+def _read(
+    vectors: dict[str, np.ndarray],
+    circuit: Circuit,
+    evaluation_grid: Grid,
+    *,
+    analysis: Transient,
+    late: float = 0.0,
+) -> np.ndarray:
     match evaluation_grid.stimulus:
         case Tones() as tones:
             spare = 0.0 if circuit.clock is None else SPARE_TICKS / circuit.clock
@@ -135,20 +169,17 @@ def read_states(
                 vectors = _since(vectors, begin)
         case Recording() as recording:
             times = evaluation_grid.time + lead(recording)
-    probes = reading_taps(circuit).probes
-    states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in probes], axis=-1)
+    states = np.stack([sum(t.factor * vectors[vector(t)] for t in p) for p in circuit.probes], axis=-1)
     # ngspice writes uneven times; a cubic keeps its error below that of the integration rule.
     fresh = np.concatenate([[True], np.diff(vectors["time"]) > 0.0])
     written, states = vectors["time"][fresh], states[fresh]
     if circuit.clock is not None:
         # Sampled states are valid when phase 2 ends, taps when phase 1 does; what lies between is neither wanted nor
-        # settled. The last cycle counts if it is there as a whole.
-        late = np.where(np.arange(len(probes)) < circuit.order, 0.0, 0.5 / circuit.clock)
+        # settled.
         begin = lead(evaluation_grid.stimulus)
-        count = int((written[-1] - begin - late[-1]) * circuit.clock * (1.0 + 1e-9)) + 1
+        count = int((written[-1] - begin - late) * circuit.clock * (1.0 + 1e-9)) + 1
         ticks = begin + np.arange(count) / circuit.clock
-        read = [np.interp(ticks + after, written, m) for after, m in zip(late, states.T, strict=True)]
-        written, states = ticks, np.stack(read, axis=-1)
+        written, states = ticks, np.stack([np.interp(ticks + late, written, m) for m in states.T], axis=-1)
     return scipy.interpolate.CubicSpline(written, states)(times)
 
 
@@ -256,19 +287,18 @@ def simulate(
         case "exact":
             with np.errstate(over="ignore", invalid="ignore"):
                 read = extract(reading_taps(circuit)) if circuit.taps else system
-                states = exact_states(read, evaluation_grid)
+                states, shown_by_taps = np.split(exact_states(read, evaluation_grid), [design.order], axis=-1)
         case "ngspice":
             run = partial(ngspice.run, progress=progress)
-            states = ngspice_states(circuit, evaluation_grid, settle=settle, run=run)
+            states, shown_by_taps = ngspice_outputs(circuit, evaluation_grid, settle=settle, run=run)
         case _:
             assert_never(engine)
     seconds = time.perf_counter() - start
-    if not np.isfinite(states).all():
+    if not (np.isfinite(states).all() and np.isfinite(shown_by_taps).all()):
         raise SimulationError(
             f"the {engine} engine gave values that are not finite: element values lie too far apart; "
             "bring [signal] bandwidth closer to 1/theta"
         )
-    states, shown_by_taps = states[:, : design.order], states[:, design.order :]
     result = _dataset(design, evaluation_grid, states, engine=engine, seconds=seconds)
     if circuit.taps:
         result = result.assign(_taps(circuit, evaluation_grid, shown_by_taps))

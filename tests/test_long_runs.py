@@ -56,7 +56,7 @@ def test_the_command_says_it_before_the_work(tmp_path, monkeypatch, capsys):
     def stopped(*_, **__):
         raise SimulationError("stopped here")
 
-    monkeypatch.setattr(simulation, "ngspice_states", stopped)
+    monkeypatch.setattr(simulation, "ngspice_outputs", stopped)
     assert run_command(["simulate", str(tmp_path / "d.toml"), "--engine", "ngspice"]) == 1
     assert re.fullmatch(
         r"ngspice takes about .* time steps, some .* stay linear\nlmu-analog: stopped here\n",
