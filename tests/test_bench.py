@@ -1,6 +1,7 @@
 """A recording of a built circuit is scored as a simulation is, and what a build does to it is found."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,34 @@ def test_a_delay_line_measured_at_taps_gives_its_delays(tmp_path):
     expected = np.sqrt(np.mean((window[last] - late[last]) ** 2)) / rms
     # Straight averages over one period, one with a sample more than the other.
     assert float(result.truncation_nrmse) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("family", ["active-rc", "active-rc-differential"])
+def test_a_circuits_own_taps_are_scored_by_their_nets(tmp_path, family):
+    """What a recorder sees of a mismatch sample: nets, or both of a pair, with their gains."""
+    design = DESIGN.replace(family=family, taps=[1.0, {"r": 0.5, "gain": 2.0}])
+    sample, circuit = planned_circuit(design, seed=0, index=2), build(design)
+    terms = [t for tap in sample.taps for t in tap.terms]
+    seen = replace(sample, probes=tuple((replace(t, factor=1.0),) for t in terms), taps=())
+    time, drive, volts = recorded(extract(seen))
+    columns = {"time": time, "input": drive, **{f"v({t.of})": v for t, v in zip(terms, volts.T, strict=True)}}
+    measurement = read_measurement(write_csv(tmp_path / "m.csv", columns), circuit)
+    assert measurement.names == ("r=1", "r=0.5")
+    result = analyze(design, measurement, circuit=circuit)
+    # The recording is of straight lines between its samples, 3e-5 of a 300 Hz tone.
+    expected = simulate(design, circuit=sample).tap_nrmse.values
+    np.testing.assert_allclose(result.profile, expected, atol=3e-5)
+    np.testing.assert_allclose(result.simulated_profile, simulate(design).tap_nrmse.values, atol=3e-5)
+    # Beside it stand the circuit's own taps, which are not what an ideal readout of its states would be.
+    alone = analyze(design, measurement, circuit=sample)
+    assert float(alone.difference_nrmse) < 1e-6
+    read_off = analyze(design, replace(measurement, outputs=()), circuit=sample)
+    assert float(read_off.difference_nrmse) > 1e-4
+    del columns["input"]
+    with pytest.raises(DesignError, match="no column 'input'"):
+        read_measurement(write_csv(tmp_path / "m.csv", columns), circuit)
+    states = {**as_columns(*recorded(extract(sample))), f"v({terms[0].of})": volts[:, 0]}
+    assert read_measurement(write_csv(tmp_path / "m.csv", states), circuit).kind == "states"
 
 
 def test_a_mismatch_sample_measured_is_that_sample_simulated(tmp_path):

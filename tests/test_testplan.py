@@ -99,6 +99,63 @@ def test_every_family_has_a_plan(changes):
     assert all(np.isfinite(part).all() for part in (plan.dc.nominal, plan.response.p05, plan.phase.p95))
 
 
+TAPPED = DESIGN.replace(taps=[0.25, {"r": 1.0, "gain": 2.0}], outputs=[{"weights": [0.0, 1.0, 0.0]}])
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("family", ["active-rc", "active-rc-differential"])
+def test_taps_are_those_of_ngspice_beside_what_they_are_to_show(family):
+    design = TAPPED.replace(family=family)
+    plan, circuit = plan_of(design, samples=20), build(design)
+    sweep = Sweep(3, float(plan.frequency[1]), float(plan.frequency[2]))
+    vectors = ngspice.run(deck(circuit, sweep), sweep)
+    for k, tap in enumerate(circuit.taps):
+        wave = sum(t.factor * vectors[f"v({t.of.lower()})"][[0, -1]] for t in tap.terms)
+        # As for the states; the second pole of op-amps counts at every amplifier on the way.
+        np.testing.assert_allclose(
+            plan.taps.magnitude.nominal[1:, k], plan.amplitude * np.abs(wave), rtol=2e-3
+        )
+        np.testing.assert_allclose(plan.taps.phase.nominal[1:, k], np.degrees(np.angle(wave)), atol=0.2)
+        assert {(t.kind, t.of) for t in tap.terms} <= {(p.kind, p.of) for p in plan.points}
+    turns = np.exp(-2j * np.pi * plan.frequency[:, None] * design.theta * np.array([0.25, 1.0]))
+    np.testing.assert_allclose(plan.taps.wanted[:, :2], turns * [1.0, 2.0], rtol=1e-12)
+    assert np.all(plan.taps.magnitude.p05 < plan.taps.magnitude.p95)
+    assert np.all(plan.taps.dc.p05 < plan.taps.dc.p95)
+
+
+def test_taps_end_a_step_where_the_input_is_times_their_gain():
+    plan = plan_of(TAPPED, samples=20)
+    last, ideal = plan.taps.response.nominal[-1], plan.taps.ideal
+    # The last output is the first Legendre state, of which a constant input leaves nothing.
+    np.testing.assert_allclose(last, plan.step * np.array([1.0, 2.0, 0.0]), atol=1e-3 * plan.step)
+    late = plan.time[:, None] - DESIGN.theta * np.array([0.25, 1.0])
+    edges = np.abs(late) < plan.time[1]
+    wanted = np.where(late > 0.0, plan.step * np.array([1.0, 2.0]), 0.0)
+    np.testing.assert_allclose(ideal[:, :2][~edges], wanted[~edges])
+    assert plan_of(DESIGN, samples=5).taps is None
+
+
+def test_the_page_has_taps_and_how_to_score_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = TEXT.replace("[circuit]\n", "[circuit]\ntaps = [0.25, { r = 1.0, gain = 2.0 }]\n")
+    (tmp_path / "board.toml").write_text(text)
+    assert run_command(["export", "board.toml", "--to", "testplan", "-o", "plan.html"]) == 0
+    page, numbers = (tmp_path / "plan.html").read_text(), json.loads((tmp_path / "plan.json").read_text())
+    assert page.count("<svg") == 2
+    assert "<td>2 u(t\N{NO-BREAK SPACE}−\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}θ)</td>" in page
+    assert "lmu-analog analyze board.toml --measured taps.csv" in page
+    # States alone in the recording of the board; taps by their nets in one of their own, as analyze reads them.
+    assert numbers["record"]["columns"] == ["time", "input", "v(x0)", "v(x1)", "v(x2)"]
+    assert numbers["record"]["taps"]["columns"] == ["time", "input", "v(tap1)", "v(tap2)"]
+    plan = plan_of(Design.load("board.toml"))
+    tap = numbers["taps"][1]
+    assert (tap["name"], tap["points"], tap["r"], tap["gain"]) == ("tap2", ["v(tap2)"], 1.0, 2.0)
+    for i, at in enumerate(tap["frequencies"]):
+        assert at["amplitude"]["p95"] == pytest.approx(plan.taps.magnitude.p95[i, 1], rel=1e-9)
+        assert at["ideal_amplitude"] == pytest.approx(2.0 * plan.amplitude, rel=1e-12)
+    assert len(tap["step"]["ideal"]) == len(numbers["step"]["time"])
+
+
 def test_exact_parts_leave_offsets_alone_to_spread():
     plan = plan_of(DESIGN.replace(mismatch={}), samples=10)
     np.testing.assert_allclose(plan.magnitude.p05, plan.magnitude.p95, rtol=1e-7)  # rounding of small states

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 from lmu_analog.analysis.calibration_file import Correction
 from lmu_analog.analysis.measurement import Measurement
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, reading_taps
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -139,11 +139,14 @@ def analyze(
     rms = float(np.sqrt(np.mean(run.input(run.scored) ** 2)))
     if rms == 0.0:
         raise DesignError("the measured input is zero throughout what is scored; record longer, or skip less")
-    simulated = run.states(extract(circuit))
+    outputs = [design.order + k for k in measurement.outputs]
+    simulated = run.states(extract(reading_taps(circuit) if outputs else circuit))
     ideal = run.states(legendre(design.order, design.theta))
     if run.kind == "taps":
         rows = window.readout(design.order, run.r)
-        simulated, ideal = simulated @ rows.T, ideal @ rows.T
+        # The circuit's own taps as they are; others are read off its states.
+        simulated = simulated[:, outputs] if outputs else simulated @ rows.T
+        ideal = ideal @ rows.T
     elif correction is not None:
         simulated = correction.read(simulated)
     found = _fit(run, design.order, design.theta)

@@ -14,7 +14,7 @@ from lmu_analog.recording import channel_of, times, volts
 from lmu_analog.tables import Table, ampere_scale, read_table
 
 _TAP = re.compile(r"^r\s*=\s*([0-9.eE+-]+)$")
-_WANTED = "time, input, and states m0, m1, ... or nets such as v(x0), or taps such as r=0.5"
+_WANTED = "time, input, and states m0, m1, ... or nets such as v(x0), or taps such as r=0.5 or v(tap1)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,8 @@ class Measurement:
         Legendre states m_0, m_1, ..., or estimates of u(t - r theta).
     r : (c,) array
         Places of the taps in the window; none for states.
+    outputs : tuple of int
+        Which of the circuit's own taps these are, where they were recorded by their nets.
     """
 
     time: Float[np.ndarray, " t"]
@@ -38,6 +40,7 @@ class Measurement:
     kind: Literal["states", "taps"]
     values: Float[np.ndarray, "t c"]
     r: Float[np.ndarray, " k"]
+    outputs: tuple[int, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,7 +58,8 @@ def read_measurement(path: Path | str, circuit: Circuit, *, column: str | None =
     path : Path or str
         A table with a header, as `lmu_analog.tables.read_table` reads it. ``time`` rises; ``input`` (or
         ``v(u)``), and either all states ``m0``, ``m1``, ..., or all vectors that the deck's probes read, such
-        as ``v(x0)`` or ``x0``, or taps such as ``r=0.5``; in the units that stand at the names or below them,
+        as ``v(x0)`` or ``x0``, or taps: such as ``r=0.5``, or the circuit's own by their nets, such as ``v(tap1)``,
+        which are divided by their gains; in the units that stand at the names or below them,
         else s, V and A.
     circuit : Circuit
         Whose probes tell states from nets.
@@ -87,8 +91,26 @@ def read_measurement(path: Path | str, circuit: Circuit, *, column: str | None =
     given = columns.pop("input")
     if not np.any(given):
         raise DesignError(f"{path}, column 'input': zero throughout; an error relative to it has no meaning")
+    read = {_vector(t, columns) for probe in circuit.probes for t in probe}
+    others_too = {f"m{i}" for i in range(circuit.order)} | read | {n for n in columns if _TAP.match(n)}
+    if not others_too & set(columns) and (own := _own_taps(columns, circuit)):
+        r = np.array([circuit.taps[k].of.r for k in own])
+        return Measurement(
+            time - time[0], given, "taps", np.stack(list(own.values()), axis=-1), r, tuple(own)
+        )
     r, values = _channels(columns, circuit, path)
     return Measurement(time - time[0], given, "taps" if r.size else "states", values, r)
+
+
+def _own_taps(columns: dict[str, np.ndarray], circuit: Circuit) -> dict[int, np.ndarray]:
+    """Give what recorded nets of the circuit's taps show of the delayed input, (t,) V, each by its number."""
+    found: dict[int, np.ndarray] = {}
+    for k, tap in enumerate(circuit.taps):
+        names = [_vector(t, columns) for t in tap.terms]
+        if tap.of.r is not None and all(name in columns for name in names):
+            volts_shown = sum(t.factor * columns[n] for t, n in zip(tap.terms, names, strict=True))
+            found[k] = np.asarray(volts_shown) / tap.gain
+    return found
 
 
 def _scaled(table: Table, k: int) -> np.ndarray:

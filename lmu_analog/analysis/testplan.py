@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.circuit import Circuit, Output, Term
 from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
+from lmu_analog.memory.taps import wanted_response
 from lmu_analog.mismatch.law import Mismatch, draw, is_sound, sample
-from lmu_analog.simulation import Grid, exact_states, grid, settling
+from lmu_analog.simulation import Grid, exact_states, grid, ideal_taps, settling
 from lmu_analog.stimulus import Recording
 
 SAMPLES = 200
@@ -39,8 +40,33 @@ class Spread:
 
 
 @dataclass(frozen=True, eq=False)
+class TapPlan:
+    """What a bench shall find at the taps, whose voltage may lie between two nets; k taps.
+
+    Attributes
+    ----------
+    outputs : tuple of Output
+    dc : Spread of (k,), V
+    magnitude, phase : Spread of (3, k), V and degrees
+    wanted : (3, k) complex array
+        What they are to show of a sine, over it, with their gains.
+    response : Spread of (t, k), V
+    ideal : (t, k) array, V
+        What they are to show of the step, with their gains.
+    """
+
+    outputs: tuple[Output, ...]
+    dc: Spread
+    magnitude: Spread
+    phase: Spread
+    wanted: Complex[np.ndarray, "f k"]
+    response: Spread
+    ideal: Float[np.ndarray, "t k"]
+
+
+@dataclass(frozen=True, eq=False)
 class TestPlan:
-    """What a bench shall find; n test points.
+    """What a bench shall find; n test points, those of the states first, then nets of taps.
 
     Attributes
     ----------
@@ -62,6 +88,8 @@ class TestPlan:
         How long a recording must be at least.
     samples, unstable, seed : int
         Of the ensemble; unstable circuits are in no spread.
+    taps : TapPlan or None
+        None where there are no taps.
     """
 
     __test__ = False  # a plan for a board, none of pytest's
@@ -80,6 +108,7 @@ class TestPlan:
     samples: int
     unstable: int
     seed: int
+    taps: TapPlan | None
 
 
 def plan_of(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> TestPlan:
@@ -98,8 +127,9 @@ def plan_of(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> TestPla
         If the circuit is unstable.
     """
     circuit = build(design)
-    points = tuple(dict.fromkeys(replace(t, factor=1.0) for p in circuit.probes for t in p))
-    observed = _observed_at(circuit, points)
+    read = (*circuit.probes, *(tap.terms for tap in circuit.taps))
+    points = tuple(dict.fromkeys(replace(t, factor=1.0) for p in read for t in p))
+    observed = _observed_at(circuit, (*((p,) for p in points), *(tap.terms for tap in circuit.taps)))
     nominal = extract(observed)
     law = Mismatch.of(design)
     if circuit.amplifiers:
@@ -116,24 +146,67 @@ def plan_of(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> TestPla
     turned = np.degrees(np.angle(waves[1] / waves[0])) + np.degrees(np.angle(waves[0]))
     span = min(max(3.0 * design.theta, settling(nominal, design.theta)), _LONGEST * design.theta)
     step, time, response = _step(design, circuit, nominal, kept, span)
-    none = np.zeros(len(points))
+    none = np.zeros(len(points) + len(circuit.taps))
+    dc = _spread(lambda system: none if system.offset is None else system.offset, nominal, kept)
+    magnitude = Spread(
+        amplitude * np.abs(waves[0]), *np.percentile(amplitude * np.abs(waves[1]), _PERCENTILES, axis=0)
+    )
+    phase = Spread(np.degrees(np.angle(waves[0])), *np.percentile(turned, _PERCENTILES, axis=0))
+    count = len(points)
+    taps = None
+    if circuit.taps:
+        found = (_part(one, slice(count, None)) for one in (dc, magnitude, phase, response))
+        taps = _tap_plan(circuit, *found, frequency=frequency, time=time, step=step)
+    dc, magnitude, phase, response = (_part(one, slice(count)) for one in (dc, magnitude, phase, response))
     return TestPlan(
         points,
         tuple(f"m{i} = {_formula(p)}" for i, p in enumerate(circuit.probes)),
         amplitude,
         step,
         frequency,
-        _spread(lambda system: none if system.offset is None else system.offset, nominal, kept),
-        Spread(
-            amplitude * np.abs(waves[0]), *np.percentile(amplitude * np.abs(waves[1]), _PERCENTILES, axis=0)
-        ),
-        Spread(np.degrees(np.angle(waves[0])), *np.percentile(turned, _PERCENTILES, axis=0)),
+        dc,
+        magnitude,
+        phase,
         time,
         response,
         settling(nominal, design.theta) + design.theta + 1.0 / (design.bandwidth * min(SHARES)),
         samples,
         samples - int(stable.sum()),
         seed,
+        taps,
+    )
+
+
+def _part(of: Spread, outputs: slice) -> Spread:
+    return Spread(of.nominal[..., outputs], of.p05[..., outputs], of.p95[..., outputs])
+
+
+def _tap_plan(
+    circuit: Circuit,
+    dc: Spread,
+    magnitude: Spread,
+    phase: Spread,
+    response: Spread,
+    *,
+    frequency: np.ndarray,
+    time: np.ndarray,
+    step: float,
+) -> TapPlan:
+    """Put what taps are to show beside what they do: the input late, or a sum of states of the ideal memory."""
+    order, theta = circuit.order, circuit.theta
+    gains = np.array([tap.gain for tap in circuit.taps])
+    waves = [wanted_response(tap.of, frequency, order=order, theta=theta) for tap in circuit.taps]
+    # After the last instant of a delayed step the input is there; before it there is nothing.
+    held = Recording(time[1] - time[0], np.ones(len(time)))
+    ideal = ideal_taps(circuit, Grid(held, time, held.values))
+    return TapPlan(
+        circuit.taps,
+        dc,
+        magnitude,
+        phase,
+        gains * np.stack(waves, axis=-1),
+        response,
+        step * gains * ideal,
     )
 
 
@@ -141,10 +214,10 @@ def _formula(probe: tuple[Term, ...]) -> str:
     return " + ".join(f"{t.factor:.6g} {t.kind}({t.of})" for t in probe).replace("+ -", "- ")
 
 
-def _observed_at(circuit: Circuit, points: tuple[Term, ...]) -> Circuit:
-    """Give the circuit whose outputs are its test points."""
-    linear = None if circuit.small_signal is None else _observed_at(circuit.small_signal, points)
-    return replace(circuit, probes=tuple((p,) for p in points), small_signal=linear)
+def _observed_at(circuit: Circuit, outputs: tuple[tuple[Term, ...], ...]) -> Circuit:
+    """Give the circuit whose outputs are test points, and taps."""
+    linear = None if circuit.small_signal is None else _observed_at(circuit.small_signal, outputs)
+    return replace(circuit, probes=outputs, small_signal=linear)
 
 
 def _kept(many: StateSpace, stable: np.ndarray) -> StateSpace:

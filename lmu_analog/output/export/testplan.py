@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,19 +10,21 @@ import numpy as np
 
 from lmu_analog.analysis.faults import alike
 from lmu_analog.analysis.resources import resources
-from lmu_analog.analysis.testplan import Spread, TestPlan, plan_of
+from lmu_analog.analysis.testplan import Spread, TapPlan, TestPlan, plan_of
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, Output
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_text
 from lmu_analog.output import html, style
 from lmu_analog.output.figures import Figure, figure
+from lmu_analog.output.report.taps import shows
 from lmu_analog.output.summary import dumps, laws
 from lmu_analog.output.svg import draw
 from lmu_analog.output.text_tables import Table, quantity
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 _INSTANTS = (0.25, 0.5, 1.0, 1.5, 2.0)  # theta after the step, of the table
@@ -102,13 +105,68 @@ def content(design: Design, circuit: Circuit, plan: TestPlan, *, design_file: st
             "mismatch": laws(design),
         },
         "record": {
-            "columns": ["time", "input", *names],
+            "columns": ["time", "input", *_states_read(plan, circuit)],
             "rate": _RATE / design.theta,
             "seconds": plan.record,
             "command": f"lmu-analog analyze {design_file} --measured board.csv",
+            "taps": _recorded_taps(plan, design_file),
         },
+        "taps": _taps(plan),
         "alike": groups,
     }
+
+
+def _states_read(plan: TestPlan, circuit: Circuit) -> list[str]:
+    """Name the points that states are read from: taps are none of them, unless they are such a net too."""
+    read = {(t.kind, t.of) for probe in circuit.probes for t in probe}
+    pairs = zip(plan.points, _names(plan), strict=True)
+    return [name for point, name in pairs if (point.kind, point.of) in read]
+
+
+def _recorded_taps(plan: TestPlan, design_file: str) -> dict[str, Any] | None:
+    """Say how taps are recorded and scored; None where none shows the delayed input."""
+    shown = [] if plan.taps is None else [tap for tap in plan.taps.outputs if tap.of.r is not None]
+    if not shown:
+        return None
+    nets = dict.fromkeys(_at(tap) for tap in shown)
+    columns = ["time", "input", *(name for names in nets for name in names)]
+    return {"columns": columns, "command": f"lmu-analog analyze {design_file} --measured taps.csv"}
+
+
+def _at(tap: Output) -> tuple[str, ...]:
+    """Name the points of a tap: one net, or two."""
+    return tuple(f"{t.kind}({t.of})" for t in tap.terms)
+
+
+def _taps(plan: TestPlan) -> list[dict[str, Any]]:
+    """Give what is to be found at every tap, and what the ideal memory's input would be there."""
+    found = plan.taps
+    if found is None:
+        return []
+    return [
+        {
+            "name": tap.name,
+            "points": list(_at(tap)),
+            "r": tap.of.r,
+            "gain": tap.gain,
+            "dc": _three(found.dc, k),
+            "frequencies": [
+                {
+                    "frequency": float(f),
+                    "amplitude": _three(found.magnitude, (i, k)),
+                    "phase": _three(found.phase, (i, k)),
+                    "ideal_amplitude": plan.amplitude * float(np.abs(found.wanted[i, k])),
+                    "ideal_phase": float(np.degrees(np.angle(found.wanted[i, k]))),
+                }
+                for i, f in enumerate(plan.frequency)
+            ],
+            "step": {
+                **{key: getattr(found.response, key)[:, k].tolist() for key in ("nominal", "p05", "p95")},
+                "ideal": found.ideal[:, k].tolist(),
+            },
+        }
+        for k, tap in enumerate(found.outputs)
+    ]
 
 
 def _names(plan: TestPlan) -> list[str]:
@@ -146,6 +204,12 @@ def _html(design: Design, circuit: Circuit, plan: TestPlan, found: dict[str, Any
         points=_point_table(plan, found),
         sines=[_sine_table(plan, i) for i in range(len(plan.frequency))],
         step=_step_figure(plan, design.theta),
+        taps=None if plan.taps is None else _tap_table(plan, plan.taps),
+        tap_sines=[]
+        if plan.taps is None
+        else [_tap_sines(plan, plan.taps, i) for i in range(len(plan.frequency))],
+        tap_step=None if plan.taps is None else _tap_figure(plan, plan.taps, design.theta),
+        clocked=circuit.clock is not None,
         groups=found["alike"],
         record=found["record"],
         seconds=quantity(plan.record, "s"),
@@ -198,6 +262,10 @@ def _zero(x: float) -> float:
     return 0.0 if abs(x) < 1e-9 else x
 
 
+def _degrees(x: float) -> str:
+    return f"{round(x, 1) + 0.0:.1f}°"  # no minus before zero
+
+
 def _sine_table(plan: TestPlan, i: int) -> Table:
     rows = []
     for k, name in enumerate(_names(plan)):
@@ -208,8 +276,8 @@ def _sine_table(plan: TestPlan, i: int) -> Table:
                 name,
                 quantity(size["nominal"], unit),
                 _range(size["p05"], size["p95"], unit),
-                f"{phase['nominal']:.1f}°",
-                f"{phase['p05']:.1f}° to {phase['p95']:.1f}°",
+                _degrees(phase["nominal"]),
+                f"{_degrees(phase['p05'])} to {_degrees(phase['p95'])}",
             )
         )
     caption = f"Sine of {quantity(plan.amplitude, 'V')} peak at {quantity(float(plan.frequency[i]), 'Hz')}"
@@ -217,43 +285,110 @@ def _sine_table(plan: TestPlan, i: int) -> Table:
     return Table(caption, columns, tuple(rows))
 
 
+def _tap_table(plan: TestPlan, found: TapPlan) -> Table:
+    rows = []
+    for k, tap in enumerate(found.outputs):
+        nominal, low, high = (_zero(value) for value in _three(found.dc, k).values())
+        rest = (quantity(nominal, "V"), _range(low, high, "V"))
+        rows.append((tap.name, " to ".join(_at(tap)), shows(tap.of, tap.gain), *rest))
+    columns = ("tap", "test point", "shows", "at rest", "5 % to 95 % of boards")
+    return Table("Taps, with the input at 0 V", columns, tuple(rows))
+
+
+def _tap_sines(plan: TestPlan, found: TapPlan, i: int) -> Table:
+    rows = []
+    for k, tap in enumerate(found.outputs):
+        size, phase, ideal = _three(found.magnitude, (i, k)), _three(found.phase, (i, k)), found.wanted[i, k]
+        rows.append(
+            (
+                tap.name,
+                quantity(size["nominal"], "V"),
+                _range(size["p05"], size["p95"], "V"),
+                quantity(plan.amplitude * float(np.abs(ideal)), "V"),
+                _degrees(phase["nominal"]),
+                f"{_degrees(phase['p05'])} to {_degrees(phase['p95'])}",
+                _degrees(float(np.degrees(np.angle(ideal)))),
+            )
+        )
+    caption = f"Sine of {quantity(plan.amplitude, 'V')} peak at {quantity(float(plan.frequency[i]), 'Hz')}"
+    columns = ("tap", "peak", "5 % to 95 %", "ideal", "phase", "5 % to 95 %", "ideal phase")
+    return Table(caption, columns, tuple(rows))
+
+
+def _tap_figure(plan: TestPlan, found: TapPlan, theta: float) -> Figure:
+    """Draw the taps after the step, each over what it is to show."""
+    names = [tap.name for tap in found.outputs]
+    shown = names[:_MOST_PANELS]
+
+    def panels(canvas: Canvas) -> None:
+        for k, ax in _panels(canvas, plan, shown):
+            ax.plot(*_against(plan, found.ideal[:, k]), **style.PALE)
+            _band(ax, plan, found.response, k)
+            tap = found.outputs[k]
+            ax.set_title(f"{shown[k]}: {shows(tap.of, tap.gain)}", loc="left", fontsize="medium")
+
+    title = f"Taps after a step from 0 V to {quantity(plan.step, 'V')}"
+    about = "Nominal board as a line, 5 % to 95 % of boards as a band; pale and wide what the tap is to show."
+    if len(shown) < len(names):
+        about += f" The first {len(shown)} of {len(names)} taps are drawn; the JSON has all."
+    instants = [x for x in _INSTANTS if x * theta <= plan.time[-1]]
+    at = [int(np.argmin(np.abs(plan.time - x * theta))) for x in instants]
+    rows = tuple(
+        (name, *(quantity(_zero(float(found.response.nominal[j, k])), "V") for j in at))
+        for k, name in enumerate(names)
+    )
+    table = Table("Nominal taps after the step", ("tap", *(f"{x:g} θ" for x in instants)), rows)
+    return figure("tap-step", title, about, drawn=draw(panels, height=_height(shown)), table=table)
+
+
+def _panels(canvas: Canvas, plan: TestPlan, shown: Sequence[str]) -> Iterator[tuple[int, Axes]]:
+    """Give a panel for each of some points, with its axes labelled once it is drawn."""
+    grid = canvas.subplots(-(-len(shown) // _ACROSS), _ACROSS, squeeze=False, sharex=True)
+    unit = style.scale(float(plan.time[-1]), "s")[1]
+    for k, ax in enumerate(grid.flat):
+        if k >= len(shown):
+            ax.set_visible(False)
+            continue
+        yield k, ax
+        ax.margins(x=0.0)
+        style.finish(ax, None)
+        if k + _ACROSS >= len(shown):
+            ax.set_xlabel(f"Time ({unit})")
+            ax.tick_params(labelbottom=True)
+        if k % _ACROSS == 0:
+            ax.set_ylabel(_unit(shown[k]))
+
+
+def _height(shown: Sequence[str]) -> float:
+    return 0.5 + 1.75 * -(-len(shown) // _ACROSS)
+
+
+def _against(plan: TestPlan, volts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return plan.time / style.scale(float(plan.time[-1]), "s")[0], volts
+
+
+def _band(ax: Axes, plan: TestPlan, response: Spread, k: int) -> None:
+    """Draw the spread of a response, and the nominal one on it."""
+    time, low = _against(plan, response.p05[:, k])
+    ax.fill_between(time, low, response.p95[:, k], color=style.BLUE, alpha=0.25, linewidth=0.0)
+    ax.plot(time, response.nominal[:, k], color=style.BLUE, linewidth=1.4)
+
+
 def _step_figure(plan: TestPlan, theta: float) -> Figure:
     """Draw the step responses, a panel a point, over a few of their numbers."""
     names = _names(plan)
     shown = names[:_MOST_PANELS]
-    rows = -(-len(shown) // _ACROSS)
 
     def panels(canvas: Canvas) -> None:
-        grid = canvas.subplots(rows, _ACROSS, squeeze=False, sharex=True)
-        scale, unit = style.scale(float(plan.time[-1]), "s")
-        for k, ax in enumerate(grid.flat):
-            if k >= len(shown):
-                ax.set_visible(False)
-                continue
-            response = plan.response
-            ax.fill_between(
-                plan.time / scale,
-                response.p05[:, k],
-                response.p95[:, k],
-                color=style.BLUE,
-                alpha=0.25,
-                linewidth=0.0,
-            )
-            ax.plot(plan.time / scale, response.nominal[:, k], color=style.BLUE, linewidth=1.4)
+        for k, ax in _panels(canvas, plan, shown):
+            _band(ax, plan, plan.response, k)
             ax.set_title(shown[k], loc="left", fontsize="medium")
-            ax.margins(x=0.0)
-            style.finish(ax, None)
-            if k + _ACROSS >= len(shown):
-                ax.set_xlabel(f"Time ({unit})")
-                ax.tick_params(labelbottom=True)
-            if k % _ACROSS == 0:
-                ax.set_ylabel(_unit(shown[k]))
 
     title = f"Step from 0 V to {quantity(plan.step, 'V')}"
     about = "Nominal board as a line, 5 % to 95 % of boards as a band."
     if len(shown) < len(names):
         about += f" The first {len(shown)} of {len(names)} test points are drawn; the JSON has all."
-    drawn = draw(panels, height=0.5 + 1.75 * rows)
+    drawn = draw(panels, height=_height(shown))
     return figure("step", title, about, drawn=drawn, table=_step_table(plan, theta))
 
 
