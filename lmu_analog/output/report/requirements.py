@@ -9,7 +9,6 @@ from typing import Any, Literal
 from lmu_analog.analysis.figures_of_merit import FiguresOfMerit
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.ensembles.orders import USUAL_YIELD
-from lmu_analog.ensembles.taps import tap_spreads
 from lmu_analog.ensembles.uniform import uniform_yield
 from lmu_analog.ensembles.verdict import verdict_of, yield_verdict
 from lmu_analog.ensembles.yields import Yield, counts, percentiles, yield_within
@@ -98,8 +97,8 @@ def _fails(subject: Subject) -> bool:
     if any(to_try.nominal_fails(result, design) for result in subject.results.values()):
         return True
     if subject.run is not None:
-        taps = [] if design.tap_nrmse is None else tap_spreads(subject.run, design)
-        return to_try.ensemble_fails(subject.run, design, taps)
+        spreads = () if design.tap_nrmse is None else subject.tap_spreads
+        return to_try.ensemble_fails(subject.run, design, [] if isinstance(spreads, str) else [*spreads])
     found = subject.expected_yield
     return found is not None and found.value < (design.wanted_yield or USUAL_YIELD)
 
@@ -123,19 +122,9 @@ def _errors(subject: Subject) -> Iterator[Requirement]:
         for name in ("median", "p95"):
             found = _error(f"with mismatch, {name}", spread[name], limit)
             yield found if wanted is None else replace(found, limit="see yield", mark="open")
-    if subject.design.tap_nrmse is not None:
-        yield from _taps(subject, subject.design.tap_nrmse)
     for engine in subject.failures:
         name = f"Simulation by the {engine} engine"
         yield Requirement(name, "circuit", None, "failed, see Accuracy", "done", "fail")
-
-
-def _taps(subject: Subject, limit: float) -> Iterator[Requirement]:
-    """Compare every tap of the nominal circuit with the limit of taps."""
-    for engine, result in subject.results.items():
-        for net, error in zip(result.tap_net.values, result.tap_nrmse.values.tolist(), strict=True):
-            name, allowed = f"Error of {net}, nominal, {engine} engine", f"≤ {100.0 * limit:.3g} %"
-            yield Requirement(name, "circuit", error, percent(error), allowed, _within(error <= limit))
 
 
 def _error(name: str, value: float | None, limit: float | None) -> Requirement:
