@@ -21,7 +21,7 @@ from lmu_analog.circuits.impedance import (
 )
 from lmu_analog.circuits.interface import buffered, loaded, without_interface
 from lmu_analog.circuits.leakage import leaky
-from lmu_analog.circuits.rounding import choose_common, paired
+from lmu_analog.circuits.rounding import ValuesFit, choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.design import Design
@@ -57,19 +57,7 @@ def build(design: Design) -> Circuit:
         if not has_free_levels(circuit):
             circuit = mapped(design, common_capacitance(circuit, ORIGIN, stock(design, circuit)))
         circuit = choose_impedances(circuit, stock(design, circuit))
-    if design.values != "exact":
-        levels = "within limits" if chooses_level(design) else "any"
-        rounded = choose_common(
-            circuit,
-            bandwidth=design.bandwidth,
-            resistors=design.values,
-            levels=levels,
-            stock=stock(design, circuit),
-        )
-        bound = design.pairs
-        circuit = rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)
-    elif design.pairs is not None:
-        raise DesignError("[circuit] pairs: of which values? give [circuit] values too, for example 'E24'")
+    circuit = _standard(design, circuit)
     if design.input_buffer is not None:
         circuit = buffered(
             circuit,
@@ -94,6 +82,29 @@ def build(design: Design) -> Circuit:
     if design.temperature is not None:
         circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
     return circuit if design.output_load is None else loaded(circuit, design.output_load)
+
+
+def _standard(design: Design, circuit: Circuit) -> Circuit:
+    """Give the circuit the standard values that the design asks for, if any."""
+    if design.values != "exact":
+        levels = "within limits" if chooses_level(design) else "any"
+        rounded = choose_common(
+            circuit,
+            bandwidth=design.bandwidth,
+            resistors=design.values,
+            levels=levels,
+            stock=stock(design, circuit),
+            fit=cast("ValuesFit", design.values_fit),
+        )
+        bound = design.pairs
+        return rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)
+    if design.pairs is not None:
+        raise DesignError("[circuit] pairs: of which values? give [circuit] values too, for example 'E24'")
+    if design.values_fit != "common":
+        raise DesignError(
+            "[circuit] values_fit: of which values? give [circuit] values too, for example 'E24'"
+        )
+    return circuit
 
 
 def mapped(design: Design, capacitance: float | None = None) -> Circuit:

@@ -127,6 +127,8 @@ class Design:
     scaling, predistort, values : str
         Law of the scaling to the rails; "gbw" for resistors that make up for slow op-amps; the series
         of standard values.
+    values_fit : str
+        "common" rounds every value to the nearest, "joint" chooses the roundings of all together.
     pairs : float or None
         Largest error of one standard value, a fraction; beyond it two are joined.
     taps : tuple of Tap
@@ -194,6 +196,7 @@ class Design:
     scaling: Word = "peak"
     predistort: Word = "none"
     values: Word = "exact"
+    values_fit: Word = "common"
     pairs: Quantity | None = None
     taps: Taps = ()
     outputs: Taps = ()
@@ -366,6 +369,8 @@ class Design:
         for name in ("taps", "outputs", "part_tolerances"):
             if not content[name]:
                 del content[name]
+        if self.values_fit == "common":
+            del content["values_fit"]
         if self.capacitance is None and FAMILIES[self.family].on_chip:
             content["capacitance"] = ORIGIN
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)

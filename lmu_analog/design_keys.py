@@ -278,6 +278,7 @@ KEYS: dict[str, Key] = {
     "scaling": Key("circuit", "scaling", _choice(*SCALINGS)),
     "predistort": Key("circuit", "predistort", _choice("none", "gbw")),
     "values": Key("circuit", "values", _choice("exact", *SERIES)),
+    "values_fit": Key("circuit", "values_fit", _choice("common", "joint")),
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
     "taps": Key("circuit", "taps", _read_taps),
     "outputs": Key("circuit", "output", _read_outputs),

@@ -356,6 +356,8 @@ REFUSED = {
         r"\[mismatch\]: tau: scale is for resistor, capacitor, inductor, transconductor: they are .*"
     ),
     MEMORY + "[mismatch]\ngroup = 3": r"\[mismatch\] group: groups are tables of components and .*, not 3",
+    MEMORY
+    + "[circuit]\nvalues_fit = 'both'": r"\[circuit\] values_fit: unknown 'both'; known are common, joint",
     MEMORY + "[mismatch]\npart = 3": r"\[mismatch\] part: parts are tables of components and .*, not 3",
     MEMORY + '[[mismatch.part]]\ncomponents = "Ra_*"': (
         r"\[mismatch\] part: a part is a table of components and tolerance, not {'components': 'Ra_\*'}"
@@ -495,6 +497,7 @@ def test_the_digest_changes_with_every_field(written):
         "scaling": "l1",
         "predistort": "gbw",
         "values": "E96",
+        "values_fit": "joint",
         "pairs": 1e-3,
         "tau": 21e-6,
         "second_tau": 5e-6,
@@ -524,6 +527,7 @@ def test_the_digest_changes_with_every_field(written):
     # Without coefficients a temperature is refused, without a recording a column.
     needed = {"temperature": {"technology": "cmos-65"}}
     needed |= {name: {"file": other["file"]} for name in ("column", "channel")}
+    needed["values_fit"] = {"values": "E96"}
     needed["tap_nrmse"] = {"taps": [1.0]}
     made = {name: {name: value, **needed.get(name, {})} for name, value in other.items()}
     digests = {IN_CODE.digest, *(IN_CODE.replace(**change).digest for change in made.values())}

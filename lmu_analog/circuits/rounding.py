@@ -14,19 +14,22 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Complex, Float
 
 from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import Capacitor, Component, Resistor, Transconductor
 from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import TIE, around, best_pair, nearest
 from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.fitting import Model, Node, fit_jointly
 from lmu_analog.circuits.impedance import ANY_CAPACITOR, levels_within, nodes
+from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.circuits.nodal.extract import extract, split
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import gauss_legendre
 
+ValuesFit = Literal["common", "joint"]
 COARSEST_CAPACITORS = "E12"  # C0G capacitors are not sold in finer series
 FACTORS = 10.0 ** (np.arange(-50, 50) / 100.0)  # a decade of common resistors R_0 = 10^(k/100)
 NODES = 48  # frequencies of the norm
@@ -77,6 +80,7 @@ def choose_common(
     capacitors: str | None = None,
     levels: Literal["any", "within limits"] = "any",
     stock: Stock = ANY_CAPACITOR,
+    fit: ValuesFit = "common",
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -100,6 +104,9 @@ def choose_common(
         Whether the search may leave the limits of values and loads that the circuit keeps as it is.
     stock : Stock
         Which capacitors can be ordered: within limits, no level has fewer of them than the circuit as it is.
+    fit : {"common", "joint"}
+        Whether every value is rounded to the nearest at its node's level, or levels and roundings of the whole circuit
+        are chosen together (``fitting``), which is never worse, and takes seconds.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
@@ -113,6 +120,10 @@ def choose_common(
     before, start = float(errors[0]), int(_equally_good(errors).argmax())
     chosen, after = rounding.descended(simple[start], float(errors[start]))
     values, exact = rounding.rounded(chosen), rounding.exact(chosen)
+    if fit == "joint" and rounding.groups:
+        joint = rounding.joint()
+        if (error := float(rounding.errors(joint[0][None])[0])) < after:
+            (values, exact), after = joint, error
     # A level may be a power of ten, whose last digits are the C library's.
     made = [with_twelve_digits(with_values(circuit, those)) for those in (values, exact)]
     return Rounded(made[0], before, after, made[1])
@@ -192,6 +203,36 @@ class _Rounding:
         good = _equally_good(np.sqrt((error**2).sum(axis=1)))
         return float(min(group.levels[good], key=lambda level: abs(np.log(level))))
 
+    def joint(self) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Choose levels and roundings together: standard values, and those at the levels before rounding, (m,) each."""
+        weight = np.sqrt(self.weight[:, None] / (2.0 * np.arange(self.circuit.order) + 1.0))
+
+        def coordinates(states: Complex[np.ndarray, "f d n"]) -> Float[np.ndarray, "e n"]:
+            flat = (weight[..., None] * states).reshape(-1, states.shape[-1])
+            return np.concatenate([np.real(flat), np.imag(flat)])
+
+        def errors(values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s e"]:
+            return coordinates(np.moveaxis(self._response(values) - self.nominal, 0, -1)).T
+
+        slopes = derivatives(self.circuit, self.frequency).by_parameter * self.circuit.values
+        roles = {c.name: c.role for c in self.circuit.components}
+        role = [roles[p.component] for p in self.circuit.parameters]
+        nodes = [Node(g.columns, _tied([role[k] for k in g.columns]), g.power, g.levels) for g in self.groups]
+        kinds = [next((k for k, on in self.rounds.items() if on[at]), None) for at in range(len(role))]
+        model = Model(
+            nodes,
+            self.circuit.values,
+            [None if k is None else self.series[k] for k in kinds],
+            coordinates(slopes),
+        )
+        start = [int(np.abs(np.log(g.levels)).argmin()) for g in self.groups]
+        chosen = fit_jointly(model, errors, start)
+        values, exact = model.values(chosen), model.exact_values(chosen)
+        # The logarithm of a rounding has lost its last digits: standard values are numbers of three.
+        for kind, on in self.rounds.items():
+            values[on] = nearest(values[on], self.series[kind])
+        return values, exact
+
     def descended(self, levels: list[float], error: float) -> tuple[list[float], float]:
         """Try every level of every node in turn, and keep what is better: levels, and their error."""
         timed = [k for k, g in enumerate(self.groups) if g.timed]
@@ -207,6 +248,12 @@ class _Rounding:
                 best = int(_equally_good(errors).argmax())
                 levels, error, tried = others[best], float(errors[best]), 1
         return levels, error
+
+
+def _tied(roles: list[str]) -> Float[np.ndarray, "u k"]:
+    """Tie what has the same role on a node, mirror images: units and their columns, (u, k)."""
+    units = list(dict.fromkeys(roles))
+    return np.array([[float(role == unit) for role in roles] for unit in units])
 
 
 def _equally_good(errors: Float[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:

@@ -19,6 +19,7 @@ _CHOICES = (
     ("scaling", "peak", ", ".join(SCALINGS)),
     ("predistort", "none", "none or gbw"),
     ("values", "exact", f"exact, {', '.join(SERIES)}"),
+    ("values_fit", "common", "common, or joint: roundings chosen together, which takes seconds"),
     ("level", "behavioural", "behavioural or transistor"),
     ("variant", "", "gyrator or no-derivative"),
     ("technology", None, ", ".join(technologies())),

@@ -1,0 +1,88 @@
+"""Standard values that are chosen together: standard, better than one by one, and the best where all can be tried."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from lmu_analog.building import build, mapped
+from lmu_analog.circuits.components import Capacitor, Resistor
+from lmu_analog.circuits.devices.values import nearest
+from lmu_analog.circuits.fitting import Model, Node, fit_jointly
+from lmu_analog.circuits.rounding import choose_common
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+
+
+@pytest.mark.parametrize(
+    ("family", "realization", "series"),
+    [
+        ("active-rc", "legendre", "E24"),
+        ("active-rc", "cap-feedforward", "E96"),
+        ("active-rc-differential", "ladder", "E24"),
+    ],
+)
+def test_values_are_standard_and_hurt_less_than_one_by_one(family, realization, series):
+    design = Design(order=4, theta="1 ms", family=family, realization=realization)
+    circuit = mapped(design)
+    one_by_one, joint = (
+        choose_common(circuit, bandwidth=design.bandwidth, resistors=series, fit=fit)
+        for fit in ("common", "joint")
+    )
+    assert joint.after < one_by_one.after < joint.before
+    for kind, of in ((Resistor, series), (Capacitor, "E12")):
+        values = np.array([c.value for c in joint.circuit.only(kind)])
+        np.testing.assert_array_equal(values, nearest(values, of))
+    if family == "active-rc-differential":
+        halves = {}
+        for c in joint.circuit.only(Resistor, Capacitor):
+            halves.setdefault((type(c), c.role), set()).add(c.value)
+        assert all(len(values) == 1 for values in halves.values())
+
+
+def test_in_a_small_model_nothing_is_better():
+    """Two nodes of two values, three levels each: all 3 * 3 * 2^4 choices, by hand."""
+    random = np.random.default_rng(3)
+    exact = np.array([1.37e3, 2.93e3, 5.3e3, 8.8e3])
+    levels = np.array([0.9, 1.0, 1.1])
+    nodes = [Node(np.array(at), np.eye(2), np.ones(2), levels) for at in ([0, 1], [2, 3])]
+    jacobian = random.standard_normal((5, 4))
+    model = Model(nodes, exact, ["E12"] * 4, jacobian)
+    found = fit_jointly(
+        model, lambda values: np.log(values / model_exact(values, exact, nodes)) @ jacobian.T, [1, 1]
+    )
+    every = []
+    for at in itertools.product(range(3), repeat=2):
+        for sides in itertools.product((0, 1), repeat=4):
+            x = [
+                (model.options[n].near, model.options[n].far)[sides[2 * n + u]][at[n], u]
+                for n in range(2)
+                for u in range(2)
+            ]
+            every.append(np.sum((jacobian @ np.array(x)) ** 2))
+    assert np.sum((jacobian @ model.vector(found)) ** 2) == pytest.approx(min(every), rel=1e-9)
+    assert min(every) < every[0]
+
+
+def model_exact(values, exact, nodes):
+    """Give the values before rounding of each row: the level of three whose logarithms are nearest on the mean."""
+    found = np.empty_like(values)
+    for row, out in zip(values, found, strict=True):
+        for node in nodes:
+            at = exact[node.columns] * node.levels[:, None]
+            out[node.columns] = at[np.abs(np.log(row[node.columns] / at)).sum(axis=1).argmin()]
+    return found
+
+
+def test_the_same_circuit_every_time_and_from_a_file(tmp_path):
+    design = Design(order=3, theta="1 ms", values="E24", values_fit="joint")
+    choose_common.cache_clear()
+    first = build(design).values
+    choose_common.cache_clear()
+    np.testing.assert_array_equal(first, build(design).values)
+    assert design.digest != design.replace(values_fit="common").digest
+
+
+def test_it_wants_a_series():
+    with pytest.raises(DesignError, match=r"values_fit: of which values\? give \[circuit\] values too"):
+        build(Design(order=3, theta="1 ms", values_fit="joint"))
