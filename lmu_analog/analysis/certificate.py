@@ -17,7 +17,7 @@ from lmu_analog.circuits.circuit import Circuit, Output, reading_taps
 from lmu_analog.circuits.components import Mosfet
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.nodal.linearised import linearised
-from lmu_analog.errors import CircuitError, shown
+from lmu_analog.errors import CircuitError, DesignError, shown
 from lmu_analog.memory.legendre import legendre, usable_band
 from lmu_analog.memory.proofs import PROOFS, proved
 from lmu_analog.memory.sampled import steady_response
@@ -173,7 +173,8 @@ def deviation(system: StateSpace, theta: float, bandwidth: float) -> float | Non
     order = system.C.shape[-2]
     rule = gauss_legendre(max(FEWEST_NODES, NODES_A_STATE * order))
     frequency = bandwidth * rule.r
-    apart = frequency_response(system, frequency) - frequency_response(legendre(order, theta), frequency)
+    # Of a clocked circuit at the instants at which its states are read, as in `simulate`.
+    apart = steady_response(system, frequency) - frequency_response(legendre(order, theta), frequency)
     power = np.abs(apart) ** 2 @ (1.0 / (2.0 * np.arange(order) + 1.0))
     return float(np.sqrt(rule.weight @ power))
 
@@ -239,7 +240,7 @@ def _distance(circuit: Circuit, bandwidth: float, system: StateSpace | None) -> 
     try:
         known = state_space(circuit) if system is None else system
         found = deviation(known, circuit.theta, bandwidth)
-    except CircuitError as error:
+    except (CircuitError, DesignError) as error:  # the second of a clock too slow for the band
         return f"deviation = not known: {str(error)[:100]}"
     if found is None:
         return "deviation = not known: the circuit is unstable"
