@@ -348,22 +348,25 @@ class _Search:
         near = [found.trial(feasible=False) for _, found in ranked if found.changes][:MOST]
         for candidate, found in ranked:
             limits = _limits(found)
-            relaxed = candidate.design.replace(**{name: limit for name, _, limit in limits})
-            if _holds(replace(candidate, design=relaxed)):
+            try:
+                relaxed = candidate.design.replace(**limits)
+                holds = _holds(replace(candidate, design=relaxed))
+            except LmuAnalogError:  # a limit beyond sense
+                continue
+            if holds:
                 outlook = _Outlook(relaxed, found.window, found.taps, found.changes)
-                spec = [Change(f"spec.{key}", _percent(limit)) for _, key, limit in limits]
+                spec = [Change(f"spec.{name}", _percent(limit)) for name, limit in limits.items()]
                 return [*near, outlook.trial(*spec, feasible=True)]
         return near
 
 
-def _limits(found: _Outlook) -> list[tuple[str, str, float]]:
-    """Give field, key and value of every limit that must be larger to be met, rounded up."""
+def _limits(found: _Outlook) -> dict[str, float]:
+    """Give every limit that must be larger to be met, rounded up."""
     asked = found.design
-    window = [] if asked.nrmse is None else [("nrmse", "nrmse", asked.nrmse, found.reachable[0])]
-    taps = found.reachable[len(window) :]
-    if asked.tap_nrmse is not None and taps:
-        window.append(("tap_nrmse", "tap_nrmse", asked.tap_nrmse, max(taps)))
-    return [(name, key, _up(least)) for name, key, limit, least in window if least > limit]
+    least = {} if asked.nrmse is None else {"nrmse": found.reachable[0]}
+    if taps := found.reachable[len(least) :]:
+        least["tap_nrmse"] = max(taps)
+    return {name: _up(value) for name, value in least.items() if value > getattr(asked, name)}
 
 
 def _up(value: float) -> float:

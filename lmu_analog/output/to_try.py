@@ -71,14 +71,14 @@ def table(content: dict[str, Any]) -> Table | None:
             percent(trial["nrmse_p95"]),
             *(() if trial["tap_nrmse_p95"] is None else (percent(trial["tap_nrmse_p95"]),)),
             share(trial["yield"]),
-            _name(trial),
+            "yes" if trial["feasible"] else "no",
         )
         for trial in content["relax"]
     )
     taps = () if len(shown[0]) == 4 else ("p95 of the worst tap",)
     return Table(
-        "What to try: single changes, predicted by first-order theory",
-        ("change", "p95 of the window", *taps, "yield", ""),
+        "What to try, and what first-order theory expects of it",
+        ("change", "p95 of the window", *taps, "yield", "enough"),
         shown,
     )
 
