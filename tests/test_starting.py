@@ -180,6 +180,8 @@ def test_where_no_order_keeps_the_limit_the_one_that_comes_closest_is_taken_and_
     asked = {"theta": "20 ms", "bandwidth": "40 Hz", "nrmse": "1 %"}
     design = new_design(asked, tmp_path / "d.toml", tolerances={"capacitor": "5 %"}, notify=said.append)
     assert said[0].endswith("no order keeps the limit")
+    assert said[1].startswith(("to try: p95 ", "not enough: p95 "))
+    assert said[-1].startswith("judged: window NRMSE within ")
     assert (
         design.order < 12
     )  # truncation is below 1 % from order 6 on, and parts then cost the more the more there are
@@ -225,7 +227,8 @@ def test_an_error_in_a_file_leaves_room_for_the_parts_as_new_does_and_every_comm
 
 def test_where_no_order_leaves_room_the_best_is_taken_with_a_warning(tmp_path, capsys):
     path = tmp_path / "d.toml"
-    path.write_text(LEAVES_ROOM.replace('nrmse = "2 %"', 'nrmse = "1 %"').replace('or = "1 %"', 'or = "5 %"'))
+    narrow = LEAVES_ROOM.replace("40 Hz", "10 Hz").replace('nrmse = "2 %"', 'nrmse = "0.4 %"')
+    path.write_text(narrow.replace('or = "1 %"', 'or = "5 %"'))
     assert run_command(["simulate", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     (line,) = [line for line in found["warnings"] if "order" in line]

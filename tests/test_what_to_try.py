@@ -30,7 +30,7 @@ FAILING = {
     'capacitor = "5 %"\ninductor = "5 %"\n[spec]\nnrmse = "1.9 %"\n',
     "none does": f"{WINDOW}[circuit]\ntaps = [1.0]\n{PARTS}[spec]\ntap_nrmse = 0.002\n",
 }
-SAMPLES, SEED = 1000, 5  # other circuits than those that the search is held against
+SAMPLES, CALIBRATED, SEED = 1000, 300, 5  # other circuits than those that the search is held against
 
 
 def edited(text: str, keys: dict[str, object]) -> str:
@@ -56,10 +56,10 @@ def errors_of(design: Design, method: str | None) -> tuple[np.ndarray, np.ndarra
     if method is None:
         window = monte_carlo(design, SAMPLES, SEED).window_nrmse.values
     else:
-        window = calibrate(design, SAMPLES, SEED, methods=(method,)).window_nrmse.values[-1]
+        window = calibrate(design, CALIBRATED, SEED, methods=(method,)).window_nrmse.values[-1]
     if not design.taps:
         return window, None
-    return window, tap_errors(design, SEED, range(SAMPLES), plan=make_plan(design, "random")).max(axis=1)
+    return window, tap_errors(design, SEED, range(len(window)), plan=make_plan(design, "random")).max(axis=1)
 
 
 def kept(design: Design, window: np.ndarray, taps: np.ndarray | None) -> float:
@@ -83,13 +83,13 @@ def test_what_is_named_meets_the_limits_when_it_is_put_into_the_file(tmp_path, n
         path.write_text(edited(FAILING[name], keys))
         other = Design.load(path)
         window, taps = errors_of(other, method)
-        # Of 1000 circuits the yield is known to three times its standard deviation, 2.1 points at 95 %.
-        assert kept(other, window, taps) >= wanted - 3.0 * (wanted * (1.0 - wanted) / SAMPLES) ** 0.5
-        # First order leaves out up to 6 %, and the percentile of 1000 circuits is right to some 4 %.
+        # The yield is known to three times its standard deviation, 2.1 points at 95 % of 1000 circuits.
+        assert kept(other, window, taps) >= wanted - 3.0 * (wanted * (1.0 - wanted) / len(window)) ** 0.5
+        # First order leaves out up to 6 %, and the percentile of 300 circuits or more is right to some 8 %.
         pairs = [(trial["nrmse_p95"], window), (trial["tap_nrmse_p95"], taps)]
         for predicted, errors in pairs:
             if predicted is not None and errors is not None:
-                assert predicted == pytest.approx(float(np.percentile(errors, 95.0)), rel=0.1)
+                assert predicted == pytest.approx(float(np.percentile(errors, 95.0)), rel=0.12)
 
 
 def test_the_smallest_limit_is_named_where_no_change_is_enough(tmp_path):
@@ -115,13 +115,13 @@ def test_the_law_of_fitted_readouts_is_that_of_calibrated_circuits(realization):
     mismatch = {"resistor": "1 %", "capacitor": "1 %", "opamp": "10 %"}
     design = Design(order=5, theta="1 ms", bandwidth="700 Hz", realization=realization, opamp="LM358",
                     amplitude="0.1 V", mismatch=mismatch)  # fmt: skip
-    left = calibrate(design, 600, 2, methods=("readout", "ensemble"))
+    left = calibrate(design, 400, 2, methods=("readout", "ensemble"))
     for method in ("readout", "ensemble"):
         found = predict(first_order_calibrated(design, method))
         errors = left.window_nrmse.sel(calibration=method).values
-        # The median of 600 circuits is right to some 4 %, their 95th percentile to 6 %; first order adds its own 6 %.
-        assert found.median == pytest.approx(float(np.median(errors)), rel=0.1)
-        assert found.p95 == pytest.approx(float(np.percentile(errors, 95.0)), rel=0.12)
+        # The median of 400 circuits is right to some 5 %, their 95th percentile to 7 %; first order adds its own 6 %.
+        assert found.median == pytest.approx(float(np.median(errors)), rel=0.11)
+        assert found.p95 == pytest.approx(float(np.percentile(errors, 95.0)), rel=0.13)
 
 
 def test_nothing_is_named_where_the_theory_does_not_apply_or_sees_no_fault(tmp_path):
@@ -152,6 +152,3 @@ def test_commands_name_what_to_try_where_a_limit_is_missed_and_not_where_it_is_k
     assert run_command(["simulate", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["relax"], found["relax_note"]) == ([], None)
-    words = ["new", "--theta", "20 ms", "--bandwidth", "10 Hz", "--nrmse", "0.4 %", "--capacitor", "5 %"]
-    assert run_command([*words, "-o", str(tmp_path / "new.toml")]) == 0
-    assert "to try: p95 " in capsys.readouterr().err
