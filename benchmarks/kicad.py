@@ -76,7 +76,9 @@ def packages(whole: Assembly) -> Iterator[tuple[str, str, str]]:
         for letter, numbers in table.items():
             for name, number in zip(ORDER[sides], numbers, strict=True):
                 yield reference, number, units[reference, letter][name]
-        yield from ((reference, number, net) for number, net in rest.items())
+        # With a single supply ground takes the negative rail's place, and the reference the common mode's.
+        single = {} if whole.rest == "0" else {"VEE": "GND", "GND": whole.rest}
+        yield from ((reference, number, single.get(net, net)) for number, net in rest.items())
 
 
 def ways_out(whole: Assembly) -> Iterator[tuple[str, str, str]]:

@@ -19,7 +19,7 @@ from lmu_analog.circuits.impedance import (
     has_free_levels,
     integrating,
 )
-from lmu_analog.circuits.interface import buffered, loaded, without_interface
+from lmu_analog.circuits.interface import buffered, loaded, on_reference, without_interface
 from lmu_analog.circuits.leakage import leaky
 from lmu_analog.circuits.rounding import ValuesFit, choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
@@ -52,12 +52,7 @@ def build(design: Design) -> Circuit:
     ngspice or without. Before leakage and temperature, which are plain arithmetic, values have 12 significant digits,
     so that LAPACK's last ones, which depend on the processor, do not reach them.
     """
-    circuit = mapped(design)
-    if chooses_level(design):
-        if not has_free_levels(circuit):
-            circuit = mapped(design, common_capacitance(circuit, ORIGIN, stock(design, circuit)))
-        circuit = choose_impedances(circuit, stock(design, circuit))
-    circuit = _standard(design, circuit)
+    circuit = _memory(design)
     if design.input_buffer is not None:
         circuit = buffered(
             circuit,
@@ -67,6 +62,8 @@ def build(design: Design) -> Circuit:
             stock=stock(design, circuit),
         )
         circuit = with_twelve_digits(circuit)
+    if design.has_single_supply:
+        circuit = on_reference(circuit, design.supply, opamp=design.opamp_model)
     if any(c.model.library is not None for c in circuit.only(OpAmp)):
         measured = [
             replace(c, model=with_measured(c.model)) if isinstance(c, OpAmp) else c
@@ -82,6 +79,16 @@ def build(design: Design) -> Circuit:
     if design.temperature is not None:
         circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
     return circuit if design.output_load is None else loaded(circuit, design.output_load)
+
+
+def _memory(design: Design) -> Circuit:
+    """Build the memory alone: impedances chosen, values standard if asked."""
+    circuit = mapped(design)
+    if chooses_level(design):
+        if not has_free_levels(circuit):
+            circuit = mapped(design, common_capacitance(circuit, ORIGIN, stock(design, circuit)))
+        circuit = choose_impedances(circuit, stock(design, circuit))
+    return _standard(design, circuit)
 
 
 def _standard(design: Design, circuit: Circuit) -> Circuit:
@@ -157,12 +164,12 @@ def stock(design: Design, circuit: Circuit, kind: Kind = "capacitor") -> Stock:
 
 def volts_across(design: Design, circuit: Circuit) -> float:
     """Give the voltage that parts between outputs must stand, V."""
-    return 2.0 * design.supply if circuit.amplifiers else design.amplitude
+    return 2.0 * design.rail if circuit.amplifiers else design.amplitude
 
 
 def full_swing(design: Design) -> float:
     """Give the amplitude, V, that the worst sine of the band has at outputs: the swing less the headroom."""
-    return (1.0 - design.headroom) * min(design.supply, design.opamp_model.swing)
+    return (1.0 - design.headroom) * min(design.rail, design.opamp_model.swing)
 
 
 def options(design: Design) -> Options:
@@ -171,7 +178,7 @@ def options(design: Design) -> Options:
         capacitance=ORIGIN if design.capacitance is None else design.capacitance,
         opamp=design.opamp_model,
         transconductor=OtaModel() if design.transconductor is None else ota(design.transconductor),
-        supply=design.supply,
+        supply=design.rail,
         amplitude=design.full_scale,
         clock=design.clock,
         level=cast("Level", design.level),

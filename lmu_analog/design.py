@@ -48,7 +48,8 @@ else:  # text and tables come in too; __post_init__ reads them, and says better 
     Tolerances = Drifts = Groups = Parts = Patterns = Taps = Loads = Buffers = object
 
 
-INTERFACE = ("input_buffer", "output_load")  # keys of what stands around a memory
+# Keys of what stands around a memory, and what they are where nothing does.
+INTERFACE = {"input_buffer": None, "reference": "ground", "output_load": None}
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ class Design:
     parts : Path, optional
         A file of op-amps of one's own.
     supply : float, V
-        The circuit runs from +-supply.
+        The circuit runs from +-supply, or from a single one with ``reference`` "mid".
+    reference : str
+        What signals are against: "ground", or "mid", the middle of a single supply.
     headroom : float
         Fraction of the op-amps' output swing that the worst sine of the band leaves free.
     scaling, predistort, values : str
@@ -192,6 +195,7 @@ class Design:
     opamp: Part = "ideal"
     parts: File | None = None
     supply: Quantity = 5.0
+    reference: Word = "ground"
     headroom: Quantity = 0.3
     scaling: Word = "peak"
     predistort: Word = "none"
@@ -297,7 +301,22 @@ class Design:
     @cached_property
     def opamp_model(self) -> OpAmpModel:
         """The op-amp, with this supply."""
-        return opamp(self.opamp, supply=self.supply, parts=self.own_parts)
+        return replace(opamp(self.opamp, supply=self.rail, parts=self.own_parts), middle=self.middle)
+
+    @property
+    def has_single_supply(self) -> bool:
+        """Whether it runs from one supply, and signals are against its middle."""
+        return self.reference == "mid"
+
+    @property
+    def rail(self) -> float:
+        """How far each end of the supply is from its middle, V."""
+        return 0.5 * self.supply if self.has_single_supply else self.supply
+
+    @property
+    def middle(self) -> float:
+        """Voltage of the middle of the supply against ground, V."""
+        return self.rail if self.has_single_supply else 0.0
 
     @cached_property
     def own_parts(self) -> dict[str, dict[str, Any]]:
@@ -371,6 +390,8 @@ class Design:
                 del content[name]
         if self.values_fit == "common":
             del content["values_fit"]
+        if not self.has_single_supply:
+            del content["reference"]
         if self.capacitance is None and FAMILIES[self.family].on_chip:
             content["capacitance"] = ORIGIN
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
@@ -429,10 +450,19 @@ def _check_taps(design: Design) -> None:
 
 
 def _check_interface(design: Design) -> None:
-    for key in INTERFACE:
-        if getattr(design, key) is not None and not FAMILIES[design.family].has_interface:
+    for key, none in INTERFACE.items():
+        if getattr(design, key) != none and not FAMILIES[design.family].has_interface:
             able = ", ".join(name for name, each in FAMILIES.items() if each.has_interface)
             raise DesignError(f"{KEYS[key].label}: {design.family} circuits take none; {able} do")
+    if not design.has_single_supply:
+        return
+    model, middle = labelled("[circuit] opamp", lambda: design.opamp_model), design.middle
+    low, high = model.common_mode
+    if not low < 0.0 < high:
+        raise DesignError(
+            f"[circuit] reference: inputs of {model.name} take {middle + low:.3g} to {middle + high:.3g} V of a "
+            f"supply of {design.supply:g} V, not its middle, {middle:g} V; take another op-amp, or a higher supply"
+        )
 
 
 def _recording(design: Design, file: Path) -> Recording:

@@ -274,6 +274,7 @@ KEYS: dict[str, Key] = {
     "opamp": Key("circuit", "opamp", lambda given: given),
     "parts": Key("circuit", "parts", _read_file),
     "supply": Key("circuit", "supply", _magnitude("V", 1e-3, HIGHEST_VOLTAGE)),
+    "reference": Key("circuit", "reference", _choice("ground", "mid")),
     "headroom": Key("circuit", "headroom", _share(0.0, 0.99)),
     "scaling": Key("circuit", "scaling", _choice(*SCALINGS)),
     "predistort": Key("circuit", "predistort", _choice("none", "gbw")),

@@ -236,7 +236,7 @@ def _listed(found: Watched, low: np.ndarray, high: np.ndarray, mean: np.ndarray 
     for k, watch in enumerate(found.of):
         bottom, top, spread = float(low[k]), float(high[k]), float(found.spread[k])
         below, above = _share(bottom, watch.low, watch), _share(top, watch.high, watch)
-        upper = above > below or (above == below and abs(top) >= abs(bottom))
+        upper = above > below or (above == below and abs(top - watch.middle) >= abs(bottom - watch.middle))
         peak, limit = (top, watch.high) if upper else (bottom, watch.low)
         random = max(_share(bottom - spread, watch.low, watch), _share(top + spread, watch.high, watch))
         of = (watch.element, watch.net, watch.part, watch.quantity)
@@ -246,11 +246,14 @@ def _listed(found: Watched, low: np.ndarray, high: np.ndarray, mean: np.ndarray 
 
 
 def _share(value: float, limit: float, watch: Watch) -> float:
-    """Give the share of a limit that a value on its side uses; of a range without 0 that of its half width."""
+    """Give the share of a limit that a value on its side uses, from where the part rests.
+
+    Of a range without that place it is the share of its half width.
+    """
     if math.isinf(limit):
         return 0.0
-    if watch.low < 0.0 < watch.high:
-        return max(value / limit, 0.0)
+    if watch.low < watch.middle < watch.high:
+        return max((value - watch.middle) / (limit - watch.middle), 0.0)
     if math.isinf(watch.low) or math.isinf(watch.high):
         outside = value > limit if limit == watch.high else value < limit
         return math.inf if outside else 0.0

@@ -25,7 +25,7 @@ from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.projection import projected
 from lmu_analog.memory.reference import filtered, midpoints, numpy_memory
 from lmu_analog.memory.sampled import ringing_time, sampled_run, steady_response
-from lmu_analog.memory.statespace import StateSpace, frequency_response, growth, respond
+from lmu_analog.memory.statespace import StateSpace, frequency_response, growth, respond, slowest_reached
 from lmu_analog.memory.taps import of_states
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import SPARE_TICKS, Transient, deck, step_seconds, transient, vector
@@ -204,7 +204,9 @@ def settling(system: StateSpace, theta: float) -> float:
             "it has no steady state to measure"
         )
     longest = LONGEST_WAIT * theta
-    return min(SETTLED / rate, longest) if system.dt is None else ringing_time(system, longest=longest)
+    if system.dt is not None:
+        return ringing_time(system, longest=longest)
+    return min(SETTLED / -slowest_reached(system), longest)
 
 
 def long_run(

@@ -406,6 +406,7 @@ REFUSED = {
     MEMORY
     + "[spec]\nyeild = 0.9": r"unknown key 'yeild' in \[spec\]; known keys are nrmse, tap_nrmse, yield",
     MEMORY + "[[circuit.output]]\nweights = [0, 0]": r"\[circuit\] output: weights must be finite, .*",
+    MEMORY + "[circuit]\nreference = 'VEE'": r"\[circuit\] reference: unknown 'VEE'; known are ground, mid",
     MEMORY + "[circuit]\ninput = 3": r"\[circuit\] input: 'buffer', or .*, not 3",
     MEMORY + "[circuit]\nload = 'much'": r"\[circuit\] load: resistor: 'much' is not a quantity; .*",
     MEMORY + "[circuit]\ntaps = [1.5]": r"\[circuit\] taps: 1\.5 .*is outside 0 .*to 1.*",
@@ -521,6 +522,7 @@ def test_the_digest_changes_with_every_field(written):
         "outputs": [{"weights": [0.5] * IN_CODE.order}],
         "tap_nrmse": 0.03,
         "input_buffer": "buffer",
+        "reference": "mid",
         "output_load": "10 kohm",
     }
     assert set(other) == {f.name for f in fields(Design) if f.init} - {"error"}

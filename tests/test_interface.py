@@ -1,8 +1,9 @@
-"""What stands around a memory on a board: a buffer with a filter before it, loads at its outputs."""
+"""What stands around a memory on a board: a buffer with a filter before it, a single supply, loads at its outputs."""
 
 import csv
 import io
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,19 +11,33 @@ import pytest
 from scipy import signal
 
 from lmu_analog import Design, DesignError, simulate
+from lmu_analog.analysis.noise import noise
+from lmu_analog.analysis.periodic import nonlinear
+from lmu_analog.analysis.resources import resources
+from lmu_analog.analysis.testplan import plan_of
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import reading_taps
+from lmu_analog.circuits.circuit import Term, reading_taps
 from lmu_analog.circuits.components import Resistor
 from lmu_analog.circuits.devices.values import nearest
 from lmu_analog.circuits.interface import without_interface
 from lmu_analog.circuits.lowpass import HIGHEST_ORDER, poles
 from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.circuits.nodal.saturation import limits
+from lmu_analog.circuits.nodal.unknowns import Index
 from lmu_analog.circuits.ranges import DISCRETE
+from lmu_analog.ensembles.transients import recorded_profiles
 from lmu_analog.limits import demands
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import quadrature_for, readout
+from lmu_analog.output.export.board import assembly
 from lmu_analog.output.export.lists import bom
+from lmu_analog.output.starting import new_design
+from lmu_analog.simulation import distance, grid, ideal_window, places
+from lmu_analog.spice import ngspice
+from lmu_analog.spice.deck import Sweep, deck
+from lmu_analog.spice.readback import circuit_of, read_edited
+from lmu_analog.spice.worker import Worker
 
 REAL = {"gain": "100 dB", "gbw": "3 MHz", "output_current": "20 mA", "rail": "4.9 V"}
 
@@ -63,7 +78,7 @@ def test_an_output_must_give_the_current_of_its_load_too():
     assert asked[0]["x0"].peak == asked[1]["x0"].peak
 
 
-def test_without_taps_the_load_is_at_every_state_and_of_a_pair_at_both_nets():
+def test_without_taps_the_load_is_at_every_state_and_of_a_pair_between_its_nets():
     names = {c.name for c in build(design(taps=[], output_load="10 kohm")).components}
     assert {"Rload_x0", "Rload_x1", "Rload_x2"} <= names
     pair = {"resistor": "10 kohm", "capacitor": "1 nF"}
@@ -71,7 +86,7 @@ def test_without_taps_the_load_is_at_every_state_and_of_a_pair_at_both_nets():
         c.name
         for c in build(design(family="active-rc-differential", taps=[1.0], output_load=pair)).components
     }
-    assert {"Rload_tap1p", "Rload_tap1n", "Cload_tap1p", "Cload_tap1n"} <= names
+    assert {"Rload_tap1", "Cload_tap1"} <= names
 
 
 def test_a_capacitor_at_an_ideal_output_changes_nothing():
@@ -180,3 +195,173 @@ def test_the_filter_counts_as_error_and_is_told():
 def test_a_wrong_filter_is_refused(given, message):
     with pytest.raises(DesignError, match=rf"^\[circuit\] input: {re.escape(message)}"):
         design(input_buffer=given)
+
+
+# ---------------------------------------------------------------- a single supply
+
+ALL = {
+    "supply": "5 V",
+    "reference": "mid",
+    "input_buffer": {"order": 3, "bandwidth": "2 kHz"},
+    "output_load": {"resistor": "3 kohm", "capacitor": "10 nF"},
+}
+SINGLE = {"gain": "100 dB", "gbw": "3 MHz", "slew": "2 V/us", "swing": ["0.1 V", "0.1 V"], "bias": "1 pA"}
+FAMILIES_OF_BOARDS = ("active-rc", "active-rc-differential", "rc-synapse")
+
+
+@pytest.fixture(scope="module")
+def worker():
+    with Worker() as started:
+        yield started
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("family", FAMILIES_OF_BOARDS)
+@pytest.mark.parametrize("order", [3, 6])
+@pytest.mark.parametrize(
+    "opamp", ["ideal", {**SINGLE, "output_resistance": "100 Ohm"}], ids=["ideal", "real"]
+)
+def test_ngspice_finds_the_same_response_with_all_of_it(worker, family, order, opamp):
+    circuit = build(design(order, family=family, opamp=opamp, **ALL))
+    sweep = Sweep(6, 0.2 * design(order).bandwidth, 3.0 * design(order).bandwidth)
+    vectors = worker.call(ngspice.run_here, (deck(circuit, sweep), sweep), timeout=60.0)
+    read = reading_taps(circuit).probes
+    seen = np.stack([sum(t.factor * vectors[f"v({t.of.lower()})"] for t in p) for p in read], -1)
+    wanted = response(circuit, np.real(vectors["frequency"]))
+    # Ideal op-amps have a gain of 1e8 in the deck.
+    assert np.abs(seen - wanted).max() < 2e-6 * np.abs(wanted).max()
+    # What the deck says by itself is the same, too.
+    back = circuit_of(read_edited(deck(circuit, sweep)))
+    np.testing.assert_allclose(
+        frequency_response(extract(back), np.array([20.0, 90.0])),
+        frequency_response(extract(circuit), np.array([20.0, 90.0])),
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("family", ["active-rc", "active-rc-differential"])
+def test_ngspice_finds_the_same_step_with_all_of_it(family):
+    asked = design(1, family=family, opamp=SINGLE, signal="step", headroom="70 %", **ALL)
+    exact, run = simulate(asked), simulate(asked, engine="ngspice")
+    assert distance(exact, run) < 1e-4
+    np.testing.assert_allclose(run.taps, exact.taps, atol=1e-4)
+
+
+def voltages(circuit, values=None):
+    """Give the voltage at rest of every net that is no source's."""
+    nets = [net for net in circuit.nets if net != circuit.source]
+    probes = tuple((Term("v", net, 1.0),) for net in nets)
+    return dict(zip(nets, extract(replace(circuit, probes=probes, taps=()), values).offset, strict=True))
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_BOARDS)
+def test_all_rests_at_the_reference(family):
+    circuit = build(design(family=family, opamp="ideal", **ALL))
+    rest = voltages(circuit)
+    assert rest.pop("VCC") == pytest.approx(5.0)
+    np.testing.assert_allclose(list(rest.values()), 2.5, rtol=1e-9)
+    # A divider that is off moves the reference, and signals with it; states and taps are read against it.
+    values = np.array([1.1 * p.nominal if p.name == "Rref_a" else p.nominal for p in circuit.parameters])
+    moved = voltages(circuit, values)
+    if not family.endswith("differential"):  # there the divider has the input's common mode to carry
+        assert moved["vref"] == pytest.approx(5.0 / 2.1)
+    assert 2.3 < moved["vref"] < 2.45
+    np.testing.assert_allclose(extract(reading_taps(circuit), values).offset, 0.0, atol=1e-9)
+
+
+def test_finite_gain_leaves_an_output_amid_its_supply():
+    rest = voltages(build(design(opamp={"gain": "40 dB", "gbw": "1 MHz"}, taps=[], reference="mid")))
+    # The reference's follower has 2.5 V at its input and, in the middle of its supply, no error to make.
+    assert rest["vref"] == pytest.approx(2.5, rel=1e-12)
+    np.testing.assert_allclose([rest[f"x{i}"] for i in range(3)], 2.5, rtol=1e-9)
+
+
+def test_a_single_supply_is_as_good_as_two_of_half():
+    single, two = (
+        design(opamp=SINGLE, taps=[], headroom="1 %", signal="sine", **more)
+        for more in ({"reference": "mid"}, {"supply": "2.5 V"})
+    )
+    assert without_interface(build(single)) == without_interface(build(two)) == build(two)
+    frequency = np.array([3.0, 40.0])
+    np.testing.assert_allclose(response(build(single), frequency), response(build(two), frequency), rtol=1e-9)
+    powers = [noise(d).attrs["band_v2"] for d in (single, two)]
+    assert powers[0] == pytest.approx(powers[1], rel=1e-6)  # that of the divider rides with all signals
+    # Outputs saturate about the middle: in the steady state, and on the way through a recording.
+    third = [nonlinear(build(d), d.stimulus).phasor[0, 2] for d in (single, two)]
+    assert np.abs(third[0]).max() > 1e-9
+    np.testing.assert_allclose(*third, rtol=0, atol=1e-4 * np.abs(third[0]).max())
+    profiles = [recorded(d.replace(signal="chirp"))[0] for d in (single, two)]
+    np.testing.assert_allclose(*profiles, rtol=1e-6)
+
+
+def recorded(asked):
+    """Give the profile of a nonlinear circuit for a recording, (1, q)."""
+    circuit = build(asked)
+    values = circuit.values[None]
+    instants, limited = grid(asked.stimulus, asked.theta), limits(circuit, Index(circuit), values)
+    rule = places(instants.stimulus, asked.order, asked.theta)
+    truth = ideal_window(instants, asked.theta, rule)
+    solved, profile = recorded_profiles(
+        circuit, values, limited, recording=instants.stimulus, truth=truth, rule=rule
+    )
+    assert solved.all()
+    return profile
+
+
+def test_limits_are_told_against_ground():
+    asked = design(
+        opamp={**SINGLE, "common_mode": ["0.5 V", "1.5 V"]}, input_buffer="buffer", reference="mid"
+    )
+    found = {(d.element, d.quantity): d for d in demands(build(asked), asked.stimulus)}
+    tap, two = found["Utap1", "output voltage"], asked.replace(reference="ground", supply="2.5 V")
+    same = {(d.element, d.quantity): d for d in demands(build(two), two.stimulus)}["Utap1", "output voltage"]
+    assert tap.peak == pytest.approx(2.5 + same.peak, abs=1e-6)
+    assert {round(tap.limit, 9), round(same.limit, 9)} in ({0.1, -2.4}, {4.9, 2.4})
+    assert tap.share == pytest.approx(same.share)
+    buffer = found["Uin_1", "common mode"]  # its inputs follow the signal of 0.5 V
+    assert buffer.peak == pytest.approx(3.0, abs=2e-3)
+    assert buffer.limit == pytest.approx(3.5)
+    assert buffer.share == pytest.approx(0.5, abs=2e-3)
+
+
+def test_what_a_bench_finds_is_at_the_reference():
+    plan = plan_of(design(opamp=SINGLE, reference="mid"), samples=20)
+    rest = dict(zip((p.of for p in plan.points), plan.dc.nominal, strict=True))
+    assert rest.keys() == {"x0", "x1", "x2", "vref"}
+    np.testing.assert_allclose(list(rest.values()), 2.5, atol=1e-3)
+    assert np.abs(plan.response.nominal[0] - 2.5).max() < 1e-2
+    assert np.abs(plan.response.nominal - 2.5).max() > 0.1
+
+
+def test_the_supply_feeds_the_divider_too():
+    asked = design(opamp="MCP6004", reference="mid")
+    found = resources(asked)
+    assert found.power == pytest.approx(5.0 * found.current)
+    (divider,) = (c for c in found.currents if c.what == "reference divider")
+    assert divider.each == pytest.approx(5.0 / 20e3)
+    board = assembly(asked, build(asked))
+    nets = {c.role: c.nets for c in board.connectors}
+    assert nets["supply"] == ("VCC", "0")
+    assert nets["input"] == ("u", "vref", "0")
+    assert {p.component.name for p in board.placed} >= {"Rref_a", "Rref_b", "Cref", "Uref"}
+    assert not any("VEE" in dict(p.pins).values() for p in (*board.placed, *board.extras))
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"family": "gm-c"}, "[circuit] reference: gm-c circuits take none; active-rc"),
+    ({"opamp": {**SINGLE, "common_mode": ["2.6 V", "0 V"]}},
+     "[circuit] reference: inputs of opamp take 2.6 to 5 V of a supply of 5 V, not its middle, 2.5 V; "),
+    ({"opamp": {**SINGLE, "swing": ["0.1 V", "2.6 V"]}}, "[circuit] opamp: opamp: outputs stay 2.6 V from "),
+    ({"opamp": "TL072"}, "[circuit] opamp: TL072 runs from "),
+])  # fmt: skip
+def test_what_no_single_supply_can_do_is_refused(given, message):
+    with pytest.raises(DesignError, match=f"^{re.escape(message)}"):
+        design(reference="mid", **given)
+
+
+def test_new_writes_a_single_supply(tmp_path):
+    new_design({"order": 3, "supply": "5 V", "reference": "mid", "opamp": "MCP6002"}, tmp_path / "d.toml")
+    found = Design.load(tmp_path / "d.toml")
+    assert (found.rail, found.middle, found.opamp_model.rail) == (2.5, 2.5, pytest.approx(2.475))
+    assert 'reference = "mid"' in (tmp_path / "d.toml").read_text()

@@ -99,6 +99,8 @@ def join_sheet(joined, name, sheet):
     for kind, labels in (("net", sheet.labels), ("port", sheet.hierarchicalLabels)):
         for label in labels:
             joined.join(point(name, (label.position.X, label.position.Y)), (kind, name, label.text))
+    for label in sheet.globalLabels:
+        joined.join(point(name, (label.position.X, label.position.Y)), ("power", label.text))
     for mark in sheet.noConnects:
         joined.join(point(name, (mark.position.X, mark.position.Y)), ("open", name, mark.uuid))
     for reference, value, pins in symbols_of(sheet):
@@ -145,6 +147,8 @@ def traced(path):
             3,
             {"taps": [0.5], "opamp": "TL072"},
         ),  # with a follower, and coils on op-amps' inputs
+        ("active-rc", 8, {"opamp": "MCP6004", "reference": "mid", "input_buffer": THIRD_ORDER}),
+        ("active-rc-differential", 8, {"opamp": "THS4521", "reference": "mid"}),
         ("active-rc-differential", 3, {"opamp": "THS4521", "supply": "2.5 V"}),
         ("active-rc", 9, {"realization": "legendre", "opamp": "OPA2192"}),
         ("active-rc-differential", 8, {"opamp": "OPA1632"}),
@@ -332,6 +336,7 @@ def test_footprints_exist_and_have_the_pads_of_the_symbols():
     [
         ("active-rc", 3, {"opamp": "OPA2192"}),
         ("active-rc-differential", 8, {"opamp": "THS4521", "supply": "2.5 V"}),
+        ("active-rc", 8, {"opamp": "MCP6002", "reference": "mid", "input_buffer": THIRD_ORDER}),
         ("switched-capacitor", 2, {}),
         ("passive-rlc", 3, {"taps": [0.5], "opamp": "TL072"}),
     ],

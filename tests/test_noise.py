@@ -27,6 +27,7 @@ from lmu_analog.spice.deck import Sweep, deck
 
 BOLTZMANN = 1.380649e-23  # J/K
 KT = BOLTZMANN * 300.15
+FILTER = {"order": 2, "bandwidth": "10 kHz"}
 NOISY = {"gain": "100 dB", "gbw": "5 MHz", "noise": "20 nV/rtHz"}
 
 
@@ -189,10 +190,18 @@ def spice_noise(circuit, weights, noise_voltage, band) -> float:
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("realization_", ["legendre", "cap-feedforward"])
-@pytest.mark.parametrize("r", [0.0, 0.7])
-def test_ngspice_finds_the_same_noise(realization_: str, r: float):
-    design = Design(order=4, theta="1 ms", realization=realization_, opamp={**NOISY, "rail": "1e6 V"})
+@pytest.mark.parametrize(
+    ("realization_", "r", "more"),
+    [
+        ("legendre", 0.0, {}),
+        ("legendre", 0.7, {}),
+        ("cap-feedforward", 0.0, {}),
+        ("cap-feedforward", 0.7, {}),
+        ("cap-feedforward", 0.7, {"reference": "mid", "input_buffer": FILTER, "output_load": "5 kohm"}),
+    ],
+)
+def test_ngspice_finds_the_same_noise(realization_: str, r: float, more: dict):
+    design = Design(order=4, theta="1 ms", realization=realization_, opamp={**NOISY, "rail": "1e6 V"}, **more)
     circuit = build(design)
     rows = readout(4, np.array([r]))
     system = noise_system(circuit, temperature=300.15)

@@ -30,10 +30,14 @@ Contributor = Literal["values", "gain", "speed"]
 _FAST = 1e4  # times the op-amp's own crossover: a finite gain needs a pole, here too fast to matter
 
 _OPAMP: dict[Contributor, Callable[[OpAmpModel], OpAmpModel]] = {
-    "values": lambda m: IDEAL,
-    "gain": lambda m: OpAmpModel(m.name, gain=m.gain, gbw=_FAST * m.gbw),
+    "values": lambda m: replace(IDEAL, middle=m.middle),
+    "gain": lambda m: OpAmpModel(m.name, gain=m.gain, gbw=_FAST * m.gbw, middle=m.middle),
     "speed": lambda m: OpAmpModel(
-        m.name, gbw=m.gbw, output_resistance=m.output_resistance, input_capacitance=m.input_capacitance
+        m.name,
+        gbw=m.gbw,
+        output_resistance=m.output_resistance,
+        input_capacitance=m.input_capacitance,
+        middle=m.middle,
     ),
 }
 _OTA: dict[Contributor, Callable[[OtaModel], OtaModel]] = {

@@ -127,7 +127,7 @@ def corners(design: Design, seed: int = 0, *, axes: Axes | None = None) -> xr.Da
             "temperature": ("temperature", list(temperatures), {"units": "K"}),
         },
     )
-    return _with_supply(result, axes.supplies, circuit, nominal=design.supply).assign_attrs(
+    return _with_supply(result, axes.supplies, circuit, nominal=(design.rail, design.middle)).assign_attrs(
         seed=seed,
         samples=len(local),
         unknown_drift=[k for k in design.unknown_drift if any(k in p.classes for p in circuit.parameters)],
@@ -235,21 +235,24 @@ def _local_values(design: Design, circuit: Circuit, *, seed: int, samples: int) 
 
 
 def _with_supply(
-    found: xr.Dataset, supplies: tuple[float, ...], circuit: Circuit, *, nominal: float
+    found: xr.Dataset, supplies: tuple[float, ...], circuit: Circuit, *, nominal: tuple[float, float]
 ) -> xr.Dataset:
     """Repeat a linear circuit's figures at every supply, and say what each leaves of the output swing.
 
-    Outputs of real op-amps stay as far from the rails as they do at the nominal supply, V.
+    Outputs of real op-amps stay as far from the rails as they do at the nominal supply, whose rails are so far, V, from
+    its middle, V against ground; signals are about the middle of any.
     """
+    distance, middle = nominal
     ends = [output_ends(c) for c in circuit.amplifiers]
     floor = max((low for low, _ in ends), default=-np.inf)
     rail = min((high for _, high in ends), default=np.inf)
     supply = xr.DataArray(list(supplies), dims="supply", attrs={"units": "1"})
     wide = found.drop_vars(["lowest", "highest"]).expand_dims(supply=supply.values, axis=-1)
-    more = (supply - 1.0) * nominal
-    high, low = rail + more, floor - more
+    more = (supply - 1.0) * distance
+    high, low = rail - middle + more, floor - middle - more
     # A supply that leaves no swing is beyond any; without real op-amps NaN stays NaN.
-    share = np.maximum(found.highest / high.where(high > 0.0, 0.0), found.lowest / low.where(low < 0.0, -0.0))
+    highest, lowest = found.highest - middle, found.lowest - middle
+    share = np.maximum(highest / high.where(high > 0.0, 0.0), lowest / low.where(low < 0.0, -0.0))
     headroom = (1.0 - share).assign_attrs(units="1")
     return wide.assign(headroom=headroom)
 

@@ -330,7 +330,7 @@ def _net_volts(measurement: Measurement, circuit: Circuit) -> tuple[list[str], n
 
 def _limit(design: Design, circuit: Circuit) -> float:
     """Give the voltage up to which outputs are linear, V."""
-    return _HEADROOM * min(design.supply, *(c.model.swing for c in circuit.amplifiers))
+    return _HEADROOM * min(design.rail, *(c.model.swing for c in circuit.amplifiers))
 
 
 def _linear_part(design: Design, measurement: Measurement, circuit: Circuit) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from lmu_analog.circuits.devices.prices import CLASSES, Price, names_of, priced
 from lmu_analog.circuits.devices.technology import THERMAL_SLOPE, Device, technology
 from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.interface import DIVIDER
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.limits import demands
@@ -102,7 +103,7 @@ class Resources:
     Attributes
     ----------
     supply : float, V
-        The circuit runs from +-supply.
+        The circuit runs from +-supply, or from a single one.
     theta : float, s
     currents : tuple of Current
         Of what stands at the supply, and of what outputs of op-amps deliver with the design's signal.
@@ -110,6 +111,8 @@ class Resources:
         Empty without a technology, and for parts on a board.
     costs : tuple of Cost
         Empty without prices.
+    single : bool
+        Whether there is one supply.
     """
 
     supply: float
@@ -117,6 +120,7 @@ class Resources:
     currents: tuple[Current, ...]
     areas: tuple[Area, ...]
     costs: tuple[Cost, ...]
+    single: bool = False
 
     @property
     def current(self) -> float | None:
@@ -125,8 +129,8 @@ class Resources:
 
     @property
     def power(self) -> float | None:
-        """Power from both supplies, W."""
-        return None if self.current is None else 2.0 * self.supply * self.current
+        """Power from both supplies, or the only one, W."""
+        return None if self.current is None else (1.0 if self.single else 2.0) * self.supply * self.current
 
     @property
     def energy(self) -> float | None:
@@ -172,6 +176,7 @@ def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Reso
         _currents(design, circuit),
         _areas(design, circuit),
         () if prices is None else _costs(design, circuit, prices),
+        design.has_single_supply,
     )
 
 
@@ -182,6 +187,9 @@ def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
         found.append(Current(design.opamp_model.name, len(amplifiers), *_quiescent(design)))
         found += _delivered(design, circuit)
         found += _spare(design, circuit)
+    if design.has_single_supply:
+        note = "two resistors between the supply and ground; they set the reference"
+        found.append(Current("reference divider", 1, 0.5 * design.supply / DIVIDER, note))
     pairs = [c.value for c in circuit.only(Transconductor)]
     if pairs:
         # A differential pair in weak inversion has gm = I/(2 n U_T), and no pair has more for its current.

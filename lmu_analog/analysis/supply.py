@@ -117,7 +117,7 @@ def rejection(design: Design, circuit: Circuit | None = None) -> Rejection:
 
 
 def ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Complex[np.ndarray, "f d k"] | None:
-    """Find what every amplifier whose rejection is known passes from its supply to the states.
+    """Find what every amplifier whose rejection is known passes from its supply to the states, and a reference.
 
     Parameters
     ----------
@@ -128,13 +128,19 @@ def ripple(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Complex[np.n
     Returns
     -------
     (f, d, k) complex array or None, V/V
-        From the ripple that amplifier k sees to every state; None where no rejection is known.
+        From the ripple that amplifier k sees to every state, and last what the divider of a single supply passes; None
+        where no rejection is known.
     """
     amplifiers = [c for c in circuit.amplifiers if not c.model.ideal and math.isfinite(c.model.psrr)]
     if not amplifiers:
         return None
+    divided = [
+        c for c in circuit.only(Supply) if c.role == _RAIL
+    ]  # a single one, which a reference is made of
     index = Index(circuit)
-    injection = np.zeros((index.size, len(amplifiers)))
+    injection = np.zeros((index.size, len(amplifiers) + len(divided)))
+    for k, c in enumerate(divided, len(amplifiers)):
+        injection[index.own[c.name], k] = -1.0
     for k, c in enumerate(amplifiers):
         injection[index.own[c.name], k] = 2.0 * np.pi * c.model.gbw  # as an offset's
     A, B, C, D = response_to(circuit, index, injection)

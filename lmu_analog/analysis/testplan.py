@@ -240,7 +240,7 @@ def _step(
     one = exact_states(nominal, instants) - offsets
     step = design.amplitude
     if circuit.amplifiers:
-        room = _ROOM * min(design.supply, *(c.model.swing for c in circuit.amplifiers))
+        room = _ROOM * min(design.rail, *(c.model.swing for c in circuit.amplifiers))
         largest = step * float(np.abs(one).max())
         if largest > room:
             digit = 10.0 ** np.floor(np.log10(step * room / largest))

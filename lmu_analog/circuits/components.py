@@ -96,7 +96,7 @@ class OpAmp:
 
 @dataclass(frozen=True)
 class DifferentialOpAmp:
-    """A fully differential op-amp; its common-mode feedback holds the mean of the outputs at ground.
+    """A fully differential op-amp; its common-mode feedback holds the mean of the outputs amid its supplies.
 
     One pole, as an ``OpAmp``, for the difference of the outputs; the common mode settles at the same
     crossover and does not see the inputs.
@@ -114,7 +114,7 @@ class DifferentialOpAmp:
 
 @dataclass(frozen=True)
 class Follower:
-    """An ideal source of ``gain`` times v(plus) - v(minus) at ``out``; it never deviates."""
+    """An ideal source of ``gain`` times v(plus) - v(minus) at ``out`` against ``base``; it never deviates."""
 
     name: str
     out: str
@@ -123,6 +123,7 @@ class Follower:
     gain: float
     role: str
     classes: Classes = ()
+    base: str = GROUND
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ KINDS: dict[type, Kind] = {
         driven=("out_plus", "out_minus"), stiff=True, value="", parameters=("gbw", "offset"),
     ),
     Follower: Kind(
-        "follower", "ideal amplifier", "E", "U", ends=INPUTS, across=INPUTS, driven=("out",), stiff=True,
+        "follower", "ideal amplifier", "E", "U", ends=(*INPUTS, "base"), across=INPUTS, driven=("out",), stiff=True,
         value="gain", signed=True, parameters=(),
     ),
     Ammeter: Kind("ammeter", "ammeter", "V", "V", conducts=True, value="", parameters=()),

@@ -1,4 +1,4 @@
-"""What stands around a memory on a board: a buffer with a low-pass filter before it, loads at its outputs.
+"""What stands around a memory on a board: a buffer with a low-pass filter, a single supply with its reference, loads.
 
 Families know nothing of it: each function takes a finished circuit and gives it with more parts, and
 ``without_interface`` takes them away again.
@@ -6,17 +6,20 @@ Families know nothing of it: each function takes a finished circuit and gives it
 
 from dataclasses import dataclass, replace
 
-from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
+    KINDS,
     LOAD,
+    Amplifier,
     Capacitor,
     Component,
     DifferentialOpAmp,
     Follower,
     OpAmp,
     Resistor,
+    Supply,
 )
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.passives import Stock
@@ -25,6 +28,14 @@ from lmu_analog.circuits.impedance import ANY_CAPACITOR
 from lmu_analog.circuits.lowpass import Response, Values, sections, values
 from lmu_analog.circuits.rules import check
 
+REFERENCE = "vref"  # net amid a single supply, against which all signals are
+POSITIVE = "VCC"  # net of the supply
+SIGNAL = "signal"  # net of the source, whose voltage an ideal source adds to the reference
+_SUPPLY = "supply"  # begins the roles of what makes the reference, and of the source on it
+DIVIDER = (
+    10e3  # Ohm, each of two: some hundred microamperes, and op-amps' bias currents move it by microvolts
+)
+SMOOTHING = 1e-6  # F: with the divider 32 Hz, beyond which noise of the supply and of the divider is less
 BUFFERED = "input"  # net of the input before the buffer
 _BUFFER = "input buffer"  # begins the roles of its parts
 _INVERTING = 10e3  # Ohm: of a differential buffer without a filter
@@ -33,7 +44,7 @@ _ONCE, _TWICE = 1.0, 2.0  # how the second resistor counts, see ``lowpass.values
 
 @dataclass(frozen=True)
 class Load:
-    """What a receiver puts between an output and ground.
+    """What a receiver puts between an output and ground, or between the two nets of an output.
 
     Attributes
     ----------
@@ -66,11 +77,12 @@ class InputBuffer:
 def output_nets(circuit: Circuit) -> tuple[str, ...]:
     """Give the nets that receivers are connected to: those of the taps, or of the states where there are none."""
     read = [tap.terms for tap in circuit.taps] or circuit.probes
-    return tuple(dict.fromkeys(term.of for terms in read for term in terms if term.kind == "v"))
+    nets = (term.of for terms in read for term in terms if term.kind == "v")
+    return tuple(dict.fromkeys(net for net in nets if net != REFERENCE))
 
 
 def loaded(circuit: Circuit, load: Load) -> Circuit:
-    """Put a load at every output; of a pair of nets at each.
+    """Put a load at every output; of a pair of nets between them.
 
     Parameters
     ----------
@@ -80,14 +92,20 @@ def loaded(circuit: Circuit, load: Load) -> Circuit:
     Returns
     -------
     Circuit
-        With resistors ``Rload_...`` and capacitors ``Cload_...`` to ground that never deviate: they are the receiver's.
+        With resistors ``Rload_...`` and capacitors ``Cload_...`` to ground, with a single supply to its reference, that
+        never deviate: they are the receiver's.
     """
+    ground = REFERENCE if REFERENCE in circuit.nets else GROUND
+    pairs = {c.out_plus: c.out_minus for c in circuit.only(DifferentialOpAmp)}
     parts: list[Component] = []
     for net in output_nets(circuit):
+        if net in pairs.values():
+            continue
+        name, ends = (net[:-1], (net, pairs[net])) if net in pairs else (net, (net, ground))
         if load.resistance is not None:
-            parts.append(Resistor(f"Rload_{net}", net, GROUND, load.resistance, LOAD, ()))
+            parts.append(Resistor(f"Rload_{name}", *ends, load.resistance, LOAD, ()))
         if load.capacitance is not None:
-            parts.append(Capacitor(f"Cload_{net}", net, GROUND, load.capacitance, LOAD, ()))
+            parts.append(Capacitor(f"Cload_{name}", *ends, load.capacitance, LOAD, ()))
     return check(replace(circuit, components=(*circuit.components, *parts)))
 
 
@@ -210,15 +228,89 @@ class _Stage:
         return [*parts, DifferentialOpAmp(name, *pins, self.opamp, self.role)]
 
 
+def on_reference(circuit: Circuit, volts: float, *, opamp: OpAmpModel) -> Circuit:
+    """Run a circuit from a single supply: all that was at ground is at a reference amid it, which a follower drives.
+
+        VCC --[R]--+--[R]-- ground      the source adds to the reference: v(u) = v(vref) + v(signal)
+                   +--||--- ground      states and taps are read against it
+                   +--[ follower >-- vref
+
+    Amplifiers with two outputs hold their mean amid the supply themselves, which their common-mode pins set on a board:
+    only those and the pair of the input need the reference, and they draw no more than its divider gives by itself.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of linear parts about ground; its amplifiers' model has the middle of the supply.
+    volts : float, V
+        Of the supply.
+    opamp : OpAmpModel
+        Of the follower.
+    """
+    # A capacitor at a net that an ideal source holds would need its current's derivative; at the divider it needs none.
+    pairs = bool(circuit.only(DifferentialOpAmp))
+    divided, role = REFERENCE if pairs else f"{REFERENCE}_half", f"{_SUPPLY}, reference"
+    made: list[Component] = [
+        Supply("Vsupply", POSITIVE, GROUND, volts, _SUPPLY),
+        Resistor("Rref_a", POSITIVE, divided, DIVIDER, role),
+        Resistor("Rref_b", divided, GROUND, DIVIDER, role),
+        Capacitor("Cref", divided, GROUND, SMOOTHING, role),
+    ]
+    if not pairs:
+        made.append(OpAmp("Uref", divided, REFERENCE, REFERENCE, opamp, role))
+    source = Follower(
+        "Esignal", circuit.source, SIGNAL, GROUND, 1.0, f"{_SUPPLY}, input on its middle", (), REFERENCE
+    )
+    moved = []
+    for c in circuit.components:
+        if isinstance(c, Follower):  # the other half of a balanced input
+            moved.append(replace(c, minus=SIGNAL, base=REFERENCE))
+        else:
+            moved.append(_with_nets(c, {GROUND: REFERENCE}))
+    return check(
+        replace(
+            circuit,
+            components=(*made, source, *moved),
+            probes=tuple(_against(p, REFERENCE) for p in circuit.probes),
+            taps=tuple(replace(tap, terms=_against(tap.terms, REFERENCE)) for tap in circuit.taps),
+            source=SIGNAL,
+        )
+    )
+
+
+def _with_nets(component: Component, names: dict[str, str]) -> Component:
+    """Give a component other nets at its ends."""
+    ends = [name for name in KINDS[type(component)].terminals if getattr(component, name) in names]
+    return replace(component, **{name: names[getattr(component, name)] for name in ends})
+
+
+def _against(terms: tuple[Term, ...], net: str) -> tuple[Term, ...]:
+    """Read voltages against a net; differences of two are so already."""
+    total = sum(t.factor for t in terms if t.kind == "v")
+    return terms if total == 0.0 else (*terms, Term("v", net, -total))
+
+
 def without_interface(circuit: Circuit) -> Circuit:
-    """Give the memory alone, as its family made it: without loads and buffer."""
+    """Give the memory alone, as its family made it: about ground, without loads and buffer."""
     kept: list[Component] = []
     for c in circuit.components:
-        if c.role == LOAD or c.role.startswith(_BUFFER):
+        if c.role == LOAD or c.role.startswith((_BUFFER, _SUPPLY)):
             continue
-        if isinstance(c, Follower) and c.minus == BUFFERED:
-            c = replace(c, out=f"{INPUT}n", minus=INPUT)
-        kept.append(c)
+        if isinstance(c, Follower) and c.minus in (BUFFERED, SIGNAL):
+            c = replace(c, out=f"{INPUT}n", minus=INPUT, base=GROUND)
+        elif isinstance(c, Amplifier):
+            c = replace(c, model=replace(c.model, middle=0.0))
+        kept.append(_with_nets(c, {REFERENCE: GROUND}))
+    if circuit.source not in (BUFFERED, SIGNAL):
+        return replace(circuit, components=tuple(kept))
     return replace(
-        circuit, components=tuple(kept), source=INPUT if circuit.source == BUFFERED else circuit.source
+        circuit,
+        components=tuple(kept),
+        probes=tuple(_about_ground(p) for p in circuit.probes),
+        taps=tuple(replace(tap, terms=_about_ground(tap.terms)) for tap in circuit.taps),
+        source=INPUT,
     )
+
+
+def _about_ground(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    return tuple(t for t in terms if t.of != REFERENCE)

@@ -36,6 +36,9 @@ class _New(Recording):
     family: str = option("active-rc", "See lmu-analog families.")
     opamp: str | None = option(None, "A part of the catalogue, or ideal.")
     supply: str | None = option(None, "The circuit runs from plus and minus this, for example '5 V'.")
+    reference: str | None = option(
+        None, "mid: the supply is a single one, and signals are against the middle of it."
+    )
     values: str | None = option(None, "Series of standard values, E6 to E192; exact unless given.")
     capacitance: str | None = option(None, "Integrating capacitors; chosen from theta unless given.")
     taps: str | None = option(

@@ -10,6 +10,8 @@ from scipy import linalg
 
 AT_ONCE = 1 << 14  # entries of the matrices that are solved in one call, which a processor's cache holds
 
+_REACHED = 1e-12  # of the largest modal share: below it is rounding
+
 
 @dataclass(frozen=True, eq=False)
 class StateSpace:
@@ -81,6 +83,25 @@ def transform(system: StateSpace, T: Float[np.ndarray, "n n"]) -> StateSpace:
     """Change coordinates to z = T x; the input-output map stays the same."""
     inverse = np.linalg.inv(T)
     return replace(system, A=T @ system.A @ inverse, B=T @ system.B, C=system.C @ inverse)
+
+
+def slowest_reached(system: StateSpace) -> float:
+    """Give the largest real part, 1/s, of the poles that the input moves and an output shows.
+
+    Parts that only direct voltages reach, such as the filter of a reference, have poles that no signal excites.
+
+    Parameters
+    ----------
+    system : StateSpace
+        One, in continuous time.
+    """
+    poles, right = np.linalg.eig(system.A)
+    try:
+        moved = np.linalg.solve(right, system.B)
+    except np.linalg.LinAlgError:  # without a basis of eigenvectors there is no telling
+        return float(np.max(np.real(poles)))
+    share = np.abs(moved).max(axis=1) * np.abs(system.C @ right).max(axis=0)
+    return float(np.max(np.real(poles)[share > _REACHED * share.max()]))
 
 
 def growth(system: StateSpace) -> Float[np.ndarray, "*s"]:

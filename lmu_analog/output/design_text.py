@@ -16,6 +16,7 @@ from lmu_analog.units import area, fraction, length, parse, write
 
 # Settings that are one of a few words: what is left out, and what the line says.
 _CHOICES = (
+    ("reference", "ground", "ground, or mid of a single supply"),
     ("scaling", "peak", ", ".join(SCALINGS)),
     ("predistort", "none", "none or gbw"),
     ("values", "exact", f"exact, {', '.join(SERIES)}"),
@@ -155,7 +156,7 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
         lines.append(_line("parts", names["parts"], "op-amps of one's own, beside this file"))
     kept_free = "of the output swing, kept free at the worst sine"
     lines += [
-        _line("supply", _exact(design.supply, "V"), "+- this"),
+        _line("supply", _exact(design.supply, "V"), "0 to this" if design.has_single_supply else "+- this"),
         _line("headroom", _percent(design.headroom), kept_free),
     ]
     for name, usual, comment in _CHOICES:

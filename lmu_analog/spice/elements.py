@@ -60,7 +60,7 @@ def element_cards(components: Iterable[Component], *, rippling: str | None = Non
             case OpAmp() | DifferentialOpAmp():
                 yield from _amplifier(c, amplifiers, supplied)
             case Follower():
-                yield Element(c.name, (c.out, GROUND, c.plus, c.minus), number(c.gain))
+                yield Element(c.name, (c.out, c.base, c.plus, c.minus), number(c.gain))
             case Mosfet():
                 yield from _mosfet(c, transistors)
             case Ammeter():
@@ -168,8 +168,12 @@ def _amplifier(c: Amplifier, known: dict[tuple[type, OpAmpModel], str], supplied
     elif isinstance(c, OpAmp):
         yield Element(f"E{name}", (c.out, GROUND, c.plus, c.minus), number(IDEAL_GAIN))
     else:
+        base = GROUND
+        if c.model.middle:
+            base = f"mid_{name}"
+            yield Source(f"Vmid_{name}", (base, GROUND), number(c.model.middle))
         for net, suffix, half in ((c.out_plus, "p", 0.5), (c.out_minus, "n", -0.5)):
-            yield Element(f"E{name}_{suffix}", (net, GROUND, c.plus, c.minus), number(half * IDEAL_GAIN))
+            yield Element(f"E{name}_{suffix}", (net, base, c.plus, c.minus), number(half * IDEAL_GAIN))
 
 
 def _by_library(c: Amplifier, model: Library, supplied: set[str]) -> Iterator[Card]:
@@ -182,13 +186,13 @@ def _by_library(c: Amplifier, model: Library, supplied: set[str]) -> Iterator[Ca
         supplied.add(model.text)
         for pin, volts in (("vcc", model.supply), ("vee", -model.supply)):
             if pin in model.pins:
-                yield Source(f"V{pin}", (pin, GROUND), number(volts))
+                yield Source(f"V{pin}", (pin, GROUND), number(c.model.middle + volts))
     nets = {"plus": c.plus, "minus": c.minus, "out": c.out, "vcc": "vcc", "vee": "vee", "ground": GROUND}
     yield Element(f"X{c.name[1:]}", tuple(nets[pin] for pin in model.pins), model.subcircuit)
 
 
 def opamp_subcircuit(model: OpAmpModel, name: str) -> Subcircuit:
-    """Give a one-pole op-amp: input stage, pole, clamp outside the rails, limited output.
+    """Give a one-pole op-amp: input stage, pole, clamp outside the rails, limited output about the supplies' middle.
 
     The pole is 1 S into C = 1/w_t beside R = A0. The slew limit saturates the input stage's current, the rails
     the output, by the law of ``circuits.saturation``. The clamp holds the pole's node near the rails, so that
@@ -200,7 +204,7 @@ def opamp_subcircuit(model: OpAmpModel, name: str) -> Subcircuit:
 
 
 def _differential_subcircuit(model: OpAmpModel, name: str) -> Subcircuit:
-    """Give a fully differential one-pole op-amp; each output is half the difference, the mean is ground."""
+    """Give a fully differential one-pole op-amp; each output is half the difference, the mean amid the supplies."""
     ends = (-model.swing, model.swing)
     outputs = [*_output("outp", model, gain=0.5, ends=ends), *_output("outn", model, gain=-0.5, ends=ends)]
     inputs = _input_stage(model, ends=(-2.0 * model.swing, 2.0 * model.swing))
@@ -234,15 +238,18 @@ def _input_stage(model: OpAmpModel, *, ends: tuple[float, float]) -> Iterator[Ca
 
 
 def _output(net: str, model: OpAmpModel, *, gain: float, ends: tuple[float, float]) -> Iterator[Card]:
-    inner = net
+    inner, base = net, GROUND
     if model.output_resistance:
         inner = f"{net}_inner"
         yield Element(f"R{net}", (inner, net), number(model.output_resistance))
+    if model.middle:
+        base = f"{net}_mid"
+        yield Source(f"Vm{net}", (base, GROUND), number(model.middle))
     if math.isfinite(model.swing):
         signal = "v(x)" if gain == 1.0 else f"{gain!r}*v(x)"
-        yield Element(f"B{net}", (inner, GROUND), "v=" + _saturated(signal, *ends))
+        yield Element(f"B{net}", (inner, base), "v=" + _saturated(signal, *ends))
     else:
-        yield Element(f"E{net}", (inner, GROUND, "x", GROUND), number(gain))
+        yield Element(f"E{net}", (inner, base, "x", GROUND), number(gain))
 
 
 def _saturated(signal: str, low: float, high: float) -> str:

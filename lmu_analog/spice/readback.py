@@ -59,6 +59,10 @@ _LIMITED = re.compile(rf"i=(?P<current>{_FIGURE})\*tanh\(v\(p,n\)/(?P<limit>{_FI
 _LINEAR = re.compile(rf"i=(?P<slope>{_FIGURE})\*v\(p,n\)")
 
 
+# Second halves of ideal differential op-amps by name, and voltages of nets that a constant source holds.
+_Around = tuple[dict[str, Element], dict[str, float]]
+
+
 @dataclass(frozen=True)
 class Header:
     """What the comment block of a deck says.
@@ -286,6 +290,8 @@ def _components(cards: Iterable[Card], clocks: dict[str, Source]) -> Iterator[Co
     models = {c.name.lower(): c for c in cards if isinstance(c, Model)}
     elements = (c for c in cards if isinstance(c, Element))
     pairs = {c.name[1:-2].lower(): c for c in elements if _is_half(c, "_n", -0.5)}
+    sources = (c for c in cards if isinstance(c, Source) and c.name[0] in "Vv" and c.nodes[1] == GROUND)
+    held = {c.nodes[0]: spice_number(c.constant) or 0.0 for c in sources if not c.wave}
     for card in cards:
         match card:
             case Directive() if card.word.lower() not in _ASIDE:
@@ -300,7 +306,7 @@ def _components(cards: Iterable[Card], clocks: dict[str, Source]) -> Iterator[Co
             case Source():
                 yield _source(card)
             case Element():
-                yield from _element(card, subcircuits, models, pairs)
+                yield from _element(card, subcircuits, models, (pairs, held))
 
 
 def _is_half(card: Element, ending: str, half: float) -> bool:
@@ -325,7 +331,7 @@ def _source(card: Source) -> Component:
 
 
 def _element(
-    card: Element, subcircuits: dict[str, Subcircuit], models: dict[str, Model], pairs: dict[str, Element]
+    card: Element, subcircuits: dict[str, Subcircuit], models: dict[str, Model], around: _Around
 ) -> Iterator[Component]:
     name, nodes, role = card.name, card.nodes, card.name
     letter = name[0].upper()
@@ -336,7 +342,7 @@ def _element(
         case "G":
             yield from _transconductors(name, nodes, _number(card.value, name, positive=False))
         case "E":
-            yield from _controlled(card, pairs)
+            yield from _controlled(card, around)
         case "S":
             yield _switch(card, models)
         case "X":
@@ -362,20 +368,28 @@ def _transconductors(name: str, nodes: tuple[str, ...], value: float) -> Iterato
         yield Transconductor(name if k == 0 else f"{name}_back", out, *pins, abs(value), name, ())
 
 
-def _controlled(card: Element, pairs: dict[str, Element]) -> Iterator[Component]:
+def _controlled(card: Element, around: _Around) -> Iterator[Component]:
     """Give an ideal op-amp, single-ended or the first half of a differential one, or else an ideal amplifier."""
+    pairs, held = around
     (out, reference, plus, minus), name = card.nodes, card.name
     gain = _number(card.value, name, positive=False)
     stem = name[1:-2].lower()
-    if reference != GROUND:
-        raise CircuitError(f"{name}: an E source against ground is wanted, not against {shown(reference)}")
     if _is_half(card, "_p", 0.5) and stem in pairs and pairs[stem].nodes[1:] == card.nodes[1:]:
-        yield DifferentialOpAmp(f"U{name[1:-2]}", plus, minus, out, pairs[stem].nodes[0], IDEAL, name)
+        if reference != GROUND and reference not in held:
+            raise CircuitError(
+                f"{name}: nothing sets the voltage of {shown(reference)}, the mean of its outputs"
+            )
+        model = replace(IDEAL, middle=held.get(reference, 0.0))
+        yield DifferentialOpAmp(f"U{name[1:-2]}", plus, minus, out, pairs[stem].nodes[0], model, name)
     elif pairs.get(stem) is not card:
         if gain == IDEAL_GAIN:
+            if reference != GROUND:
+                raise CircuitError(
+                    f"{name}: an op-amp against ground is wanted, not against {shown(reference)}"
+                )
             yield OpAmp(f"U{name[1:]}", plus, minus, out, IDEAL, name)
         else:
-            yield Follower(name, out, plus, minus, gain, name)
+            yield Follower(name, out, plus, minus, gain, name, base=reference)
 
 
 def _switch(card: Element, models: dict[str, Model]) -> Switch:
@@ -457,7 +471,7 @@ def _opamp(
     """
     of = subcircuit.name
     known = {"ibp", "ibn", "cip", "cin", "vos", "bin", "gin", "cpole", "rpole", "bclamp"}
-    known |= {f"{letter}{pin}" for letter in "reb" for pin in outputs}
+    known |= {f"{letter}{pin}" for letter in ("r", "e", "b", "vm") for pin in outputs}
     pole = _figure(inner, "cpole", of)
     if pole is None or set(inner) - known or ("gin" in inner) == ("bin" in inner):
         raise _unknown(subcircuit)
@@ -470,7 +484,8 @@ def _opamp(
     scale = {gains[pin] / gain for pin, gain in outputs.items()}
     loads = [(_figure(inner, f"ib{pin}", of) or 0.0, _figure(inner, f"ci{pin}", of) or 0.0) for pin in "pn"]
     same = loads[0] == loads[1]
-    if len(resistances) > 1 or len(scale) > 1:
+    middles = {_figure(inner, f"vm{pin}", of) for pin in outputs}
+    if len(resistances) > 1 or len(scale) > 1 or len(middles) > 1:
         raise CircuitError(f"{of}: its outputs differ; nodal analysis takes both alike")
     rate = (slope or 0.0) * scale.pop() / pole
     if rate <= 0.0:
@@ -484,6 +499,7 @@ def _opamp(
         output_resistance=resistances.pop() or 0.0,
         bias=loads[0][0] if same else 0.0,
         input_capacitance=loads[0][1] if same else 0.0,
+        middle=middles.pop() or 0.0,
     )
     return model, [] if same else loads
 

@@ -1,7 +1,7 @@
 """Nonideal figures of active components, from a data sheet or a process."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -18,7 +18,7 @@ class Library:
     text : str
         Its cards.
     supply : float, V
-        Its supply pins are at +-supply.
+        Its supply pins are at +-supply about the middle of the supplies.
     notes : tuple of str
         Lines about what was left out of its file, or else should be known of it.
     size : int
@@ -82,6 +82,10 @@ class OpAmpModel:
         Where that rejection begins to fall, by 20 dB a decade; at the open-loop corner gbw/gain unless given.
     library : Library or None
         A SPICE model that ngspice uses instead; the figures above are those of the exact engine.
+    middle : float, V
+        Voltage of the middle of its supplies against ground: zero but with a single supply. The ends of the output
+        and of the inputs above are relative to it, and with its inputs together the output is there; so is the mean of
+        two outputs.
     """
 
     name: str = "ideal"
@@ -104,6 +108,8 @@ class OpAmpModel:
     psrr: float = math.inf
     psrr_corner: float | None = None
     library: Library | None = None
+    # Not in the text of a model, which digests of designs have in them: a design without it keeps its digest.
+    middle: float = field(default=0.0, repr=False)
 
     @property
     def ideal(self) -> bool:

@@ -164,10 +164,13 @@ def fitting(amplifier: Amplifier, parts: Mapping[str, Mapping[str, object]] | No
     )
 
 
-def tied_off(package: Package, unit: int, *, reference: str) -> tuple[tuple[str, str], ...]:
+def tied_off(
+    package: Package, unit: int, *, reference: str, rest: str = GROUND
+) -> tuple[tuple[str, str], ...]:
     """Give the pins of a spare unit, each with its net: it rests at mid supply and does not oscillate.
 
-    An op-amp becomes a follower of ground. A fully differential amplifier becomes an inverter of ground, of gain one,
+    An op-amp becomes a follower of ground, or of the middle of a single supply. A fully differential amplifier becomes
+    an inverter of it, of gain one,
     for which all of them are stable: its four pins have nets of their own, and ``tying_resistors`` stand between.
 
     Parameters
@@ -177,21 +180,25 @@ def tied_off(package: Package, unit: int, *, reference: str) -> tuple[tuple[str,
         Place of the unit, from 0.
     reference : str
         Reference designator of the package, which the names of the new nets have in them.
+    rest : str
+        Net amid the supplies.
     """
     stem = f"spare_{reference}{package.letter(unit)}"
     if not package.form.differential:
-        return ("plus", GROUND), ("minus", stem), ("out", stem)
+        return ("plus", rest), ("minus", stem), ("out", stem)
     return tuple((pin, f"{stem}_{pin}") for pin in ("plus", "minus", "out_plus", "out_minus"))
 
 
-def tying_resistors(package: Package, unit: int, *, reference: str) -> tuple[tuple[str, str], ...]:
+def tying_resistors(
+    package: Package, unit: int, *, reference: str, rest: str = GROUND
+) -> tuple[tuple[str, str], ...]:
     """Give the two nets of every resistor, of ``SPARE_RESISTANCE``, that ties a spare unit off; op-amps need none."""
     if not package.form.differential:
         return ()
     at = dict(tied_off(package, unit, reference=reference))
     return (
-        (GROUND, at["minus"]),
+        (rest, at["minus"]),
         (at["minus"], at["out_plus"]),
-        (GROUND, at["plus"]),
+        (rest, at["plus"]),
         (at["plus"], at["out_minus"]),
     )

@@ -33,8 +33,10 @@ def operating_point(circuit: Circuit, *, sign: float = 1.0) -> dict[str, float] 
     Raises
     ------
     CircuitError
-        If the circuit has ideal op-amps, or some with two outputs.
+        If the circuit has ideal op-amps, some with two outputs, or a single supply.
     """
+    if any(c.model.middle for c in circuit.amplifiers):
+        raise CircuitError("operating points at the rails are found of circuits about ground")
     if circuit.only(DifferentialOpAmp) or any(c.model.ideal for c in circuit.only(OpAmp)):
         raise CircuitError(
             "operating points at the rails are found of op-amps with one output and finite gain"

@@ -164,8 +164,12 @@ def unknown_noise(circuit: Circuit) -> tuple[str, ...]:
 
 
 def _current(index: Index, *nets: str) -> dict[int, float]:
-    """Let a current enter the first net, and leave the second if there is one."""
-    return {index.law[net]: sign for net, sign in zip(nets, (1.0, -1.0), strict=False) if net in index.law}
+    """Let a current enter the first net, and leave the second if there is one; both may have one law."""
+    found: dict[int, float] = {}
+    for net, sign in zip(nets, (1.0, -1.0), strict=False):
+        if net in index.law:
+            found[index.law[net]] = found.get(index.law[net], 0.0) + sign
+    return found
 
 
 def response_to(

@@ -55,6 +55,8 @@ class Amplifiers:
     crossover : (s, n, 1) array, rad/s
     threshold : (s, n, 1) array, V
         Slew limit over crossover: where the input stage's current, as a voltage, saturates.
+    middle : (n, 1) array, V
+        Amid the supplies: z is low, high and all else from here.
     """
 
     gain: Float[np.ndarray, "n 1"]
@@ -62,6 +64,7 @@ class Amplifiers:
     high: Float[np.ndarray, "n 1"]
     crossover: Float[np.ndarray, "s n 1"]
     threshold: Float[np.ndarray, "s n 1"]
+    middle: Float[np.ndarray, "n 1"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +178,12 @@ def _amplifiers(found: _Amplifiers, index: Index) -> Limits:
         for net, sign in zip(outputs(c), (1.0, -1.0), strict=False):
             seen[k, index.output(net)] = sign
         push[:, index.own[c.name], k] = -crossover[:, k]
+    # The difference of two outputs is as far from zero, whatever their mean.
+    rests = [c.model.middle if isinstance(c, OpAmp) else 0.0 for c, _ in found]
     figures = np.array([(c.model.gain, *ends(c), c.model.slew) for c, _ in found])
     gain, low, high, slew = figures.T[..., None]
-    law = Amplifiers(gain, low, high, crossover[..., None], slew / crossover[..., None])
+    middle = np.array(rests)[:, None]
+    law = Amplifiers(gain, low, high, crossover[..., None], slew / crossover[..., None], middle)
     return Limits(seen, np.zeros(len(found)), push, law)
 
 
@@ -219,6 +225,7 @@ def saturate(
     """
     match law:
         case Amplifiers():
+            z = z - law.middle
             pole, opening, swing = straightened(z, law.low, law.high)
             current = rate * opening / law.crossover + pole / law.gain
             needed, steepening, turn = straightened(current, -law.threshold, law.threshold)
@@ -234,7 +241,7 @@ def saturate(
 
 
 def ends(c: Amplifier) -> tuple[float, float]:
-    """Give lowest and highest output voltage, V, of the pole: of a differential op-amp, of its outputs' difference.
+    """Give lowest and highest output voltage of the pole, V, from the middle of the supplies; of a difference as it is.
 
     As each of two outputs is half the difference, the smaller swing counts for both.
     """

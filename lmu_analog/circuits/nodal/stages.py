@@ -58,6 +58,8 @@ class Watch:
     quantity : str
     low, high : float
         Between them the part works, V, A or V/s.
+    middle : float
+        Where it rests: ground, or the middle of a single supply.
     """
 
     element: str
@@ -66,6 +68,7 @@ class Watch:
     quantity: Quantity
     low: float
     high: float
+    middle: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +167,7 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
             for net in outputs(c):
                 voltage = _Row(index)
                 voltage.value[index.output(net)] = 1.0
-                yield Watch(c.name, net, name, "output voltage", *output_ends(c)), voltage
+                yield Watch(c.name, net, name, "output voltage", *output_ends(c), model.middle), voltage
                 current = _current_from(net, touching[net], index)
                 most = model.output_current
                 yield Watch(c.name, net, name, "output current", -most, most), current
@@ -174,7 +177,8 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
                 slope.slope[index.output(net)] = sign
             yield Watch(c.name, outputs(c)[0], name, "slew rate", -model.slew, model.slew), slope
             mean = _Row(index).add(c.plus, 0.5).add(c.minus, 0.5)
-            yield Watch(c.name, c.plus, name, "common mode", *model.common_mode), mean
+            low, high = (model.middle + end for end in model.common_mode)
+            yield Watch(c.name, c.plus, name, "common mode", low, high, model.middle), mean
         case _:
             pass
 
@@ -182,7 +186,8 @@ def _rows(c: Component, touching: dict[str, list[Component]], index: Index) -> I
 def output_ends(c: Amplifier) -> tuple[float, float]:
     """Give lowest and highest voltage of one output, V; of two whose mean is held the smaller swing is both's."""
     model = c.model
-    return (model.floor, model.rail) if isinstance(c, OpAmp) else (-model.swing, model.swing)
+    low, high = (model.floor, model.rail) if isinstance(c, OpAmp) else (-model.swing, model.swing)
+    return model.middle + low, model.middle + high
 
 
 def _current_from(net: str, parts: list[Component], index: Index) -> _Row:

@@ -2,8 +2,8 @@
 
 Ideal op-amps are nullors: their input nets share one voltage, their output supplies any current
 (Carlin, IEEE Trans. Circuit Theory 11, 1964). A one-pole op-amp has the equation
-v_out' = w_t (v+ - v- + V_os) - (w_t/A0) v_out instead of its output's current law; with an output resistance
-that equation is for the voltage before it, an unknown of its own.
+v_out' = w_t (v+ - v- + V_os) - (w_t/A0) (v_out - v_middle) instead of its output's current law, v_middle amid its
+supplies; with an output resistance that equation is for the voltage before it, an unknown of its own.
 """
 
 import math
@@ -117,6 +117,7 @@ class _Stamps:
                 row = self.index.own[c.name]
                 self._add(self.F, row, c.out, -self.one)
                 self._difference(row, (c.plus, c.minus), c.gain * self.one)
+                self._add(self.F, row, c.base, self.one)
             case OpAmp() | DifferentialOpAmp():
                 self._amplifier(c, values)
             case _:
@@ -181,6 +182,7 @@ class _Stamps:
         if model.ideal:
             for output in ends:
                 self._put(self.F, (row, output), -self.one)
+            self._held(row, 2.0 * model.middle * self.one)
             return
         crossover = 2.0 * np.pi * values[0]
         signed = list(zip(ends, (1.0, -1.0), strict=False))
@@ -194,7 +196,15 @@ class _Stamps:
             for output in ends:
                 self._put(self.E, (row + 1, output), self.one)
                 self._put(self.F, (row + 1, output), -crossover)
+            self._held(row + 1, 2.0 * model.middle * crossover)
+        else:
+            self._held(row, model.middle * crossover / model.gain)
         self._pins(c)
+
+    def _held(self, row: int, amount: np.ndarray) -> None:
+        """Put what the middle of the supplies is in an equation, if it is not ground."""
+        if amount.any():
+            self._put(self.drive, (row, 2), amount)
 
     def _pins(self, c: OpAmp | DifferentialOpAmp) -> None:
         """Stamp bias current and capacitance of the inputs, and the resistance of the outputs."""

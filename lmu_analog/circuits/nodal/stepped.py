@@ -50,7 +50,7 @@ def saturate_steps(
     """
     match law:
         case Amplifiers():
-            first = start[:, None, :, None]
+            z, first = z - law.middle, start[:, None, :, None] - law.middle
             pole, swing = _undone(z, law.low, law.high)
             poles = _with_starts(_undone(first, law.low, law.high)[0], pole)
             # The slope of x and not of z times dx/dz: x then goes from its start to its end over the step.

@@ -33,7 +33,8 @@ class Index:
     current : dict
         Component to the unknown that is its current.
     law : dict
-        Net to its current law; nets that an amplifier or the input drives have none.
+        Net to its current law; nets that an amplifier or the input drives have none, but for those that an ideal
+        source drives against another net: they share that one's, because the source's current comes from there.
     own : dict
         Component to the first of the equations that it brings.
     inner : dict
@@ -60,6 +61,7 @@ class Index:
         carried = len(free) + len(carriers)
         self.inner = {net: carried + k for k, net in enumerate(behind)}
         self.law = {net: k for k, net in enumerate(laws)}
+        self.law |= {c.out: self.law[c.base] for c in circuit.only(Follower) if c.base in self.law}
         self.own, equations = {}, len(laws)
         for c in circuit.components:
             if count := _own_equations(c):
@@ -158,7 +160,7 @@ def _between(index: Index, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
     row, column = np.zeros(index.size), np.zeros(index.size + 1)
     for net, sign in ((a, 1.0), (b, -1.0)):
         if net in index.law:
-            row[index.law[net]] = sign
+            row[index.law[net]] += sign
         index.add(column, net, sign)
     return row, column[:-1]
 

@@ -233,8 +233,8 @@ def _check(layer: LMULayer, design: Design, options: CellOptions) -> None:
         raise DesignError(
             f"resistors would load the states of {design.family}; take arrays of transconductors (ota)"
         )
-    for key in INTERFACE:
-        if getattr(design, key) is not None:
+    for key, none in INTERFACE.items():
+        if getattr(design, key) != none:
             raise DesignError(f"{KEYS[key].label}: memories of a cell are within it; leave it out")
     if design.level == "transistor":
         raise DesignError("[circuit] level: memories of a cell are behavioural; leave it out")

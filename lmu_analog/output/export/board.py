@@ -15,15 +15,17 @@ from lmu_analog.circuits.components import (
     Component,
     Follower,
     Resistor,
+    Supply,
     Switch,
     kind_of,
 )
 from lmu_analog.circuits.devices.packages import SPARE_RESISTANCE, Package, grouped, tied_off, tying_resistors
 from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.interface import POSITIVE, REFERENCE, SIGNAL
 from lmu_analog.design import Design
 from lmu_analog.units import write
 
-RAILS = ("VCC", "VEE")  # nets of the supply; what a deck calls by no name
+RAILS = (POSITIVE, "VEE")  # nets of the supply; what a deck calls by no name
 DECOUPLING = 100e-9  # F, from each rail to ground at every package
 BULK = 4.7e-6  # F, from each rail to ground where the supply comes in
 MOST_PINS = 40  # of one pin header
@@ -94,16 +96,22 @@ class Packaged:
         ``U3``.
     package : Package
         What its units are.
+    rest : str
+        Net amid the supplies.
     """
 
     reference: str
     package: Package
+    rest: str = GROUND
 
     @property
     def spare(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
         """Letter of every spare unit, with its pins and their nets: tied off."""
         return tuple(
-            (self.package.letter(unit), tied_off(self.package, unit, reference=self.reference))
+            (
+                self.package.letter(unit),
+                tied_off(self.package, unit, reference=self.reference, rest=self.rest),
+            )
             for unit in self.package.spare
         )
 
@@ -143,6 +151,10 @@ class Assembly:
         Supply, input, states and taps.
     test_points : tuple of TestPoint
         Of states, taps and ground; copper alone, nothing to order.
+    rails : tuple of str
+        Nets of the supply beside ground, the positive one first.
+    rest : str
+        Net amid the supplies: ground, or the reference of a single supply.
     """
 
     placed: tuple[Placed, ...]
@@ -150,6 +162,8 @@ class Assembly:
     extras: tuple[Placed, ...] = ()
     connectors: tuple[Connector, ...] = ()
     test_points: tuple[TestPoint, ...] = ()
+    rails: tuple[str, ...] = RAILS
+    rest: str = GROUND
 
 
 def assembly(design: Design, circuit: Circuit) -> Assembly:
@@ -181,26 +195,32 @@ def assembly(design: Design, circuit: Circuit) -> Assembly:
             if package not in taken:
                 taken[package] = _next(counts, kind_of(component).prefix)
             placed.append(Placed(taken[package], component, pins(component), letter))
-        elif component.role == LOAD:  # of another board: it takes no reference designator of this one
+        elif _elsewhere(component):  # it takes no reference designator of this board
             placed.append(Placed(component.name, component, pins(component)))
         else:
             placed.append(Placed(_next(counts, kind_of(component).prefix), component, pins(component)))
-    packaged = tuple(Packaged(taken[k], package) for k, package in enumerate(packages))
-    extras = tuple(
-        Placed(_next(counts, kind_of(part).prefix), part, pins(part)) for part in _beside(packaged)
-    )
-    connectors = _connectors(circuit, supplied=bool(packaged))
+    rails, rest = (RAILS, GROUND) if REFERENCE not in circuit.nets else (RAILS[:1], REFERENCE)
+    packaged = tuple(Packaged(taken[k], package, rest) for k, package in enumerate(packages))
+    beside = _beside(packaged, rails)
+    extras = tuple(Placed(_next(counts, kind_of(part).prefix), part, pins(part)) for part in beside)
+    connectors = _connectors(circuit, rails=rails if packaged else ())
     read = (net for c in connectors if c.role in ("states", "taps") for net in c.nets if net != GROUND)
     points = tuple(TestPoint(f"TP{k}", net) for k, net in enumerate((*dict.fromkeys(read), GROUND), 1))
-    return Assembly(tuple(placed), packaged, extras, connectors, points)
+    return Assembly(tuple(placed), packaged, extras, connectors, points, rails, rest)
 
 
-def _beside(packages: tuple[Packaged, ...]) -> list[Component]:
+def _elsewhere(component: Component) -> bool:
+    """Tell a source, a supply or a load that decks alone have."""
+    on_reference = isinstance(component, Follower) and component.base != GROUND
+    return component.role == LOAD or isinstance(component, Supply) or on_reference
+
+
+def _beside(packages: tuple[Packaged, ...], rails: tuple[str, ...]) -> list[Component]:
     """Give what stands beside packages: decoupling, and the resistors of their spare units."""
     parts: list[Component] = []
     for packaged in packages:
         for unit in packaged.package.spare:
-            joined = tying_resistors(packaged.package, unit, reference=packaged.reference)
+            joined = tying_resistors(packaged.package, unit, reference=packaged.reference, rest=packaged.rest)
             stem = f"Rspare_{packaged.reference}{packaged.package.letter(unit)}"
             role = "ties a spare unit off"
             parts += [
@@ -210,19 +230,22 @@ def _beside(packages: tuple[Packaged, ...]) -> list[Component]:
     for packaged in packages:
         parts += [
             Capacitor(f"Cdec_{packaged.reference}_{rail}", rail, GROUND, DECOUPLING, "decoupling", ())
-            for rail in RAILS
+            for rail in rails
         ]
     if packages:
-        parts += [Capacitor(f"Cbulk_{rail}", rail, GROUND, BULK, "bulk decoupling", ()) for rail in RAILS]
+        parts += [Capacitor(f"Cbulk_{rail}", rail, GROUND, BULK, "bulk decoupling", ()) for rail in rails]
     return parts
 
 
-def _connectors(circuit: Circuit, *, supplied: bool) -> tuple[Connector, ...]:
+def _connectors(circuit: Circuit, *, rails: tuple[str, ...]) -> tuple[Connector, ...]:
     """Give the ways in and out: supply, input (of both signs, where a circuit needs them), what probes read, taps."""
-    inputs = (circuit.source, *(c.out for c in circuit.only(Follower)), GROUND)
+    driven = (c.out for c in circuit.only(Follower))
+    # The source of a deck with a single supply is against ground; that of a board is on its reference.
+    outside = (*driven, REFERENCE) if circuit.source == SIGNAL else (circuit.source, *driven)
+    inputs = (*outside, GROUND)
     found: list[tuple[str, tuple[str, ...]]] = []
-    if supplied:
-        found.append(("supply", (RAILS[0], GROUND, RAILS[1])))
+    if rails:
+        found.append(("supply", (rails[0], GROUND, *rails[1:])))
     found.append(("input", inputs))
     probed = [term for probe in circuit.probes for term in probe]
     tapped = [term for tap in circuit.taps for term in tap.terms]
@@ -250,5 +273,6 @@ def board(circuit: Circuit) -> tuple[Placed, ...]:
 
 def pins(component: Component) -> tuple[tuple[str, str], ...]:
     """Name the pins of a component, each with its net."""
-    found = tuple((name, str(getattr(component, name))) for name in kind_of(component).pins)
+    names = [n for n in kind_of(component).pins if n != "base" or getattr(component, n) != GROUND]
+    found = tuple((name, str(getattr(component, name))) for name in names)
     return (*found, ("clock", f"clk{component.phase}")) if isinstance(component, Switch) else found

@@ -7,13 +7,14 @@ drawn stands in the files, so that neither the export nor the sheets need KiCad'
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp, is_outside
 from lmu_analog.circuits.devices.packages import LETTERS
 from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.interface import REFERENCE
 from lmu_analog.design import Design
 from lmu_analog.files_out import check_file, write_text
 from lmu_analog.output.export import symbols
@@ -71,6 +72,8 @@ class Drawn:
         Footprint, and what a bill of materials lists.
     listed : bool
         Whether it is ordered.
+    renamed : dict
+        Nets of pins that the device does not name, where they are others: with a single supply.
     """
 
     device: Device
@@ -81,12 +84,14 @@ class Drawn:
     pins: tuple[tuple[str, Pin], ...]
     fields: Mapping[str, str]
     listed: bool = True
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def others(self) -> tuple[tuple[Pin, str | None], ...]:
         """Pins that the device does not name, each with its net; None where it stays open."""
         if self.symbol.name.startswith(("Amplifier", "Device:Opamp", "lmu:Opamp")):
-            return tuple(symbols.others(self.symbol.of_unit(self.unit)))
+            found = symbols.others(self.symbol.of_unit(self.unit))
+            return tuple((pin, None if net is None else self.renamed.get(net, net)) for pin, net in found)
         return ()
 
 
@@ -266,7 +271,13 @@ def _unit(
         tuple((name, pin.at) for name, pin in pins.items()),
         reach=max(abs(pin.at[1]) for pin in symbol.of_unit(unit)),
     )
-    return Drawn(device, symbol, packaged.reference, form.part, unit, tuple(pins.items()), fields)
+    part, renamed = form.part, _renamed(packaged.rest)
+    return Drawn(device, symbol, packaged.reference, part, unit, tuple(pins.items()), fields, renamed=renamed)
+
+
+def _renamed(rest: str) -> dict[str, str]:
+    """Say which nets the supply pins and the common-mode pin of an amplifier have, if not those of two supplies."""
+    return {} if rest == GROUND else {RAILS[1]: GROUND, GROUND: rest}
 
 
 def _of_package(packaged: Packaged, ordered: _Ordered) -> dict[str, str]:
@@ -291,7 +302,10 @@ def _supplies(whole: Assembly, ordered: _Ordered) -> Iterator[list[Drawn]]:
         if symbol.supply_unit is not None:
             device = Device(f"{packaged.reference} supply", "supply unit", (), (), reach=6)
             fields = _of_package(packaged, ordered)
-            row.append(Drawn(device, symbol, packaged.reference, form.part, symbol.supply_unit, (), fields))
+            unit, renamed = symbol.supply_unit, _renamed(packaged.rest)
+            row.append(
+                Drawn(device, symbol, packaged.reference, form.part, unit, (), fields, renamed=renamed)
+            )
         near = [p for p in extras if p.component.name.startswith(f"Cdec_{packaged.reference}_")]
         yield [*row, *(_placed(p, whole, ordered) for p in near)]
         extras = [p for p in extras if p not in near]
@@ -312,7 +326,7 @@ def _outer(whole: Assembly, ordered: _Ordered) -> Iterator[Drawn]:
     for point in whole.test_points:
         value = NET_NAMES.get(point.net, point.net)
         yield _at_one(point.reference, "Connector:TestPoint", value, point.net, {"Footprint": _TEST_PAD})
-    supplied = (GROUND, *(RAILS if whole.packages else ()))
+    supplied = (GROUND, *(whole.rails if whole.packages else ()))
     for k, net in enumerate(supplied, 1):
         yield _at_one(f"#FLG{k:02d}", "power:PWR_FLAG", "PWR_FLAG", net, {})
 
@@ -348,8 +362,8 @@ _CAPACITORS = (
 
 
 def _used(items: Iterable[Item]) -> set[str]:
-    """Nets with a name on a sheet, those of the supply left out."""
-    return {item.net for item in items if isinstance(item, Label)} - set(_POWER)
+    """Nets with a name on a sheet, but for those that have it on all: the supply and its reference."""
+    return {item.net for item in items if isinstance(item, Label)} - {*_POWER, REFERENCE}
 
 
 def _box(sheet: Sheet, sheets: Sequence[Sheet], outer: Sequence[Block], circuit: Circuit) -> Block:
@@ -461,7 +475,10 @@ class _Writer:
                 )
                 place = f"{_quoted(item.net)}"
                 style = f"(at {_at(item.at)} {angle})"
-                if item.net in crossing:
+                if item.net == REFERENCE:
+                    font = _FONT.format(f" (justify {side})")
+                    yield f"  (global_label {place} (shape passive) {style} {font} (uuid {own}))"
+                elif item.net in crossing:
                     shape = "output" if item.net in driven else "input"
                     font = _FONT.format(f" (justify {side})")
                     yield f"  (hierarchical_label {place} (shape {shape}) {style} {font} (uuid {own}))"
@@ -550,8 +567,11 @@ class _Writer:
             end, toward = (x + pin.at[0], y - up * pin.at[1]), (pin.outward[0], -up * pin.outward[1])
             if net is None:
                 yield f"  (no_connect (at {_at(end)}) (uuid {_id(own, 'open', k)}))"
-            else:
+            elif net in _POWER:
                 yield from self._power(net, end, toward, path, _id(own, "power", k))
+            else:
+                label = Label(net, end, toward)
+                yield from self._item(label, path, _id(own, "label", k), crossing=set(), driven=set())
 
     def _symbol(
         self,

@@ -382,7 +382,7 @@ def _connectors(
 
 def _supply(design: Design, found: Assembly) -> str:
     """Say what the supply must give: its voltages, and the quiescent current of all packages, where it is known."""
-    said = f"supply +-{design.supply:g} V"
+    said = f"supply {'' if design.has_single_supply else '+-'}{design.supply:g} V"
     parts = {**catalogue(), **design.own_parts}
     current = 0.0
     for packaged in found.packages:

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 
 from lmu_analog.analysis.calibration_file import Correction
 from lmu_analog.circuits.circuit import Circuit, Term
+from lmu_analog.circuits.interface import REFERENCE
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, shown
@@ -158,7 +159,7 @@ def readout(
         rows = window.readout(len(correction.coefficients), r) @ correction.coefficients
         offset = -rows @ correction.offset
     rows = rows @ P
-    volts = design.supply if full_scale is None else full_scale
+    volts = design.rail if full_scale is None else full_scale
     scales = _full_scales(design, circuit, channels, P, volts=volts)
     names = tuple(_name(terms) for terms in channels)
     units = tuple("V" if terms[0].kind == "v" else "A" for terms in channels)
@@ -166,7 +167,10 @@ def readout(
 
 
 def _channels(circuit: Circuit) -> tuple[list[tuple[Term, ...]], np.ndarray]:
-    """List what is sampled, one term or the two of a difference, and give m = P v, (order, channels)."""
+    """List what is sampled, one term or the two of a difference, and give m = P v, (order, channels).
+
+    With a single supply all is sampled against its reference.
+    """
     found: dict[tuple[Literal["v", "i"], str], np.ndarray] = {}
     for i, probe in enumerate(circuit.probes):
         for term in probe:
@@ -174,9 +178,14 @@ def _channels(circuit: Circuit) -> tuple[list[tuple[Term, ...]], np.ndarray]:
             column[i] += term.factor
     channels: list[tuple[Term, ...]] = []
     columns: list[np.ndarray] = []
+    reference = found.pop(("v", REFERENCE), None)
     names = list(found)
     while names:
         kind, net = first = names.pop(0)
+        if kind == "v" and reference is not None:
+            channels.append((Term("v", net, 1.0), Term("v", REFERENCE, -1.0)))
+            columns.append(found[first])
+            continue
         # Two nets that all probes read with opposite factors are one difference, which converters take as it is.
         other = next(
             (n for n in names if kind == n[0] == "v" and np.array_equal(found[n], -found[first])), None
@@ -198,7 +207,8 @@ def _full_scales(
     design: Design, circuit: Circuit, channels: list[tuple[Term, ...]], P: np.ndarray, *, volts: float
 ) -> np.ndarray:
     """Give the full scale of every channel, V or A."""
-    scales = np.array([volts * len(terms) for terms in channels])
+    # Of a difference each net has the volts, but the reference rests.
+    scales = np.array([volts * sum(t.of != REFERENCE for t in terms) for terms in channels])
     currents = [k for k, terms in enumerate(channels) if terms[0].kind == "i"]
     if currents:  # no rail bounds them: what the worst sine of the band gives, from the states that they make
         frequency = np.linspace(0.0, design.bandwidth, _FREQUENCIES)

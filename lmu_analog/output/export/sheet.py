@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Literal
 
 from lmu_analog.circuits.components import GROUND
+from lmu_analog.circuits.interface import REFERENCE
 
 Point = tuple[int, int]
 Turn = Literal["right", "left", "down"]
@@ -154,8 +155,10 @@ def blocks(devices: Sequence[Device]) -> list[Block]:
 
 
 def _joined(devices: list[Device], net: str) -> list[Device]:
-    """Give the passive parts at a net; none at ground."""
-    return [d for d in devices if net != GROUND and d.kind in PASSIVE and net in d.net.values()]
+    """Give the passive parts at a net; none at ground, nor at what stands for it with a single supply."""
+    return [
+        d for d in devices if net not in (GROUND, REFERENCE) and d.kind in PASSIVE and net in d.net.values()
+    ]
 
 
 def _cell(amplifier: Device, back: list[Device], minus: list[Device], plus: list[Device]) -> Iterator[Item]:

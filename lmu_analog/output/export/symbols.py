@@ -357,7 +357,7 @@ OWN: dict[str, dict[str, tuple[int, int]]] = {  # where pins end, to the right a
     "differential op-amp": {**_INPUTS, "out_plus": (6, 2), "out_minus": (6, -2)},
     "transistor": {"drain": (2, 4), "gate": (-4, 0), "source": (2, -4), "bulk": (6, 0)},
 }
-_ORDER = {known.label: (*known.pins, "clock") for known in KINDS.values()}
+_ORDER = {known.label: (*(pin for pin in known.pins if pin != "base"), "clock") for known in KINDS.values()}
 
 
 @cache

@@ -187,7 +187,7 @@ def _supplies(design: Design, circuit: Circuit) -> list[dict[str, Any]]:
     current = sum(known) if known and len(known) == len(found.currents) else None
     return [
         {"name": name, "volts": sign * design.supply, "current": current}
-        for name, sign in (("V+", 1.0), ("V-", -1.0))
+        for name, sign in (("V+", 1.0), ("V-", -1.0))[: 1 if design.has_single_supply else 2]
     ]
 
 
