@@ -310,9 +310,8 @@ def recorded(asked):
 
 
 def test_limits_are_told_against_ground():
-    asked = design(
-        opamp={**SINGLE, "common_mode": ["0.5 V", "1.5 V"]}, input_buffer="buffer", reference="mid"
-    )
+    narrow = {**SINGLE, "common_mode": ["0.5 V", "1.5 V"]}
+    asked = design(opamp=narrow, input_buffer="buffer", reference="mid", signal="sine")
     found = {(d.element, d.quantity): d for d in demands(build(asked), asked.stimulus)}
     tap, two = found["Utap1", "output voltage"], asked.replace(reference="ground", supply="2.5 V")
     same = {(d.element, d.quantity): d for d in demands(build(two), two.stimulus)}["Utap1", "output voltage"]

@@ -9,8 +9,7 @@ from jaxtyping import Complex, Float
 from scipy import linalg
 
 AT_ONCE = 1 << 14  # entries of the matrices that are solved in one call, which a processor's cache holds
-
-_REACHED = 1e-12  # of the largest modal share: below it is rounding
+_COUPLED = 1e-9  # of the largest entry of a row: below it is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,22 +85,22 @@ def transform(system: StateSpace, T: Float[np.ndarray, "n n"]) -> StateSpace:
 
 
 def slowest_reached(system: StateSpace) -> float:
-    """Give the largest real part, 1/s, of the poles that the input moves and an output shows.
+    """Give the largest real part, 1/s, of the poles of all states that the input reaches.
 
-    Parts that only direct voltages reach, such as the filter of a reference, have poles that no signal excites.
+    Parts that only direct voltages reach, such as the filter of a reference, have poles that no signal excites, whatever
+    the values; states that merely cancel in a balanced circuit are not among them.
 
     Parameters
     ----------
     system : StateSpace
         One, in continuous time.
     """
-    poles, right = np.linalg.eig(system.A)
-    try:
-        moved = np.linalg.solve(right, system.B)
-    except np.linalg.LinAlgError:  # without a basis of eigenvectors there is no telling
-        return float(np.max(np.real(poles)))
-    share = np.abs(moved).max(axis=1) * np.abs(system.C @ right).max(axis=0)
-    return float(np.max(np.real(poles)[share > _REACHED * share.max()]))
+    drives = np.abs(system.A) > _COUPLED * np.abs(system.A).max(axis=1, keepdims=True)
+    reached = np.abs(system.B[:, 0]) > _COUPLED * np.abs(system.B).max(initial=0.0)
+    while (further := reached | drives[:, reached].any(axis=1)).sum() > reached.sum():
+        reached = further
+    inner = system.A[np.ix_(reached, reached)]
+    return float(np.max(np.real(np.linalg.eigvals(inner)), initial=-np.inf))
 
 
 def growth(system: StateSpace) -> Float[np.ndarray, "*s"]:

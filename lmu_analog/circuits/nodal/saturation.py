@@ -64,7 +64,7 @@ class Amplifiers:
     high: Float[np.ndarray, "n 1"]
     crossover: Float[np.ndarray, "s n 1"]
     threshold: Float[np.ndarray, "s n 1"]
-    middle: Float[np.ndarray, "n 1"]
+    middle: Float[np.ndarray, "n 1"] | float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
