@@ -556,7 +556,7 @@ def _faster(design: Design, circuit: Circuit) -> Iterator[object]:
     for name in {**catalogue(), **design.own_parts}:
         if form_of(name, design.own_parts).differential is differential:
             try:
-                known[name] = opamp(name, supply=design.supply, parts=design.own_parts).gbw
+                known[name] = opamp(name, supply=design.rail, parts=design.own_parts).gbw
             except DesignError:
                 continue
     ranked = sorted(known, key=lambda name: (known[name], name))

@@ -87,8 +87,8 @@ def transform(system: StateSpace, T: Float[np.ndarray, "n n"]) -> StateSpace:
 def slowest_reached(system: StateSpace) -> float:
     """Give the largest real part, 1/s, of the poles of all states that the input reaches.
 
-    Parts that only direct voltages reach, such as the filter of a reference, have poles that no signal excites, whatever
-    the values; states that merely cancel in a balanced circuit are not among them.
+    Parts that only direct voltages reach, such as the filter of a reference, have poles that no signal excites,
+    whatever the values; states that merely cancel in a balanced circuit are not among them.
 
     Parameters
     ----------
