@@ -458,7 +458,7 @@ def _check_interface(design: Design) -> None:
         return
     model, middle = labelled("[circuit] opamp", lambda: design.opamp_model), design.middle
     low, high = model.common_mode
-    if not low < 0.0 < high:
+    if not model.takes_middle:
         raise DesignError(
             f"[circuit] reference: inputs of {model.name} take {middle + low:.3g} to {middle + high:.3g} V of a "
             f"supply of {design.supply:g} V, not its middle, {middle:g} V; take another op-amp, or a higher supply"

@@ -391,7 +391,7 @@ BODY = "Vin u 0 DC 0 AC 1\nR1 u x 1\nC1 x 0 1\n"
         (HEAD + BODY.replace("Vin u 0", "Vin u z") + ".end\n", "no voltage source, or a row of them, drives the input"),
         (HEAD + BODY + "B1 x 0 v=1\n.end\n", "B1: nodal analysis knows R, C"),
         (HEAD + BODY + "S1 x 0 clk3 0 sw\n.end\n", "S1: a switch that clk1 or clk2 closes"),
-        (HEAD + BODY + "E1 z x z 0 1e8\n.end\n", "E1: an E source against ground is wanted, not against 'x'"),
+        (HEAD + BODY + "E1 z x z 0 1e8\n.end\n", "E1: an op-amp against ground is wanted, not against 'x'"),
         (HEAD + BODY + "V2 x 0 SIN(0 1 1)\n.end\n", "V2: a SIN source that does not drive the input"),
         (HEAD + "* dialect = xyce\n" + BODY + ".end\n", "a deck for 'xyce'; one for ngspice is wanted"),
         (HEAD + "* deviation = 3\n" + BODY + ".end\n", "deviation = ...: '0.35 % of rms"),

@@ -327,7 +327,7 @@ def test_limits_are_told_against_ground():
 def test_what_a_bench_finds_is_at_the_reference():
     plan = plan_of(design(opamp=SINGLE, reference="mid"), samples=20)
     rest = dict(zip((p.of for p in plan.points), plan.dc.nominal, strict=True))
-    assert rest.keys() == {"x0", "x1", "x2", "vref"}
+    assert rest.keys() == {"x0", "x1", "x2", "tap1", "tap2", "vref"}
     np.testing.assert_allclose(list(rest.values()), 2.5, atol=1e-3)
     assert np.abs(plan.response.nominal[0] - 2.5).max() < 1e-2
     assert np.abs(plan.response.nominal - 2.5).max() > 0.1

@@ -178,7 +178,7 @@ def spice_noise(circuit, weights, noise_voltage, band) -> float:
             body.append(line)
     terms = [(w * t.factor, t.of) for w, p in zip(weights, circuit.probes, strict=True) for t in p]
     chain = [f"Esum{k} s{k} s{k + 1} {net} 0 {float(factor)!r}" for k, (factor, net) in enumerate(terms)]
-    source = next(line.split()[0] for line in body if line.startswith("V"))
+    source = next(line.split()[0] for line in body if line.startswith("Vin"))
     body += [*chain, f"Vend s{len(chain)} 0 0", ".control"]
     body += [f"noise v(s0) {source} dec 400 {band[0]!r} {band[1]!r}", "setplot noise2"]
     body += ["print onoise_total", "quit", ".endc", ".end"]

@@ -556,9 +556,11 @@ def _faster(design: Design, circuit: Circuit) -> Iterator[object]:
     for name in {**catalogue(), **design.own_parts}:
         if form_of(name, design.own_parts).differential is differential:
             try:
-                known[name] = opamp(name, supply=design.rail, parts=design.own_parts).gbw
+                model = opamp(name, supply=design.rail, parts=design.own_parts)
             except DesignError:
                 continue
+            if model.takes_middle or not design.has_single_supply:
+                known[name] = model.gbw
     ranked = sorted(known, key=lambda name: (known[name], name))
     found = (next((n for n in ranked if known[n] > factor * slowest), None) for factor in _FASTER)
     yield from dict.fromkeys(name for name in found if name is not None)

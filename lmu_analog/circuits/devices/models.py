@@ -122,6 +122,11 @@ class OpAmpModel:
         return -self.rail if self.lowest is None else self.lowest
 
     @property
+    def takes_middle(self) -> bool:
+        """Whether the inputs may be amid the supplies."""
+        return self.common_mode[0] < 0.0 < self.common_mode[1]
+
+    @property
     def swing(self) -> float:
         """Largest amplitude that the output reaches both ways, V."""
         return min(self.rail, -self.floor)
