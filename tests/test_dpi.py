@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit, Term, small_signal_values, with_values
+from lmu_analog.circuits.circuit import Circuit, Term, reading_taps, small_signal_values, with_values
 from lmu_analog.circuits.components import Bias, Mosfet, Supply, Transconductor
 from lmu_analog.circuits.families.dpi import (
     VDD,
@@ -103,8 +103,9 @@ def test_the_small_signal_equivalent_is_the_memory_and_has_no_offset(order):
 @pytest.mark.ngspice
 @pytest.mark.parametrize("order", [3, 6])
 def test_the_transistors_ac_response_is_that_of_the_small_signal_equivalent(order):
-    circuit = build(design(order))
+    circuit = reading_taps(build(design(order, taps=[0.5, {"r": 1.0, "gain": 0.5}])))
     frequency, states = ac(circuit, Sweep(5, 100.0, 1000.0))
+    assert states.shape[1] == order + 2
     # Time constants are corrected for the inversion; diodes and ngspice leave 1e-5, times gains of some ten.
     np.testing.assert_allclose(states, frequency_response(extract(circuit), frequency), atol=5e-4)
 
@@ -130,7 +131,8 @@ def test_an_order_4_memory_reconstructs_its_window_at_transistor_level():
 
 @pytest.mark.ngspice
 def test_a_mirror_that_deviates_shifts_transistors_and_equivalent_alike():
-    circuit = sample_circuit(design(3, mismatch={"transconductor": "3 %"}), seed=2, index=4)
+    asked = design(3, mismatch={"transconductor": "3 %"}, taps=[0.25])
+    circuit = reading_taps(sample_circuit(asked, seed=2, index=4))
     shift = extract(circuit).offset
     assert np.abs(shift).max() > 0.01  # V: a percent of a bias that stands for 2 V
     # Without a signal currents just add: what is left is ngspice's reltol, 1e-5 of a bias that stands for 2 V.
@@ -175,6 +177,37 @@ def test_weights_are_unit_mirrors_and_every_state_has_its_own_filter():
     assert len(inputs) == 4
     followed = {p.name.replace("Gw", "Mw") for p in circuit.small_signal.parameters if p.classes}
     assert followed == {p.name for p in circuit.parameters if p.classes}
+
+
+@pytest.mark.parametrize("order", [1, 3, 6, 12])
+def test_taps_are_mirrors_as_wide_as_their_weights(order):
+    circuit, plain = build(design(order, taps=[0.25])), build(design(order))
+    assert set(plain.components) <= set(circuit.components)
+    # Legendre polynomials at 2 r - 1.
+    (weights,) = np.polynomial.legendre.legvander(np.array([-0.5]), order - 1)
+    assert np.count_nonzero(weights) == order
+    units = {
+        c.model.kind: c.value for c in circuit.components if isinstance(c, Mosfet) and c.name.startswith("Mw")
+    }
+    for j, weight in enumerate(weights):
+        mirror = next(c for c in circuit.components if c.name == f"Mtap1_{j}")
+        assert isinstance(mirror, Mosfet)
+        assert mirror.model.kind == ("p" if weight > 0.0 else "n")
+        if units:
+            assert mirror.value == pytest.approx(abs(weight) * units[mirror.model.kind])
+    f = np.linspace(0.1, 1.0, 4) * order / 6e-3
+    found = extract(reading_taps(circuit))
+    states = frequency_response(legendre(order, 1e-3), f)
+    np.testing.assert_allclose(frequency_response(found, f), np.c_[states, states @ weights], atol=1e-9)
+    np.testing.assert_allclose(found.offset, 0.0, atol=1e-10)  # biases are taken out of taps, too
+
+
+def test_the_state_of_order_1_shows_every_delay_as_a_current():
+    circuit = build(design(1, taps=[{"r": 0.5, "gain": "native"}]))
+    assert [(t.net, [(s.kind, s.of) for s in t.terms], t.gain) for t in circuit.taps] == [
+        ("out_0", [("i", "Vout_0")], pytest.approx(1.0))
+    ]
+    assert "mid" not in circuit.nets
 
 
 def test_a_supply_without_room_is_refused():

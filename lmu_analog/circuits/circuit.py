@@ -159,8 +159,17 @@ class Circuit:
 
 def reading_taps(circuit: Circuit) -> Circuit:
     """Give the circuit with its taps, over their gain, read after its states, as if they were states, too."""
+    return _reading(circuit, circuit.probes, circuit.small_signal and reading_taps(circuit.small_signal))
+
+
+def reading_taps_alone(circuit: Circuit) -> Circuit:
+    """Give the circuit with its taps, over their gain, read in place of its states."""
+    return _reading(circuit, (), circuit.small_signal and reading_taps_alone(circuit.small_signal))
+
+
+def _reading(circuit: Circuit, before: tuple[tuple[Term, ...], ...], linear: Circuit | None) -> Circuit:
     shown = (tuple(replace(t, factor=t.factor / tap.gain) for t in tap.terms) for tap in circuit.taps)
-    return replace(circuit, probes=(*circuit.probes, *shown))
+    return replace(circuit, probes=(*before, *shown), small_signal=linear)
 
 
 def numbered(circuit: Circuit) -> Iterator[tuple[Component, slice]]:

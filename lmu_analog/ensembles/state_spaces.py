@@ -3,12 +3,12 @@
 It multiplies matrices with BLAS, so the bits of a sample depend on the processor; on one, on nothing but its block.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from lmu_analog.circuits.circuit import Circuit, reading_taps
+from lmu_analog.circuits.circuit import Circuit, reading_taps_alone
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.engine.frequency import Profiles
 from lmu_analog.memory import blocked_hold, steady, window
@@ -59,7 +59,7 @@ class StateSpaces:
     def _taps(self, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s t"]:
         """Give the NRMSE of the taps, read off the whole circuit, whose fast states stay."""
         circuit, grid, order = self.circuit, self.grid, self.circuit.order
-        system = extract(replace(circuit, probes=reading_taps(circuit).probes[order:]), values)
+        system = extract(reading_taps_alone(circuit), values)
         if isinstance(grid.stimulus, Tones):
             tones = grid.stimulus
             late = [

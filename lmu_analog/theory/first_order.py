@@ -4,13 +4,13 @@ NRMSE^2 = rest + |error + J x|^2, where x are the draws in units of their own st
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.building import build
-from lmu_analog.circuits.circuit import Circuit, reading_taps
+from lmu_analog.circuits.circuit import Circuit, reading_taps_alone
 from lmu_analog.circuits.devices.tolerance import Distribution
 from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.design import Design
@@ -97,9 +97,7 @@ def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
         raise DesignError("the theory of taps takes periodic signals; leave the recording out")
     circuit, law = build(design), Mismatch.of(design)
     names = columns(circuit, law)
-    found = derivatives(
-        replace(circuit, probes=reading_taps(circuit).probes[circuit.order :]), tones.frequency
-    )
+    found = derivatives(reading_taps_alone(circuit), tones.frequency)
     phasor = math.sqrt(0.5) * tones.phasor / tones.rms
 
     def theory(k: int, tap: Tap) -> FirstOrder:

@@ -17,7 +17,8 @@ small signal its gain is one and its time constant C (1/g_one + 1/g_two), in wea
 C n U_T/(I_tau (1 - I_tau/I_in)).
 
 Signals are class A: every current is a bias plus signal, positive weights are p-channel copies of Mout,
-negative ones n-channel copies behind one more mirror, and constant sources take the biases out again.
+negative ones n-channel copies behind one more mirror, and constant sources take the biases out again. A tap is such
+a sum, of mirrors as wide as its weights, through a resistor to half of the supply.
 
 Measured in ngspice at order 4, 10 pF, 1 ms, at the band where the ideal memory is 1.00 % wrong: window NRMSE
 1.02 %, and 0.18 % between the transistors and their small-signal equivalent. That distance goes with ``DEPTH`` and
@@ -26,12 +27,13 @@ by that fraction of the bias, four times the signal's peak: the price of class A
 inversion asks for; the model gives them no capacitance.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
 
-from lmu_analog.circuits.circuit import Circuit, Term, voltage_probes
+from lmu_analog.circuits.circuit import Circuit, Output, Term, voltage_probes
 from lmu_analog.circuits.components import (
     GROUND,
     INPUT,
@@ -47,7 +49,7 @@ from lmu_analog.circuits.components import (
 )
 from lmu_analog.circuits.devices.ekv import NMOS, PMOS, gate_drive, ratio_for, transconductance
 from lmu_analog.circuits.devices.models import EkvModel
-from lmu_analog.circuits.families.options import Options
+from lmu_analog.circuits.families.options import Options, Shown, voltage_taps
 from lmu_analog.circuits.rules import check
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.realizations import Realization
@@ -59,6 +61,7 @@ INVERSION = 1e-3
 DEPTH = 0.25  # of I_B, for an input at its peak; the sums of a memory reach about 2.5 times that
 LOWEST_SUPPLY = 1.5  # V: two gate-source voltages and two saturation voltages of 5 U_T
 VDD = "vdd"
+MIDDLE = "mid"
 
 
 @dataclass(frozen=True)
@@ -171,8 +174,8 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
     ----------
     realization : Realization
         ``unit-weight``.
-    scale : (d,) array
-        Without effect: all states are in the input's unit, so that the mirrors are units too.
+    scale : (v,) array
+        Without effect on states: all are in the input's unit, so that the mirrors are units too. Gains of taps.
     options : Options
         The capacitor, the supply (of which the positive rail is used) and the input's peak, which is a
         quarter of the bias current.
@@ -204,16 +207,35 @@ def dpi(realization: Realization, scale: np.ndarray, options: Options) -> Circui
             components.append(f.device("neg", (net, net, GROUND)))
     for f in filters:
         components += _inputs(f, filters, weights, unit=unit)
+    if options.own_nets:
+        components.append(Supply("Vmid", MIDDLE, GROUND, 0.5 * options.supply, "reference of taps"))
+    for variable, name in options.own_nets.items():
+        row = [c for c in weights if c.row == variable]
+        components += _mirrors(row, filters, into=name)
+        total = sum(c.value * filters[c.column].output_bias for c in row)
+        components.append(_constant(f"I{name}", name, -total, f"bias of {name}"))
+        load = float(scale[variable]) / unit
+        components.append(Resistor(f"R{name}", name, MIDDLE, load, f"load of {name}"))
     probes = tuple(
         tuple(Term("i", f"Vout_{j}", float(row[j] / unit)) for j in np.flatnonzero(row))
         for row in realization.readout
     )
-    linear = small_signal(realization, filters, unit=unit)
-    drawn = Circuit(
-        "dpi", realization.name, realization.theta, tuple(components), probes, small_signal=linear
-    )
-    start = tuple(pair for f in filters for pair in operating_point(f) if pair[0] in drawn.nets)
-    return check(replace(drawn, operating_point=start))
+    linear = small_signal(realization, filters, unit=unit, scale=scale, options=options)
+    taps = tuple(_shown(t, scale, unit) for t in options.taps)
+    name, theta = realization.name, realization.theta
+    drawn = Circuit("dpi", name, theta, tuple(components), probes, small_signal=linear, taps=taps)
+    start = [pair for f in filters for pair in operating_point(f) if pair[0] in drawn.nets]
+    start += [(net, 0.5 * options.supply) for net in options.own_nets.values()]
+    return check(replace(drawn, operating_point=tuple(start)))
+
+
+def _shown(tap: Shown, scale: np.ndarray, unit: float) -> Output:
+    """Say where a tap is read: across its load, or as the current of the state that it is."""
+    if not tap.own:
+        state = f"Vout_{tap.variable}"
+        return Output(tap.name, f"out_{tap.variable}", (Term("i", state, 1.0 / unit),), tap.of, tap.factor)
+    across = (Term("v", tap.name, 1.0), Term("v", MIDDLE, -1.0))
+    return Output(tap.name, tap.name, across, tap.of, float(tap.factor * scale[tap.variable]))
 
 
 def _sorted(realization: Realization) -> tuple[list[float], list[Coefficient]]:
@@ -226,25 +248,37 @@ def _inputs(
     f: Filter, filters: list[Filter], weights: list[Coefficient], *, unit: float
 ) -> tuple[Component, ...]:
     """Draw all currents into a filter: a mirror a weight, the input, and the constant that restores I_B."""
-    into, drawn, total = f"in_{f.index}", [], 0.0
+    into, total = f"in_{f.index}", 0.0
+    drawn: list[Component] = []
     for c in (c for c in weights if c.row == f.index):
-        name = identifier(c.name)
         if c.matrix == "G":
             pins = (INPUT, GROUND) if c.value > 0.0 else (GROUND, INPUT)
-            drawn.append(Transconductor(f"G{name}", into, *pins, abs(c.value) * unit, c.name))
+            drawn.append(Transconductor(f"G{identifier(c.name)}", into, *pins, abs(c.value) * unit, c.name))
             continue
+        drawn += _mirrors([c], filters, into=into)
+        total += c.value * filters[c.column].output_bias
+    return *drawn, _constant(f"Iin_{f.index}", into, f.bias - total, f"bias {f.index}")
+
+
+def _mirrors(row: list[Coefficient], filters: list[Filter], *, into: str) -> Iterator[Mosfet]:
+    """Draw the copies of states, as wide as their weights, that flow into a net or out of it."""
+    for c in row:
+        of = filters[c.column]
         model, gate, source = (
             (PMOS, f"syn_{c.column}", VDD) if c.value > 0.0 else (NMOS, f"neg_{c.column}", GROUND)
         )
-        ratio = abs(c.value) * ratio_for(model, f.bias, inversion=f.inversion)
-        drawn.append(Mosfet(f"M{name}", into, gate, source, source, ratio, model, c.name))
-        total += c.value * filters[c.column].output_bias
-    constant = f.bias - total
-    ends = (VDD, into) if constant > 0.0 else (into, GROUND)
-    return *drawn, Bias(f"Iin_{f.index}", *ends, abs(constant), f"bias {f.index}")
+        ratio = abs(c.value) * ratio_for(model, of.bias, inversion=of.inversion)
+        yield Mosfet(f"M{identifier(c.name)}", into, gate, source, source, ratio, model, c.name)
 
 
-def small_signal(realization: Realization, filters: list[Filter], *, unit: float) -> Circuit:
+def _constant(name: str, net: str, current: float, role: str) -> Bias:
+    """Let a constant current, A, flow into a net, or out of it where negative."""
+    return Bias(name, *((VDD, net) if current > 0.0 else (net, GROUND)), abs(current), role)
+
+
+def small_signal(
+    realization: Realization, filters: list[Filter], *, unit: float, scale: np.ndarray, options: Options
+) -> Circuit:
     """Draw the small-signal equivalent: RC synapses, 1 V for ``unit`` A of signal; weights see the bias too."""
     taus, weights = _sorted(realization)
     parts: list[Component] = []
@@ -255,7 +289,7 @@ def small_signal(realization: Realization, filters: list[Filter], *, unit: float
             Capacitor(f"Ctau_{i}", f"x{i}", GROUND, f.capacitance, f"tau[{i}]", ("capacitor", "tau"))
         )
         parts.append(Resistor(f"Rtau_{i}", f"x{i}", GROUND, 1.0 / conductance, f"tau[{i}]", ()))
-        if len(filters) > 1:
+        if any(c.matrix == "F" and c.column == i for c in weights):
             parts.append(Supply(f"Vrest_{i}", GROUND, f"rest_{i}", bias, f"bias of state {i}"))
         total = 0.0
         for c in (c for c in weights if c.row == i):
@@ -265,5 +299,17 @@ def small_signal(realization: Realization, filters: list[Filter], *, unit: float
             parts.append(Transconductor(f"G{identifier(c.name)}", f"x{i}", *pins, g, c.name))
             total += 0.0 if c.matrix == "G" else c.value * filters[c.column].output_bias / unit
         parts.append(Bias(f"Irest_{i}", f"x{i}", GROUND, total * conductance, f"bias {i}"))
-    probes = voltage_probes(realization.readout, [f"x{f.index}" for f in filters])
-    return check(Circuit("dpi", realization.name, realization.theta, tuple(parts), probes))
+    for variable, name in options.own_nets.items():
+        total = 0.0
+        for c in (c for c in weights if c.row == variable):
+            high, low = f"x{c.column}", f"rest_{c.column}"
+            pins = (high, low) if c.value > 0.0 else (low, high)
+            parts.append(Transconductor(f"G{identifier(c.name)}", name, *pins, abs(c.value) * unit, c.name))
+            total += c.value * filters[c.column].output_bias
+        parts.append(Bias(f"Irest_{name}", name, GROUND, total, f"bias of {name}"))
+        parts.append(Resistor(f"R{name}", name, GROUND, float(scale[variable]) / unit, f"load of {name}"))
+    nets = [options.own_nets.get(k, f"x{k}") for k in range(realization.structure.variables)]
+    probes = voltage_probes(realization.readout, nets)
+    volts = np.where([k in options.own_nets for k in range(len(nets))], scale, 1.0)
+    taps = voltage_taps(options.taps, nets, volts)
+    return check(Circuit("dpi", realization.name, realization.theta, tuple(parts), probes, taps=taps))

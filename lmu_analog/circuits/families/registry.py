@@ -131,6 +131,7 @@ FAMILIES: dict[str, Family] = {
         "current-mode differential-pair integrators, transistors in weak inversion",
         on_chip=True,
         drawing="dpi",
+        has_taps=True,
     ),
     "passive-rlc": Family(
         passive_rlc,

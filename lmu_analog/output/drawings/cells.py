@@ -164,6 +164,15 @@ def _filter(circuit: Circuit) -> list[list[Item]]:
     volts = short(getattr(supply, "value", 0.0), "V")
     lines = [f"vdd = {volts}; currents into in_0: u through Gb_0, bias Iin_0, mirrors"]
     lines += [",  ".join(listed[k : k + 6]) for k in range(0, len(listed), 6)]
+    loads = {c.name: c for c in circuit.only(Resistor)}
+    for net in [tap.net for tap in circuit.taps if f"R{tap.net}" in loads][:1]:
+        copies = [c for c in circuit.only(Mosfet) if c.drain == net]
+        told = [
+            f"{c.name}: {signs[c.model.kind]} state {c.name.split('_')[1]}, W/L {c.value:.3g}" for c in copies
+        ]
+        load = loads[f"R{net}"]
+        lines.append(f"currents into {net} ({caption(load)} to {load.b}): bias I{net}, mirrors")
+        lines += [";  ".join(told[k : k + 4]) for k in range(0, len(told), 4)]
     notes: list[Item] = [Label((0.0, -0.9 * k), line, size=7.5) for k, line in enumerate(lines)]
     return [_titled("filter 0", dpi(circuit, 0)), notes]
 

@@ -178,10 +178,10 @@ def _transconductors(circuit: Circuit) -> Network:
         stores = [p for p in beside(circuit, net) if isinstance(p, Capacitor)]
         leaks = [p for p in beside(circuit, net) if isinstance(p, Resistor)]
         loads = [c for c in driven if c.out == net == c.minus and not stores]
-        text = ", ".join(short(p.value, "F") for p in stores) or ", ".join(short(p.value, "S") for p in loads)
-        if leaks:
-            text = ", ".join([*(short(p.value, "Ohm") for p in leaks), text])
-        blocks.append(Block(net, "filter" if leaks else "integrator" if stores else "sum", text))
+        told = [short(p.value, "Ohm") for p in leaks]
+        told += [short(p.value, "F") for p in stores] or [short(p.value, "S") for p in loads]
+        kind = "sum" if not stores else "filter" if leaks else "integrator"
+        blocks.append(Block(net, kind, ", ".join(told)))
         links += [
             Link(source, net, c.name, short(c.value, "S"), sign, c.value)
             for c in driven
