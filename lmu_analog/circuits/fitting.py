@@ -17,10 +17,14 @@ from lmu_analog.circuits.devices.values import TIE, members, nearest
 
 STARTS = 6  # of the descent, after the two simple ones
 KEPT = 2  # of them, that are searched further
-POOL, POLISHED = 60, 4  # choices that the true error ranks, and those that are improved by it
-BESIDE = 3  # levels of a node that are tried by the true error
-KICKS, FEWEST_KICKS = 800, 10  # of one of these, shared among the nodes
-ROUNDS = 12  # of the true error, from one choice
+KICKS = 5000  # of one of these, over the square of the number of nodes: a descent takes longer, too
+POOL, POLISHED = (
+    400,
+    24,
+)  # over the number of nodes: choices that the true error ranks, and those that it improves
+FEWEST = 2  # of all of these
+BESIDE = 2  # levels of a node that are tried by the true error
+ROUNDS = 12  # of it, from one choice
 PASSES = 8  # over all nodes; few take more than four
 _BETTER = 1.0 - 1e-9  # of an error: less is rounding, which must not choose
 
@@ -266,10 +270,10 @@ def fit_jointly(
     for choice in found:
         pool.add(choice)
     for choice in found[:KEPT]:
-        _kick(model, choice, random, kicks=max(FEWEST_KICKS, KICKS // len(model.nodes)), pool=pool)
+        _kick(model, choice, random, kicks=max(FEWEST, KICKS // len(model.nodes) ** 2), pool=pool)
     tried = pool.choices()
     errors = true_errors(np.stack([model.values(choice) for choice in tried]))
-    order = np.argsort((errors**2).sum(axis=1), kind="stable")[:POLISHED]
+    order = np.argsort((errors**2).sum(axis=1), kind="stable")[: max(FEWEST, POLISHED // len(model.nodes))]
     best, least = tried[order[0]], np.inf
     for k in order:
         choice, error = tried[k], errors[k]
@@ -300,7 +304,12 @@ class _Pool:
         self.found.setdefault(np.round(x, 9).tobytes(), (self.model.size(choice), choice))
 
     def choices(self) -> list[Choice]:
-        return [choice for _, choice in sorted(self.found.values(), key=lambda one: one[0])[:POOL]]
+        return [
+            choice
+            for _, choice in sorted(self.found.values(), key=lambda one: one[0])[
+                : max(FEWEST, POOL // len(self.model.nodes))
+            ]
+        ]
 
 
 def _kick(model: Model, choice: Choice, random: np.random.Generator, *, kicks: int, pool: _Pool) -> None:

@@ -35,6 +35,7 @@ FACTORS = 10.0 ** (np.arange(-50, 50) / 100.0)  # a decade of common resistors R
 NODES = 48  # frequencies of the norm
 PASSES = 2  # over all nodes; a third finds nothing better
 KEPT = 64  # circuits whose search is remembered: those of a report and its corners
+FEW_NODES = 12  # up to here a joint fit starts with what the descent finds; beyond it was never as good
 MOST_TRIALS = 400  # extractions in one pass; a larger circuit takes the best of the simple choices
 
 
@@ -118,7 +119,9 @@ def choose_common(
     simple = rounding.simple()
     errors = rounding.errors(np.stack([rounding.rounded(levels) for levels in simple]))
     before, start = float(errors[0]), int(_equally_good(errors).argmax())
-    chosen, after = rounding.descended(simple[start], float(errors[start]))
+    chosen, after = simple[start], float(errors[start])
+    if fit == "common" or len(rounding.groups) <= FEW_NODES:
+        chosen, after = rounding.descended(chosen, after)
     values, exact = rounding.rounded(chosen), rounding.exact(chosen)
     if fit == "joint" and rounding.groups:
         joint = rounding.joint()
