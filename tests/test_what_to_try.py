@@ -134,6 +134,9 @@ def test_nothing_is_named_where_the_theory_does_not_apply_or_sees_no_fault(tmp_p
     assert what_to_try(fine).trials == ()
     assert "expects 100 % of circuits within the limits" in what_to_try(fine).note
     assert what_to_try(fine.replace(nrmse=None)) is None
+    clipped = to_try.relax(fine.replace(nrmse="0.1 %"), fails=True, doubt="circuits clip")
+    assert clipped["relax"] == []
+    assert clipped["relax_note"].endswith("does not apply: circuits clip")
 
 
 def test_commands_name_what_to_try_where_a_limit_is_missed_and_not_where_it_is_kept(tmp_path, capsys):

@@ -12,8 +12,16 @@ from lmu_analog.ensembles.yields import yield_within
 from lmu_analog.output.text_tables import Table, percent, share
 
 
-def relax(design: Design, *, fails: bool) -> dict[str, Any]:
-    """Give what to try for JSON: ``relax``, empty where nothing fails, and ``relax_note``, what is judged or why."""
+def relax(design: Design, *, fails: bool, doubt: str | None = None) -> dict[str, Any]:
+    """Give what to try for JSON: ``relax``, empty where nothing fails, and ``relax_note``, what is judged or why.
+
+    With a doubt about the theory, which is that of linear circuits, nothing is named, and the doubt is said.
+    """
+    if fails and doubt is not None:
+        return {
+            "relax": [],
+            "relax_note": f"no change is named, as first-order theory does not apply: {doubt}",
+        }
     found = what_to_try(design) if fails else None
     if found is None:
         return {"relax": [], "relax_note": None}
