@@ -31,7 +31,7 @@ from lmu_analog.circuits.rules import check
 REFERENCE = "vref"  # net amid a single supply, against which all signals are
 POSITIVE = "VCC"  # net of the supply
 SIGNAL = "signal"  # net of the source, whose voltage an ideal source adds to the reference
-_SUPPLY = "supply"  # begins the roles of what makes the reference, and of the source on it
+_SUPPLY = "single supply"  # begins the roles of what makes the reference, and of the source on it
 DIVIDER = (
     10e3  # Ohm, each of two: some hundred microamperes, and op-amps' bias currents move it by microvolts
 )
