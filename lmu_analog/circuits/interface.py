@@ -254,7 +254,7 @@ def on_reference(circuit: Circuit, volts: float, *, opamp: OpAmpModel) -> Circui
         Supply("Vsupply", POSITIVE, GROUND, volts, _SUPPLY),
         Resistor("Rref_a", POSITIVE, divided, DIVIDER, role),
         Resistor("Rref_b", divided, GROUND, DIVIDER, role),
-        Capacitor("Cref", divided, GROUND, SMOOTHING, role),
+        Capacitor("Cref", divided, GROUND, SMOOTHING, role, ()),
     ]
     if not pairs:
         made.append(OpAmp("Uref", divided, REFERENCE, REFERENCE, opamp, role))

@@ -250,7 +250,7 @@ def _connectors(circuit: Circuit, *, rails: tuple[str, ...]) -> tuple[Connector,
     probed = [term for probe in circuit.probes for term in probe]
     tapped = [term for tap in circuit.taps for term in tap.terms]
     for role, terms in (("states", probed), ("taps", tapped)):
-        nets = tuple(dict.fromkeys(t.of for t in terms if t.kind == "v"))
+        nets = tuple(sorted(dict.fromkeys(t.of for t in terms if t.kind == "v"), key=REFERENCE.__eq__))
         for start in range(0, len(nets), MOST_PINS - 1):
             found.append((role, (*nets[start : start + MOST_PINS - 1], GROUND)))
     return tuple(Connector(f"J{k}", role, nets) for k, (role, nets) in enumerate(found, 1))

@@ -221,6 +221,11 @@ def _down(net: str) -> Point:
     return (0, 1) if net == GROUND else (1, 0)
 
 
+def _away(net: str) -> Point:
+    """Say the same at a pin without a wire, which has room to its left."""
+    return (-1, 0) if net == REFERENCE else _down(net)
+
+
 def _output(pin: Point, out: Point, net: str, rows: list[int]) -> Iterator[Item]:
     yield from (Wire(pin, out), Wire(out, (out[0] + _STUB, out[1])), Label(net, (out[0] + _STUB, out[1])))
     yield from _bus(out[0], [*rows, out[1]])
@@ -273,7 +278,7 @@ def tied(device: Device) -> Block:
     corners = ((out[0] + 2, out[1]), (out[0] + 2, -_ROW), (minus[0] - 2, -_ROW), (minus[0] - 2, minus[1]))
     path = (out, *corners, minus)
     wires = [Wire(a, b) for a, b in pairwise(path)]
-    return (part, *wires, Label(nets["out"], corners[0]), Label(nets["plus"], plus, _down(nets["plus"])))
+    return (part, *wires, Label(nets["out"], corners[0]), Label(nets["plus"], plus, _away(nets["plus"])))
 
 
 def beside(*drawn: Block) -> Block:

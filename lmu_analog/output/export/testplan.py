@@ -13,6 +13,8 @@ from lmu_analog.analysis.resources import resources
 from lmu_analog.analysis.testplan import Spread, TapPlan, TestPlan, plan_of
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, Output
+from lmu_analog.circuits.components import GROUND, Follower
+from lmu_analog.circuits.interface import REFERENCE
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_text
@@ -69,7 +71,7 @@ def content(design: Design, circuit: Circuit, plan: TestPlan, *, design_file: st
     return {
         "design": dict(design.provenance),
         "supplies": _supplies(design, circuit),
-        "input": {"net": circuit.source, "amplitude": plan.amplitude, "bandwidth": design.bandwidth},
+        "input": {**_input(circuit), "amplitude": plan.amplitude, "bandwidth": design.bandwidth},
         "states": list(plan.states),
         "points": [{"name": name, "dc": _three(plan.dc, k)} for k, name in enumerate(names)],
         "frequencies": [
@@ -204,18 +206,32 @@ def _html(design: Design, circuit: Circuit, plan: TestPlan, found: dict[str, Any
         points=_point_table(plan, found),
         sines=[_sine_table(plan, i) for i in range(len(plan.frequency))],
         step=_step_figure(plan, design.theta),
-        taps=None if plan.taps is None else _tap_table(plan, plan.taps),
+        taps=None if plan.taps is None else _tap_table(plan, plan.taps, _at_rest(found)),
         tap_sines=[]
         if plan.taps is None
         else [_tap_sines(plan, plan.taps, i) for i in range(len(plan.frequency))],
         tap_step=None if plan.taps is None else _tap_figure(plan, plan.taps, design.theta),
         clocked=circuit.clock is not None,
+        rest=_at_rest(found).replace(" ", "\N{NO-BREAK SPACE}"),
+        driven=None if found["input"]["against"] == GROUND else found["input"],
         groups=found["alike"],
         record=found["record"],
         seconds=quantity(plan.record, "s"),
         interval=quantity(design.theta / _RATE, "s"),
         origin=design.provenance,
     )
+
+
+def _input(circuit: Circuit) -> dict[str, str]:
+    """Say which net a source drives, and against which: with a single supply that is no ground."""
+    driven = [c.out for c in circuit.only(Follower) if c.plus == circuit.source and c.base != GROUND]
+    return {"net": driven[0], "against": REFERENCE} if driven else {"net": circuit.source, "against": GROUND}
+
+
+def _at_rest(found: dict[str, Any]) -> str:
+    """Say where an input without a signal is."""
+    against = found["input"]["against"]
+    return "0 V" if against == GROUND else against
 
 
 def _range(low: float, high: float, unit: str) -> str:
@@ -253,7 +269,7 @@ def _point_table(plan: TestPlan, found: dict[str, Any]) -> Table:
                 state.replace(" ", "\N{NO-BREAK SPACE}"),
             )
         )
-    caption = "At rest, with the input at 0 V"
+    caption = f"At rest, with the input at {_at_rest(found)}"
     return Table(caption, ("test point", "expected", "5 % to 95 % of boards", "state"), tuple(rows))
 
 
@@ -271,6 +287,9 @@ def _sine_table(plan: TestPlan, i: int) -> Table:
     for k, name in enumerate(_names(plan)):
         size, phase = _three(plan.magnitude, (i, k)), _three(plan.phase, (i, k))
         unit = _unit(name)
+        if _zero(size["p95"]) == 0.0:  # the reference, which no signal moves
+            rows.append((name, quantity(0.0, unit), "–", "–", "–"))
+            continue
         rows.append(
             (
                 name,
@@ -285,14 +304,14 @@ def _sine_table(plan: TestPlan, i: int) -> Table:
     return Table(caption, columns, tuple(rows))
 
 
-def _tap_table(plan: TestPlan, found: TapPlan) -> Table:
+def _tap_table(plan: TestPlan, found: TapPlan, rest_at: str) -> Table:
     rows = []
     for k, tap in enumerate(found.outputs):
         nominal, low, high = (_zero(value) for value in _three(found.dc, k).values())
         rest = (quantity(nominal, "V"), _range(low, high, "V"))
         rows.append((tap.name, " to ".join(_at(tap)), shows(tap.of, tap.gain), *rest))
     columns = ("tap", "test point", "shows", "at rest", "5 % to 95 % of boards")
-    return Table("Taps, with the input at 0 V", columns, tuple(rows))
+    return Table(f"Taps, with the input at {rest_at}", columns, tuple(rows))
 
 
 def _tap_sines(plan: TestPlan, found: TapPlan, i: int) -> Table:
