@@ -158,7 +158,7 @@ def _samples_first(x: np.ndarray) -> np.ndarray:
 def probe_series(
     reduction: Reduction, pencil: PencilEntries, samples: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Give C_k and D_k, without a sample axis where no sample differs."""
+    """Give C_k and D_k, without a sample axis where no sample differs; constants are in ``shown_constants``."""
     where = {column: k for k, column in enumerate(reduction.order.columns)}
     size = reduction.index.size
     mine = {(i - size, j): series for (i, j), series in pencil.items() if i >= size}
@@ -174,3 +174,15 @@ def probe_series(
             elif j == size:
                 D[k][..., i] = -np.asarray(x)
     return C, D
+
+
+def shown_constants(reduction: Reduction, pencil: PencilEntries, samples: int) -> np.ndarray | None:
+    """Give what the probes show of constants by themselves, beside the slow states, (s, p); None without any."""
+    size = reduction.index.size
+    mine = {i - size: series[0] for (i, j), series in pencil.items() if i >= size and j == size + 1}
+    if not mine:
+        return None
+    found = np.zeros((samples, reduction.circuit.order))
+    for i, x in mine.items():
+        found[:, i] = -np.asarray(0.0 if x is None else x)
+    return found

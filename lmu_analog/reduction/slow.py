@@ -26,6 +26,7 @@ from lmu_analog.reduction.reduced_equations import (
     plan_gauss_jordan,
     probe_series,
     reduced_equations,
+    shown_constants,
 )
 from lmu_analog.reduction.solvent import Polynomial, nominal_solvent, state_space
 
@@ -93,6 +94,7 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
     for step in reduction.order.steps:
         eliminate(pencil, step, reduction.degree)
     outputs = probe_series(reduction, pencil, len(values))
+    shown = shown_constants(reduction, pencil, len(values))
     samples = max(1, int(CELLS / (len(reduction.order.rows) ** 2 * (reduction.degree + 1))))
     parts, workspace = [], None
     for start in range(0, len(values), samples):
@@ -106,7 +108,8 @@ def slow_states(reduction: Reduction, values: np.ndarray) -> StateSpace:
         start_at = None
         if (balancing := reduction.balancing) is not None:
             C, start_at = [x @ balancing.right for x in C], balancing.start
-        parts.append(state_space(Polynomial(M, b, C, D, constant, start_at), reduction.rate))
+        beside = None if shown is None else shown[stretch]
+        parts.append(state_space(Polynomial(M, b, C, D, constant, start_at, beside), reduction.rate))
     system = joined(parts)
     found = frequency_response(cut(system, watched), frequency)
     if not agree(found, wanted):

@@ -37,6 +37,8 @@ class Polynomial:
         As many as C.
     constant : (s, n) array or None
         Constant right side: what offsets drive.
+    shown : (s, p) array or None
+        Constants that the outputs show beside it.
     start : (n, n) array or None
         Where to look for the solvent; -M_0 unless given.
     """
@@ -47,6 +49,7 @@ class Polynomial:
     D: Sequence[np.ndarray]
     constant: np.ndarray | None = None
     start: np.ndarray | None = None
+    shown: np.ndarray | None = None
 
 
 def state_space(polynomial: Polynomial, rate: float) -> StateSpace:
@@ -62,11 +65,12 @@ def state_space(polynomial: Polynomial, rate: float) -> StateSpace:
     direct = _direct(forced, A)
     B = forced[0] + _times(A, direct[0])
     C, feed = _outputs(polynomial, A, B, direct=direct)
-    offset = None
+    offset = polynomial.shown
     if polynomial.constant is not None:
         # At DC M_0 x = h; the probes read C_0 x.
         at_dc = np.linalg.solve(polynomial.M[0], polynomial.constant[..., None])[..., 0]
-        offset = _times(polynomial.C[0], at_dc)
+        by_states = _times(polynomial.C[0], at_dc)
+        offset = by_states if offset is None else by_states + offset
     derivatives = np.stack([part / rate**k for k, part in enumerate(feed[1:], 1)], axis=-1)
     slope = derivatives if derivatives.any() else None
     return StateSpace(rate * A, rate * B[..., None], C, feed[0][..., None], None, offset, slope)
