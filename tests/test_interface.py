@@ -36,7 +36,9 @@ from lmu_analog.output.export.lists import bom
 from lmu_analog.output.starting import new_design
 from lmu_analog.simulation import distance, grid, ideal_window, places
 from lmu_analog.spice import ngspice
+from lmu_analog.spice.cards import Source
 from lmu_analog.spice.deck import Sweep, deck
+from lmu_analog.spice.elements import element_cards
 from lmu_analog.spice.readback import circuit_of, read_edited
 from lmu_analog.spice.worker import Worker
 
@@ -374,3 +376,12 @@ def test_new_writes_a_single_supply(tmp_path):
     found = Design.load(tmp_path / "d.toml")
     assert (found.rail, found.middle, found.opamp_model.rail) == (2.5, 2.5, pytest.approx(2.475))
     assert 'reference = "mid"' in (tmp_path / "d.toml").read_text()
+
+
+def test_a_users_model_has_its_pins_at_the_single_supply(tmp_path):
+    (tmp_path / "amp.lib").write_text(".subckt amp p n vcc vee out\nEout out vee p n 1e5\n.ends\n")
+    model = {"model": str(tmp_path / "amp.lib"), "subcircuit": "amp", "figures": "table"}
+    circuit = build(design(opamp={**SINGLE, **model}, reference="mid"))
+    sources = {c.name: (c.nodes, c.dc) for c in element_cards(circuit.components) if isinstance(c, Source)}
+    # Two sources of one net would leave their currents open.
+    assert sources == {"Vsupply": (("VCC", "0"), "5.0"), "Vvee": (("vee", "0"), "0.0")}

@@ -46,10 +46,11 @@ def element_cards(components: Iterable[Component], *, rippling: str | None = Non
     AC 1 is on the supply that ``rippling`` names, if any.
     """
     amplifiers: dict[tuple[type, OpAmpModel], str] = {}
-    supplied: set[str] = set()
     transistors: dict[tuple[EkvModel, float], str] = {}
     switches: dict[float, str] = {}
     components = tuple(components)
+    # Nets that the circuit itself supplies, then texts of users' models whose supplies are there.
+    supplied = {c.a.lower() for c in components if isinstance(c, Supply)}
     _check_size(components)
     for c in components:
         match c:
@@ -185,7 +186,7 @@ def _by_library(c: Amplifier, model: Library, supplied: set[str]) -> Iterator[Ca
     if model.text not in supplied:
         supplied.add(model.text)
         for pin, volts in (("vcc", model.supply), ("vee", -model.supply)):
-            if pin in model.pins:
+            if pin in model.pins and pin not in supplied:
                 yield Source(f"V{pin}", (pin, GROUND), number(c.model.middle + volts))
     nets = {"plus": c.plus, "minus": c.minus, "out": c.out, "vcc": "vcc", "vee": "vee", "ground": GROUND}
     yield Element(f"X{c.name[1:]}", tuple(nets[pin] for pin in model.pins), model.subcircuit)

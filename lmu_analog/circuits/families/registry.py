@@ -45,8 +45,8 @@ class Family:
     has_taps : bool
         Whether outputs that show the window's content can be part of it.
     has_interface : bool
-        Whether what stands around a memory on a board can be part of it: loads at its outputs, see
-        ``circuits/interface.py``.
+        Whether what stands around a memory on a board can be part of it, see ``circuits/interface.py``: an input
+        buffer, a single supply, loads at its outputs.
     has_summers : bool
         Whether the algebraic variables of a realization have nets of their own, on which taps may find what they show.
     """
