@@ -16,8 +16,9 @@ from lmu_analog.analysis.periodic import nonlinear
 from lmu_analog.analysis.resources import resources
 from lmu_analog.analysis.testplan import plan_of
 from lmu_analog.building import build
+from lmu_analog.circuits import ranges
 from lmu_analog.circuits.circuit import Term, reading_taps
-from lmu_analog.circuits.components import Resistor
+from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.devices.values import nearest
 from lmu_analog.circuits.interface import without_interface
 from lmu_analog.circuits.lowpass import HIGHEST_ORDER, poles
@@ -357,6 +358,11 @@ def test_the_supply_feeds_the_divider_too():
     assert nets["input"] == ("u", "vref", "0")
     assert {p.component.name for p in board.placed} >= {"Rref_a", "Rref_b", "Cref", "Uref"}
     assert not any("VEE" in dict(p.pins).values() for p in (*board.placed, *board.extras))
+    # Nothing need match the reference's capacitor, which is some thousand times a filter's.
+    filtered = build(asked.replace(input_buffer={"order": 2, "bandwidth": "300 kHz"}))
+    values = [c.value for c in filtered.only(Capacitor)]
+    assert max(values) > 1000.0 * min(values)
+    assert not any(line.startswith("capacitor") for line in ranges.warnings(filtered))
 
 
 @pytest.mark.parametrize(("given", "message"), [

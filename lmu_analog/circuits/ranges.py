@@ -61,7 +61,11 @@ def spreads(circuit: Circuit) -> dict[str, float]:
 
 def _ends(circuit: Circuit, of: type[Valued]) -> tuple[Valued, Valued] | None:
     """Give the components with the smallest and the largest value."""
-    by_value = sorted((c for c in circuit.only(of) if not is_outside(c)), key=lambda part: part.value)
+    # A capacitor whose value says nothing, such as that of a reference, has no class: it need not match any other.
+    counted = (
+        c for c in circuit.only(of) if not is_outside(c) and (c.classes or not isinstance(c, Capacitor))
+    )
+    by_value = sorted(counted, key=lambda part: part.value)
     return (by_value[0], by_value[-1]) if by_value else None
 
 
