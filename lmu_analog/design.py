@@ -264,6 +264,8 @@ class Design:
             changes = {"error": None, **changes}
         elif changes.get("error", self.error) is not None:
             changes = {"order": None, **changes}
+        if changes.get("values") == "exact":
+            changes = {"values_fit": "common", **changes}
         if "family" in changes and "realization" not in changes:
             known = FAMILIES[changes["family"]].realizations if changes["family"] in FAMILIES else ()
             changes = {"realization": self.realization if self.realization in known else None, **changes}

@@ -424,7 +424,7 @@ def test_a_wrong_file_is_refused_in_one_line_with_file_table_and_key(written, te
     with pytest.raises(DesignError) as refusal:  # noqa: PT011  # the whole text is matched below
         Design.load(path)
     assert re.fullmatch(re.escape(f"{path}: ") + REFUSED[text], str(refusal.value))
-    assert len(str(refusal.value)) < 300 + len(str(path))
+    assert len(str(refusal.value)) < 400 + len(str(path))
 
 
 def test_every_key_has_a_wrong_value_in_the_table_above():

@@ -12,6 +12,7 @@ from lmu_analog.circuits.fitting import Model, Node, fit_jointly
 from lmu_analog.circuits.rounding import choose_common
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.output.starting import new_design
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,10 @@ def test_the_same_circuit_every_time_and_from_a_file(tmp_path):
 def test_it_wants_a_series():
     with pytest.raises(DesignError, match=r"values_fit: of which values\? give \[circuit\] values too"):
         build(Design(order=3, theta="1 ms", values_fit="joint"))
+
+
+def test_a_new_design_of_standard_values_has_them_chosen_together(tmp_path):
+    design = new_design({"values": "E24"}, tmp_path / "d.toml")
+    assert design.values_fit == "joint"
+    assert Design.load(tmp_path / "d.toml").values_fit == "joint"
+    assert design.replace(values="exact").values_fit == "common"  # which needs no series

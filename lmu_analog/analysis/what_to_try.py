@@ -436,6 +436,8 @@ def _candidates(design: Design, circuit: Circuit) -> Iterator[list[_Candidate]]:
     for kind, of in kinds.items():
         if kind in design.mismatch and not FAMILIES[design.family].on_chip:
             yield list(_tighter(design, kind, of))
+    if design.values != "exact" and design.values_fit == "common":
+        yield _made(design, "circuit.values_fit", "values_fit", iter(["joint"]))
     yield _made(design, "circuit.values", "values", _finer(design))
     yield _made(design, "circuit.pairs", "pairs", _joined(design))
     yield _made(design, "circuit.opamp", "opamp", _faster(design, circuit))

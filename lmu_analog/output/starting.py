@@ -70,6 +70,8 @@ def new_design(
     if "error" in asked and "order" in asked:
         raise DesignError("both order= and error= are given; the error chooses the order, give one of them")
     fields = {"nrmse": _FIRST_LIMIT, **asked}
+    if asked.get("values", "exact") != "exact":
+        fields = {"values_fit": "joint", **fields}
     if recording is not None:
         fields = {**_heard(recording, asked, column=column, channel=channel), **fields}
     by_limit = "nrmse" in asked and "order" not in fields and "bandwidth" in fields
