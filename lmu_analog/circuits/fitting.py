@@ -125,11 +125,11 @@ class Model:
         """Improve node after node, then single values and pairs, until nothing is better."""
         choice, x = choice.copy(), self.vector(choice)
         value = self._value(x)
-        for _ in range(PASSES):
-            before = value
-            for k in range(len(self.nodes)):
-                value = self._improve(k, choice, x, value)
-            if not value < before * _BETTER:
+        tried = 0  # nodes since one of them changed: when all have been, a further look would be a repetition
+        for step in range(PASSES * len(self.nodes)):
+            before, value = value, self._improve(step % len(self.nodes), choice, x, value)
+            tried = 1 if value < before * _BETTER else tried + 1
+            if tried > len(self.nodes):
                 break
         return choice
 
