@@ -102,6 +102,7 @@ def _standard(design: Design, circuit: Circuit) -> Circuit:
             levels=levels,
             stock=stock(design, circuit),
             fit=cast("ValuesFit", design.values_fit),
+            pairs=design.pairs if design.values_fit == "joint" else None,
         )
         bound = design.pairs
         return rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)

@@ -5,10 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
+from lmu_analog.analysis.certificate import deviation
 from lmu_analog.building import build, mapped
 from lmu_analog.circuits.components import Capacitor, Resistor
+from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import nearest
 from lmu_analog.circuits.fitting import Model, Node, fit_jointly
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rounding import choose_common
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -73,6 +76,30 @@ def model_exact(values, exact, nodes):
             at = exact[node.columns] * node.levels[:, None]
             out[node.columns] = at[np.abs(np.log(row[node.columns] / at)).sum(axis=1).argmin()]
     return found
+
+
+def test_no_rounding_counts_on_one_that_two_parts_take_away():
+    """Roundings that make up for others are worth nothing once pairs stand where the others were."""
+    design = Design(order=6, theta="1 ms", values="E24", pairs="2 %")
+    apart = {}
+    for fit in ("common", "joint"):
+        made = build(design.replace(values_fit=fit))
+        assert any(c.name.endswith("_second") for c in made.components)
+        apart[fit] = deviation(extract(made), design.theta, design.bandwidth)
+    assert apart["joint"] < apart["common"]
+
+
+def test_of_two_standard_values_one_that_nobody_sells_is_no_choice():
+    stock = Stock("capacitor", 0.01)
+    assert stock.has(np.array([33e-9, 39e-9])).tolist() == [True, False]
+    node = Node(np.array([0]), np.eye(1), np.ones(1), np.ones(1))
+    for wanted, stocks, further in (
+        (35e-9, None, 39e-9),
+        (35e-9, [stock], 33e-9),  # the nearest once more
+        (37e-9, [stock], 33e-9),  # where the nearest is not sold either, both may be
+    ):
+        options = Model([node], np.array([wanted]), ["E12"], np.eye(1), stocks=stocks).options[0]
+        assert wanted * np.exp(options.far[0, 0]) == pytest.approx(further, rel=1e-12)
 
 
 def test_the_same_circuit_every_time_and_from_a_file(tmp_path):

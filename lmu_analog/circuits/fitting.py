@@ -7,12 +7,14 @@ either side of each value: node by node, all levels of a node with their roundin
 Then the circuit's true error gives another r, and so on; what is kept is the best by the true error.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import TIE, members, nearest
 
 STARTS = 6  # of the descent, after the two simple ones
@@ -82,6 +84,11 @@ class Model:
         E-series of each; None stays as it is.
     jacobian : (e, m) array
         Of the error by the logarithms of the values.
+    stocks : (m,) sequence of (Stock or None), optional
+        What is asked of each part: of two standard values the further one is no choice if only the nearer can be
+        ordered.
+    pairs : float
+        Largest error of one standard value, a fraction. A value beyond it is made of two, and counts as exact.
     """
 
     def __init__(
@@ -90,9 +97,13 @@ class Model:
         exact: Float[np.ndarray, " m"],
         series: Sequence[str | None],
         jacobian: Float[np.ndarray, "e m"],
+        *,
+        stocks: Sequence[Stock | None] | None = None,
+        pairs: float = math.inf,
     ) -> None:
         self.nodes, self.exact = nodes, exact
-        self.options = [_options(node, exact, series) for node in nodes]
+        asked = [None] * len(series) if stocks is None else stocks
+        self.options = [_options(node, exact, series, asked, pairs) for node in nodes]
         tied = [jacobian[:, node.columns] @ node.tied.T for node in nodes]
         self.starts = np.cumsum([0, *(part.shape[1] for part in tied)])
         self.jacobian = np.concatenate(tied, axis=1) if tied else np.zeros((len(jacobian), 0))
@@ -214,8 +225,17 @@ def _first_least(values: np.ndarray) -> int:
     return int(np.argmax(values <= least + TIE * abs(least)))
 
 
-def _options(node: Node, exact: np.ndarray, series: Sequence[str | None]) -> _Options:
-    """Give what every unit may be rounded by at every level: the nearest standard value, and the one beyond."""
+def _options(
+    node: Node,
+    exact: np.ndarray,
+    series: Sequence[str | None],
+    stocks: Sequence[Stock | None],
+    pairs: float,
+) -> _Options:
+    """Give what every unit may be rounded by at every level: the nearest standard value, and the one beyond.
+
+    Where the one beyond is no choice, it is the nearest once more.
+    """
     first = node.tied.argmax(axis=1)  # one column of each unit
     columns, power = node.columns[first], node.power[first]
     wanted = exact[columns] * node.levels[:, None] ** power
@@ -227,24 +247,23 @@ def _options(node: Node, exact: np.ndarray, series: Sequence[str | None]) -> _Op
         chosen = nearest(wanted[:, u], name)
         ratio = np.log(chosen / wanted[:, u])
         beyond = _neighbours(chosen, name, upward=ratio < 0.0)
-        near[:, u], far[:, u] = ratio, np.log(beyond / wanted[:, u])
+        stock = stocks[column]
+        is_open = np.abs(beyond / wanted[:, u] - 1.0) <= pairs
+        if stock is not None:
+            is_open &= stock.has(beyond) | ~stock.has(chosen)
+        is_one = np.abs(chosen / wanted[:, u] - 1.0) <= pairs  # else two parts make it nearly exact
+        near[:, u] = np.where(is_one, ratio, 0.0)
+        far[:, u] = np.where(is_open, np.log(beyond / wanted[:, u]), near[:, u])
     return _Options(near, far)
 
 
 def _neighbours(values: np.ndarray, series: str, *, upward: np.ndarray) -> np.ndarray:
     """Give the next member of a series above or below members of it."""
     known = members(series)
-    step = np.diff(np.append(known, 10.0)) / known
-    aside = np.where(upward, values * (1.0 + 0.5 * step.max()), values / (1.0 + 0.5 * step.max()))
-    found = nearest(aside, series)
-    # In a series of uneven steps half the widest one may pass a member: then a smaller one is taken.
-    for share in (0.35, 0.25, 0.6, 0.9):
-        same = np.isclose(found, values, rtol=TIE, atol=0.0)
-        if not same.any():
-            break
-        wide = 1.0 + share * step.max()
-        found = np.where(same, nearest(np.where(upward, values * wide, values / wide), series), found)
-    return found
+    decade = np.floor(np.log10(values) + TIE)
+    place = np.abs(known - (values / 10.0**decade)[:, None]).argmin(axis=1)
+    further = place + np.where(upward, 1, -1)
+    return nearest(known[further % len(known)] * 10.0 ** (decade + further // len(known)), series)
 
 
 def fit_jointly(
@@ -256,7 +275,7 @@ def fit_jointly(
 
     Parameters
     ----------
-    model : Fit
+    model : Model
     true_errors : callable
         What values add to the window's error, in the coordinates of the Jacobian, of s circuits at once.
     levels : list of int

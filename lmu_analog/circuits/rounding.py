@@ -9,6 +9,7 @@ ones: over a decade, in steps of the capacitors' series where the node has a cap
 and in steps of 10^(1/100) where it has none.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -19,7 +20,7 @@ from jaxtyping import Bool, Complex, Float
 from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import Capacitor, Component, Resistor, Transconductor
 from lmu_analog.circuits.devices.passives import Stock
-from lmu_analog.circuits.devices.values import TIE, around, best_pair, nearest
+from lmu_analog.circuits.devices.values import TIE, Pair, around, best_pair, nearest
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.fitting import Model, Node, fit_jointly
 from lmu_analog.circuits.impedance import ANY_CAPACITOR, levels_within, nodes
@@ -82,6 +83,7 @@ def choose_common(
     levels: Literal["any", "within limits"] = "any",
     stock: Stock = ANY_CAPACITOR,
     fit: ValuesFit = "common",
+    pairs: float | None = None,
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -108,6 +110,9 @@ def choose_common(
     fit : {"common", "joint"}
         Whether every value is rounded to the nearest at its node's level, or levels and roundings of the whole circuit
         are chosen together (``fitting``), which is never worse, and takes seconds.
+    pairs : float or None
+        With ``joint``: the bound of ``paired``, if that follows. What it makes of two parts rounds nothing, so that no
+        other rounding may count on it.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
@@ -124,9 +129,12 @@ def choose_common(
         chosen, after = rounding.descended(chosen, after)
     values, exact = rounding.rounded(chosen), rounding.exact(chosen)
     if fit == "joint" and rounding.groups:
-        joint = rounding.joint()
-        if (error := float(rounding.errors(joint[0][None])[0])) < after:
-            (values, exact), after = joint, error
+        joint = rounding.joint(pairs)
+        both = [rounding.made(*each, pairs) for each in ((values, exact), joint)]
+        by_one, together = rounding.errors(np.stack(both))
+        if together < by_one:
+            values, exact = joint
+            after = float(rounding.errors(values[None])[0])
     # A level may be a power of ten, whose last digits are the C library's.
     made = [with_twelve_digits(with_values(circuit, those)) for those in (values, exact)]
     return Rounded(made[0], before, after, made[1])
@@ -148,6 +156,7 @@ class _Rounding:
         names = [p.component[0] if p.name == p.component else "" for p in circuit.parameters]
         self.rounds = {kind: np.array([n == kind for n in names]) for kind in ("R", "C")}
         hung = nodes(circuit)
+        self.stock = stock
         self.shared = stock is None  # one level for all nodes may be beyond the limits of some
         self.groups = [_group(circuit, members, series["C"]) for members in hung]
         if stock is not None:
@@ -206,7 +215,7 @@ class _Rounding:
         good = _equally_good(np.sqrt((error**2).sum(axis=1)))
         return float(min(group.levels[good], key=lambda level: abs(np.log(level))))
 
-    def joint(self) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    def joint(self, pairs: float | None) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """Choose levels and roundings together: standard values, and those at the levels before rounding, (m,) each."""
         weight = np.sqrt(self.weight[:, None] / (2.0 * np.arange(self.circuit.order) + 1.0))
 
@@ -227,6 +236,8 @@ class _Rounding:
             self.circuit.values,
             [None if k is None else self.series[k] for k in kinds],
             coordinates(slopes),
+            stocks=[self.stock if k == "C" else None for k in kinds],
+            pairs=math.inf if pairs is None else pairs,
         )
         start = [int(np.abs(np.log(g.levels)).argmin()) for g in self.groups]
         chosen = fit_jointly(model, errors, start)
@@ -235,6 +246,19 @@ class _Rounding:
         for kind, on in self.rounds.items():
             values[on] = nearest(values[on], self.series[kind])
         return values, exact
+
+    def made(
+        self, values: Float[np.ndarray, " m"], exact: Float[np.ndarray, " m"], pairs: float | None
+    ) -> Float[np.ndarray, " m"]:
+        """Give what is made of standard values, (m,): of those that are off by more than a bound, pairs."""
+        found = values.copy()
+        if pairs is not None:
+            two = {"R": _pair_of_resistors, "C": _pair_of_capacitors}
+            for kind, on in self.rounds.items():
+                for k in np.flatnonzero(on):
+                    if _is_off(values[k], exact[k], pairs):
+                        found[k] = two[kind](float(exact[k]), self.series[kind]).value
+        return found
 
     def descended(self, levels: list[float], error: float) -> tuple[list[float], float]:
         """Try every level of every node in turn, and keep what is better: levels, and their error."""
@@ -292,19 +316,31 @@ def paired(rounded: Rounded, resistors: str, *, bound: float) -> Circuit:
     components = []
     for part, exact in zip(rounded.circuit.components, rounded.exact.components, strict=True):
         match part, exact:
-            case (Resistor(), Resistor()) if abs(part.value / exact.value - 1.0) > bound:
+            case (Resistor(), Resistor()) if _is_off(part.value, exact.value, bound):
                 components += _two_resistors(part, exact.value, resistors)
-            case (Capacitor(), Capacitor()) if abs(part.value / exact.value - 1.0) > bound:
+            case (Capacitor(), Capacitor()) if _is_off(part.value, exact.value, bound):
                 components += _two_capacitors(part, exact.value, capacitors_beside(resistors))
             case _:
                 components.append(part)
     return check(replace(rounded.circuit, components=tuple(components)))
 
 
-def _two_resistors(part: Resistor, value: float, series: str) -> tuple[Resistor, Resistor]:
+def _is_off(value: float, exact: float, bound: float) -> bool:
+    return abs(value / exact - 1.0) > bound
+
+
+def _pair_of_resistors(value: float, series: str) -> Pair:
+    """Find two in series or in parallel, whichever is closer."""
     pair, parallel = (best_pair(value, series, summed=summed) for summed in (True, False))
-    if abs(parallel.value / value - 1.0) < abs(pair.value / value - 1.0) - TIE:
-        pair = parallel
+    return parallel if abs(parallel.value / value - 1.0) < abs(pair.value / value - 1.0) - TIE else pair
+
+
+def _pair_of_capacitors(value: float, series: str) -> Pair:
+    return best_pair(value, series, summed=True)
+
+
+def _two_resistors(part: Resistor, value: float, series: str) -> tuple[Resistor, Resistor]:
+    pair = _pair_of_resistors(value, series)
     first, second = (
         replace(part, value=pair.first),
         replace(part, name=f"{part.name}_second", value=pair.second),
@@ -316,5 +352,5 @@ def _two_resistors(part: Resistor, value: float, series: str) -> tuple[Resistor,
 
 
 def _two_capacitors(part: Capacitor, value: float, series: str) -> tuple[Capacitor, Capacitor]:
-    pair = best_pair(value, series, summed=True)
+    pair = _pair_of_capacitors(value, series)
     return replace(part, value=pair.first), replace(part, name=f"{part.name}_second", value=pair.second)
