@@ -11,6 +11,7 @@ import pytest
 from scipy import signal
 
 from lmu_analog import Design, DesignError, simulate
+from lmu_analog.analysis.measurement import read_measurement
 from lmu_analog.analysis.noise import noise
 from lmu_analog.analysis.periodic import nonlinear
 from lmu_analog.analysis.resources import resources
@@ -32,8 +33,10 @@ from lmu_analog.limits import demands
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import quadrature_for, readout
+from lmu_analog.output.decks import deck_text
 from lmu_analog.output.export.board import assembly
 from lmu_analog.output.export.lists import bom
+from lmu_analog.output.export.testplan import content
 from lmu_analog.output.starting import new_design
 from lmu_analog.simulation import distance, grid, ideal_window, places
 from lmu_analog.spice import ngspice
@@ -346,6 +349,37 @@ def test_what_a_bench_finds_is_at_the_reference():
     assert np.abs(plan.response.nominal - 2.5).max() > 0.1
 
 
+def test_taps_are_recorded_against_the_reference(tmp_path):
+    asked = design(opamp=SINGLE, reference="mid")
+    circuit = build(asked)
+    columns = content(asked, circuit, plan_of(asked, samples=2), design_file="d.toml")["record"]["taps"][
+        "columns"
+    ]
+    assert columns == ["time", "input", "v(tap1)", "v(vref)", "v(tap2)"]
+    path = tmp_path / "taps.csv"
+    rows = [[k, 1.0, 2.5 + k, 2.5, 2.5 - k] for k in range(3)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in [columns, *rows]))
+    found = read_measurement(path, circuit)
+    assert found.kind == "taps"
+    np.testing.assert_allclose(found.values, [[k, -k] for k in range(3)])
+    path.write_text("time,input,v(tap1)\n0,1,1\n1,1,1\n2,1,1\n")
+    with pytest.raises(DesignError, match=r"no column 'v\(vref\)'; tap1 is v\(tap1\) against v\(vref\)"):
+        read_measurement(path, circuit)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"reference": "mid", "opamp": SINGLE},
+        {"family": "active-rc-differential"},
+        {"family": "dpi", "supply": 1.5},
+    ],
+)
+def test_a_deck_names_the_net_of_a_tap_as_its_circuit_does(more):
+    asked = Design(**{"order": 3, "theta": "20 ms", "taps": [0.5], "capacitance": "1 nF", **more})
+    assert [tap.net for tap in circuit_of(read_edited(deck_text(asked))).taps] == ["tap1"]
+
+
 def test_the_supply_feeds_the_divider_too():
     asked = design(opamp="MCP6004", reference="mid")
     found = resources(asked)
@@ -353,6 +387,10 @@ def test_the_supply_feeds_the_divider_too():
     (divider,) = (c for c in found.currents if c.what == "reference divider")
     assert divider.each == pytest.approx(5.0 / 20e3)
     board = assembly(asked, build(asked))
+    # What the supply must give without a signal: 100 uA for every unit of the quads, used or not, and the divider.
+    assert found.current_at_rest == pytest.approx(4 * len(board.packages) * 100e-6 + 5.0 / 20e3)
+    assert found.current_at_rest < found.current
+    assert f"supply 5 V, {1e3 * found.current_at_rest:.3g} mA without load" in bom(asked, build(asked))
     nets = {c.role: c.nets for c in board.connectors}
     assert nets["supply"] == ("VCC", "0")
     assert nets["input"] == ("u", "vref", "0")

@@ -91,15 +91,26 @@ def read_measurement(path: Path | str, circuit: Circuit, *, column: str | None =
     given = columns.pop("input")
     if not np.any(given):
         raise DesignError(f"{path}, column 'input': zero throughout; an error relative to it has no meaning")
-    read = {_vector(t, columns) for probe in circuit.probes for t in probe}
-    others_too = {f"m{i}" for i in range(circuit.order)} | read | {n for n in columns if _TAP.match(n)}
-    if not others_too & set(columns) and (own := _own_taps(columns, circuit)):
+    own = _own_taps(columns, circuit)
+    if own and not _has_other_channels(columns, circuit, own):
         r = np.array([circuit.taps[k].of.r for k in own])
         return Measurement(
             time - time[0], given, "taps", np.stack(list(own.values()), axis=-1), r, tuple(own)
         )
     r, values = _channels(columns, circuit, path)
     return Measurement(time - time[0], given, "taps" if r.size else "states", values, r)
+
+
+def _has_other_channels(columns: dict[str, np.ndarray], circuit: Circuit, own: dict[int, np.ndarray]) -> bool:
+    """Tell whether states, or places in the window, were recorded beside the circuit's own taps.
+
+    A net that a tap reads too, as the reference of a single supply, is no sign of states unless all of them are there.
+    """
+    read = {_vector(t, columns) for probe in circuit.probes for t in probe}
+    of_taps = {_vector(t, columns) for k in own for t in circuit.taps[k].terms}
+    places = {name for name in columns if _TAP.match(name)}
+    others = {f"m{i}" for i in range(circuit.order)} | places | (read - of_taps)
+    return read <= set(columns) or bool(others & set(columns))
 
 
 def _own_taps(columns: dict[str, np.ndarray], circuit: Circuit) -> dict[int, np.ndarray]:
@@ -139,6 +150,13 @@ def _channels(
         return r, np.stack([columns[taps[k]] for k in sorted(taps)], axis=-1)
     wanted = states if set(columns) & set(states) else list(read)
     if missing := [name for name in wanted if name not in columns]:
+        for tap in [] if set(wanted) & set(columns) else circuit.taps:
+            names = [_vector(t, columns) for t in tap.terms]
+            lacking = [name for name in names if name not in columns]
+            if 0 < len(lacking) < len(names):
+                raise DesignError(
+                    f"{path}: no column {lacking[0]!r}; {tap.name} is {' against '.join(names)}"
+                )
         raise DesignError(f"{path}: no column {missing[0]!r}; all of {', '.join(wanted)} are wanted")
     if wanted is states:
         return np.empty(0), np.stack([columns[name] for name in states], axis=-1)

@@ -52,12 +52,15 @@ class Current:
         From the positive to the negative supply; None where it is not known.
     note : str
         Where the figure is from, or why it is missing.
+    of_signal : bool
+        Whether it flows with a signal alone.
     """
 
     what: str
     count: int
     each: float | None
     note: str
+    of_signal: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,12 @@ class Resources:
     def current(self) -> float | None:
         """Supply current of all that is known, A; None where nothing is."""
         return _sum([None if c.each is None else c.count * c.each for c in self.currents])
+
+    @property
+    def current_at_rest(self) -> float | None:
+        """Supply current without a signal, A; None where that of any part is not known."""
+        found = [c.each if c.each is None else c.count * c.each for c in self.currents if not c.of_signal]
+        return None if None in found else _sum(found)
 
     @property
     def power(self) -> float | None:
@@ -224,7 +233,9 @@ def _delivered(design: Design, circuit: Circuit) -> list[Current]:
     if not means:
         return []
     note = "class AB: half the mean magnitude of what an output delivers, with the design's signal"
-    return [Current("load of an output", len(means), 0.5 * math.fsum(means) / len(means), note)]
+    return [
+        Current("load of an output", len(means), 0.5 * math.fsum(means) / len(means), note, of_signal=True)
+    ]
 
 
 def _quiescent(design: Design) -> tuple[float | None, str]:

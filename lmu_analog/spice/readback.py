@@ -609,9 +609,13 @@ def _tap(name: str, text: str, nets: set[str], parts: tuple[Component, ...], *, 
     if found is None or gain is None or not 1.0 / _LARGEST < abs(gain) < _LARGEST:
         raise CircuitError(f"{name} = {shown(text, 60)}: 1.0*v(tap1), 1.0 times u(t - 0.5 theta) is wanted")
     terms = _probe(found[1], name, nets, parts)
-    nets_read = [term.of for term in terms]
-    net = nets_read[0][: -1 if len(nets_read) > 1 else None]  # of a pair without p and n
-    return Output(name, net, terms, _wanted(name, found[3], order), gain)
+    return Output(name, _net_of([term.of for term in terms]), terms, _wanted(name, found[3], order), gain)
+
+
+def _net_of(read: list[str]) -> str:
+    """Name where a tap is found: of a pair its name without p and n, of a net against a reference that net."""
+    stem = read[0].removesuffix("p")
+    return stem if read[1:] == [f"{stem}n"] else read[0]
 
 
 def _wanted(name: str, text: str, order: int) -> Tap:

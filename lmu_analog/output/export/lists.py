@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lmu_analog.analysis.resources import resources
 from lmu_analog.building import volts_across
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Ammeter, Amplifier, Capacitor, Component, Resistor, is_outside
@@ -20,7 +21,7 @@ from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.rounding import capacitors_beside
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
-from lmu_analog.output.export.board import Assembly, Connector, Placed, assembly, board
+from lmu_analog.output.export.board import Connector, Placed, assembly, board
 from lmu_analog.output.summary import dumps
 from lmu_analog.units import parse, write
 
@@ -202,7 +203,7 @@ def bom_lines(design: Design, circuit: Circuit, prices: Mapping[str, Price] | No
     sizes: dict[int, list[Connector]] = {}
     for connector in found.connectors:
         sizes.setdefault(len(connector.nets), []).append(connector)
-    return [*lines, *(_connectors(design, found, members, prices) for members in sizes.values())]
+    return [*lines, *(_connectors(design, members, prices) for members in sizes.values())]
 
 
 @dataclass(frozen=True)
@@ -360,12 +361,10 @@ def _cost(price: Price, count: int) -> dict[str, str]:
     }
 
 
-def _connectors(
-    design: Design, found: Assembly, members: list[Connector], prices: Mapping[str, Price]
-) -> Line:
+def _connectors(design: Design, members: list[Connector], prices: Mapping[str, Price]) -> Line:
     """Make a line of equal connectors; that of the supply says what it must give."""
     size, count = len(members[0].nets), len(members)
-    note = _supply(design, found) if any(c.role == "supply" for c in members) else ""
+    note = _supply(design) if any(c.role == "supply" for c in members) else ""
     price = price_of(prices, ["connector"])
     return Line(
         " ".join(c.reference for c in members),
@@ -380,17 +379,11 @@ def _connectors(
     )
 
 
-def _supply(design: Design, found: Assembly) -> str:
-    """Say what the supply must give: its voltages, and the quiescent current of all packages, where it is known."""
+def _supply(design: Design) -> str:
+    """Say what the supply must give: its voltages, and the current without a signal, where it is known."""
     said = f"supply {'' if design.has_single_supply else '+-'}{design.supply:g} V"
-    parts = {**catalogue(), **design.own_parts}
-    current = 0.0
-    for packaged in found.packages:
-        part = parts.get(packaged.package.form.part, {})
-        if "current" not in part:
-            return said
-        current += packaged.package.form.amplifiers * parse(part["current"], "A")
-    return f"{said}, {write(float(f'{current:.3g}'), 'A')} without load"
+    current = resources(design).current_at_rest
+    return said if current is None else f"{said}, {write(float(f'{current:.3g}'), 'A')} without load"
 
 
 def _percent(line: Line) -> str:

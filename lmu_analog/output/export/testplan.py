@@ -130,8 +130,8 @@ def _recorded_taps(plan: TestPlan, design_file: str) -> dict[str, Any] | None:
     shown = [] if plan.taps is None else [tap for tap in plan.taps.outputs if tap.of.r is not None]
     if not shown:
         return None
-    nets = dict.fromkeys(_at(tap) for tap in shown)
-    columns = ["time", "input", *(name for names in nets for name in names)]
+    nets = dict.fromkeys(name for tap in shown for name in _at(tap))  # taps share their reference
+    columns = ["time", "input", *nets]
     return {"columns": columns, "command": f"lmu-analog analyze {design_file} --measured taps.csv"}
 
 
@@ -183,12 +183,10 @@ def _three(spread: Spread, at: int | tuple[int, int]) -> dict[str, float]:
 def _supplies(design: Design, circuit: Circuit) -> list[dict[str, Any]]:
     """List what feeds the board: nothing, if it has no amplifier."""
     found = resources(design)
-    known = [c.count * c.each for c in found.currents if c.each is not None]
     if not circuit.amplifiers and not found.currents:
         return []
-    current = sum(known) if known and len(known) == len(found.currents) else None
     return [
-        {"name": name, "volts": sign * design.supply, "current": current}
+        {"name": name, "volts": sign * design.supply, "current": found.current_at_rest}
         for name, sign in (("V+", 1.0), ("V-", -1.0))[: 1 if design.has_single_supply else 2]
     ]
 
@@ -249,7 +247,7 @@ def _supply_table(found: dict[str, Any]) -> Table:
     ]
     rows += [("ground", "0 V", "–")]
     return Table(
-        "Supplies; the current is that of all amplifiers without a signal",
+        "Supplies; the current is that without a signal",
         ("connection", "voltage", "about"),
         tuple(rows),
     )
@@ -417,7 +415,7 @@ def _step_table(plan: TestPlan, theta: float) -> Table:
     rows = []
     for k, name in enumerate(_names(plan)):
         unit, wave = _unit(name), plan.response.nominal[:, k]
-        peak = int(np.argmax(np.abs(wave)))
+        peak = int(np.argmax(np.abs(wave - plan.dc.nominal[k])))
         rows.append(
             (
                 name,
@@ -425,5 +423,5 @@ def _step_table(plan: TestPlan, theta: float) -> Table:
                 f"{quantity(_zero(float(wave[peak])), unit)} at {quantity(float(plan.time[peak]), 's')}",
             )
         )
-    columns = ("test point", *(f"{x:g} θ" for x in instants), "largest")
+    columns = ("test point", *(f"{x:g} θ" for x in instants), "farthest from rest")
     return Table("Nominal values after the step", columns, tuple(rows))
