@@ -110,6 +110,24 @@ def test_the_smallest_limit_is_named_where_no_change_is_enough(tmp_path):
         assert kept(other, *errors_of(other, None)) < 0.95
 
 
+def test_a_change_without_effect_is_none_that_comes_close():
+    """Cells make the error of a crossbar: neither a series of values nor another capacitance is in it."""
+    found = what_to_try(
+        Design(
+            order=2,
+            theta="1 ms",
+            bandwidth="100 Hz",
+            family="crossbar",
+            opamp="OPA2192",
+            values="E24",
+            mismatch={"resistor": "2 %"},
+            taps=[1.0],
+            tap_nrmse="0.1 %",
+        )
+    )
+    assert [[change.key for change in trial.changes] for trial in found.trials] == [["spec.tap_nrmse"]]
+
+
 @pytest.mark.parametrize("realization", ["cap-feedforward", "ladder"])
 def test_the_law_of_fitted_readouts_is_that_of_calibrated_circuits(realization):
     mismatch = {"resistor": "1 %", "capacitor": "1 %", "opamp": "10 %"}

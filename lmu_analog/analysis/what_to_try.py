@@ -138,7 +138,8 @@ class ToTry:
     ----------
     trials : tuple of Trial
         At most three that would meet the limits: single changes, or where none does, changes beside a fitted readout.
-        Where none of those does, the three that come closest, and as the last one the smallest limit that could be met.
+        Where none of those does, at most three that come closer than the design, and as the last one the smallest limit
+        that could be met.
     note : str
         What is judged, or why nothing is named.
     """
@@ -193,6 +194,11 @@ class _Outlook:
     def distance(self) -> float:
         """How far the limits are missed, as a ratio; at most one where they are met."""
         return max(found / limit for found, limit in zip(self.reachable, self.limits, strict=True))
+
+    @property
+    def rank(self) -> float:
+        """The distance in the digits of a limit: those that differ in others are equally far."""
+        return float(f"{self.distance:.{_DIGITS}g}")
 
     def trial(self, *more: Change, feasible: bool) -> Trial:
         """Sum it up."""
@@ -340,12 +346,16 @@ class _Search:
         return True
 
     def closest(self, present: _Outlook) -> list[Trial]:
-        """Give the changes that come closest, and the smallest limit that could be met."""
+        """Give the changes that come closest, and the smallest limit that could be met.
+
+        A change that is no closer than the design itself, in the digits of a limit, is none of them.
+        """
         for _, candidate in sorted(self.postponed, key=lambda pair: pair[0])[:_SEARCHED]:
             self._meeting(candidate, searched=True)
         here = _Candidate((), self.design)
-        ranked = sorted([*self.tried, (here, present)], key=lambda pair: round(pair[1].distance, 9))
-        near = [found.trial(feasible=False) for _, found in ranked if found.changes][:MOST]
+        ranked = sorted([(here, present), *self.tried], key=lambda pair: pair[1].rank)
+        closer = [found for _, found in ranked if found.rank < present.rank]
+        near = [found.trial(feasible=False) for found in closer[:MOST]]
         for candidate, found in ranked:
             limits = _limits(found)
             try:
@@ -425,7 +435,7 @@ def _holds(candidate: _Candidate) -> bool:
 def _candidates(design: Design, circuit: Circuit) -> Iterator[list[_Candidate]]:
     """List changes key by key, of each the least step first: keys that cost no dearer part, then parts, then work.
 
-    Keys without effect on a circuit of this family have no candidates.
+    Some are without effect on circuits of a family, and come no closer to a limit.
     """
     yield _made(design, "circuit.realization", "realization", _realizations(design))
     yield list(_orders(design))
