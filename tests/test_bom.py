@@ -13,6 +13,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, DifferentialOpAmp, OpAmp, Resistor
 from lmu_analog.circuits.devices.parts import catalogue
 from lmu_analog.circuits.devices.prices import Price, read_prices
+from lmu_analog.circuits.ranges import warnings
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -305,3 +306,11 @@ def test_a_wrong_row_is_refused_with_its_line(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(DesignError, match=message):
         read_prices(path)
+
+
+@pytest.mark.parametrize("design", [DESIGN, DESIGN.replace(family="gm-c", values="exact")])
+def test_what_leaks_is_simulated_and_nothing_that_one_buys(design):
+    leaking = design.replace(leakage=1e4)
+    assert len(build(leaking).components) > len(build(design).components)
+    assert bom(leaking, build(leaking)) == bom(design, build(design))
+    assert warnings(build(leaking)) == warnings(build(design))

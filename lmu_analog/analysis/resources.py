@@ -20,6 +20,7 @@ from lmu_analog.circuits.components import (
     Mosfet,
     Resistor,
     Transconductor,
+    is_leakage,
     is_outside,
     kind_of,
 )
@@ -262,7 +263,7 @@ def _areas(design: Design, circuit: Circuit) -> tuple[Area, ...]:
         return ()
     found = []
     for kind, part in (("resistor", Resistor), ("capacitor", Capacitor), ("transconductor", Mosfet)):
-        values = np.array([c.value for c in circuit.only(part)])
+        values = np.array([c.value for c in circuit.only(part) if not is_leakage(c)])
         named = design.mismatch[kind].device if kind in design.mismatch else ""
         device = next((d for d in known if d.kind == kind and named in ("", d.name)), None)
         if len(values):

@@ -13,6 +13,7 @@ from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, OpAmpModel, 
 GROUND = "0"
 INPUT = "u"
 LOAD = "receiver's load"  # role of what a receiver puts at an output: simulated, and on no board
+LEAKAGE = "leakage"  # begins the roles of insulation resistances: simulated, and bought with their capacitors
 
 MismatchClass = Literal["resistor", "capacitor", "inductor", "transconductor", "tau", "opamp"]
 Classes = tuple[MismatchClass, ...]
@@ -291,9 +292,14 @@ def parameters(component: Component) -> tuple[str, ...]:
     return known.parameters
 
 
+def is_leakage(component: Component) -> bool:
+    """Tell insulation resistances, which are properties of parts and none by themselves."""
+    return component.role.startswith(LEAKAGE)
+
+
 def is_outside(component: Component) -> bool:
-    """Tell what leads to a board or stands behind it: ideal sources, supplies and the loads of receivers."""
-    return isinstance(component, Follower | Supply) or component.role == LOAD
+    """Tell what nobody places on a board: ideal sources, supplies, the loads of receivers, insulation resistances."""
+    return isinstance(component, Follower | Supply) or component.role == LOAD or is_leakage(component)
 
 
 def identifier(text: str) -> str:

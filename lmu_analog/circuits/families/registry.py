@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import Component, is_leakage, is_outside
 from lmu_analog.circuits.families.active_rc import active_rc
 from lmu_analog.circuits.families.crossbar import crossbar
 from lmu_analog.circuits.families.differential import active_rc_differential
@@ -67,6 +68,11 @@ def is_on_chip(circuit: Circuit) -> bool:
     """Tell whether a circuit's parts are made on a chip; a family that is not in the table has parts on a board."""
     row = FAMILIES.get(circuit.family)
     return row is not None and row.on_chip
+
+
+def is_left_out(circuit: Circuit, component: Component) -> bool:
+    """Tell what no list of parts and no schematic has: what nobody places, but for sources and supplies of a chip."""
+    return is_leakage(component) or (is_outside(component) and not is_on_chip(circuit))
 
 
 def drawing_of(circuit: Circuit) -> Drawing:

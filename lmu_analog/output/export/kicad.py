@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp, is_outside
+from lmu_analog.circuits.components import GROUND, Amplifier, DifferentialOpAmp
 from lmu_analog.circuits.devices.packages import LETTERS
-from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.families.registry import is_left_out, is_on_chip
 from lmu_analog.circuits.interface import REFERENCE
 from lmu_analog.design import Design
 from lmu_analog.files_out import check_file, write_text
@@ -169,7 +169,7 @@ def project(design: Design, circuit: Circuit, name: str) -> Project:
     """Lay a circuit out: its stages, what supplies them, and what leads outside."""
     whole = assembly(design, circuit)
     ordered = _ordered(design, circuit)
-    own = [_placed(p, whole, ordered) for p in whole.placed if not _outside(circuit, p)]
+    own = [_placed(p, whole, ordered) for p in whole.placed if not is_left_out(circuit, p.component)]
     stages = blocks([d.device for d in own])
     supply: list[Block] = []
     drawn = {d.device.name: d for d in own}
@@ -199,11 +199,6 @@ def project(design: Design, circuit: Circuit, name: str) -> Project:
     boxes = [_box(sheet, below, outer, circuit) for sheet in below]
     paper, items = on_one([*boxes, *outer])
     return Project(name, drawn, (Sheet("", f"{name}.kicad_sch", paper, items), *below))
-
-
-def _outside(circuit: Circuit, placed: Placed) -> bool:
-    """Tell what is not on the board: an ideal source, whose net a connector has, or the load of a receiver."""
-    return is_outside(placed.component) and not is_on_chip(circuit)
 
 
 def _ordered(design: Design, circuit: Circuit) -> dict[str, dict[str, str]]:

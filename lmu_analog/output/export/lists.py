@@ -9,7 +9,7 @@ from typing import Any
 from lmu_analog.analysis.resources import resources
 from lmu_analog.building import volts_across
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import Ammeter, Amplifier, Capacitor, Component, Resistor, is_outside
+from lmu_analog.circuits.components import Ammeter, Amplifier, Capacitor, Component, Resistor
 from lmu_analog.circuits.devices import passives
 from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
@@ -17,7 +17,7 @@ from lmu_analog.circuits.devices.passives import Choice, choose
 from lmu_analog.circuits.devices.prices import CLASSES, Price, names_of, price_of, priced
 from lmu_analog.circuits.devices.tolerance import law_text
 from lmu_analog.circuits.devices.values import nearest
-from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.circuits.families.registry import is_left_out, is_on_chip
 from lmu_analog.circuits.rounding import capacitors_beside
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -191,10 +191,9 @@ def bom_lines(design: Design, circuit: Circuit, prices: Mapping[str, Price] | No
         prices = priced(prices, (*catalogue(), *design.own_parts, design.opamp_model.name))
     prices = prices or {}
     found = assembly(design, circuit)
-    on_board = not is_on_chip(circuit)
     groups: dict[tuple[str, ...], list[Placed]] = {}
     for placed in (*found.placed, *found.extras):
-        if isinstance(placed.component, Ammeter) or (on_board and is_outside(placed.component)):
+        if isinstance(placed.component, Ammeter) or is_left_out(circuit, placed.component):
             continue
         beside = "" if placed.component.classes else placed.component.role
         key = (placed.kind, placed.text, placed.part, *_tolerance(design, placed), beside)
