@@ -46,6 +46,7 @@ FLOORS = {
     "theory": 7,
     "ensembles": 8,
     "analysis": 9,
+    "codesign": 10,
     "networks": 10,
     "output": 11,
     "experiments": 12,

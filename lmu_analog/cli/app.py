@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from lmu_analog.cli import analysis, networks, running, writing
+from lmu_analog.cli import analysis, codesign, networks, running, writing
 from lmu_analog.cli.command import command
 from lmu_analog.cli.experimenting import experiment
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
@@ -30,6 +30,7 @@ COMMANDS = {
     "calibrate": analysis.calibrate,
     "corners": analysis.corners,
     "resources": analysis.resources,
+    "allocate": codesign.allocate,
     "export": writing.export,
     "analyze": analysis.analyze,
     "report": writing.report,

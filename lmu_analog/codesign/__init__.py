@@ -1,0 +1,1 @@
+"""Co-design: choosing what a circuit is made of, from what it must do."""

@@ -1,0 +1,396 @@
+"""Tolerances part by part: the cheapest set with which circuits keep a limit.
+
+To first order a part adds to the mean square error by the square of its tolerance, so a tolerance is worth most where a
+part matters most. Parts with dearer tolerances are chosen by a price for accuracy: of each part the class that is
+cheapest together with lambda times what it adds, lambda the smallest with which the limit is kept (Everett, Operations
+Research 11, 1963). Then single parts are made cheaper while the limit is kept, those first that save most for what they
+add. An ensemble of the exact engine decides; where it finds more error than the theory, the limit is tightened by as
+much and the parts are chosen again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.components import Capacitor, Component, Resistor
+from lmu_analog.circuits.devices import passives
+from lmu_analog.circuits.devices.prices import Price, names_of, price_of
+from lmu_analog.circuits.devices.tolerance import PartTolerance, Tolerance
+from lmu_analog.circuits.devices.values import TIE, nearest
+from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.codesign import pearson
+from lmu_analog.codesign.prices import class_price
+from lmu_analog.design import Design
+from lmu_analog.ensembles.exact import exact_chunk
+from lmu_analog.ensembles.intervals import clopper_pearson
+from lmu_analog.ensembles.orders import USUAL_YIELD
+from lmu_analog.errors import DesignError, shown
+from lmu_analog.stimulus import Tones
+from lmu_analog.theory.first_order import first_order
+from lmu_analog.theory.quadratic import nrmse_quantiles
+
+UNIT = 0.01  # tolerance that sensitivities are taken at
+SAMPLES = 5000  # of the ensemble that decides
+ROUNDS = 4  # of choosing and looking
+_LAMBDAS = 60  # halvings of the price of accuracy
+KINDS: dict[passives.Kind, type[Resistor | Capacitor]] = {"resistor": Resistor, "capacitor": Capacitor}
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """One class for all parts of a kind: the cheapest two that keep the limit.
+
+    Attributes
+    ----------
+    tolerance : dict
+        Kind to tolerance, a fraction.
+    cost : float
+    kept : float
+        NRMSE that the wanted share of circuits keeps, by the theory.
+    """
+
+    tolerance: dict[str, float]
+    cost: float
+    kept: float
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Tolerances part by part.
+
+    Attributes
+    ----------
+    design : Design
+        With these tolerances.
+    limit : float
+        Of the window NRMSE, a fraction of rms(u).
+    wanted : float
+        Share of circuits that must keep it.
+    cost : float
+        Of all R and C.
+    kept : float
+        NRMSE that the wanted share keeps, by the theory.
+    exact_kept, good, low, high : float
+        The same of ``samples`` exact circuits, and the share of them within the limit with its 95 % interval.
+    samples : int
+    counts : dict
+        Kind to tolerance to number of parts.
+    uniform : Uniform or None
+        None where no one class for all keeps the limit.
+    tightest : float
+        Cost with the tightest classes for all.
+    assumed : bool
+        Whether prices are the middles of price classes, from memory.
+    """
+
+    design: Design
+    limit: float
+    wanted: float
+    cost: float
+    kept: float
+    exact_kept: float
+    good: float
+    low: float
+    high: float
+    samples: int
+    counts: dict[str, dict[float, int]]
+    uniform: Uniform | None
+    tightest: float
+    assumed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Parts that get the same tolerance, mirror images: their names, columns of the draws, and choices.
+
+    ``choices`` are (tolerance, price of all of them), from the cheapest to the tightest, each dearer than the last.
+    """
+
+    kind: passives.Kind
+    names: tuple[str, ...]
+    columns: tuple[int, ...]
+    choices: tuple[tuple[float, float], ...]
+
+
+def allocate(
+    design: Design,
+    *,
+    tolerances: Mapping[str, Sequence[float]] | None = None,
+    prices: Mapping[str, Price] | None = None,
+    samples: int = SAMPLES,
+) -> Allocation:
+    """Choose the cheapest tolerances, part by part, with which a design's circuits keep its limit.
+
+    Parameters
+    ----------
+    design : Design
+        Its ``nrmse`` is the limit, for the share ``wanted_yield`` of circuits (95 % unless given); the law of each
+        class is kept. Its tolerances do not matter.
+    tolerances : dict, optional
+        Kind to the tolerances that may be bought, fractions; all that are sold unless given.
+    prices : dict, optional
+        From ``read_prices``; the middles of price classes unless given.
+    samples : int
+        Of the exact ensemble that decides.
+
+    Raises
+    ------
+    DesignError
+        If there is no limit, the signal is a recording, nothing can be bought, or the tightest parts do not keep the
+        limit.
+    """
+    if design.nrmse is None:
+        raise DesignError("[spec] nrmse is missing: the limit that the cheapest tolerances are to keep")
+    if not isinstance(design.stimulus, Tones):
+        raise DesignError("tolerances are allocated for periodic signals; leave [signal] file out")
+    circuit = build(design)
+    if is_on_chip(circuit) or circuit.small_signal is not None:
+        raise DesignError(
+            f"{design.family}: parts on a chip are not bought by tolerance; take a family on a board"
+        )
+    problem = _Problem.of(design, circuit, tolerances or {}, prices)
+    wanted = design.wanted_yield or USUAL_YIELD
+    aim, kept = design.nrmse, math.inf
+    for _ in range(ROUNDS):
+        chosen = problem.cheapest(aim, wanted)
+        made = problem.design(design, chosen)
+        found = exact_chunk(made, 0, range(samples)).window_nrmse
+        kept = float(np.quantile(found, wanted))
+        if kept <= design.nrmse:
+            break
+        aim *= design.nrmse / kept * (1.0 - 1e-3)
+    else:
+        raise DesignError(
+            f"[spec] nrmse: {100 * wanted:g} % of exact circuits keep no less than {100 * kept:.3g} %, where "
+            "first-order theory expects the limit: the parts deviate too far for it"
+        )
+    good = int(np.sum(found <= design.nrmse))
+    return Allocation(
+        made,
+        design.nrmse,
+        wanted,
+        problem.cost(chosen),
+        nrmse_quantiles(first_order(made), (wanted,))[0],
+        kept,
+        good / samples,
+        *clopper_pearson(good, samples),
+        samples,
+        problem.counts(chosen),
+        problem.uniform(design.nrmse, wanted),
+        problem.cost([len(part.choices) - 1 for part in problem.parts]),
+        prices is None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """What parts there are, what each adds, and what each costs.
+
+    ``gram`` are products of the draws' Jacobians at a tolerance of one, and ``along`` those with the nominal error;
+    draws that no part governs keep their size.
+    """
+
+    parts: list[_Part]
+    nominal: float
+    gram: Float[np.ndarray, "z z"]
+    along: Float[np.ndarray, " z"]
+    fixed: Float[np.ndarray, " z"]
+
+    @classmethod
+    def of(
+        cls,
+        design: Design,
+        circuit: Circuit,
+        tolerances: Mapping[str, Sequence[float]],
+        prices: Mapping[str, Price] | None,
+    ) -> "_Problem":
+        law = {kind: design.mismatch.get(kind, Tolerance()) for kind in KINDS}
+        if by := next((kind for kind, t in law.items() if t.by_technology or t.scale != "none"), None):
+            raise DesignError(
+                f"[mismatch] {by}: tolerances that follow area or units are not bought part by part"
+            )
+        plain = design.replace(
+            mismatch={**design.mismatch, **{kind: replace(t, tolerance=UNIT) for kind, t in law.items()}},
+            part_tolerances=(),
+        )
+        theory = first_order(plain)
+        column = {name: k for k, name in enumerate(theory.names)}
+        parts = _parts(circuit, column, tolerances, prices)
+        size = np.ones(len(theory.names))
+        governed = [k for part in parts for k in part.columns]
+        size[governed] = 1.0 / UNIT
+        jacobian = theory.jacobian * size
+        fixed = np.ones(len(size))
+        fixed[governed] = 0.0
+        nominal = theory.rest + float(theory.error @ theory.error)
+        return cls(parts, nominal, jacobian.T @ jacobian, jacobian.T @ theory.error, fixed)
+
+    def cumulants(self, chosen: Sequence[int]) -> Float[np.ndarray, " 3"]:
+        """Give mean, variance and third cumulant of NRMSE^2 with a choice for every part."""
+        w = self.fixed.copy()
+        for part, k in zip(self.parts, chosen, strict=True):
+            w[list(part.columns)] = part.choices[k][0] ** 2
+        acts = np.flatnonzero(w)
+        w, a = w[acts], self.along[acts]
+        turned = self.gram[np.ix_(acts, acts)] * w
+        twice = turned @ turned
+        pushed = turned @ (w * a)
+        mean = self.nominal + float(np.trace(turned))
+        variance = 2.0 * float(np.trace(twice)) + 4.0 * float(w @ a**2)
+        third = 8.0 * float(np.sum(twice * turned.T)) + 24.0 * float(a * w @ pushed)
+        return np.array([mean, variance, third])
+
+    def kept(self, chosen: Sequence[int], wanted: float) -> float:
+        """Give the NRMSE that the wanted share of circuits keeps."""
+        return float(pearson.quantile(self.cumulants(chosen), wanted))
+
+    def cost(self, chosen: Sequence[int]) -> float:
+        """Add up the prices of a choice."""
+        return math.fsum(part.choices[k][1] for part, k in zip(self.parts, chosen, strict=True))
+
+    def counts(self, chosen: Sequence[int]) -> dict[str, dict[float, int]]:
+        """Count the parts of every kind and tolerance."""
+        found: dict[str, dict[float, int]] = {}
+        for part, k in zip(self.parts, chosen, strict=True):
+            of = found.setdefault(part.kind, {})
+            of[part.choices[k][0]] = of.get(part.choices[k][0], 0) + len(part.names)
+        return {kind: dict(sorted(of.items())) for kind, of in found.items()}
+
+    def cheapest(self, limit: float, wanted: float) -> list[int]:
+        """Choose a tolerance for every part."""
+        tightest = [len(part.choices) - 1 for part in self.parts]
+        if (least := self.kept(tightest, wanted)) > limit:
+            raise DesignError(
+                f"[spec] nrmse: the tightest parts keep {100 * least:.3g} %, not {100 * limit:.3g} %; take another "
+                "order or realization, or a calibrated readout"
+            )
+        added = np.array([sum(self.gram[k, k] for k in part.columns) for part in self.parts])
+        low, high = 0.0, 1.0
+        while self.kept(self._priced(high, added), wanted) > limit:
+            low, high = high, 4.0 * high
+        for _ in range(_LAMBDAS):
+            middle = 0.5 * (low + high)
+            if self.kept(self._priced(middle, added), wanted) > limit:
+                low = middle
+            else:
+                high = middle
+        return self._cheapened(self._priced(high, added), added, limit, wanted)
+
+    def _priced(self, price: float, added: np.ndarray) -> list[int]:
+        """Take of every part the class that is cheapest with what it adds, at a price for accuracy."""
+        found = []
+        for part, of in zip(self.parts, added.tolist(), strict=True):
+            costs = [each + price * of * t * t for t, each in part.choices]
+            found.append(costs.index(min(costs)))
+        return found
+
+    def _cheapened(self, chosen: list[int], added: np.ndarray, limit: float, wanted: float) -> list[int]:
+        """Make single parts cheaper while the limit is kept."""
+        chosen, moved = list(chosen), True
+        while moved:
+            moved = False
+            steps = []
+            for u, part in enumerate(self.parts):
+                for k in range(chosen[u]):
+                    (wide, cheap), (now, dear) = part.choices[k], part.choices[chosen[u]]
+                    steps.append((added[u] * (wide * wide - now * now) / (dear - cheap), u, k))
+            for _, u, k in sorted(steps):
+                before = chosen[u]
+                if k >= before:
+                    continue
+                chosen[u] = k
+                if self.kept(chosen, wanted) > limit:
+                    chosen[u] = before
+                else:
+                    moved = True
+        return chosen
+
+    def uniform(self, limit: float, wanted: float) -> Uniform | None:
+        """Find the cheapest class for all resistors and class for all capacitors that keep the limit."""
+        classes = {
+            kind: sorted({t for p in self.parts if p.kind == kind for t, _ in p.choices}) for kind in KINDS
+        }
+        found: list[Uniform] = []
+        for tr in classes["resistor"] or [0.0]:
+            for tc in classes["capacitor"] or [0.0]:
+                most = {"resistor": tr, "capacitor": tc}
+                # Of a value that is not sold at a class the next tighter one is bought.
+                fits = [
+                    [k for k, (t, _) in enumerate(p.choices) if t <= most[p.kind] * (1.0 + TIE)]
+                    for p in self.parts
+                ]
+                if not all(fits):
+                    continue
+                chosen = [min(each) for each in fits]
+                if (kept := self.kept(chosen, wanted)) <= limit:
+                    found.append(Uniform(most, self.cost(chosen), kept))
+        return min(found, key=lambda one: one.cost, default=None)
+
+    def design(self, design: Design, chosen: Sequence[int]) -> Design:
+        """Write a choice into a design: the commonest tolerance of a kind for its class, the others part by part."""
+        mismatch, own = dict(design.mismatch), []
+        for kind in KINDS:
+            of: dict[float, list[str]] = {}
+            for part, k in zip(self.parts, chosen, strict=True):
+                if part.kind == kind:
+                    of.setdefault(part.choices[k][0], []).extend(part.names)
+            if not of:
+                continue
+            commonest = max(of, key=lambda t: (len(of[t]), t))
+            mismatch[kind] = replace(mismatch.get(kind, Tolerance()), tolerance=commonest)
+            own += [PartTolerance(tuple(of[t]), t) for t in sorted(of) if t != commonest]
+        return design.replace(mismatch=mismatch, part_tolerances=tuple(own))
+
+
+def _parts(
+    circuit: Circuit,
+    column: Mapping[str, int],
+    tolerances: Mapping[str, Sequence[float]],
+    prices: Mapping[str, Price] | None,
+) -> list[_Part]:
+    tied: dict[tuple[str, str, float], list[Component]] = {}
+    for kind, of in KINDS.items():
+        for c in circuit.only(of):
+            if kind in c.classes and f"{c.name}|{kind}" in column:
+                tied.setdefault((kind, c.role, c.value), []).append(c)
+    found = []
+    for (kind, _, value), members in tied.items():
+        one: passives.Kind = "resistor" if kind == "resistor" else "capacitor"
+        choices = _choices(one, value, tolerances.get(kind), prices)
+        if not choices:
+            raise DesignError(
+                f"{members[0].name}: no {kind} of this value has a price at any of these tolerances"
+            )
+        names = tuple(c.name for c in members)
+        columns = tuple(column[f"{name}|{kind}"] for name in names)
+        found.append(_Part(one, names, columns, tuple((t, len(names) * each) for t, each in choices)))
+    if not found:
+        raise DesignError("the circuit has no resistors or capacitors whose tolerance could be chosen")
+    return found
+
+
+def _choices(
+    kind: passives.Kind, value: float, wanted: Sequence[float] | None, prices: Mapping[str, Price] | None
+) -> list[tuple[float, float]]:
+    """Give tolerance and price of what a value can be bought as, without those that cost no less than a tighter one."""
+    known = wanted
+    if known is None:
+        series = passives.passives().values()
+        known = sorted({c.tolerance for s in series if s.kind == kind and s.linear for c in s.classes})
+    standard = float(nearest(value, passives.SOLD_IN[kind]))
+    found: list[tuple[float, float]] = []
+    for t in sorted(known):
+        if not 0.0 < t < 1.0:
+            raise DesignError(f"{kind}: a tolerance lies between 0 and 100 %, not {shown(t)}")
+        price = (
+            class_price(kind, standard, t) if prices is None else price_of(prices, names_of(kind, value, [t]))
+        )
+        each = price[1].each if isinstance(price, tuple) else price
+        if each is not None and (not found or each < found[-1][1]):
+            found.append((t, each))
+    return found[::-1]
