@@ -102,7 +102,7 @@ def test_of_two_standard_values_one_that_nobody_sells_is_no_choice():
         assert wanted * np.exp(options.far[0, 0]) == pytest.approx(further, rel=1e-12)
 
 
-def test_the_same_circuit_every_time_and_from_a_file(tmp_path):
+def test_the_same_circuit_every_time():
     design = Design(order=3, theta="1 ms", values="E24", values_fit="joint")
     choose_common.cache_clear()
     first = build(design).values

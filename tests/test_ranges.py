@@ -54,6 +54,18 @@ def test_what_is_impractical_is_named_with_its_value(changes, lines):
     assert warnings(amplifier(**changes)) == lines
 
 
+@pytest.mark.parametrize("small_first", [False, True])
+def test_two_resistors_in_series_are_one_load_unless_something_is_between(small_first):
+    one, two = (1e3, 24e3) if small_first else (24e3, 1e3)
+    plain = amplifier()
+    series = (Resistor("R3", "mid", "x", two, "load"), Resistor("R4", "mid", "0", one, "load"))
+    assert warnings(replace(plain, components=(*plain.components, *series))) == ()
+    beside = Resistor("R5", "mid", "0", 1e3, "load")
+    found = warnings(replace(plain, components=(*plain.components, *series, beside)))
+    # To a net where more ends, a resistor counts as if that were at ground.
+    assert any(line.startswith("op-amp load") for line in found) is not small_first
+
+
 def test_values_on_a_chip_have_no_range_of_a_board():
     assert warnings(amplifier(r1=5e6, c=1e-13, family="gm-c")) == ()
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
+    GROUND,
     KINDS,
     Capacitor,
+    Component,
     DifferentialOpAmp,
     Inductor,
     Mosfet,
@@ -16,6 +18,7 @@ from lmu_analog.circuits.components import (
     is_outside,
     kind_of,
     outputs,
+    terminals,
 )
 from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.families.registry import is_on_chip
@@ -87,10 +90,17 @@ def _ranges(circuit: Circuit) -> Iterator[str]:
 
 
 def _loads(circuit: Circuit) -> Iterator[str]:
+    touching: dict[str, list[Component]] = {}
+    for c in circuit.components:
+        for net in terminals(c):
+            touching.setdefault(net, []).append(c)
     conductance: dict[str, float] = {}
     for c in circuit.only(Resistor):
-        for net in (c.a, c.b):
-            conductance[net] = conductance.get(net, 0.0) + 1.0 / c.value
+        for net, far in ((c.a, c.b), (c.b, c.a)):
+            # Of a pair in series both count.
+            beyond = [] if far in (GROUND, circuit.source) else [o for o in touching[far] if o is not c]
+            pair = [o.value for o in beyond if isinstance(o, Resistor)] if len(beyond) == 1 else []
+            conductance[net] = conductance.get(net, 0.0) + 1.0 / (c.value + sum(pair))
     loads = {c.name: 1.0 / max(conductance.get(net, 0.0) for net in outputs(c)) for c in circuit.amplifiers
              if any(net in conductance for net in outputs(c))}  # fmt: skip
     heavy = {name: write(load, "Ohm") for name, load in loads.items() if load < LEAST_LOAD * (1 - ROUNDING)}
