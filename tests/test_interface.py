@@ -11,6 +11,7 @@ import pytest
 from scipy import signal
 
 from lmu_analog import Design, DesignError, simulate
+from lmu_analog.advice import value_warnings
 from lmu_analog.analysis.measurement import read_measurement
 from lmu_analog.analysis.noise import noise
 from lmu_analog.analysis.periodic import nonlinear
@@ -202,6 +203,34 @@ def test_the_filter_counts_as_error_and_is_told():
 def test_a_wrong_filter_is_refused(given, message):
     with pytest.raises(DesignError, match=rf"^\[circuit\] input: {re.escape(message)}"):
         design(input_buffer=given)
+
+
+def test_a_filter_without_practical_parts_names_a_bandwidth_that_has_some():
+    asked = design(input_buffer={"order": 3, "bandwidth": "1 THz"})
+    (line,) = (text for text in value_warnings(asked, build(asked)) if "[circuit] input" in text)
+    named = re.search(r'bandwidth = "(.+)" keeps', line)
+    near = asked.replace(input_buffer={"order": 3, "bandwidth": named[1]})
+    parts = [
+        c
+        for c in build(near).only(Resistor, Capacitor)
+        if "in_" in c.name and c.role.startswith("input buffer")
+    ]
+    assert all(DISCRETE[type(c)][0] <= c.value <= DISCRETE[type(c)][1] for c in parts)
+    assert len(parts) == 6
+    assert not any("[circuit] input" in text for text in value_warnings(near, build(near)))
+
+
+def test_what_a_load_or_a_weight_does_beyond_limits_is_told():
+    asked = design(family="rc-synapse", opamp="ideal", output_load="10 kohm")
+    (line,) = (text for text in value_warnings(asked, build(asked)) if text.startswith("load"))
+    # The tap is a current into 10 kOhm, which as much beside it halves; 1 MOhm takes one part in 101.
+    assert "by 50 % of a flat band" in line
+    assert "[circuit] load of 1 MOhm or more" in line
+    wide = design(outputs=[{"weights": [1.0, 1e-4, 0.5]}], taps=[0.5])
+    (line,) = (text for text in value_warnings(wide, build(wide)) if text.startswith("values"))
+    assert line.startswith("values: no resistors within these limits make the weights of out1: ")
+    driven = design(output_load="10 kohm")
+    assert not any(text.startswith("load") for text in value_warnings(driven, build(driven)))
 
 
 # ---------------------------------------------------------------- a single supply

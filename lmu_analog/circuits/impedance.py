@@ -328,6 +328,11 @@ def keeps_limits(circuit: Circuit, slower: float = 1.0) -> bool:
     return bool(heaviest <= (1.0 + ROUNDING) / LEAST_LOAD)
 
 
+def beyond_limits(circuit: Circuit) -> list[list[Component]]:
+    """Give the parts of every node with a level of its own that no level brings within limits."""
+    return [parts for parts in _chosen_apart(circuit) if _Node(parts).scores.min() >= SPARED]
+
+
 def _slowed(parts: list[Component], factor: float) -> list[Component]:
     """Multiply the time constants of what hangs on a node, if it has any."""
     if not any(isinstance(c, Capacitor) for c in parts):

@@ -290,6 +290,11 @@ def _against(terms: tuple[Term, ...], net: str) -> tuple[Term, ...]:
     return terms if total == 0.0 else (*terms, Term("v", net, -total))
 
 
+def parts_of_buffer(circuit: Circuit) -> list[Resistor | Capacitor]:
+    """Give the resistors and capacitors of the input buffer."""
+    return [c for c in circuit.only(Resistor, Capacitor) if c.role.startswith(_BUFFER)]
+
+
 def without_interface(circuit: Circuit) -> Circuit:
     """Give the memory alone, as its family made it: about ground, without loads and buffer."""
     kept: list[Component] = []

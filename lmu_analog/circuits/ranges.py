@@ -78,15 +78,17 @@ def _ranges(circuit: Circuit) -> Iterator[str]:
     for of, (low, high) in DISCRETE.items():
         name, unit = KINDS[of].name, KINDS[of].unit
         outside = [
-            c
-            for c in circuit.components
-            if isinstance(c, of)
-            and not is_outside(c)
-            and not low * (1 - ROUNDING) <= c.value <= high * (1 + ROUNDING)
+            c for c in circuit.components if isinstance(c, of) and not is_outside(c) and not is_within(c)
         ]
         if outside:
             text = _listed({c.name: write(c.value, unit) for c in outside})
             yield f"{name} range: outside {write(low, unit)} to {write(high, unit)}: {text}"
+
+
+def is_within(part: Resistor | Capacitor) -> bool:
+    """Tell whether a part on a board has a value within the limits of its kind."""
+    low, high = DISCRETE[type(part)]
+    return bool(low * (1 - ROUNDING) <= part.value <= high * (1 + ROUNDING))
 
 
 def _loads(circuit: Circuit) -> Iterator[str]:

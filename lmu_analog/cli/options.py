@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from unicodedata import category
 
 import typer
 
@@ -174,4 +175,4 @@ def show(options: Json, content: dict[str, Any], text: Callable[[dict[str, Any]]
 
 def say(text: str) -> None:
     """Tell the user on stderr."""
-    typer.echo(text, err=True)
+    typer.echo("".join(repr(c)[1:-1] if category(c) == "Cc" and c != "\n" else c for c in text), err=True)
