@@ -11,6 +11,7 @@ from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.cli import run_command
 from lmu_analog.design import Design
 from lmu_analog.ensembles.sampling import planned_circuit
+from lmu_analog.errors import DesignError
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck
 
@@ -121,6 +122,16 @@ def test_taps_are_those_of_ngspice_beside_what_they_are_to_show(family):
     np.testing.assert_allclose(plan.taps.wanted[:, :2], turns * [1.0, 2.0], rtol=1e-12)
     assert np.all(plan.taps.magnitude.p05 < plan.taps.magnitude.p95)
     assert np.all(plan.taps.dc.p05 < plan.taps.dc.p95)
+
+
+def test_states_that_are_currents_of_transistors_have_no_plan():
+    design = Design(order=2, theta="1 ms", family="dpi", taps=[1.0])
+    with pytest.raises(
+        DesignError, match=r"^no test plan: states of dpi circuits are currents of transistors"
+    ):
+        plan_of(design, samples=2)
+    plan = plan_of(Design(order=2, theta="1 ms", family="gm-c", level="transistor"), samples=2)
+    assert [p.kind for p in plan.points] == ["v", "v"]
 
 
 def test_taps_end_a_step_where_the_input_is_times_their_gain():

@@ -13,6 +13,7 @@ from lmu_analog.circuits.circuit import Circuit, Output, Term
 from lmu_analog.circuits.devices.tolerance import Tolerance
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.memory.statespace import StateSpace, cut
@@ -123,12 +124,19 @@ def plan_of(design: Design, *, samples: int = SAMPLES, seed: int = 0) -> TestPla
 
     Raises
     ------
+    DesignError
+        If states are currents of transistors, which their small-signal equivalent has in other places.
     SimulationError
         If the circuit is unstable.
     """
     circuit = build(design)
     read = (*circuit.probes, *(tap.terms for tap in circuit.taps))
     points = tuple(dict.fromkeys(replace(t, factor=1.0) for p in read for t in p))
+    if circuit.small_signal is not None and (currents := [p.of for p in points if p.kind == "i"]):
+        raise DesignError(
+            f"no test plan: states of {design.family} circuits are currents of transistors "
+            f"({', '.join(currents[:3])}), which no bench reads"
+        )
     observed = _observed_at(circuit, (*((p,) for p in points), *(tap.terms for tap in circuit.taps)))
     nominal = extract(observed)
     law = Mismatch.of(design)
