@@ -97,9 +97,9 @@ def _fitted(
     W = np.linalg.solve(held, np.real(X.conj().T @ (power * delays)))
     if not each:
         return W, np.zeros((*W.shape, draws))
-    # dM - dG W of every draw: what moves is correlated with the misfit, and the states with what it makes of W.
-    misfit = power * (delays - X @ W)
-    into = np.real(np.einsum("fdz,fq->dqz", dX.conj(), misfit))
+    # dM - dG W of every draw: what moves is correlated with the residual, and the states with what it makes of W.
+    residual = power * (delays - X @ W)
+    into = np.real(np.einsum("fdz,fq->dqz", dX.conj(), residual))
     along = np.real(np.einsum("fd,fez->dez", (power * X).conj(), dX))
     shift = into - np.einsum("dez,eq->dqz", along, W)
     shift -= 2.0 * np.einsum("ddz->z", along) * (ridge @ W)[..., None]

@@ -110,7 +110,7 @@ class Model:
         self.gram = self.jacobian.T @ self.jacobian
         self.along = np.zeros(len(self.gram))  # J'r
 
-    def around(self, error: Float[np.ndarray, " e"], choice: Choice) -> None:
+    def centre_at(self, error: Float[np.ndarray, " e"], choice: Choice) -> None:
         """Take the model about a choice with a known error: r is what the first order misses."""
         self.along = self.jacobian.T @ (error - self.jacobian @ self.vector(choice))
 
@@ -300,7 +300,7 @@ def fit_jointly(
             size = float(error @ error)
             if size < least * _BETTER:
                 best, least = choice, size
-            model.around(error, choice)
+            model.centre_at(error, choice)
             beside = [model.descend(choice), *model.beside(choice)]
             seen = true_errors(np.stack([model.values(each) for each in beside]))
             at = int((seen**2).sum(axis=1).argmin())

@@ -423,5 +423,5 @@ def _step_table(plan: TestPlan, theta: float) -> Table:
                 f"{quantity(_zero(float(wave[peak])), unit)} at {quantity(float(plan.time[peak]), 's')}",
             )
         )
-    columns = ("test point", *(f"{x:g} θ" for x in instants), "farthest from rest")
+    columns = ("test point", *(f"{x:g} θ" for x in instants), "largest excursion")
     return Table("Nominal values after the step", columns, tuple(rows))
