@@ -48,6 +48,17 @@ def test_of_all_choices_none_is_cheaper():
     assert len(problem.parts) > 5
 
 
+@pytest.mark.parametrize("bandwidth", [None, "3 kHz"])
+def test_cumulants_of_a_choice_are_those_of_its_design(bandwidth):
+    """With much truncation the nominal error counts, too: what parts move is then skewed by how it lies to them."""
+    design = DESIGN.replace(bandwidth=bandwidth)
+    problem = _Problem.of(design, build(design), {}, None)
+    chosen = [k % len(part.choices) for k, part in enumerate(problem.parts)]
+    form = quadratic_form(first_order(problem.design(design, chosen)))
+    _, variance, third = form.slopes(0.0)
+    np.testing.assert_allclose(problem.cumulants(chosen), [form.mean, variance, third], rtol=1e-6)
+
+
 @pytest.mark.parametrize("tolerance", [("1 %", "1 %"), ("0.1 %", "5 %"), ("0.1 %", "0.1 %")])
 def test_the_gamma_law_is_the_quadratic_form_but_for_a_percent(tolerance):
     design = DESIGN.replace(mismatch=dict(zip(("resistor", "capacitor"), tolerance, strict=True)))

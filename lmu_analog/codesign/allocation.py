@@ -239,7 +239,7 @@ class _Problem:
         w, a = w[acts], self.along[acts]
         turned = self.gram[np.ix_(acts, acts)] * w
         twice = turned @ turned
-        pushed = turned @ (w * a)
+        pushed = turned @ a
         mean = self.nominal + float(np.trace(turned))
         variance = 2.0 * float(np.trace(twice)) + 4.0 * float(w @ a**2)
         third = 8.0 * float(np.sum(twice * turned.T)) + 24.0 * float(a * w @ pushed)
