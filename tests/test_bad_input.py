@@ -105,7 +105,8 @@ def attempt(tmp_path, monkeypatch, capsys):
         (f"{GOOD}[circuit]\ncapacitance = 2", "[circuit] capacitance: 2 F is outside 1e-18 to 1 F"),
         (
             f"{GOOD}[circuit]\nsupply = 100\nopamp = 'OPA2192'",
-            "[circuit] opamp: OPA2192 runs from 4.5 to 36 V in total; a supply of +-100 V gives 200 V",
+            "[circuit] opamp: OPA2192 runs from 4.5 to 36 V in total; [circuit] supply gives 200 V in total; "
+            "lmu-analog parts lists what others run from",
         ),
         (
             f"{GOOD}[circuit]\nopamp = {{gain = 1e5, gbw = 1e6, offset = 1e300}}",

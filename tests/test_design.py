@@ -313,7 +313,7 @@ REFUSED = {
     MEMORY
     + "[circuit]\nopamp = { gain = 1e5, gbw = 1e6, x = 1 }": r"\[circuit\] opamp: unknown op-amp figure.*",
     MEMORY + '[circuit]\nopamp = "MCP6004"\nsupply = "5 V"': (
-        r"\[circuit\] opamp: MCP6004 runs from 1\.8 to 6 V in total; a supply of \+-5 V gives 10 V"
+        r"\[circuit\] opamp: MCP6004 runs from 1\.8 to 6 V in total; \[circuit\] supply gives 10 V in total; .*"
     ),
     MEMORY + '[circuit]\nsupply = "5 A"': r"\[circuit\] supply: '5 A' is in A; write a number in V.*",
     MEMORY + "[circuit]\nsupply = 1e7": r"\[circuit\] supply: 1e\+07 V is outside 0\.001 to 1e\+06 V",

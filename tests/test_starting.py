@@ -44,6 +44,19 @@ def test_figures_that_are_given_are_kept(tmp_path):
     assert (loaded.family, loaded.realization, loaded.opamp) == ("rc-synapse", "unit-weight", "OPA2192")
 
 
+def test_a_key_that_no_part_takes_is_told_and_one_of_the_reference_is_not(tmp_path):
+    said: list[str] = []
+    asked = {"order": 3, "family": "rc-synapse", "opamp": "OPA2192"}
+    new_design(asked, tmp_path / "d.toml", notify=said.append)
+    assert said == ["opamp: no part of this rc-synapse circuit takes it"]
+    new_design({**asked, "reference": "mid"}, tmp_path / "e.toml", notify=said.append)  # a follower holds it
+    new_design(
+        {"order": 3, "family": "rc-synapse", "reference": "mid"}, tmp_path / "f.toml", notify=said.append
+    )
+    assert len(said) == 1
+    assert "opamp" in tomllib.loads((tmp_path / "f.toml").read_text())["circuit"]
+
+
 def test_an_error_chooses_the_order(tmp_path):
     design = new_design({"error": "2 %", "bandwidth": "1 Hz"}, tmp_path / "design.toml")
     assert design.order == 6  # truncation .0467, .0113 at 5 and 6 states

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lmu_analog.building import mapped
+from lmu_analog.building import build, mapped
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Mosfet, Transconductor
 from lmu_analog.circuits.devices.tolerance import CLASSES
@@ -87,9 +87,18 @@ def new_design(
         design = design.replace(bandwidth=float(f"{design.bandwidth:.3g}"))
     if recording is not None and real(recording).parent != real(path).parent:
         raise DesignError(f"{recording} must lie in the folder of {path}, which names it; copy it there")
-    without = {key for key in _without_effect(circuit) if key not in asked}
-    write_text(path, commented(design, without=without))
+    without = set(
+        _without_effect(build(design.replace(order=min(design.order, _PROBED))))
+    )  # a reference has op-amps
+    _tell(without & set(asked), design.family, notify or str)
+    write_text(path, commented(design, without=without - set(asked)))
     return design
+
+
+def _tell(without_effect: set[str], family: str, notify: Callable[[str], object]) -> None:
+    """Say which keys were asked for and change nothing."""
+    for key in sorted(without_effect):
+        notify(f"{key}: no part of this {family} circuit takes it")
 
 
 def _within_limit(design: Design, notify: Callable[[str], object]) -> Design:

@@ -260,8 +260,8 @@ def opamp(
     low, high = part["supply"]  # type: ignore[misc]
     if not low <= 2.0 * supply <= high:
         raise DesignError(
-            f"{given} runs from {low:g} to {high:g} V in total; "
-            f"a supply of +-{supply:g} V gives {2 * supply:g} V"
+            f"{given} runs from {low:g} to {high:g} V in total; [circuit] supply gives {2 * supply:g} V in total; "
+            "lmu-analog parts lists what others run from"
         )
     return OpAmpModel(
         given,
