@@ -13,7 +13,6 @@ from lmu_analog.circuits.devices.models import IDEAL_OTA, EkvModel, OpAmpModel, 
 GROUND = "0"
 INPUT = "u"
 LOAD = "receiver's load"  # role of what a receiver puts at an output: simulated, and on no board
-LEAKAGE = "leakage"  # begins the roles of insulation resistances: simulated, and bought with their capacitors
 
 MismatchClass = Literal["resistor", "capacitor", "inductor", "transconductor", "tau", "opamp"]
 Classes = tuple[MismatchClass, ...]
@@ -292,9 +291,14 @@ def parameters(component: Component) -> tuple[str, ...]:
     return known.parameters
 
 
+def leakage_of(capacitor: str) -> str:
+    """Give the role of the insulation resistance of a capacitor."""
+    return f"leakage of {capacitor}"
+
+
 def is_leakage(component: Component) -> bool:
-    """Tell insulation resistances, which are properties of parts and none by themselves."""
-    return component.role.startswith(LEAKAGE)
+    """Tell insulation resistances, which are properties of capacitors and no parts by themselves."""
+    return component.role.startswith(leakage_of(""))
 
 
 def is_outside(component: Component) -> bool:

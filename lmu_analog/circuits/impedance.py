@@ -33,13 +33,14 @@ from lmu_analog.circuits.components import (
     Resistor,
     Supply,
     Transconductor,
+    is_leakage,
     is_outside,
     outputs,
     terminals,
 )
 from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import E24
-from lmu_analog.circuits.ranges import CERAMIC, DISCRETE, LEAST_LOAD, ROUNDING
+from lmu_analog.circuits.ranges import CERAMIC, DISCRETE, LEAST_LOAD, ROUNDING, loads
 
 Scalable = Resistor | Capacitor | Inductor | Transconductor
 
@@ -258,10 +259,12 @@ class Level:
 
 def level(circuit: Circuit, stock: Stock = ANY_CAPACITOR) -> Level:
     """Sum up the values of a circuit, and what one capacitor, in stock, for all integrators would make of them."""
+    circuit = replace(circuit, components=tuple(c for c in circuit.components if not is_leakage(c)))
     ends = [c.value for c in circuit.only(Resistor) if not is_outside(c)]
     kinds = tuple(sorted(Counter(integrating(circuit)).items()))
-    load = float(_at_outputs(circuit, []).sum(axis=1).max(initial=0.0))
-    summed = Level(kinds, (min(ends), max(ends)) if ends else None, 1.0 / load if load else None)
+    summed = Level(
+        kinds, (min(ends), max(ends)) if ends else None, min(loads(circuit).values(), default=None)
+    )
     if len(kinds) < 2 or not has_free_levels(circuit):
         return summed
     timed = [node for parts in nodes(circuit) if len((node := _Node(parts, stock)).capacitors)]

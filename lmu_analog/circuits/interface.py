@@ -20,6 +20,7 @@ from lmu_analog.circuits.components import (
     OpAmp,
     Resistor,
     Supply,
+    leakage_of,
 )
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.passives import Stock
@@ -298,8 +299,10 @@ def parts_of_buffer(circuit: Circuit) -> list[Resistor | Capacitor]:
 def without_interface(circuit: Circuit) -> Circuit:
     """Give the memory alone, as its family made it: about ground, without loads and buffer."""
     kept: list[Component] = []
+    apart = {c.name for c in circuit.components if c.role == LOAD or c.role.startswith((_BUFFER, _SUPPLY))}
+    leaks = {leakage_of(name) for name in apart}
     for c in circuit.components:
-        if c.role == LOAD or c.role.startswith((_BUFFER, _SUPPLY)):
+        if c.name in apart or c.role in leaks:
             continue
         if isinstance(c, Follower) and c.minus in (BUFFERED, SIGNAL):
             c = replace(c, out=f"{INPUT}n", minus=INPUT, base=GROUND)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.components import LEAKAGE, Capacitor, Component, Resistor
+from lmu_analog.circuits.components import Capacitor, Component, Resistor, leakage_of
 from lmu_analog.circuits.rules import check
 from lmu_analog.errors import CircuitError
 
@@ -32,7 +32,7 @@ def leaky(circuit: Circuit, time_constant: float) -> Circuit:
     if not time_constant > 0.0:
         raise CircuitError(f"time constant of the leakage = {time_constant:g} s; it must be positive")
     leaks: list[Component] = [
-        Resistor(f"Rleak_{c.name}", c.a, c.b, time_constant / c.value, f"{LEAKAGE} of {c.name}", ())
+        Resistor(f"Rleak_{c.name}", c.a, c.b, time_constant / c.value, leakage_of(c.name), ())
         for c in circuit.only(Capacitor)
     ]
     linear = None if circuit.small_signal is None else leaky(circuit.small_signal, time_constant)

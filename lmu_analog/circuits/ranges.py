@@ -91,7 +91,8 @@ def is_within(part: Resistor | Capacitor) -> bool:
     return bool(low * (1 - ROUNDING) <= part.value <= high * (1 + ROUNDING))
 
 
-def _loads(circuit: Circuit) -> Iterator[str]:
+def loads(circuit: Circuit) -> dict[str, float]:
+    """Give what resistors load every amplifier with, as if their far ends were at ground, Ohm."""
     touching: dict[str, list[Component]] = {}
     for c in circuit.components:
         for net in terminals(c):
@@ -103,9 +104,19 @@ def _loads(circuit: Circuit) -> Iterator[str]:
             beyond = [] if far in (GROUND, circuit.source) else [o for o in touching[far] if o is not c]
             pair = [o.value for o in beyond if isinstance(o, Resistor)] if len(beyond) == 1 else []
             conductance[net] = conductance.get(net, 0.0) + 1.0 / (c.value + sum(pair))
-    loads = {c.name: 1.0 / max(conductance.get(net, 0.0) for net in outputs(c)) for c in circuit.amplifiers
-             if any(net in conductance for net in outputs(c))}  # fmt: skip
-    heavy = {name: write(load, "Ohm") for name, load in loads.items() if load < LEAST_LOAD * (1 - ROUNDING)}
+    return {
+        c.name: 1.0 / max(conductance.get(net, 0.0) for net in outputs(c))
+        for c in circuit.amplifiers
+        if any(net in conductance for net in outputs(c))
+    }
+
+
+def _loads(circuit: Circuit) -> Iterator[str]:
+    heavy = {
+        name: write(load, "Ohm")
+        for name, load in loads(circuit).items()
+        if load < LEAST_LOAD * (1 - ROUNDING)
+    }
     if heavy:
         yield f"op-amp load: below {write(LEAST_LOAD, 'Ohm')} at the output of {_listed(heavy)}"
 
