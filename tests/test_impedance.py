@@ -223,7 +223,7 @@ def test_the_choice_is_said_in_words_and_numbers():
     assert "one capacitor 22 nF for all: resistors of " in text
     # What leaks is no part, and of two resistors in series an output drives both.
     assert summary.impedance(VIBRATION, build(VIBRATION.replace(leakage=1e4))) == content
-    paired = VIBRATION.replace(values="E24", pairs="0.1 %")
+    paired = Design(order=5, theta="1 ms", values="E24", pairs="1 %")
     single = summary.impedance(VIBRATION, build(paired.replace(pairs=None)))["load"]
     assert summary.impedance(paired, build(paired))["load"] == pytest.approx(single, rel=0.1)
     given = VIBRATION.replace(capacitance="22 nF")
