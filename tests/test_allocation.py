@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lmu_analog.building import build
+from lmu_analog.circuits.components import Capacitor
 from lmu_analog.cli import run_command
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.allocation import _Problem, allocate
@@ -31,6 +32,22 @@ def test_the_limit_is_kept_cheaper_than_by_one_class_for_all():
     assert np.mean(error <= 0.02) > 0.95 - 0.0155
     assert found.kept == pytest.approx(np.quantile(error, 0.95), rel=0.025 + 0.02)
     assert found.good >= 0.95
+
+
+def test_the_choice_is_for_the_circuit_that_it_makes_whatever_was_given():
+    """Capacitors are such as are sold at their class's tolerance, so a circuit of 5 % has others than one of 1 %."""
+    design = DESIGN.replace(theta="20 ms", bandwidth=None)
+    wide = design.replace(mismatch={"resistor": "5 %", "capacitor": "5 %"})
+    assert not np.array_equal(build(design).values, build(wide).values)
+    one, other = (allocate(d, samples=200) for d in (design, wide))
+    assert one.design == other.design
+    np.testing.assert_array_equal(build(one.design).values, build(design).values)
+    # Of parts that are mostly of 5 %, the class stays that of the circuit.
+    circuit = build(design)
+    problem = _Problem.of(design, circuit, {"capacitor": [0.05, 0.01]}, None)
+    made = problem.design(design, [0] * len(problem.parts))
+    np.testing.assert_array_equal(build(made).values, circuit.values)
+    assert {t.tolerance for c in circuit.only(Capacitor) for t in made.tolerances_of(c)} == {0.05}
 
 
 def test_of_all_choices_none_is_cheaper():

@@ -34,7 +34,7 @@ from lmu_analog.stimulus import Tones
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.quadratic import nrmse_quantiles
 
-UNIT = 0.01  # tolerance that sensitivities are taken at
+UNIT = 0.01  # tolerance that sensitivities are taken at, and that capacitors are chosen to be sold with
 SAMPLES = 5000  # of the ensemble that decides
 ROUNDS = 4  # of choosing and looking
 _LAMBDAS = 60  # halvings of the price of accuracy
@@ -148,12 +148,13 @@ def allocate(
         raise DesignError("[spec] nrmse is missing: the limit that the cheapest tolerances are to keep")
     if not isinstance(design.stimulus, Tones):
         raise DesignError("tolerances are allocated for periodic signals; leave [signal] file out")
-    circuit = build(design)
+    plain = _plain(design)
+    circuit = build(plain)
     if is_on_chip(circuit) or circuit.small_signal is not None:
         raise DesignError(
             f"{design.family}: parts on a chip are not bought by tolerance; take a family on a board"
         )
-    problem = _Problem.of(design, circuit, tolerances or {}, prices)
+    problem = _Problem.of(plain, circuit, tolerances or {}, prices)
     wanted = design.wanted_yield or USUAL_YIELD
     aim, kept = design.nrmse, math.inf
     for _ in range(ROUNDS):
@@ -187,12 +188,23 @@ def allocate(
     )
 
 
+def _plain(design: Design) -> Design:
+    """Give a design with one tolerance for all parts that can be bought."""
+    law = {kind: design.mismatch.get(kind, Tolerance()) for kind in KINDS}
+    if by := next((kind for kind, t in law.items() if t.by_technology or t.scale != "none"), None):
+        raise DesignError(
+            f"[mismatch] {by}: tolerances that follow area or units are not bought part by part"
+        )
+    same = {kind: replace(t, tolerance=UNIT) for kind, t in law.items()}
+    return design.replace(mismatch={**design.mismatch, **same}, part_tolerances=())
+
+
 @dataclass(frozen=True, eq=False)
 class _Problem:
     """What parts there are, what each adds, and what each costs.
 
     ``gram`` are products of the draws' Jacobians at a tolerance of one, and ``along`` those with the nominal error;
-    draws that no part governs keep their size.
+    draws that no part governs keep their size. ``values`` are those of the circuit.
     """
 
     parts: list[_Part]
@@ -200,24 +212,16 @@ class _Problem:
     gram: Float[np.ndarray, "z z"]
     along: Float[np.ndarray, " z"]
     fixed: Float[np.ndarray, " z"]
+    values: Float[np.ndarray, " m"]
 
     @classmethod
     def of(
         cls,
-        design: Design,
+        plain: Design,
         circuit: Circuit,
         tolerances: Mapping[str, Sequence[float]],
         prices: Mapping[str, Price] | None,
     ) -> "_Problem":
-        law = {kind: design.mismatch.get(kind, Tolerance()) for kind in KINDS}
-        if by := next((kind for kind, t in law.items() if t.by_technology or t.scale != "none"), None):
-            raise DesignError(
-                f"[mismatch] {by}: tolerances that follow area or units are not bought part by part"
-            )
-        plain = design.replace(
-            mismatch={**design.mismatch, **{kind: replace(t, tolerance=UNIT) for kind, t in law.items()}},
-            part_tolerances=(),
-        )
         theory = first_order(plain)
         column = {name: k for k, name in enumerate(theory.names)}
         parts = _parts(circuit, column, tolerances, prices)
@@ -228,7 +232,8 @@ class _Problem:
         fixed = np.ones(len(size))
         fixed[governed] = 0.0
         nominal = theory.rest + float(theory.error @ theory.error)
-        return cls(parts, nominal, jacobian.T @ jacobian, jacobian.T @ theory.error, fixed)
+        gram, along = jacobian.T @ jacobian, jacobian.T @ theory.error
+        return cls(parts, nominal, gram, along, fixed, circuit.values)
 
     def cumulants(self, chosen: Sequence[int]) -> Float[np.ndarray, " 3"]:
         """Give mean, variance and third cumulant of NRMSE^2 with a choice for every part."""
@@ -332,7 +337,16 @@ class _Problem:
         return min(found, key=lambda one: one.cost, default=None)
 
     def design(self, design: Design, chosen: Sequence[int]) -> Design:
-        """Write a choice into a design: the commonest tolerance of a kind for its class, the others part by part."""
+        """Write a choice into a design: the commonest tolerance of a kind for its class, the others part by part.
+
+        Capacitors are such as are sold at the tolerance of their class. Where the commonest would make them others
+        than the choice is for, the class keeps the tolerance that they were chosen with.
+        """
+        made = self._written(design, chosen)
+        is_kept = np.array_equal(build(made).values, self.values)
+        return made if is_kept else self._written(design, chosen, of_class=UNIT)
+
+    def _written(self, design: Design, chosen: Sequence[int], *, of_class: float | None = None) -> Design:
         mismatch, own = dict(design.mismatch), []
         for kind in KINDS:
             of: dict[float, list[str]] = {}
@@ -341,9 +355,9 @@ class _Problem:
                     of.setdefault(part.choices[k][0], []).extend(part.names)
             if not of:
                 continue
-            commonest = max(of, key=lambda t: (len(of[t]), t))
-            mismatch[kind] = replace(mismatch.get(kind, Tolerance()), tolerance=commonest)
-            own += [PartTolerance(tuple(of[t]), t) for t in sorted(of) if t != commonest]
+            common = max(of, key=lambda t: (len(of[t]), t)) if of_class is None else of_class
+            mismatch[kind] = replace(mismatch.get(kind, Tolerance()), tolerance=common)
+            own += [PartTolerance(tuple(of[t]), t) for t in sorted(of) if t != common]
         return design.replace(mismatch=mismatch, part_tolerances=tuple(own))
 
 
