@@ -311,6 +311,11 @@ class Design:
         return self.reference == "mid"
 
     @property
+    def runs_from_ground(self) -> bool:
+        """Whether there is no negative supply: that of a single one is ground, and some families use none."""
+        return self.has_single_supply or FAMILIES[self.family].has_one_rail
+
+    @property
     def rail(self) -> float:
         """How far each end of the supply is from its middle, V."""
         return 0.5 * self.supply if self.has_single_supply else self.supply

@@ -25,6 +25,12 @@ CHIP = Design(
 )
 
 
+def test_a_family_of_one_rail_takes_power_from_it_alone():
+    design = Design(order=2, theta="1 ms", family="dpi", capacitance="10 pF", supply="3 V")
+    found = resources(design)
+    assert found.power == pytest.approx(3.0 * found.current)
+
+
 def test_power_is_the_quiescent_current_of_all_amplifiers_and_what_their_outputs_deliver():
     found = resources(BOARD)
     count = sum(isinstance(c, OpAmp) for c in build(BOARD).components)

@@ -186,7 +186,7 @@ def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Reso
         _currents(design, circuit),
         _areas(design, circuit),
         () if prices is None else _costs(design, circuit, prices),
-        design.has_single_supply,
+        design.runs_from_ground,
     )
 
 

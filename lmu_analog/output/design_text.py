@@ -156,7 +156,7 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
         lines.append(_line("parts", names["parts"], "op-amps of one's own, beside this file"))
     kept_free = "of the output swing, kept free at the worst sine"
     lines += [
-        _line("supply", _exact(design.supply, "V"), "0 to this" if design.has_single_supply else "+- this"),
+        _line("supply", _exact(design.supply, "V"), "0 to this" if design.runs_from_ground else "+- this"),
         _line("headroom", _percent(design.headroom), kept_free),
     ]
     for name, usual, comment in _CHOICES:

@@ -87,9 +87,7 @@ def new_design(
         design = design.replace(bandwidth=float(f"{design.bandwidth:.3g}"))
     if recording is not None and real(recording).parent != real(path).parent:
         raise DesignError(f"{recording} must lie in the folder of {path}, which names it; copy it there")
-    without = set(
-        _without_effect(build(design.replace(order=min(design.order, _PROBED))))
-    )  # a reference has op-amps
+    without = set(_without_effect(design.replace(order=min(design.order, _PROBED))))
     _tell(without & set(asked), design.family, notify or str)
     write_text(path, commented(design, without=without - set(asked)))
     return design
@@ -139,9 +137,12 @@ def _first_mismatch(
     return {**usual, **tolerances}
 
 
-def _without_effect(circuit: Circuit) -> Iterator[str]:
+def _without_effect(design: Design) -> Iterator[str]:
     """Name the keys that change nothing in such a circuit."""
+    circuit = build(design)  # all of it: a reference has op-amps where the memory has none
     if not circuit.amplifiers:
         yield "opamp"
         if not circuit.only(Transconductor, Mosfet):
-            yield from ("supply", "headroom")
+            yield "supply"
+    if circuit == build(design.replace(headroom=0.5 * (1.0 - design.headroom))):
+        yield "headroom"

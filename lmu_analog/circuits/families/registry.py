@@ -50,6 +50,8 @@ class Family:
         buffer, a single supply, loads at its outputs.
     has_summers : bool
         Whether the algebraic variables of a realization have nets of their own, on which taps may find what they show.
+    has_one_rail : bool
+        Whether it runs from ground and the positive supply alone.
     """
 
     build: Callable[[Realization, np.ndarray, Options], Circuit]
@@ -62,6 +64,7 @@ class Family:
     has_taps: bool = False
     has_interface: bool = False
     has_summers: bool = True
+    has_one_rail: bool = False
 
 
 def is_on_chip(circuit: Circuit) -> bool:
@@ -138,6 +141,7 @@ FAMILIES: dict[str, Family] = {
         on_chip=True,
         drawing="dpi",
         has_taps=True,
+        has_one_rail=True,
     ),
     "passive-rlc": Family(
         passive_rlc,

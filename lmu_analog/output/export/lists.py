@@ -380,7 +380,7 @@ def _connectors(design: Design, members: list[Connector], prices: Mapping[str, P
 
 def _supply(design: Design) -> str:
     """Say what the supply must give: its voltages, and the current without a signal, where it is known."""
-    said = f"supply {'' if design.has_single_supply else '+-'}{design.supply:g} V"
+    said = f"supply {'' if design.runs_from_ground else '+-'}{design.supply:g} V"
     current = resources(design).current_at_rest
     return said if current is None else f"{said}, {write(float(f'{current:.3g}'), 'A')} without load"
 

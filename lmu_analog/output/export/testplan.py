@@ -187,7 +187,7 @@ def _supplies(design: Design, circuit: Circuit) -> list[dict[str, Any]]:
         return []
     return [
         {"name": name, "volts": sign * design.supply, "current": found.current_at_rest}
-        for name, sign in (("V+", 1.0), ("V-", -1.0))[: 1 if design.has_single_supply else 2]
+        for name, sign in (("V+", 1.0), ("V-", -1.0))[: 1 if design.runs_from_ground else 2]
     ]
 
 
