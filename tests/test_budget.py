@@ -90,8 +90,10 @@ def test_equal_offsets_show_as_the_formula_says():
     assert float(found.mean_alone.sel(cause="offset")) == pytest.approx(wanted, rel=1e-3)
 
 
-def test_mismatch_is_what_first_order_theory_says():
-    design = Design(order=6, theta="1 ms", mismatch=LOOSE)
+@pytest.mark.parametrize("bias", ["0 A", "20 uA"])  # which parts that deviate turn into offsets
+def test_mismatch_is_what_first_order_theory_says(bias: str):
+    opamp = {"gain": "120 dB", "gbw": "100 MHz", "bias": bias, "rail": "100 V"}
+    design = Design(order=6, theta="1 ms", mismatch=LOOSE, opamp=opamp)
     found = budget(design, samples=300)
     # 300 samples: 3 % of an rms at one sigma, and second order at sigma = 0.33 %.
     assert float(found.mean_alone.sel(cause="mismatch")) == pytest.approx(

@@ -217,7 +217,8 @@ def _random(subject: _Subject, z: np.ndarray, offsets: np.ndarray) -> dict[str, 
     deviated = linear(subject.circuit, tones, subject.values(z * ~offsets))
     if not deviated.sure.any():
         raise SimulationError("every circuit of the ensemble is unstable; tighten the mismatch")
-    added = difference_power(deviated, nominal, subject.r, with_offset=False)[deviated.sure]
+    # With what parts do to the operating point, as mirrors that carry the bias do: it is in no other contributor.
+    added = difference_power(deviated, nominal, subject.r)[deviated.sure]
     growth = subject.error(deviated).mean(axis=0) - subject.error(nominal)[0]
     return {"offset": _Part(offset, offset), "mismatch": _Part(growth, added.mean(axis=0))}
 
