@@ -11,7 +11,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.devices.values import best_pair, members, nearest
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.circuits.ranges import counts
+from lmu_analog.circuits.ranges import counts, warnings
 from lmu_analog.circuits.rounding import choose_common, paired
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
@@ -105,6 +105,27 @@ def test_halves_of_a_differential_circuit_stay_alike():
     mirrored = {name: name.replace("_p", "_n") for name in values if "_p" in name}
     assert mirrored
     assert all(values[a] == values[b] for a, b in mirrored.items())
+
+
+def test_pairs_keep_the_limits_of_a_board_where_these_come_closer_than_one_part():
+    design = Design(order=5, theta="1 ms", values="E24")
+    assert warnings(build(design)) == ()
+    paired_too = build(design.replace(pairs="0.5 %"))
+    assert any(c.name.endswith("_second") for c in paired_too.components)
+    assert warnings(paired_too) == ()
+
+
+@pytest.mark.parametrize("value", [3.17e3, 11.3e3, 347e3, 990e3])
+@pytest.mark.parametrize("summed", [True, False])
+def test_no_pair_within_limits_comes_closer(value, summed):
+    low, high = 1e3, 1e6
+    pair = best_pair(value, "E24", summed=summed, limits=(low, high))
+    known = nearest(np.outer(10.0 ** np.arange(3, 7), members("E24")).ravel(), "E24")
+    known = known[(known <= high) & (known > 0.99e-2 * value) & (known < 101.0 * value)]
+    first, second = np.array(list(itertools.combinations_with_replacement(known, 2))).T
+    made = first + second if summed else 1.0 / (1.0 / first + 1.0 / second)
+    assert abs(np.log(pair.value / value)) == pytest.approx(np.abs(np.log(made / value)).min(), abs=2e-9)
+    assert low <= pair.second <= pair.first <= high
 
 
 def test_pairs_of_exact_values_are_refused():

@@ -26,6 +26,7 @@ from lmu_analog.circuits.fitting import Model, Node, fit_jointly
 from lmu_analog.circuits.impedance import ANY_CAPACITOR, levels_within, nodes
 from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.circuits.nodal.extract import extract, split
+from lmu_analog.circuits.ranges import DISCRETE
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import gauss_legendre
@@ -331,12 +332,26 @@ def _is_off(value: float, exact: float, bound: float) -> bool:
 
 def _pair_of_resistors(value: float, series: str) -> Pair:
     """Find two in series or in parallel, whichever is closer."""
-    pair, parallel = (best_pair(value, series, summed=summed) for summed in (True, False))
-    return parallel if abs(parallel.value / value - 1.0) < abs(pair.value / value - 1.0) - TIE else pair
+    return _closest(value, series, Resistor, ways=(True, False))
 
 
 def _pair_of_capacitors(value: float, series: str) -> Pair:
-    return best_pair(value, series, summed=True)
+    return _closest(value, series, Capacitor, ways=(True,))
+
+
+def _closest(value: float, series: str, of: type[Resistor | Capacitor], *, ways: tuple[bool, ...]) -> Pair:
+    """Find two values, summed or not, that come closest: within the limits of a board, if these beat a single one."""
+
+    def off(found: float) -> float:
+        return abs(found / value - 1.0)
+
+    single = off(float(nearest(value, series)))
+    for limits in (DISCRETE[of], None):
+        pairs = [best_pair(value, series, summed=summed, limits=limits) for summed in ways]
+        best = min(pairs, key=lambda pair: round(off(pair.value) / TIE))
+        if off(best.value) < single:
+            break
+    return best
 
 
 def _two_resistors(part: Resistor, value: float, series: str) -> tuple[Resistor, Resistor]:

@@ -61,7 +61,7 @@ class Pair:
         return total if self.summed else self.first * self.second / total
 
 
-def best_pair(value: float, series: str, *, summed: bool) -> Pair:
+def best_pair(value: float, series: str, *, summed: bool, limits: tuple[float, float] | None = None) -> Pair:
     """Find the pair of standard values, each within two decades of a value, that comes closest to it.
 
     All pairs are tried: for every first the two seconds on either side of what is missing. Of equally
@@ -74,9 +74,14 @@ def best_pair(value: float, series: str, *, summed: bool) -> Pair:
     series : str
     summed : bool
         Whether the two add, or their reciprocals do.
+    limits : (float, float), optional
+        Between which both lie, if any values do.
     """
     base = 10.0 ** np.floor(np.log10(value))
     known = nearest(np.outer(10.0 ** np.arange(-2, 3), members(series) * base).ravel(), series)
+    if limits is not None:
+        inside = known[(known >= limits[0] * (1.0 - TIE)) & (known <= limits[1] * (1.0 + TIE))]
+        known = inside if len(inside) > 1 else known
     scale, goal = (known, value) if summed else (1.0 / known[::-1], 1.0 / value)
     above = np.searchsorted(scale, goal - scale)
     seconds = np.clip(np.stack([above - 1, above]), 0, len(scale) - 1)
