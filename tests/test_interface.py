@@ -37,7 +37,7 @@ from lmu_analog.memory.window import quadrature_for, readout
 from lmu_analog.output.decks import deck_text
 from lmu_analog.output.export.board import assembly
 from lmu_analog.output.export.lists import bom
-from lmu_analog.output.export.testplan import content
+from lmu_analog.output.export.testplan import content, point_table
 from lmu_analog.output.starting import new_design
 from lmu_analog.simulation import distance, grid, ideal_window, places
 from lmu_analog.spice import ngspice
@@ -383,9 +383,12 @@ def test_what_a_bench_finds_is_at_the_reference():
 def test_taps_are_recorded_against_the_reference(tmp_path):
     asked = design(opamp=SINGLE, reference="mid")
     circuit = build(asked)
-    columns = content(asked, circuit, plan_of(asked, samples=2), design_file="d.toml")["record"]["taps"][
-        "columns"
-    ]
+    plan = plan_of(asked, samples=2)
+    told = content(asked, circuit, plan, design_file="d.toml")
+    read_of = {row[0]: row[-1].split() for row in point_table(plan, told).rows}
+    assert read_of["v(vref)"] == ["m0,", "m1,", "m2"]
+    assert read_of["v(x0)"][:2] == ["m0", "="]
+    columns = told["record"]["taps"]["columns"]
     assert columns == ["time", "input", "v(tap1)", "v(vref)", "v(tap2)"]
     path = tmp_path / "taps.csv"
     rows = [[k, 1.0, 2.5 + k, 2.5, 2.5 - k] for k in range(3)]

@@ -201,7 +201,7 @@ def _html(design: Design, circuit: Circuit, plan: TestPlan, found: dict[str, Any
         + (f", of which {plan.unstable} are unstable and left out" if plan.unstable else "")
         + f". Parts: {'; '.join(f'{k} {v}' for k, v in laws(design).items()) or 'exact, but for offsets of op-amps'}.",
         supplies=_supply_table(found),
-        points=_point_table(plan, found),
+        points=point_table(plan, found),
         sines=[_sine_table(plan, i) for i in range(len(plan.frequency))],
         step=_step_figure(plan, design.theta),
         taps=None if plan.taps is None else _tap_table(plan, plan.taps, _at_rest(found)),
@@ -253,12 +253,15 @@ def _supply_table(found: dict[str, Any]) -> Table:
     )
 
 
-def _point_table(plan: TestPlan, found: dict[str, Any]) -> Table:
+def point_table(plan: TestPlan, found: dict[str, Any]) -> Table:
+    """Lay out the points at rest, and which states are read from each."""
     rows = []
     for point in found["points"]:
         unit = _unit(point["name"])
         nominal, low, high = (_zero(point["dc"][key]) for key in ("nominal", "p05", "p95"))
-        state = next((s for s in plan.states if point["name"] in s), "")
+        read = [s for s in plan.states if point["name"] in s]
+        # A net of several states, as a reference is one of all, would be shown as the first alone.
+        state = read[0] if len(read) == 1 else ", ".join(s.split(" = ")[0] for s in read)
         rows.append(
             (
                 point["name"],
