@@ -117,7 +117,7 @@ class Diagnosis:
         Healthy boards that exceed it, at most.
     hypotheses : int
         How many faults were simulated.
-    misfit : float
+    residual : float
         What the best of all leaves of the recording, rms, as a fraction of a channel's rms.
     explained : bool
         Whether that is little enough for a circuit of linear parts, and the other parts are within their
@@ -128,7 +128,7 @@ class Diagnosis:
         Elements whose errors of 10 % this input cannot tell apart.
     evidence : {"response", "operating point"}
         Whether hypotheses were compared by what the recording shows of the input, or, where outputs stay at
-        their rails, by the voltages at rest; ratios and misfit are then NaN.
+        their rails, by the voltages at rest; ratios and residual are then NaN.
     """
 
     faults: tuple[Fault, ...]
@@ -136,7 +136,7 @@ class Diagnosis:
     threshold: float
     level: float
     hypotheses: int
-    misfit: float
+    residual: float
     explained: bool
     start: float
     stop: float
@@ -254,8 +254,8 @@ def diagnose(
     best = min([healthy, *(fit for *_, fit in fits)], key=lambda fit: fit.cost)
     left = (best.cost - best.strain) / points
     scale = max(left, 1.0)  # noise that the recording has beyond what was assumed
-    misfit = float(FLOOR * np.sqrt(left))
-    explained = misfit < UNEXPLAINED and best.strain < float(chi2.isf(_UNLIKELY, problem.prior.shape[1]))
+    residual = float(FLOOR * np.sqrt(left))
+    explained = residual < UNEXPLAINED and best.strain < float(chi2.isf(_UNLIKELY, problem.prior.shape[1]))
     count = len(singles) + len(pairs)
     threshold = float(chi2.isf(level / max(count, 1), 1))
     ratios = [(healthy.cost - fit.cost) / scale for *_, fit in fits]
@@ -271,7 +271,7 @@ def diagnose(
         threshold,
         level,
         count,
-        misfit,
+        residual,
         explained,
         start,
         stop,

@@ -53,10 +53,8 @@ from lmu_analog.theory.quadratic import QuadraticForm, quadratic_form, quantile,
 from lmu_analog.units import fraction, write
 
 MOST = 3  # changes that are named
-CHECKED, SEED = (
-    400,
-    0,
-)  # circuits of the exact engine that a change is held against: 95 % is then known to 2.5 points
+CHECKED = 400  # circuits of the exact engine that a change is held against: 95 % is then known to 2.5 points
+SEED = 0
 _ORDERS = (1, -1, 2, -2, 3, -3)  # steps, the least first
 _TIGHTER = 3  # classes of a tolerance, from the next one on
 _FASTER = (1.0, 3.0, 10.0, 30.0)  # times the gain-bandwidth product: the slowest part beyond each is tried

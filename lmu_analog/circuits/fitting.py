@@ -3,8 +3,9 @@
 Rounding a value where it stands is nearly never best: what one rounding does to the window another can undo. To first
 order the error that roundings add is J x, with x the logarithms of what each value is rounded by, and J does not depend
 on the level of a node. So |r + J x|^2 is minimised over the levels of all nodes and over the two standard values on
-either side of each value: node by node, all levels of a node with their roundings at once, and pairs of values last.
-Then the circuit's true error gives another r, and so on; what is kept is the best by the true error.
+either side of each value: node by node, all levels of a node with their roundings at once, from several starts and,
+where nothing is better, from two nodes moved at random (seeded). Then the circuit's true error gives another r, and so
+on; what is kept is the best by the true error. It is no proof that nothing better exists.
 """
 
 import math
@@ -20,10 +21,8 @@ from lmu_analog.circuits.devices.values import TIE, members, nearest
 STARTS = 6  # of the descent, after the two simple ones
 KEPT = 2  # of them, that are searched further
 KICKS = 5000  # of one of these, over the square of the number of nodes: a descent takes longer, too
-POOL, POLISHED = (
-    400,
-    24,
-)  # over the number of nodes: choices that the true error ranks, and those that it improves
+POOL = 400  # choices that the true error ranks, over the number of nodes
+POLISHED = 24  # those of them that it improves, over the number of nodes
 FEWEST = 2  # of all of these
 BESIDE = 2  # levels of a node that are tried by the true error
 ROUNDS = 12  # of it, from one choice

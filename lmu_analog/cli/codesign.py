@@ -16,12 +16,14 @@ class _Allocate(InputDesign, Json):
         None, "Tolerances that may be bought, for example '0.1 %, 1 %'; all that are sold unless given."
     )
     capacitor: str | None = option(None, "The same of capacitors.")
-    prices: Path | None = option(None, "Price list, rows of part,price.", "FILE.csv")
+    prices: Path | None = option(
+        None, "Price list, rows of part,price such as 'resistor 1 %,0.01'.", "FILE.csv"
+    )
     samples: int = option(5000, "Exact circuits that decide.", short="-n", least=100)
 
 
 def allocate(options: _Allocate) -> None:
-    """Choose the cheapest tolerances, part by part, with which circuits keep [spec] nrmse."""
+    """Choose cheap tolerances, part by part, with which circuits keep [spec] nrmse."""
     from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.codesign import allocation
     from lmu_analog.design_keys import labelled

@@ -46,12 +46,13 @@ def table(given: dict[str, Any]) -> Table:
     else:
         said = ", ".join(f"{kind}s {percent(one[kind])}" for kind in given["counts"])
         rows.append(("one class for all", f"{one['cost']:.2f}", f"{said}: the cheapest that keep the limit"))
-    kept = f"of {given['samples']} exact circuits; {percent(given['nrmse_theory'])} by first-order theory"
+    theory = percent(given["nrmse_theory"])
+    kept = f"of {given['samples']} exact circuits, others than those that decided; {theory} by first-order theory"
     rows.append(("tightest for all", f"{given['tightest_cost']:.2f}", ""))
     rows.append((f"{percent(given['wanted_yield'])} keep", percent(given["nrmse_exact"]), kept))
     interval = f"within {percent(given['limit'])}; {percent(good['low'])} to {percent(good['high'])} at 95 %"
     rows.append(("yield", percent(good["value"]), interval))
-    return Table("Cheapest tolerances, part by part", ("what", "figure", ""), tuple(rows))
+    return Table("Tolerances part by part, as cheap as was found", ("what", "figure", ""), tuple(rows))
 
 
 def text(given: dict[str, Any]) -> str:

@@ -121,7 +121,7 @@ def _diagnosis(design: Design, measurement: Measurement, circuit: Circuit) -> di
         "threshold": _number(found.threshold),
         "level": found.level,
         "hypotheses": found.hypotheses,
-        "misfit": _number(found.misfit),
+        "misfit": _number(found.residual),
         "compared": {"start": found.start, "stop": found.stop},
         "alike": [list(group) for group in found.groups],
     }
