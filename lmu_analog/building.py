@@ -9,6 +9,7 @@ from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.devices.models import CellModel, OtaModel
 from lmu_analog.circuits.devices.parts import ota
 from lmu_analog.circuits.devices.passives import Kind, Stock
+from lmu_analog.circuits.element_values import named_values, with_element_values
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.options import Level, Options, Predistort, Shown
 from lmu_analog.circuits.families.registry import FAMILIES
@@ -82,17 +83,19 @@ def build(design: Design) -> Circuit:
 
 
 def _memory(design: Design) -> Circuit:
-    """Build the memory alone: impedances chosen, values standard if asked."""
+    """Build the memory alone: impedances chosen, values as they are given, the others standard if asked."""
     circuit = mapped(design)
     if chooses_level(design):
         if not has_free_levels(circuit):
             circuit = mapped(design, common_capacitance(circuit, ORIGIN, stock(design, circuit)))
         circuit = choose_impedances(circuit, stock(design, circuit))
-    return _standard(design, circuit)
+    given = labelled("[circuit] element_values", named_values, circuit, design.element_values)
+    circuit = with_element_values(circuit, given) if given else circuit
+    return _standard(design, circuit, frozenset(given))
 
 
-def _standard(design: Design, circuit: Circuit) -> Circuit:
-    """Give the circuit the standard values that the design asks for, if any."""
+def _standard(design: Design, circuit: Circuit, kept: frozenset[str] = frozenset()) -> Circuit:
+    """Give the circuit the standard values that the design asks for, if any; some components keep theirs."""
     if design.values != "exact":
         levels = "within limits" if chooses_level(design) else "any"
         rounded = choose_common(
@@ -103,6 +106,7 @@ def _standard(design: Design, circuit: Circuit) -> Circuit:
             stock=stock(design, circuit),
             fit=cast("ValuesFit", design.values_fit),
             pairs=design.pairs if design.values_fit == "joint" else None,
+            kept=kept,
         )
         bound = design.pairs
         return rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)

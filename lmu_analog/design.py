@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     Part: TypeAlias = str | dict[str, Any]
     Tolerances: TypeAlias = dict[str, Tolerance]
     Drifts: TypeAlias = dict[str, Drift]
+    Values: TypeAlias = dict[str, float]
     Groups: TypeAlias = tuple[Group, ...]
     Parts: TypeAlias = tuple[PartTolerance, ...]
     Patterns: TypeAlias = tuple[str, ...]
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     Buffers: TypeAlias = InputBuffer
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
     Whole = Quantity = Word = File = Tones3 = Part = object
-    Tolerances = Drifts = Groups = Parts = Patterns = Taps = Loads = Buffers = object
+    Tolerances = Drifts = Values = Groups = Parts = Patterns = Taps = Loads = Buffers = object
 
 
 # Keys of what stands around a memory, and what they are where nothing does.
@@ -134,6 +135,9 @@ class Design:
         "common" rounds every value to the nearest, "joint" chooses the roundings of all together.
     pairs : float or None
         Largest error of one standard value, a fraction; beyond it two are joined.
+    element_values : dict
+        Name of a component of the memory to its value, SI unit, in place of the one that follows from the rest. They
+        are of one circuit: ``replace`` drops them where what the others follow from changes.
     taps : tuple of Tap
         Outputs that show the input delayed.
     outputs : tuple of Tap
@@ -202,6 +206,7 @@ class Design:
     values: Word = "exact"
     values_fit: Word = "common"
     pairs: Quantity | None = None
+    element_values: Values = field(default_factory=dict)
     taps: Taps = ()
     outputs: Taps = ()
     input_buffer: Buffers | None = None
@@ -254,7 +259,11 @@ class Design:
             object.__setattr__(self, "bandwidth", usable_band(self.order) / self.theta)
 
     def replace(self, **changes: Any) -> "Design":
-        """Give the same design with other fields; an order replaces an error, and an error an order."""
+        """Give the same design with other fields; an order replaces an error, and an error an order.
+
+        Values of single elements are of one circuit: they go where the memory, its scaling or what it is built of
+        changes, unless they are given anew.
+        """
         known = [f.name for f in fields(self) if f.init]
         if unknown := sorted(set(changes) - set(known)):
             raise DesignError(f"unknown field {shown(unknown[0])}; known are {', '.join(known)}")
@@ -269,7 +278,20 @@ class Design:
         if "family" in changes and "realization" not in changes:
             known = FAMILIES[changes["family"]].realizations if changes["family"] in FAMILIES else ()
             changes = {"realization": self.realization if self.realization in known else None, **changes}
-        return replace(self, **changes)
+        made = replace(self, **changes)
+        if made.element_values and "element_values" not in changes and made._mapped_of != self._mapped_of:
+            made = replace(made, element_values={})
+        return made
+
+    @property
+    def _mapped_of(self) -> tuple[Any, ...]:
+        """What the values of the circuit follow from, and how its states are read."""
+        return (
+            (self.order, self.theta, self.bandwidth, self.full_scale),
+            (self.family, self.realization, self.variant, self.level, self.capacitance, self.clock),
+            (self.opamp_model, self.rail, self.headroom, self.scaling, self.predistort),
+            (self.transconductor, self.crossbar, self.tau, self.second_tau, self.taps, self.outputs),
+        )
 
     def with_order(self, reached: Reached) -> "Design":
         """Give the same design with an order that was chosen for it, and why."""
@@ -392,7 +414,7 @@ class Design:
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
-        for name in ("taps", "outputs", "part_tolerances"):
+        for name in ("taps", "outputs", "part_tolerances", "element_values"):
             if not content[name]:
                 del content[name]
         if self.values_fit == "common":

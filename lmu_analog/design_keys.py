@@ -19,6 +19,7 @@ from lmu_analog.circuits.devices.tolerance import (
     read_tolerance,
 )
 from lmu_analog.circuits.devices.values import SERIES
+from lmu_analog.circuits.element_values import read_element_values
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.interface import InputBuffer, Load
 from lmu_analog.circuits.lowpass import HIGHEST_ORDER, RESPONSES
@@ -281,6 +282,7 @@ KEYS: dict[str, Key] = {
     "values": Key("circuit", "values", _choice("exact", *SERIES)),
     "values_fit": Key("circuit", "values_fit", _choice("common", "joint")),
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
+    "element_values": Key("circuit", "element_values", read_element_values),
     "taps": Key("circuit", "taps", _read_taps),
     "outputs": Key("circuit", "output", _read_outputs),
     "input_buffer": Key("circuit", "input", _read_buffer),
@@ -316,7 +318,7 @@ def labelled(label: str, read: Callable[..., Any], *given: Any) -> Any:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a design file into the fields of a design; a recording and parts are found beside the file.
+    """Read a design file into the fields of a design; files that it names are found beside it.
 
     Raises
     ------
@@ -331,7 +333,7 @@ def _beside(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
     fields = _fields(tables)
     if isinstance(table := fields.get("opamp"), dict) and isinstance(table.get("model"), str):
         fields["opamp"] = {**table, "model": str(path.parent / table["model"])}
-    for name in ("file", "parts"):
+    for name in ("file", "parts", "element_values"):
         if isinstance(fields.get(name), str):
             fields[name] = path.parent / fields[name]
     if isinstance(outputs := fields.get("outputs"), list):

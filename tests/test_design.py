@@ -406,6 +406,13 @@ REFUSED = {
     MEMORY
     + "[spec]\nyeild = 0.9": r"unknown key 'yeild' in \[spec\]; known keys are nrmse, tap_nrmse, yield",
     MEMORY + "[[circuit.output]]\nweights = [0, 0]": r"\[circuit\] output: weights must be finite, .*",
+    MEMORY
+    + "[circuit.element_values]\nRb_0 = '1 nF'": r"\[circuit\] element_values: Rb_0: '1 nF' is in F; write .* in Ohm.*",
+    MEMORY
+    + "[circuit.element_values]\nRb_0 = 0": r"\[circuit\] element_values: Rb_0 = 0 Ohm; it must be positive",
+    MEMORY
+    + "[circuit.element_values]\nUint_0 = 1": r"\[circuit\] element_values: 'Uint_0' is no component with a value; .*",
+    MEMORY + "[circuit]\nelement_values = 3": r"\[circuit\] element_values: \{ Rb_0 = .* is wanted, not 3",
     MEMORY + "[circuit]\nreference = 'VEE'": r"\[circuit\] reference: unknown 'VEE'; known are ground, mid",
     MEMORY + "[circuit]\ninput = 3": r"\[circuit\] input: 'buffer', or .*, not 3",
     MEMORY + "[circuit]\nload = 'much'": r"\[circuit\] load: resistor: 'much' is not a quantity; .*",
@@ -512,6 +519,7 @@ def test_the_digest_changes_with_every_field(written):
         "leakage": 1e3,
         "mismatch": {"resistor": 0.01},
         "groups": [{"components": "Ra_*", "correlation": 0.5}],
+        "element_values": {"Ra_0_0": "10 kOhm"},
         "part_tolerances": [{"components": "Ra_*", "tolerance": "0.1 %"}],
         "only": "Ra_*",
         "without": "Ra_*",

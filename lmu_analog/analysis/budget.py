@@ -188,7 +188,7 @@ def _with_contributor(design: Design, contributor: Contributor, circuit: Circuit
         The design's own.
     """
     if contributor != "speed" and design.predistort != "none":
-        circuit = build(design.replace(predistort="none"))
+        circuit = build(design.replace(predistort="none", element_values=design.element_values))
     circuit = circuit.small_signal or circuit
     parts = []
     for c in circuit.components:

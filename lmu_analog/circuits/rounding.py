@@ -65,13 +65,15 @@ class Rounded:
 class _Group:
     """What hangs on one node, or on its mirror images: its columns of the values, and its levels.
 
-    ``power`` is that of the level in each value; ``timed`` says that there is a capacitor.
+    ``power`` is that of the level in each value; ``timed`` says that there is a capacitor, ``held`` that a value is
+    given, so that the node keeps its level.
     """
 
     columns: np.ndarray
     power: np.ndarray
     levels: np.ndarray
     timed: bool
+    held: bool
 
 
 @lru_cache(maxsize=KEPT)
@@ -85,6 +87,7 @@ def choose_common(
     stock: Stock = ANY_CAPACITOR,
     fit: ValuesFit = "common",
     pairs: float | None = None,
+    kept: frozenset[str] = frozenset(),
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -114,14 +117,22 @@ def choose_common(
     pairs : float or None
         With ``joint``: the bound of ``paired``, if that follows. What it makes of two parts rounds nothing, so that no
         other rounding may count on it.
+    kept : frozenset of str
+        Components that keep their values, and with them the level of their nodes.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
         capacitors = capacitors_beside(resistors)
     rounding = _Rounding(
-        circuit, bandwidth, {"R": resistors, "C": capacitors}, stock if levels == "within limits" else None
+        circuit,
+        bandwidth,
+        {"R": resistors, "C": capacitors},
+        stock if levels == "within limits" else None,
+        kept=kept,
     )
+    if not any(on.any() for on in rounding.rounds.values()):
+        return Rounded(circuit, 0.0, 0.0, circuit)
     simple = rounding.simple()
     errors = rounding.errors(np.stack([rounding.rounded(levels) for levels in simple]))
     before, start = float(errors[0]), int(_equally_good(errors).argmax())
@@ -150,16 +161,24 @@ class _Rounding:
     """The circuit's nodes, and what it costs to round its values at chosen levels."""
 
     def __init__(
-        self, circuit: Circuit, bandwidth: float, series: dict[str, str], stock: Stock | None
+        self,
+        circuit: Circuit,
+        bandwidth: float,
+        series: dict[str, str],
+        stock: Stock | None,
+        *,
+        kept: frozenset[str] = frozenset(),
     ) -> None:
-        self.circuit = circuit
+        self.circuit, self.kept = circuit, kept
         self.series = series
-        names = [p.component[0] if p.name == p.component else "" for p in circuit.parameters]
+        names = [
+            p.component[0] if p.name == p.component and p.name not in kept else "" for p in circuit.parameters
+        ]
         self.rounds = {kind: np.array([n == kind for n in names]) for kind in ("R", "C")}
         hung = nodes(circuit)
         self.stock = stock
         self.shared = stock is None  # one level for all nodes may be beyond the limits of some
-        self.groups = [_group(circuit, members, series["C"]) for members in hung]
+        self.groups = [_group(circuit, members, series["C"], kept) for members in hung]
         if stock is not None:
             within = levels_within(circuit, hung, [group.levels for group in self.groups], stock=stock)
             self.groups = [replace(g, levels=kept) for g, kept in zip(self.groups, within, strict=True)]
@@ -196,9 +215,13 @@ class _Rounding:
         own = [self._closest(group) for group in self.groups]
         if not self.shared:
             return [[1.0] * len(own), own]
-        shared = next((group.levels for group in self.groups if group.timed), np.ones(1))
+        free = [group for group in self.groups if group.timed and not group.held]
+        shared = free[0].levels if free else np.ones(1)
         same = [
-            [float(level) if g.timed else best for g, best in zip(self.groups, own, strict=True)]
+            [
+                float(level) if g.timed and not g.held else best
+                for g, best in zip(self.groups, own, strict=True)
+            ]
             for level in shared
         ]
         return [[1.0] * len(own), own, *same]
@@ -229,7 +252,8 @@ class _Rounding:
 
         slopes = derivatives(self.circuit, self.frequency).by_parameter * self.circuit.values
         roles = {c.name: c.role for c in self.circuit.components}
-        role = [roles[p.component] for p in self.circuit.parameters]
+        # A half whose value is given is not rounded as the other one is.
+        role = [p.name if p.name in self.kept else roles[p.component] for p in self.circuit.parameters]
         nodes = [Node(g.columns, _tied([role[k] for k in g.columns]), g.power, g.levels) for g in self.groups]
         kinds = [next((k for k, on in self.rounds.items() if on[at]), None) for at in range(len(role))]
         model = Model(
@@ -289,14 +313,17 @@ def _equally_good(errors: Float[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
     return errors <= errors.min() * (1.0 + TIE) + TIE
 
 
-def _group(circuit: Circuit, parts: list[Component], capacitors: str) -> _Group:
+def _group(circuit: Circuit, parts: list[Component], capacitors: str, kept: frozenset[str]) -> _Group:
     names = {c.name: c for c in parts}
     columns = [k for k, p in enumerate(circuit.parameters) if p.name in names]
     power = [-1.0 if isinstance(names[circuit.parameters[k].name], Capacitor | Transconductor) else 1.0
              for k in columns]  # fmt: skip
     anchors = [c.value for c in parts if isinstance(c, Capacitor)]
     levels = anchors[0] / around(anchors[0], capacitors) if anchors else FACTORS
-    return _Group(np.array(columns, int), np.array(power), levels, bool(anchors))
+    held = not kept.isdisjoint(names)
+    return _Group(
+        np.array(columns, int), np.array(power), np.ones(1) if held else levels, bool(anchors), held
+    )
 
 
 def paired(rounded: Rounded, resistors: str, *, bound: float) -> Circuit:

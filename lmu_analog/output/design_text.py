@@ -7,6 +7,7 @@ from pathlib import Path
 from lmu_analog.circuits.devices.technology import technologies
 from lmu_analog.circuits.devices.tolerance import Tolerance, law_text
 from lmu_analog.circuits.devices.values import SERIES
+from lmu_analog.circuits.element_values import UNITS
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.interface import InputBuffer, Load
 from lmu_analog.circuits.scaling import SCALINGS
@@ -187,6 +188,11 @@ def _circuit_tables(design: Design, names: Mapping[str, str]) -> list[str]:
         if isinstance(table := getattr(design, name), dict):
             beside = {key: names["model"] if key == "model" else value for key, value in table.items()}
             lines += ["", f"[circuit.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in beside.items())]
+    if design.element_values:
+        values = (
+            f"{name} = {json.dumps(_exact(x, UNITS[name[0]]))}" for name, x in design.element_values.items()
+        )
+        lines += ["", "[circuit.element_values]", *values]
     for output in design.outputs:
         lines += [
             "",

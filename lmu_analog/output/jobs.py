@@ -61,7 +61,10 @@ def simulate_one(
         )
     check_figure(plot)
     circuit = planned_circuit(design, seed=seed, index=sample, sampling=sampling)
-    driven = design if recording is None else design.replace(file=recording, column=column, channel=channel)
+    driven = design
+    if recording is not None:
+        other = {"file": recording, "column": column, "channel": channel}
+        driven = design.replace(**other, element_values=design.element_values)
     if engine == "ngspice" and notify is not None and (line := long_run(driven, circuit=circuit)):
         notify(line)
     result = simulate(driven, engine=engine, circuit=circuit, progress=progress)
