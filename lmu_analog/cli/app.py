@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from lmu_analog.cli import analysis, codesign, networks, running, writing
+from lmu_analog.cli import analysis, codesign, comparing, networks, running, writing
 from lmu_analog.cli.command import command
 from lmu_analog.cli.experimenting import experiment
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
@@ -31,6 +31,7 @@ COMMANDS = {
     "corners": analysis.corners,
     "resources": analysis.resources,
     "allocate": codesign.allocate,
+    "compare": comparing.compare,
     "export": writing.export,
     "analyze": analysis.analyze,
     "report": writing.report,
