@@ -1,5 +1,6 @@
 """Commands that choose what a circuit is made of. Heavy modules load inside the commands."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,17 @@ class _Allocate(InputDesign, Json):
     prices: Path | None = option(
         None, "Price list, rows of part,price such as 'resistor 1 %,0.01'.", "FILE.csv"
     )
-    samples: int = option(5000, "Exact circuits that decide.", short="-n", least=100)
+    task: Path | None = option(
+        None, "A network and its data, for --loss in place of [spec] nrmse (docs/networks.md).", "FILE.npz"
+    )
+    loss: float | None = option(None, "Limit of the network's loss, for example 0.02.")
+    samples: int | None = option(
+        None, "Exact circuits that decide; 5000 unless given, 500 of a network.", short="-n", least=100
+    )
 
 
 def allocate(options: _Allocate) -> None:
-    """Choose cheap tolerances, part by part, with which circuits keep [spec] nrmse."""
+    """Choose cheap tolerances, part by part, with which circuits keep [spec] nrmse, or the loss of a network."""
     from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.codesign import allocation
     from lmu_analog.design_keys import labelled
@@ -50,8 +57,19 @@ def allocate(options: _Allocate) -> None:
         if text is not None
     }
     prices = None if options.prices is None else read_prices(options.prices)
+    limit = None
+    if (options.task is None) != (options.loss is None):
+        raise DesignError("--task and --loss go together: a network with its data, and the limit of its loss")
+    if options.task is not None and options.loss is not None:
+        from lmu_analog.networks.task import read_task
+
+        if not 0.0 < options.loss < math.inf:
+            raise DesignError(f"--loss {options.loss}: a positive number is wanted")
+        limit = allocation.Limit("loss", options.loss, read_task(options.task))
     with progress("allocating tolerances"):
-        found = allocation.allocate(design, tolerances=classes, prices=prices, samples=options.samples)
+        found = allocation.allocate(
+            design, limit=limit, tolerances=classes, prices=prices, samples=options.samples
+        )
     if output is not None:
         write_text(output, commented(found.design))
         say(f"wrote {output}; next: lmu-analog montecarlo {output} -n 10000")

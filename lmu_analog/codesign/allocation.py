@@ -7,11 +7,16 @@ Research 11, 1963). Then single parts are made cheaper while the limit is kept, 
 add. That is no proof of the cheapest: on circuits small enough to try all choices it is within a tenth. An ensemble of
 the exact engine decides; where it finds more error than the theory, the limit is tightened by as much and the parts are
 chosen again. The figures that are told are of other circuits than those that decided.
+
+The limit is on the window NRMSE, or on the loss of a network whose memories the circuits are (``codesign.task``), whose
+root has the same theory.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -26,17 +31,21 @@ from lmu_analog.circuits.devices.values import TIE, nearest
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.prices import class_price
+from lmu_analog.codesign.task import software_score, task_first_order, task_results
 from lmu_analog.design import Design
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.orders import USUAL_YIELD
 from lmu_analog.errors import DesignError, shown
+from lmu_analog.mismatch.law import Mismatch, columns
+from lmu_analog.networks.task import NetworkTask
 from lmu_analog.stimulus import Tones
-from lmu_analog.theory.first_order import first_order
+from lmu_analog.theory.first_order import FirstOrder, first_order
 from lmu_analog.theory.quadratic import nrmse_quantiles
 
 UNIT = 0.01  # tolerance that sensitivities are taken at, and that capacitors are chosen to be sold with
 SAMPLES = 5000  # of the ensemble that decides, and of the one that is told
+TASK_SAMPLES = 500  # the same where a network is run on every circuit: that takes a hundred times as long
 DECIDING, TOLD = 0, 1  # seeds of these
 ROUNDS = 4  # of choosing and looking
 _LAMBDAS = 60  # halvings of the price of accuracy
@@ -53,12 +62,48 @@ class Uniform:
         Kind to tolerance, a fraction.
     cost : float
     kept : float
-        NRMSE that the wanted share of circuits keeps, by the theory.
+        NRMSE, or loss, that the wanted share of circuits keeps, by the theory.
     """
 
     tolerance: dict[str, float]
     cost: float
     kept: float
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What circuits are to keep.
+
+    Attributes
+    ----------
+    of : {"nrmse", "loss"}
+        Of the window, a fraction of rms(u); or of a network.
+    most : float
+    task : NetworkTask or None
+        That the loss is of.
+    """
+
+    of: Literal["nrmse", "loss"]
+    most: float
+    task: NetworkTask | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How a network does on the circuits: fractions of right classes, or NRMSE of series.
+
+    Attributes
+    ----------
+    software : float
+        With its own memories.
+    mean, low, high : float
+        Over circuits, and the ends between which 90 % of them lie.
+    """
+
+    software: float
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -70,13 +115,15 @@ class Allocation:
     design : Design
         With these tolerances.
     limit : float
-        Of the window NRMSE, a fraction of rms(u).
+        Of the window NRMSE, a fraction of rms(u), or of the loss of a network.
+    of : {"nrmse", "loss"}
+        Which of them.
     wanted : float
         Share of circuits that must keep it.
     cost : float
         Of all R and C.
     kept : float
-        NRMSE that the wanted share keeps, by the theory.
+        NRMSE, or loss, that the wanted share keeps, by the theory.
     exact_kept, good, low, high : float
         The same of ``samples`` exact circuits that did not decide, and the share of them within the limit with its 95 %
         interval.
@@ -89,10 +136,13 @@ class Allocation:
         Cost with the tightest classes for all.
     assumed : bool
         Whether prices are the middles of price classes, from memory.
+    scores : Scores or None
+        Of the circuits that did not decide, where the limit is on a loss.
     """
 
     design: Design
     limit: float
+    of: Literal["nrmse", "loss"]
     wanted: float
     cost: float
     kept: float
@@ -105,6 +155,68 @@ class Allocation:
     uniform: Uniform | None
     tightest: float
     assumed: bool
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Aim:
+    """A limit as the root of a mean of squares, with what says how circuits keep it.
+
+    Attributes
+    ----------
+    root : float
+        The NRMSE, or the root of the loss.
+    key : str
+        What errors call the limit.
+    theory : callable
+        Design to ``FirstOrder``.
+    exact : callable
+        Design, seed and number of circuits to the root of each, infinite where one is unstable or has failed; and the
+        score of each, where there is one.
+    told : callable
+        The root to the figure that is limited.
+    written : callable
+        The root as text.
+    """
+
+    root: float
+    key: str
+    theory: Callable[[Design], FirstOrder]
+    exact: Callable[[Design, int, int], tuple[np.ndarray, np.ndarray | None]]
+    told: Callable[[float], float]
+    written: Callable[[float], str]
+
+
+def _errors(design: Design, seed: int, samples: int) -> tuple[Float[np.ndarray, " s"], None]:
+    """Give the window NRMSE of exact circuits, (s,); infinite where one is unstable or has failed."""
+    found = exact_chunk(design, seed, range(samples)).window_nrmse
+    return np.nan_to_num(found, nan=np.inf, posinf=np.inf), None
+
+
+def _losses(
+    task: NetworkTask, design: Design, seed: int, samples: int
+) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, " s"]]:
+    """Give the root of the loss, and the score, of a network on exact circuits."""
+    loss, score = task_results(design, task, seed=seed, samples=range(samples))
+    return np.sqrt(loss), score
+
+
+def _aim(limit: Limit) -> _Aim:
+    if limit.task is None:
+        return _Aim(
+            limit.most, "[spec] nrmse", first_order, _errors, float, lambda root: f"{100 * root:.3g} %"
+        )
+    return _Aim(
+        math.sqrt(limit.most),
+        "loss",
+        partial(task_first_order, task=limit.task),
+        partial(_losses, limit.task),
+        lambda root: root * root,
+        lambda root: f"{root * root:.3g}",
+    )
+
+
+_WINDOW = _aim(Limit("nrmse", 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,81 +235,93 @@ class _Part:
 def allocate(
     design: Design,
     *,
+    limit: Limit | None = None,
     tolerances: Mapping[str, Sequence[float]] | None = None,
     prices: Mapping[str, Price] | None = None,
-    samples: int = SAMPLES,
+    samples: int | None = None,
 ) -> Allocation:
-    """Choose cheap tolerances, part by part, with which a design's circuits keep its limit.
+    """Choose cheap tolerances, part by part, with which a design's circuits keep a limit.
 
     Parameters
     ----------
     design : Design
-        Its ``nrmse`` is the limit, for the share ``wanted_yield`` of circuits (95 % unless given); the law of each
-        class is kept. Its tolerances do not matter.
+        The share ``wanted_yield`` of its circuits (95 % unless given) must keep the limit; the law of each class is
+        kept. Its tolerances do not matter.
+    limit : Limit, optional
+        The design's ``nrmse`` unless given.
     tolerances : dict, optional
         Kind to the tolerances that may be bought, fractions; all that are sold unless given.
     prices : dict, optional
         From ``read_prices``; the middles of price classes unless given.
-    samples : int
-        Of the exact ensemble that decides.
+    samples : int, optional
+        Of the exact ensemble that decides; 5000 unless given, 500 of a network.
 
     Raises
     ------
     DesignError
-        If there is no limit, the signal is a recording, nothing can be bought, or the tightest parts do not keep the
-        limit.
+        If there is no limit, the signal is a recording (which of a network does not matter), nothing can be bought, or
+        the tightest parts do not keep the limit.
     """
-    if design.nrmse is None:
-        raise DesignError("[spec] nrmse is missing: the limit that the cheapest tolerances are to keep")
-    if not isinstance(design.stimulus, Tones):
+    if limit is None:
+        if design.nrmse is None:
+            raise DesignError("[spec] nrmse is missing: the limit that the cheapest tolerances are to keep")
+        limit = Limit("nrmse", design.nrmse)
+    if limit.task is None and not isinstance(design.stimulus, Tones):
         raise DesignError("tolerances are allocated for periodic signals; leave [signal] file out")
+    if not 0.0 < limit.most < math.inf:
+        raise DesignError(f"a {limit.of} of {shown(limit.most)} is no limit; a positive number is wanted")
     plain = _plain(design)
     circuit = build(plain)
     if is_on_chip(circuit) or circuit.small_signal is not None:
         raise DesignError(
             f"{design.family}: parts on a chip are not bought by tolerance; take a family on a board"
         )
-    problem = _Problem.of(plain, circuit, tolerances or {}, prices)
+    count = samples or (SAMPLES if limit.task is None else TASK_SAMPLES)
+    aim = _aim(limit)
+    problem = _Problem.of(plain, circuit, tolerances or {}, prices, aim=aim)
     wanted = design.wanted_yield or USUAL_YIELD
-    aim, kept = design.nrmse, math.inf
+    root, kept = aim.root, math.inf
     for _ in range(ROUNDS):
-        chosen = problem.cheapest(aim, wanted)
+        chosen = problem.cheapest(root, wanted)
         made = problem.design(design, chosen)
-        kept = _kept(_errors(made, DECIDING, samples), wanted)
-        if kept <= design.nrmse:
+        kept = _kept(aim.exact(made, DECIDING, count)[0], wanted)
+        if kept <= aim.root:
             break
         if math.isinf(kept):
             raise DesignError(
-                f"[spec] nrmse: more than {100 * (1.0 - wanted):.3g} % of exact circuits are unstable or have failed"
+                f"{aim.key}: more than {100 * (1.0 - wanted):.3g} % of exact circuits are unstable or have failed"
             )
-        aim *= design.nrmse / kept * (1.0 - 1e-3)
+        root *= aim.root / kept * (1.0 - 1e-3)
     else:
         raise DesignError(
-            f"[spec] nrmse: {100 * wanted:g} % of exact circuits keep no less than {100 * kept:.3g} %, where "
+            f"{aim.key}: {100 * wanted:g} % of exact circuits keep no less than {aim.written(kept)}, where "
             "first-order theory expects the limit: the parts deviate too far for it"
         )
-    found = _errors(made, TOLD, samples)
-    good = int(np.sum(found <= design.nrmse))
+    found, scores = aim.exact(made, TOLD, count)
+    good = int(np.sum(found <= aim.root))
+    uniform = problem.uniform(aim.root, wanted)
     return Allocation(
         made,
-        design.nrmse,
+        limit.most,
+        limit.of,
         wanted,
         problem.cost(chosen),
-        nrmse_quantiles(first_order(made), (wanted,))[0],
-        _kept(found, wanted),
-        good / samples,
-        *clopper_pearson(good, samples),
-        samples,
+        aim.told(nrmse_quantiles(aim.theory(made), (wanted,))[0]),
+        aim.told(_kept(found, wanted)),
+        good / count,
+        *clopper_pearson(good, count),
+        count,
         problem.counts(chosen),
-        problem.uniform(design.nrmse, wanted),
+        None if uniform is None else replace(uniform, kept=aim.told(uniform.kept)),
         problem.cost([len(part.choices) - 1 for part in problem.parts]),
         prices is None,
+        None if limit.task is None or scores is None else _scores(limit.task, scores),
     )
 
 
-def _errors(design: Design, seed: int, samples: int) -> Float[np.ndarray, " s"]:
-    """Give the window NRMSE of exact circuits, (s,); infinite where one is unstable or has failed."""
-    return np.nan_to_num(exact_chunk(design, seed, range(samples)).window_nrmse, nan=np.inf, posinf=np.inf)
+def _scores(task: NetworkTask, found: Float[np.ndarray, " s"]) -> Scores:
+    low, high = (float(q) for q in np.quantile(found, (0.05, 0.95)))
+    return Scores(software_score(task), float(found.mean()), low, high)
 
 
 def _kept(errors: Float[np.ndarray, " s"], wanted: float) -> float:
@@ -230,6 +354,7 @@ class _Problem:
     along: Float[np.ndarray, " z"]
     fixed: Float[np.ndarray, " z"]
     values: Float[np.ndarray, " m"]
+    aim: _Aim
 
     @classmethod
     def of(
@@ -238,9 +363,13 @@ class _Problem:
         circuit: Circuit,
         tolerances: Mapping[str, Sequence[float]],
         prices: Mapping[str, Price] | None,
+        *,
+        aim: _Aim = _WINDOW,
     ) -> "_Problem":
-        theory = first_order(plain)
-        column = {name: k for k, name in enumerate(theory.names)}
+        theory = aim.theory(plain)
+        draws = columns(circuit, Mismatch.of(plain))
+        # Of a network with several memories each is such a circuit, with draws of its own; parts are bought for all.
+        column = {name: tuple(range(k, len(theory.names), len(draws))) for k, name in enumerate(draws)}
         parts = _parts(circuit, column, tolerances, prices)
         size = np.ones(len(theory.names))
         governed = [k for part in parts for k in part.columns]
@@ -250,7 +379,7 @@ class _Problem:
         fixed[governed] = 0.0
         nominal = theory.rest + float(theory.error @ theory.error)
         gram, along = jacobian.T @ jacobian, jacobian.T @ theory.error
-        return cls(parts, nominal, gram, along, fixed, circuit.values)
+        return cls(parts, nominal, gram, along, fixed, circuit.values, aim)
 
     def cumulants(self, chosen: Sequence[int]) -> Float[np.ndarray, " 3"]:
         """Give mean, variance and third cumulant of NRMSE^2 with a choice for every part."""
@@ -280,7 +409,7 @@ class _Problem:
         found: dict[str, dict[float, int]] = {}
         for part, k in zip(self.parts, chosen, strict=True):
             of = found.setdefault(part.kind, {})
-            of[part.choices[k][0]] = of.get(part.choices[k][0], 0) + len(part.names)
+            of[part.choices[k][0]] = of.get(part.choices[k][0], 0) + len(part.columns)
         return {kind: dict(sorted(of.items())) for kind, of in found.items()}
 
     def cheapest(self, limit: float, wanted: float) -> list[int]:
@@ -288,8 +417,8 @@ class _Problem:
         tightest = [len(part.choices) - 1 for part in self.parts]
         if (least := self.kept(tightest, wanted)) > limit:
             raise DesignError(
-                f"[spec] nrmse: the tightest parts keep {100 * least:.3g} %, not {100 * limit:.3g} %; take another "
-                "order or realization, or a calibrated readout"
+                f"{self.aim.key}: the tightest parts keep {self.aim.written(least)}, not {self.aim.written(limit)}; "
+                "take another order or realization, or a calibrated readout"
             )
         added = np.array([sum(self.gram[k, k] for k in part.columns) for part in self.parts])
         low, high = 0.0, 1.0
@@ -380,7 +509,7 @@ class _Problem:
 
 def _parts(
     circuit: Circuit,
-    column: Mapping[str, int],
+    column: Mapping[str, tuple[int, ...]],
     tolerances: Mapping[str, Sequence[float]],
     prices: Mapping[str, Price] | None,
 ) -> list[_Part]:
@@ -398,8 +527,9 @@ def _parts(
                 f"{members[0].name}: no {kind} of this value has a price at any of these tolerances"
             )
         names = tuple(c.name for c in members)
-        columns = tuple(column[f"{name}|{kind}"] for name in names)
-        found.append(_Part(one, names, columns, tuple((t, len(names) * each) for t, each in choices)))
+        acting = tuple(k for name in names for k in column[f"{name}|{kind}"])
+        count = len(acting)
+        found.append(_Part(one, names, acting, tuple((t, count * each) for t, each in choices)))
     if not found:
         raise DesignError("the circuit has no resistors or capacitors whose tolerance could be chosen")
     return found

@@ -1,5 +1,6 @@
 """Layers and networks in NumPy archives."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,10 +54,7 @@ def network_to_npz(path: Path | str, network: Network) -> Path:
     DesignError
         If the network has an LSTM, or the file cannot be written.
     """
-    content: dict[str, Any] = {"readout": np.array(network.readout)}
-    for k, layer in enumerate(network.layers):
-        content |= {f"{k}/{name}": array for name, array in _content(layer).items()}
-    return write_archive(path, content)
+    return write_archive(path, network_arrays(network))
 
 
 def network_from_npz(path: Path | str) -> Network:
@@ -67,9 +65,34 @@ def network_from_npz(path: Path | str) -> Network:
     DesignError
         If the file is missing, no such archive, or its arrays do not make a network; array and axis are named.
     """
+    return network_of(read_archive(path), path)
+
+
+def network_arrays(network: Network) -> dict[str, np.ndarray]:
+    """Give everything that a network's file holds, by name.
+
+    Raises
+    ------
+    DesignError
+        If the network has an LSTM.
+    """
+    content: dict[str, np.ndarray] = {"readout": np.array(network.readout)}
+    for k, layer in enumerate(network.layers):
+        content |= {f"{k}/{name}": array for name, array in _content(layer).items()}
+    return content
+
+
+def network_of(content: Mapping[str, np.ndarray], path: Path | str) -> Network:
+    """Make a network of the arrays of a file, whose name errors start with.
+
+    Raises
+    ------
+    DesignError
+        If they do not make a network; array and axis are named.
+    """
     parts: dict[int, dict[str, np.ndarray]] = {}
     readout = "last"
-    for name, array in read_archive(path).items():
+    for name, array in content.items():
         number, _, inner = name.partition("/")
         if name == "readout":
             readout = str(array)

@@ -171,22 +171,24 @@ def sampled_memories(
 
 
 def sampled(system: StateSpace, lead: tuple[int, ...], *, step: float, volts: float) -> Memories:
-    """Give memories, with leading axes (s, k), of as many continuous systems with zero-order hold of their inputs.
+    """Give memories, with leading axes, of as many continuous systems with zero-order hold of their inputs.
 
     Parameters
     ----------
     system : StateSpace
+        One, or many along leading axes.
     lead : tuple of int
-        Circuits, and memories of each.
+        Circuits, and memories of each; () for one memory.
     step : float, s
     volts : float, V
         For a u of 1: so large are op-amps' offsets beside the signal.
     """
     discrete = discretize(system, step)
     offset = np.zeros(system.D.shape[:-1]) if system.offset is None else system.offset / volts
+    many = system.A.ndim - 2  # axes of systems
     return Memories(
         *(
-            a.reshape(*lead, *a.shape[1:])
+            a.reshape(*lead, *a.shape[many:])
             for a in (discrete.A, discrete.B[..., 0], discrete.C, discrete.D[..., 0], offset)
         )
     )
