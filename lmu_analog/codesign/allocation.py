@@ -270,15 +270,9 @@ def allocate(
         raise DesignError("tolerances are allocated for periodic signals; leave [signal] file out")
     if not 0.0 < limit.most < math.inf:
         raise DesignError(f"a {limit.of} of {shown(limit.most)} is no limit; a positive number is wanted")
-    plain = _plain(design)
-    circuit = build(plain)
-    if is_on_chip(circuit) or circuit.small_signal is not None:
-        raise DesignError(
-            f"{design.family}: parts on a chip are not bought by tolerance; take a family on a board"
-        )
     count = samples or (SAMPLES if limit.task is None else TASK_SAMPLES)
     aim = _aim(limit)
-    problem = _Problem.of(plain, circuit, tolerances or {}, prices, aim=aim)
+    problem = problem_of(design, limit, tolerances=tolerances, prices=prices)
     wanted = design.wanted_yield or USUAL_YIELD
     root, kept = aim.root, math.inf
     for _ in range(ROUNDS):
@@ -319,6 +313,29 @@ def allocate(
     )
 
 
+def problem_of(
+    design: Design,
+    limit: Limit,
+    *,
+    tolerances: Mapping[str, Sequence[float]] | None = None,
+    prices: Mapping[str, Price] | None = None,
+) -> "Problem":
+    """Say what may be bought for a design and what it is worth; arguments are those of ``allocate``.
+
+    Raises
+    ------
+    DesignError
+        If nothing can be bought.
+    """
+    plain = _plain(design)
+    circuit = build(plain)
+    if is_on_chip(circuit) or circuit.small_signal is not None:
+        raise DesignError(
+            f"{design.family}: parts on a chip are not bought by tolerance; take a family on a board"
+        )
+    return Problem.of(plain, circuit, tolerances or {}, prices, aim=_aim(limit))
+
+
 def _scores(task: NetworkTask, found: Float[np.ndarray, " s"]) -> Scores:
     low, high = (float(q) for q in np.quantile(found, (0.05, 0.95)))
     return Scores(software_score(task), float(found.mean()), low, high)
@@ -341,7 +358,7 @@ def _plain(design: Design) -> Design:
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class Problem:
     """What parts there are, what each adds, and what each costs.
 
     ``gram`` are products of the draws' Jacobians at a tolerance of one, and ``along`` those with the nominal error;
@@ -365,7 +382,8 @@ class _Problem:
         prices: Mapping[str, Price] | None,
         *,
         aim: _Aim = _WINDOW,
-    ) -> "_Problem":
+    ) -> "Problem":
+        """Linearise what is limited by the draws of a circuit, ``build(plain)``, and find what its parts cost."""
         theory = aim.theory(plain)
         draws = columns(circuit, Mismatch.of(plain))
         # Of a network with several memories each is such a circuit, with draws of its own; parts are bought for all.

@@ -1,10 +1,10 @@
 """The loss of a trained network as the requirement in place of the window error: its law, and exact circuits.
 
 To second order loss = rest + |error + J x|^2 in the draws x of the circuits that are the network's memories: outputs
-move in proportion to the draws, and the loss is squares of what outputs do (Gauss and Newton, ``networks.task.squares``).
-So the law of a loss is that of a mean square error, and all that takes a ``FirstOrder`` takes it: quantiles, yield,
-shares of parts, tolerances. What is left out is how outputs bend with the draws, times the slope of the loss. Against
-the answers of the software that slope is nothing, against known classes it may be as large as all the rest.
+move in proportion to the draws, and the loss is squares of what outputs do (Gauss and Newton; ``squares``). So the law
+of a loss is that of a mean square error, and all that takes a ``FirstOrder`` takes it: quantiles, yield, shares of
+parts, tolerances. What is left out is how outputs bend with the draws, times the slope of the loss. Against the answers
+of the software that slope is nothing, against known classes it may be as large as all the rest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.memory.statespace import StateSpace, growth
 from lmu_analog.mismatch.law import Mismatch, columns, moved
 from lmu_analog.networks.cell import Memories
-from lmu_analog.networks.loop.adjoint import Past, entries, past, pulled_back
+from lmu_analog.networks.loop.adjoint import entries, past, pulled_back, some_of
 from lmu_analog.networks.loop.forward import outputs
 from lmu_analog.networks.loop.memories import Draws, check_design, drawn, places, sampled
 from lmu_analog.networks.loop.score import scores
@@ -177,7 +177,7 @@ def _triangle(
         weights = root[some, sums]
         rows = np.zeros((len(weights), task.x.shape[1], weights.shape[1], weights.shape[3]))
         rows[:, task.steps] = np.moveaxis(weights, 2, 1)
-        batch = [Past(*(a if a is None else a[some] for a in layer)) for layer in history]
+        batch = some_of(history, some)
         by_entry = np.moveaxis(pulled_back(task.network, memories, batch, rows=rows), 2, 0)
         moved_by = by_entry.reshape(len(by_draw), -1, by_entry.shape[-1]) @ by_draw
         beside = error[some, sums].reshape(-1, 1)

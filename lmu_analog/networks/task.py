@@ -101,8 +101,6 @@ def _checked(
         if given not in get_args(known):
             raise DesignError(f"{name} {shown(given, 60)}; known are {', '.join(get_args(known))}")
     x = checked_inputs(network, arrays["x"])
-    if not len(x):
-        raise DesignError("x holds no examples; one at least is wanted")
     readout = "last" if objective == "classes" else "every"
     if network.readout != readout:
         raise DesignError(

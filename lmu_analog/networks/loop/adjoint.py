@@ -47,12 +47,24 @@ def past(network: Network, memories: Sequence[Memories | None], x: Float[np.ndar
     """
     found: list[Past] = []
     for layer, memory in zip(network.layers, memories, strict=True):
-        if isinstance(layer, LMULayer) and memory is not None:
-            found.append(_run(layer, memory, x))
-        else:
+        if not isinstance(layer, LMULayer):
             found.append(Past(dense(layer, x)))
+        elif memory is not None:
+            found.append(_run(layer, memory, x))
         x = found[-1].output
     return found
+
+
+def some_of(history: Sequence[Past], examples: slice) -> list[Past]:
+    """Take a part of the batch."""
+    return [
+        Past(
+            now.output[examples],
+            None if now.drive is None else now.drive[examples],
+            None if now.states is None else now.states[examples],
+        )
+        for now in history
+    ]
 
 
 def _run(layer: LMULayer, memory: Memories, x: np.ndarray) -> Past:
