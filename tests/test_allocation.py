@@ -46,7 +46,7 @@ def test_the_choice_is_for_the_circuit_that_it_makes_whatever_was_given():
     np.testing.assert_array_equal(build(one.design).values, build(design).values)
     # Of parts that are mostly of 5 %, the class stays that of the circuit.
     circuit = build(design)
-    problem = Problem.of(design, circuit, {"capacitor": [0.05, 0.01]}, None)
+    problem = Problem.of(design, circuit, tolerances={"capacitor": [0.05, 0.01]})
     made = problem.design(design, [0] * len(problem.parts))
     np.testing.assert_array_equal(build(made).values, circuit.values)
     assert {t.tolerance for c in circuit.only(Capacitor) for t in made.tolerances_of(c)} == {0.05}
@@ -56,7 +56,7 @@ def test_of_all_choices_none_is_cheaper():
     """Seven parts of three classes, tried one and all in the same theory."""
     design = Design(order=2, theta="1 ms", realization="legendre", nrmse="4 %", mismatch=MISMATCH)
     classes = {"resistor": [0.05, 0.01, 0.001], "capacitor": [0.1, 0.02, 0.01]}
-    problem = Problem.of(design, build(design), classes, None)
+    problem = Problem.of(design, build(design), tolerances=classes)
     limit = 1.3 * problem.kept([len(p.choices) - 1 for p in problem.parts], 0.95)
     chosen = problem.cheapest(limit, 0.95)
     every = itertools.product(*(range(len(part.choices)) for part in problem.parts))
@@ -71,7 +71,7 @@ def test_of_all_choices_none_is_cheaper():
 def test_cumulants_of_a_choice_are_those_of_its_design(bandwidth):
     """With much truncation the nominal error counts, too: what parts move is then skewed by how it lies to them."""
     design = DESIGN.replace(bandwidth=bandwidth)
-    problem = Problem.of(design, build(design), {}, None)
+    problem = Problem.of(design, build(design), tolerances={})
     chosen = [k % len(part.choices) for k, part in enumerate(problem.parts)]
     form = quadratic_form(first_order(problem.design(design, chosen)))
     _, variance, third = form.slopes(0.0)

@@ -333,7 +333,7 @@ def problem_of(
         raise DesignError(
             f"{design.family}: parts on a chip are not bought by tolerance; take a family on a board"
         )
-    return Problem.of(plain, circuit, tolerances or {}, prices, aim=_aim(limit))
+    return Problem.of(plain, circuit, tolerances=tolerances or {}, prices=prices, aim=_aim(limit))
 
 
 def _scores(task: NetworkTask, found: Float[np.ndarray, " s"]) -> Scores:
@@ -378,9 +378,9 @@ class Problem:
         cls,
         plain: Design,
         circuit: Circuit,
-        tolerances: Mapping[str, Sequence[float]],
-        prices: Mapping[str, Price] | None,
         *,
+        tolerances: Mapping[str, Sequence[float]],
+        prices: Mapping[str, Price] | None = None,
         aim: _Aim = _WINDOW,
     ) -> "Problem":
         """Linearise what is limited by the draws of a circuit, ``build(plain)``, and find what its parts cost."""
