@@ -9,9 +9,9 @@ in the mean square over r.
 """
 
 import numpy as np
-import scipy
 from jaxtyping import Float
 
+from lmu_analog.memory.convolution import convolve
 from lmu_analog.memory.window import gauss_legendre, readout
 
 NODES = 12  # in each of as many pieces as the order or more: short beside what the polynomials do in them
@@ -40,10 +40,7 @@ def projected(u: Float[np.ndarray, " t"], dt: float, theta: float, *, order: int
     scale = 1.0 / np.sqrt(2.0 * np.arange(order) + 1.0)
     found = np.zeros((len(u), order + 1))
     for i in range(order):
-        parts = (
-            scipy.signal.oaconvolve(end, by[:, i])[:count]
-            for end, by in zip(ends, (newer, older), strict=True)
-        )
+        parts = (convolve(end, by[:, i])[:count] for end, by in zip(ends, (newer, older), strict=True))
         found[1:, i] = sum(parts) / scale[i]
     beyond = _mean_squares(u, theta / dt) - np.sum(found[:, :-1] ** 2, axis=1)
     found[:, -1] = np.sqrt(np.maximum(beyond, 0.0))  # rounding may leave a zero below zero

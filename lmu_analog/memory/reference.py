@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Literal, assert_never
 
 import numpy as np
-import scipy
 from jaxtyping import Float
 from scipy import linalg
 
+from lmu_analog.memory.convolution import convolve
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.statespace import StateSpace, impulse_response
 
@@ -82,6 +82,4 @@ def midpoints(u: Callable[[np.ndarray], np.ndarray], dt: float, count: int) -> F
 def filtered(memory: StateSpace, u: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t n"]:
     """Give what ``run`` gives, by convolution with the impulse response: for long inputs, stable memories."""
     impulse = impulse_response(memory.A, memory.B, len(u) + 1)
-    drive = np.broadcast_to(np.asarray(u, float), (memory.order, len(u)))
-
-    return scipy.signal.oaconvolve(drive, impulse, axes=-1)[:, : len(u)].T
+    return convolve(np.asarray(u, float), impulse)[:, : len(u)].T

@@ -13,6 +13,7 @@ import scipy
 from jaxtyping import Complex, Float
 
 from lmu_analog.errors import DesignError
+from lmu_analog.memory.convolution import convolve
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.reference import midpoints
 from lmu_analog.memory.statespace import StateSpace, frequency_response, impulse_response
@@ -78,9 +79,7 @@ def sampled_run(
     count = max(4, int(np.ceil(float(time[-1]) / dt)) + 2)
     samples = midpoints(u, dt, count)
     impulse = system.C @ impulse_response(system.A, system.B, count + 1)
-    drive = np.broadcast_to(samples, (*impulse.shape[:-1], count))
-
-    output = scipy.signal.oaconvolve(drive, impulse, axes=-1)[..., :count] + system.D * samples
+    output = convolve(samples, impulse)[..., :count] + system.D * samples
     states = scipy.interpolate.CubicSpline(dt * np.arange(count), output, axis=-1)(time)
     if system.offset is not None:
         states = states + system.offset[..., None]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 from jaxtyping import Complex, Float
 from scipy import linalg
+
+from lmu_analog.memory.convolution import convolve
 
 AT_ONCE = 1 << 14  # entries of the matrices that are solved in one call, which a processor's cache holds
 _COUPLED = 1e-9  # of the largest entry of a row: below it is rounding
@@ -178,9 +179,7 @@ def respond(system: StateSpace, u: Float[np.ndarray, " t"], dt: float) -> Float[
     start = phi @ gamma1 + gamma0
     impulse = impulse_response(phi, start, len(u))
 
-    drive = scipy.signal.oaconvolve(
-        np.broadcast_to(u[:-1], impulse.shape[:-1] + u[:-1].shape), impulse, axes=-1
-    )
+    drive = convolve(u[:-1], impulse)
     state = np.zeros((*impulse.shape[:-1], len(u)))
     state[..., 1:] = drive[..., : len(u) - 1]
     # The convolution carries x[k] - gamma1 u[k]; at the first sample u has jumped but x has not.
