@@ -163,7 +163,9 @@ def _sum(parts: list[float | None]) -> float | None:
     return math.fsum(known) if known else None
 
 
-def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Resources:
+def resources(
+    design: Design, prices: Mapping[str, Price] | None = None, *, circuit: Circuit | None = None
+) -> Resources:
     """Add up what a design's circuit takes.
 
     Parameters
@@ -171,6 +173,8 @@ def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Reso
     design : Design
     prices : dict, optional
         Part or class to price, from ``read_prices``.
+    circuit : Circuit, optional
+        What ``build`` makes of the design, where that is known already.
 
     Raises
     ------
@@ -179,7 +183,7 @@ def resources(design: Design, prices: Mapping[str, Price] | None = None) -> Reso
     """
     if prices is not None:
         prices = priced(prices, (*catalogue(), *design.own_parts, design.opamp_model.name))
-    circuit = build(design)
+    circuit = build(design) if circuit is None else circuit
     return Resources(
         design.supply,
         design.theta,

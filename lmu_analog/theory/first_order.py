@@ -13,9 +13,11 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, reading_taps_alone
 from lmu_analog.circuits.devices.tolerance import Distribution
 from lmu_analog.circuits.nodal.adjoint import derivatives
+from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
+from lmu_analog.memory.sampled import steady_response
 from lmu_analog.memory.taps import Tap, wanted_response
 from lmu_analog.mismatch.law import TRUNCATION, Mismatch, columns, moved, relative_deviations, sample
 from lmu_analog.simulation import places
@@ -63,21 +65,27 @@ class FirstOrder:
         return float(np.linalg.norm(self.jacobian))
 
 
-def first_order(design: Design) -> FirstOrder:
+def first_order(design: Design, *, circuit: Circuit | None = None) -> FirstOrder:
     """Linearise the window error of a design's circuit by its mismatch, for the design's own signal.
 
     Tones count in the steady state, by the adjoint of the node equations; a recording from rest to its end, in
     coordinates of time and window. A nonlinear circuit is taken at small signal.
+
+    Parameters
+    ----------
+    design : Design
+    circuit : Circuit, optional
+        What ``build`` makes of the design, where that is known already; for tones alone.
 
     Raises
     ------
     SimulationError
         If the nominal circuit is unstable and the signal a recording.
     """
-    circuit, law = build(design), Mismatch.of(design)
+    circuit, law = build(design) if circuit is None else circuit, Mismatch.of(design)
     match design.stimulus:
-        case Tones() as tones:
-            rest, error, slopes = _in_tones(circuit, tones, design)
+        case Tones():
+            rest, error, slopes = linearised(design, circuit)
         case Recording():
             rest, error, slopes = _in_recording(circuit, law, design)
     names = columns(circuit, law)
@@ -113,30 +121,73 @@ def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
     return tuple(theory(k, tap.of) for k, tap in enumerate(circuit.taps))
 
 
-def _in_tones(circuit: Circuit, tones: Tones, design: Design) -> tuple[float, np.ndarray, np.ndarray]:
-    """Give rest, error (e,) and its derivatives by all parameters (e, m).
+@dataclass(frozen=True, eq=False)
+class _Coordinates:
+    """How states at tones become coordinates of the window's error, over rms(u).
 
-    Coordinates of an error are (tone, real or imaginary, direction in the window), then the offset.
+    Coordinates are (tone, real or imaginary, direction in the window), then the offset.
     """
-    rule = places(tones, design.order, design.theta)
-    root = np.sqrt(rule.weight)[:, None]
-    basis, readout = np.linalg.qr(root * window.readout(design.order, rule.r))
-    delay = np.exp(-2j * np.pi * design.theta * np.outer(tones.frequency, rule.r))
-    phasor = math.sqrt(0.5) * tones.phasor / tones.rms
-    wanted = phasor[:, None] * delay * root[:, 0]
-    reached = wanted @ basis
-    rest = float(np.sum(np.abs(wanted) ** 2) - np.sum(np.abs(reached) ** 2))
-    ideal = np.concatenate([reached.real.ravel(), reached.imag.ravel(), np.zeros(len(readout))])
-    readout, phasor = readout / tones.rms, phasor * tones.rms
 
-    def seen(states: Complex[np.ndarray, "f d n"], offset: Float[np.ndarray, "d n"]) -> np.ndarray:
+    rest: float
+    ideal: np.ndarray
+    readout: np.ndarray
+    phasor: np.ndarray
+
+    @classmethod
+    def of(cls, tones: Tones, design: Design) -> "_Coordinates":
+        rule = places(tones, design.order, design.theta)
+        root = np.sqrt(rule.weight)[:, None]
+        basis, readout = np.linalg.qr(root * window.readout(design.order, rule.r))
+        delay = np.exp(-2j * np.pi * design.theta * np.outer(tones.frequency, rule.r))
+        phasor = math.sqrt(0.5) * tones.phasor / tones.rms
+        wanted = phasor[:, None] * delay * root[:, 0]
+        reached = wanted @ basis
+        rest = float(np.sum(np.abs(wanted) ** 2) - np.sum(np.abs(reached) ** 2))
+        ideal = np.concatenate([reached.real.ravel(), reached.imag.ravel(), np.zeros(len(readout))])
+        return cls(max(rest, 0.0), ideal, readout / tones.rms, phasor * tones.rms)
+
+    def seen(self, states: Complex[np.ndarray, "f d n"], offset: Float[np.ndarray, "d n"]) -> np.ndarray:
         """Give n answers of the states their coordinates, (e, n)."""
-        along = (readout @ (phasor[:, None, None] * states)).reshape(-1, states.shape[-1])
-        return np.concatenate([np.real(along), np.imag(along), readout @ offset])
+        along = (self.readout @ (self.phasor[:, None, None] * states)).reshape(-1, states.shape[-1])
+        return np.concatenate([np.real(along), np.imag(along), self.readout @ offset])
 
+
+def linearised(
+    design: Design, circuit: Circuit
+) -> tuple[float, Float[np.ndarray, " e"], Float[np.ndarray, "e m"]]:
+    """Give rest and error as in ``FirstOrder``, and the error's derivatives by all parameters, per SI unit, (e, m).
+
+    Raises
+    ------
+    DesignError
+        If the signal is a recording.
+    """
+    tones = _tones(design)
+    at = _Coordinates.of(tones, design)
     found = derivatives(circuit, tones.frequency)
-    error = seen(found.states[..., None], found.offset[:, None])[:, 0] - ideal
-    return max(rest, 0.0), error, seen(found.by_parameter, found.offset_by_parameter)
+    error = at.seen(found.states[..., None], found.offset[:, None])[:, 0] - at.ideal
+    return at.rest, error, at.seen(found.by_parameter, found.offset_by_parameter)
+
+
+def errors_of(design: Design, circuit: Circuit, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "e s"]:
+    """Give the errors of a circuit at other values in the coordinates of ``first_order``, (e, s); for tones.
+
+    Raises
+    ------
+    DesignError
+        If the signal is a recording.
+    """
+    tones = _tones(design)
+    at, system = _Coordinates.of(tones, design), extract(circuit, values)
+    states = steady_response(system, tones.frequency)
+    offset = np.zeros(states.shape[::2]) if system.offset is None else system.offset
+    return at.seen(np.moveaxis(states, 0, -1), offset.T) - at.ideal[:, None]
+
+
+def _tones(design: Design) -> Tones:
+    if not isinstance(design.stimulus, Tones):
+        raise DesignError("errors of many circuits are taken for periodic signals; leave the recording out")
+    return design.stimulus
 
 
 def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[float, np.ndarray, np.ndarray]:

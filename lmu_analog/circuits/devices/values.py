@@ -1,5 +1,6 @@
 """Standard values: the series E6 to E192 of IEC 60063."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,3 +99,10 @@ def around(value: float, series: str) -> Float[np.ndarray, " n"]:
     base = 10.0 ** np.floor(np.log10(value))
     all_values = np.concatenate([members(series) * base * ten for ten in (0.1, 1.0, 10.0)])
     return all_values[np.abs(np.log10(all_values / value)) <= 0.5]
+
+
+def members_between(series: str, low: float, high: float) -> Float[np.ndarray, " n"]:
+    """Give the members of a series from ``low`` to ``high``, both positive, rising, (n,)."""
+    decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    found = np.array([nearest(m * 10.0**k, series) for k in decades for m in members(series).tolist()])
+    return found[(found >= low) & (found <= high)]

@@ -1,0 +1,376 @@
+"""What the designer asks for: a memory and its signal, limits, and what may be used to meet them."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+from lmu_analog.circuits.devices.packages import form_of
+from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.prices import Price, priced, read_prices
+from lmu_analog.circuits.devices.tolerance import DISTRIBUTIONS
+from lmu_analog.circuits.devices.values import SERIES
+from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.design import Design
+from lmu_analog.design_keys import KEYS, labelled
+from lmu_analog.errors import DesignError, shown
+from lmu_analog.files_in import read_toml
+from lmu_analog.memory.legendre import HIGHEST_ORDER, smallest_order
+from lmu_analog.units import area, parse, share, temperature, tolerance
+
+Objective = Literal["cost", "power", "parts", "area", "p95"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+Calibration = Literal["none", "nominal", "each"]
+CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
+USUAL_YIELD = 0.95
+USUAL_BANDWIDTH = 0.2  # tolerance of op-amps' gain-bandwidth products, which data sheets hardly state
+MORE_ORDERS = 3  # beyond the smallest that truncation allows
+FEWER_ORDERS = 2  # below it, where a readout may be fitted
+BOARD = ("active-rc", "active-rc-differential")  # families that a search takes unless told otherwise
+MOST_TEMPERATURES = 8
+WANTED = "a requirement (lmu-analog optimize --example -o requirement.toml writes one)"
+_OF_A_DESIGN = {
+    "memory": ("theta",),
+    "signal": ("bandwidth", "amplitude", "kind", "tones"),
+    "conditions": ("supply", "reference", "headroom"),
+}
+_NEEDS = ("nrmse", "tap_nrmse", "yield", "power", "cost", "parts", "area", "snr")
+_ALLOWED = (
+    "orders", "families", "realizations", "opamps", "own_parts", "resistor", "capacitor", "values", "calibration",
+    "distribution", "taps", "technology", "transconductor_area", "capacitance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Need:
+    """Limits that every circuit of an answer keeps; None where the designer does not mind.
+
+    Attributes
+    ----------
+    nrmse : float or None
+        Largest window NRMSE, a fraction of rms(u), of the share ``good`` of all circuits.
+    tap_nrmse : float or None
+        The same of every tap.
+    good : float
+        That share.
+    power : float or None, W
+    cost : float or None
+        In the currency of the prices.
+    parts : int or None
+        R, C and packages of amplifiers.
+    area : float or None, m^2
+    snr : float or None, dB
+        Least ratio of a full-scale sine to the noise in the band.
+    """
+
+    nrmse: float | None = None
+    tap_nrmse: float | None = None
+    good: float = USUAL_YIELD
+    power: float | None = None
+    cost: float | None = None
+    parts: int | None = None
+    area: float | None = None
+    snr: float | None = None
+
+
+@dataclass(frozen=True)
+class Allow:
+    """What a circuit may be made of: all combinations are searched.
+
+    Attributes
+    ----------
+    orders : tuple of int
+    pairs : tuple of (family, realization)
+    opamps : tuple of str
+        Part numbers, each for the families that can use it.
+    resistor, capacitor : tuple of float
+        Tolerances, fractions, the widest first.
+    values : tuple of str
+        Series of the resistors.
+    calibration : tuple of Calibration
+        Whether the readout is the ideal memory's, one fitted to the nominal circuit, or one fitted to each circuit.
+    distribution : str
+        Law of the tolerances.
+    """
+
+    orders: tuple[int, ...]
+    pairs: tuple[tuple[str, str], ...]
+    opamps: tuple[str, ...]
+    resistor: tuple[float, ...]
+    capacitor: tuple[float, ...]
+    values: tuple[str, ...]
+    calibration: tuple[Calibration, ...]
+    distribution: str
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A requirement, read and checked.
+
+    Attributes
+    ----------
+    base : Design
+        What all candidates share: window, signal, supply, taps, limits.
+    need : Need
+    allow : Allow
+    minimise : Objective
+        What the winner has least of.
+    bandwidth : float
+        Tolerance of the op-amps' gain-bandwidth products; random offsets are those of their data sheets.
+    temperatures : tuple of float, K
+        The worst of them counts; empty where only that at which values are nominal does.
+    prices : dict or None
+        From ``read_prices``; None where the middles of price classes are taken, which are from memory.
+    """
+
+    base: Design
+    need: Need
+    allow: Allow
+    minimise: Objective = "cost"
+    bandwidth: float = USUAL_BANDWIDTH
+    temperatures: tuple[float, ...] = ()
+    prices: dict[str, Price] | None = field(default=None)
+
+
+def read_requirement(path: Path | str) -> Requirement:
+    """Read a requirement (TOML).
+
+    Raises
+    ------
+    DesignError
+        If the file is missing or malformed, a table or key is unknown, a value is wrong, nothing is allowed, or limits
+        contradict each other; one line that names the key.
+    """
+    path = Path(path)
+    tables = read_toml(path, wanted=WANTED)
+    return labelled(str(path), requirement_of, tables, path.parent)
+
+
+def requirement_of(tables: Mapping[str, Any], folder: Path) -> Requirement:
+    """Make a requirement of the tables of its file; other files that it names are found in a folder.
+
+    Raises
+    ------
+    DesignError
+        As ``read_requirement``.
+    """
+    _known("table", tables, ("memory", "signal", "need", "conditions", "allow", "prefer", "drift", "prices"))
+    plain = {name: content for name, content in tables.items() if name != "prices"}
+    for name, content in plain.items():
+        if not isinstance(content, dict):
+            raise DesignError(f"[{name}] must be a table, not {shown(content)}")
+    need = _need(tables.get("need", {}))
+    allow = tables.get("allow", {})
+    _known("key of [allow]", allow, _ALLOWED)
+    base = _base(tables, allow, need, folder)
+    allowed = _allow(allow, base, need)
+    prefer = tables.get("prefer", {})
+    _known("key of [prefer]", prefer, ("minimise",))
+    minimise = prefer.get("minimise", "cost")
+    if minimise not in OBJECTIVES:
+        raise DesignError(f"[prefer] minimise: unknown {shown(minimise)}; known are {', '.join(OBJECTIVES)}")
+    conditions = tables.get("conditions", {})
+    spread = labelled(
+        "[conditions] gbw_tolerance", tolerance, conditions.get("gbw_tolerance", USUAL_BANDWIDTH)
+    )
+    return Requirement(
+        base,
+        need,
+        allowed,
+        minimise,
+        spread,
+        _temperatures(conditions, allowed),
+        _prices(tables, base, folder),
+    )
+
+
+def _known(what: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise DesignError(f"unknown {what} {shown(unknown[0])}; known are {', '.join(known)}")
+
+
+def _need(given: Mapping[str, Any]) -> Need:
+    _known("key of [need]", given, _NEEDS)
+    readers: dict[str, Callable[[Any], Any]] = {
+        "nrmse": KEYS["nrmse"].read,
+        "tap_nrmse": KEYS["tap_nrmse"].read,
+        "yield": _yield,
+        "power": lambda x: _above_zero(parse(x, "W"), "W"),
+        "cost": lambda x: _above_zero(_number(x), ""),
+        "parts": lambda x: int(_above_zero(_number(x), "")),
+        "area": lambda x: _above_zero(area(x), "m2"),
+        "snr": lambda x: _above_zero(parse(x, "dB") if isinstance(x, str) else _number(x), "dB"),
+    }
+    found = {
+        name: labelled(f"[need] {name}", read, given[name]) for name, read in readers.items() if name in given
+    }
+    good = found.pop("yield", USUAL_YIELD)
+    return Need(good=good, **cast("Any", found))
+
+
+def _yield(given: object) -> float:
+    good = share(given)
+    if not 0.5 <= good < 1.0:
+        raise DesignError(f"{100 * good:g} % is outside 50 to below 100 %")
+    return good
+
+
+def _number(given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise DesignError(f"a number is wanted, not {shown(given)}")
+    return float(given)
+
+
+def _above_zero(value: float, unit: str) -> float:
+    if not 0.0 < value < math.inf:
+        raise DesignError(f"{value:g} {unit}".rstrip() + " is no limit that anything keeps; give more")
+    return value
+
+
+def _base(tables: Mapping[str, Any], allow: Mapping[str, Any], need: Need, folder: Path) -> Design:
+    """Make the design that all candidates are changes of: its order and circuit are the smallest of all."""
+    given: dict[str, Any] = {}
+    fields = {(key.table, key.name): name for name, key in KEYS.items()}
+    extra = {"conditions": ("temperature", "gbw_tolerance")}
+    for table, names in _OF_A_DESIGN.items():
+        content = tables.get(table, {})
+        _known(f"key of [{table}]", content, (*names, *extra.get(table, ())))
+        at = "circuit" if table == "conditions" else table
+        given |= {fields[at, name]: value for name, value in content.items() if name in names}
+    if "theta" not in given:
+        raise DesignError("[memory] theta is missing: the length of the window, for example theta = '20 ms'")
+    if not {"bandwidth", "tones"} & set(given):
+        raise DesignError("[signal] bandwidth is missing: the highest frequency of the input")
+    if "drift" in tables:
+        given["drift"] = tables["drift"]
+    for key, name in (("own_parts", "parts"), ("taps", "taps"), ("technology", "technology")):
+        if key in allow:
+            given[name] = folder / allow[key] if name == "parts" else allow[key]
+    limits = {"nrmse": need.nrmse, "tap_nrmse": need.tap_nrmse}
+    if need.tap_nrmse is not None and "taps" not in given:
+        raise DesignError("[need] tap_nrmse: of which taps? give [allow] taps, for example taps = [1.0]")
+    wanted = need.good if need.nrmse is not None or need.tap_nrmse is not None else None
+    return Design(
+        order=1, wanted_yield=wanted, **{k: v for k, v in limits.items() if v is not None}, **given
+    )
+
+
+def _temperatures(conditions: Mapping[str, Any], allow: Allow) -> tuple[float, ...]:
+    if "temperature" not in conditions:
+        return ()
+    given = conditions["temperature"]
+    given = given if isinstance(given, list) else [given]
+    if not 1 <= len(given) <= MOST_TEMPERATURES:
+        raise DesignError(f"[conditions] temperature: 1 to {MOST_TEMPERATURES} of them, please")
+    found = tuple(
+        labelled("[conditions] temperature", lambda x: KEYS["temperature"].read(temperature(x)), x)
+        for x in given
+    )
+    if set(allow.calibration) != {"none"}:
+        raise DesignError(
+            "[conditions] temperature: what a fitted readout does at another temperature is not known; leave out the "
+            "temperature, or [allow] calibration"
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def _allow(given: Mapping[str, Any], base: Design, need: Need) -> Allow:
+    families = _words(given, "families", BOARD, tuple(FAMILIES))
+    if wrong := [name for name in families if name not in BOARD]:
+        raise DesignError(f"[allow] families: {wrong[0]} is not searched; {' and '.join(BOARD)} are")
+    wanted = _words(given, "realizations", (), tuple(r for f in families for r in FAMILIES[f].realizations))
+    pairs = tuple((f, r) for f in families for r in FAMILIES[f].realizations if not wanted or r in wanted)
+    known = {**catalogue(), **base.own_parts}
+    usable = tuple(
+        name
+        for name in known
+        if _fits_supply(known[name], base.rail) and any(usable_with(f, name, base) for f in families)
+    )
+    opamps = _words(given, "opamps", usable, tuple(known))
+    if not opamps:
+        raise DesignError(f"[allow] opamps: none is made for +-{base.rail:g} V; give [conditions] supply")
+    if "opamps" in given:
+        for name in opamps:
+            if not _fits_supply(known[name], base.rail):
+                raise DesignError(f"[allow] opamps: {name} is not made for +-{base.rail:g} V")
+    if not any(usable_with(f, name, base) for f in families for name in opamps):
+        raise DesignError(f"[allow] opamps: none of them suits {' or '.join(families)}")
+    series = tuple(name for name in SERIES if name != "exact")
+    distribution = given.get("distribution", "gauss3")
+    if distribution not in DISTRIBUTIONS:
+        raise DesignError(
+            f"[allow] distribution: unknown {shown(distribution)}; known are {', '.join(DISTRIBUTIONS)}"
+        )
+    calibration = _words(given, "calibration", ("none",), CALIBRATIONS)
+    return Allow(
+        _orders(given, base, need, fitted=set(calibration) != {"none"}),
+        pairs,
+        opamps,
+        _tolerances(given, "resistor"),
+        _tolerances(given, "capacitor"),
+        _words(given, "values", ("E24", "E96"), series),
+        cast("tuple[Calibration, ...]", calibration),
+        distribution,
+    )
+
+
+def _fits_supply(figures: Mapping[str, object], rail: float) -> bool:
+    low, high = cast("tuple[float, float]", figures.get("supply", (0.0, math.inf)))
+    return low <= 2.0 * rail <= high
+
+
+def _orders(given: Mapping[str, Any], base: Design, need: Need, *, fitted: bool) -> tuple[int, ...]:
+    if "orders" in given:
+        found = [labelled("[allow] orders", KEYS["order"].read, x) for x in _list(given, "orders", ())]
+        return tuple(sorted(set(found)))
+    limit = need.nrmse or need.tap_nrmse
+    if limit is None:
+        raise DesignError("[need] nrmse is missing: give it, or say which orders to search in [allow] orders")
+    least = labelled("[need] nrmse", smallest_order, limit, base.bandwidth * base.theta)
+    first = max(1, least - FEWER_ORDERS) if fitted else least
+    return tuple(range(first, min(least + MORE_ORDERS, HIGHEST_ORDER) + 1))
+
+
+def _tolerances(given: Mapping[str, Any], kind: str) -> tuple[float, ...]:
+    usual = {"resistor": ("5 %", "1 %", "0.5 %", "0.1 %"), "capacitor": ("10 %", "5 %", "2 %", "1 %")}[kind]
+    found = [labelled(f"[allow] {kind}", tolerance, x) for x in _list(given, kind, usual)]
+    if not all(0.0 < x < 1.0 for x in found):
+        raise DesignError(f"[allow] {kind}: tolerances lie between 0 and 100 %")
+    return tuple(sorted(set(found), reverse=True))
+
+
+def _list(given: Mapping[str, Any], name: str, usual: tuple[Any, ...]) -> tuple[Any, ...]:
+    found = given.get(name, usual)
+    found = tuple(found) if isinstance(found, list | tuple) else (found,)
+    if name in given and not found:
+        raise DesignError(f"[allow] {name}: an empty list allows nothing; leave it out, or name some")
+    return found
+
+
+def _words(
+    given: Mapping[str, Any], name: str, usual: tuple[str, ...], known: tuple[str, ...]
+) -> tuple[str, ...]:
+    found = _list(given, name, usual)
+    for word in found:
+        if word not in known:
+            raise DesignError(
+                f"[allow] {name}: unknown {shown(word)}; known are {', '.join(dict.fromkeys(known))}"
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def _prices(tables: Mapping[str, Any], base: Design, folder: Path) -> dict[str, Price] | None:
+    if "prices" not in tables:
+        return None
+    given = tables["prices"]
+    if not isinstance(given, str):
+        raise DesignError(f"prices: the name of a price list is wanted, not {shown(given)}")
+    found = labelled("prices", read_prices, folder / given)
+    return priced(found, (*catalogue(), *base.own_parts))
+
+
+def usable_with(family: str, part: str, base: Design) -> bool:
+    """Tell whether a family can use an op-amp: fully differential circuits need two outputs."""
+    form = form_of(part, base.own_parts)
+    return form.differential is None or form.differential == (family == "active-rc-differential")

@@ -1,0 +1,418 @@
+"""What candidates of one order, realization and family share: values, the error's law, parts and loads.
+
+A structure is built and linearised once. Mismatch by the logarithm of a value depends neither on the level of a node nor,
+as long as op-amps are fast enough, on the op-amp, so one Jacobian serves them all. What an op-amp does to the nominal
+error is a polynomial in 1/GBW, fitted to a few solutions, and linear in 1/gain, offset and bias current; what a
+temperature does is linear in the drift of each kind of part.
+
+Every structure is given standard values once for each series and each swing of op-amps, by the joint fit of
+``circuits.fitting`` at the largest swing. Values ten times smaller or larger are standard ones, too, so a bank of values
+serves every decade of impedances; and of a smaller swing only the parts that carry the input differ, which are rounded
+again at the swing for which that adds least.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.analysis.resources import resources
+from lmu_analog.building import build, mapped, stock
+from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.components import Amplifier, Capacitor, Resistor
+from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.circuits.devices.tolerance import Distribution, Tolerance
+from lmu_analog.circuits.devices.values import TIE, members_between, nearest
+from lmu_analog.circuits.impedance import ORIGIN
+from lmu_analog.circuits.ranges import DISCRETE, ROUNDING
+from lmu_analog.circuits.rounding import Rounded, choose_common
+from lmu_analog.codesign.law import Traces
+from lmu_analog.codesign.requirement import Requirement, usable_with
+from lmu_analog.design import Design
+from lmu_analog.mismatch.law import Mismatch, columns
+from lmu_analog.theory.first_order import by_draws, errors_of, linearised
+
+CLASSES = ("resistor", "capacitor", "bandwidth", "offset")  # of the law's draws
+TERMS = ("nominal", "slowness", "slowness^2", "slowness^3", "1/gain", "offset", "bias")  # of the nominal error
+UNIT = 0.01  # tolerance that laws are taken at
+OFFSET, BIAS = 1e-3, 1e-9  # V, A: what offsets and bias currents are counted in
+_BEST_GAIN, _LOW_GAIN = 1e7, 1e4  # of the op-amp that structures are taken with, and of one that shows what gain does
+_NODES = 6  # solutions that the polynomial of slowness is fitted to
+_SWINGS = (1.0, 0.8, 0.5, 0.0)  # op-amps whose swing is within these shares of the largest share a bank
+_LEAST_SHARE = 0.85  # of the swing of a class that a bank may use
+DECADES = (-2, -1, 0, 1, 2)  # of the capacitances that are chosen
+HOPELESS = 2.0  # times the limit: a structure beyond it with the best parts is no answer to anything
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A structure with exact values, linearised.
+
+    Attributes
+    ----------
+    design : Design
+        With the op-amp that it is taken with.
+    circuit : Circuit
+        At the levels that were chosen for it.
+    jacobians : arrays (e, z), one of each of ``CLASSES``
+        At a tolerance of one; of offsets in V, of bandwidths for the reference op-amp.
+    by_value : (e, m) array
+        Derivative by the logarithm of each of the circuit's values.
+    terms : (e, k) array
+        Of ``TERMS``; the first is the error of exact values.
+    rest : float
+    slowest : float, s
+        The largest 1/GBW that ``terms`` hold for, beyond that of the reference.
+    """
+
+    design: Design
+    circuit: Circuit
+    jacobians: tuple[Float[np.ndarray, "e _"], ...]
+    by_value: Float[np.ndarray, "e m"]
+    terms: Float[np.ndarray, "e k"]
+    rest: float
+    slowest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """A structure with standard values: what candidates share that differ in op-amp, decade and tolerances.
+
+    Attributes
+    ----------
+    order : int
+    family, realization : str
+    series : str
+        Of its resistors.
+    swing : float, V
+        That its outputs have at the worst sine of the band.
+    opamps : tuple of int
+        Places in ``Allow.opamps`` of those that it can use.
+    decades : tuple of int
+        Powers of ten of the capacitances, at which all values are within the limits of a board.
+    names : tuple of str
+        Of its resistors and capacitors.
+    values : (m,) array, Ohm or F
+        Of these, at decade 0.
+    resistors : int
+        How many of these are resistors, the first.
+    amplifiers : int
+    load : float, W
+        What its outputs deliver at decade 0; goes with the capacitance.
+    reference : OpAmpModel
+        That the law's terms are relative to.
+    traces : Traces
+        Over ``CLASSES`` and ``TERMS``.
+    """
+
+    order: int
+    family: str
+    realization: str
+    series: str
+    swing: float
+    opamps: tuple[int, ...]
+    decades: tuple[int, ...]
+    names: tuple[str, ...]
+    values: Float[np.ndarray, " m"]
+    resistors: int
+    amplifiers: int
+    load: float
+    reference: OpAmpModel
+    traces: Traces
+
+    def terms(self, model: OpAmpModel, decade: int) -> Float[np.ndarray, " k"]:
+        """Give how much of each of ``TERMS`` an op-amp has at a decade, (k,)."""
+        x = 1.0 / model.gbw - 1.0 / self.reference.gbw
+        return np.array([
+            1.0, x, x * x, x**3, 1.0 / model.gain - 1.0 / self.reference.gain,
+            model.offset / OFFSET, model.bias / BIAS / 10.0**decade,
+        ])  # fmt: skip
+
+    def spreads(self, model: OpAmpModel, bandwidth: float) -> tuple[float, float]:
+        """Give the law's tolerances of bandwidth and offset for an op-amp whose bandwidth has a tolerance."""
+        return bandwidth * self.reference.gbw / model.gbw, model.offset_max / OFFSET
+
+    def at(self, decade: int) -> dict[str, float]:
+        """Give the values of all parts at a decade, Ohm or F."""
+        power = np.where(np.arange(len(self.values)) < self.resistors, -decade, decade)
+        return {
+            name: float(f"{value:.6g}")
+            for name, value in zip(self.names, self.values * 10.0**power, strict=True)
+        }
+
+
+def banks_of(requirement: Requirement, order: int, family: str, realization: str) -> list[Bank]:
+    """Build one structure, and give it standard values for every series and swing that is allowed.
+
+    Empty where no op-amp suits it, or where the best parts bring it nowhere near the limit.
+
+    Raises
+    ------
+    LmuAnalogError
+        If there is no such circuit.
+    """
+    allow, base = requirement.allow, requirement.base
+    usable = [k for k, part in enumerate(allow.opamps) if usable_with(family, part, base)]
+    if not usable:
+        return []
+    models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
+    classes = _by_swing(models, base)
+    linear = _linear(requirement, (order, family, realization), list(models.values()), max(classes))
+    if linear is None:
+        return []
+    found = []
+    for series in allow.values:
+        rounded = choose_common(
+            linear.circuit,
+            bandwidth=base.bandwidth,
+            resistors=series,
+            levels="within limits",
+            stock=stock(linear.design, linear.circuit),
+            fit="joint",
+        )
+        found += _banks(linear, rounded, series, classes, models)
+    return found
+
+
+def _by_swing(models: dict[int, OpAmpModel], base: Design) -> dict[float, list[int]]:
+    """Group op-amps by the amplitude that they allow at outputs: the least of a group, V, and who is in it."""
+    swing = {k: (1.0 - base.headroom) * min(base.rail, m.swing) for k, m in models.items()}
+    most = max(swing.values())
+    groups: dict[float, list[int]] = {}
+    for high, low in pairwise(_SWINGS):
+        inside = [k for k, s in swing.items() if low * most < s <= high * most]
+        if inside:
+            groups[min(swing[k] for k in inside)] = inside
+    return groups
+
+
+def swung(base: Design, opamp: OpAmpModel, swing: float) -> float:
+    """Give the headroom with which an op-amp's outputs have an amplitude of ``swing``."""
+    return 1.0 - swing / min(base.rail, opamp.swing)
+
+
+def _linear(
+    requirement: Requirement, which: tuple[int, str, str], models: Sequence[OpAmpModel], swing: float
+) -> Linear | None:
+    """Build and linearise a structure; None where the best parts bring it nowhere near the limit."""
+    allow, base = requirement.allow, requirement.base
+    order, family, realization = which
+    reference = {
+        "gain": _BEST_GAIN,
+        "gbw": max(m.gbw for m in models),
+        "rail": swing / (1.0 - base.headroom),
+        "offset_max": OFFSET,
+    }
+    design = base.replace(
+        order=order, family=family, realization=realization, opamp=reference,
+        mismatch=mismatch_of(requirement, UNIT, allow.capacitor[-1], bandwidth=UNIT),
+    )  # fmt: skip
+    circuit = build(design)
+    rest, error, slopes = linearised(design, circuit)
+    jacobians = _by_class(design, circuit, slopes, (UNIT, allow.capacitor[-1], UNIT, 1.0))
+    traces = Traces.of(rest, error[:, None], jacobians)
+    best = np.array([[allow.resistor[-1], allow.capacitor[-1], 0.0, 0.0]])
+    limit = requirement.need.nrmse
+    if limit is not None and traces.cumulants(np.ones((1, 1)), best)[0, 0] > (HOPELESS * limit) ** 2:
+        return None
+    terms, slowest = _terms(design, circuit, error, models, limit)
+    return Linear(design, circuit, jacobians, slopes * circuit.values, terms, rest, slowest)
+
+
+def mismatch_of(
+    requirement: Requirement, resistor: float, capacitor: float, *, bandwidth: float | None = None
+) -> dict[str, Tolerance]:
+    """Give the mismatch of a candidate; that of its op-amps' bandwidths is the requirement's unless given."""
+    spread = requirement.bandwidth if bandwidth is None else bandwidth
+    law = cast("Distribution", requirement.allow.distribution)
+    return {
+        "resistor": Tolerance(resistor, law),
+        "capacitor": Tolerance(capacitor, law),
+        "opamp": Tolerance(spread, "gauss3"),
+    }
+
+
+def _by_class(
+    design: Design, circuit: Circuit, slopes: Float[np.ndarray, "e m"], tolerances: Sequence[float]
+) -> tuple[Float[np.ndarray, "e _"], ...]:
+    """Give the Jacobian of every class of draws, at tolerances of one."""
+    law = Mismatch.of(design)
+    names = columns(circuit, law)
+    moved = by_draws(circuit, law, slopes)
+    of = [_class_of(name) for name in names]
+    return tuple(
+        moved[:, [k for k, c in enumerate(of) if c == name]] / tolerance
+        for name, tolerance in zip(CLASSES, tolerances, strict=True)
+    )
+
+
+def _class_of(draw: str) -> str:
+    """Name the class of a draw: op-amps have two."""
+    of, _, kind = draw.rpartition("|")
+    return {"gbw": "bandwidth", "offset": "offset"}.get(of.rpartition(".")[2], kind)
+
+
+def _terms(
+    design: Design, circuit: Circuit, error: np.ndarray, models: Sequence[OpAmpModel], limit: float | None
+) -> tuple[Float[np.ndarray, "e k"], float]:
+    """Give what each of ``TERMS`` adds to the error, (e, k), and the largest slowness that they hold for, s."""
+    names = [p.name for p in circuit.parameters]
+    bandwidths = [k for k, name in enumerate(names) if name.endswith(".gbw")]
+    offsets = [k for k, name in enumerate(names) if name.endswith(".offset")]
+    best = 1.0 / design.opamp_model.gbw
+    most = max(1.0 / m.gbw for m in models) - best
+    values = circuit.values
+    little = 1e-3 * best
+    slope = (_moved(design, circuit, values, {tuple(bandwidths): 1.0 / (best + little)}) - error) / little
+    # Beyond, the bandwidth alone makes the error hopeless.
+    allowed = HOPELESS * (limit or 0.3) / max(float(np.linalg.norm(slope)), 1e-300)
+    slowest = min(most, allowed)
+    powers = [np.zeros(len(error))] * 3
+    if slowest > 0.0:
+        x = slowest * 0.5 * (1.0 - np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES))
+        rows = np.repeat(values[None], _NODES, axis=0)
+        rows[:, bandwidths] = 1.0 / (best + x)[:, None]
+        found = errors_of(design, circuit, rows) - error[:, None]
+        # Over x, so that the polynomial has no constant; scaled, so that it is well conditioned.
+        scaled = np.vander(x / slowest, 3, increasing=True)
+        fitted = np.linalg.lstsq(scaled, (found / x).T, rcond=None)[0]
+        powers = [fitted[k] / slowest**k for k in range(3)]
+    shifted = _moved(design, circuit, values, {tuple(offsets): OFFSET}) - error
+    by_gain = (_with_model(design, circuit, gain=_LOW_GAIN) - error) / (1.0 / _LOW_GAIN - 1.0 / _BEST_GAIN)
+    by_bias = _with_model(design, circuit, bias=BIAS) - error
+    return np.stack([error, *powers, by_gain, shifted, by_bias], axis=1), slowest
+
+
+def _moved(
+    design: Design, circuit: Circuit, values: np.ndarray, changes: dict[tuple[int, ...], float]
+) -> Float[np.ndarray, " e"]:
+    """Give the error with some values changed, (e,)."""
+    changed = values.copy()
+    for at, value in changes.items():
+        changed[list(at)] = value
+    return errors_of(design, circuit, changed[None])[:, 0]
+
+
+def _with_model(design: Design, circuit: Circuit, **figures: float) -> Float[np.ndarray, " e"]:
+    """Give the error with other figures of all op-amps, (e,)."""
+    changed = tuple(
+        replace(c, model=replace(c.model, **figures)) if isinstance(c, Amplifier) else c
+        for c in circuit.components
+    )
+    other = replace(circuit, components=changed)
+    return errors_of(design, other, other.values[None])[:, 0]
+
+
+def _banks(
+    linear: Linear,
+    rounded: Rounded,
+    series: str,
+    classes: dict[float, list[int]],
+    models: dict[int, OpAmpModel],
+) -> list[Bank]:
+    """Give the banks of one series: one for each swing of op-amps."""
+    design, most = linear.design, max(classes)
+    names = [p.name for p in rounded.circuit.parameters]
+    kinds = {c.name: type(c) for c in rounded.circuit.components if isinstance(c, Resistor | Capacitor)}
+    parts = [n for n in names if kinds.get(n) is Resistor] + [n for n in names if kinds.get(n) is Capacitor]
+    places = [names.index(n) for n in parts]
+    resistors = sum(kinds[n] is Resistor for n in parts)
+    load = _load(design, rounded.circuit)
+    powers = _powers_of_swing(design, parts, most)
+    found = []
+    for swing, opamps in classes.items():
+        fast = tuple(
+            k for k in opamps if 1.0 / models[k].gbw - 1.0 / design.opamp_model.gbw <= linear.slowest * (1.0 + 1e-9)
+        )
+        if not fast:
+            continue
+        values = rounded.circuit.values[places]
+        used = swing
+        if swing < most:
+            used, values = _at_swing(linear, rounded, places, powers, series, swing / most)
+            used *= most
+        made = design.replace(opamp={**design.opamp, "rail": used / (1.0 - design.headroom)})
+        circuit = with_parts(made, dict(zip(parts, values.tolist(), strict=True)))
+        error = errors_of(made, circuit, circuit.values[None])[:, 0]
+        terms = linear.terms.copy()
+        terms[:, 0] = error
+        terms[:, -2:] *= most / used  # offsets and bias currents do not grow with the signal
+        jacobians = (*linear.jacobians[:3], linear.jacobians[3] * (most / used))
+        decades = tuple(
+            k for k in DECADES if _within(values[:resistors] * 10.0**-k, values[resistors:] * 10.0**k)
+        )
+        if decades:
+            found.append(
+                Bank(
+                    design.order, design.family, design.realization, series, used, fast, decades, tuple(parts),
+                    values, resistors, len(circuit.amplifiers), load * (used / most) ** 2,
+                    design.opamp_model, Traces.of(linear.rest, terms, jacobians),
+                )
+            )  # fmt: skip
+    return found
+
+
+def with_parts(design: Design, values: Mapping[str, float]) -> Circuit:
+    """Give the circuit of a design with values of one's own for its resistors and capacitors."""
+    circuit = mapped(design, ORIGIN)
+    own = [values.get(p.name, p.nominal) for p in circuit.parameters]
+    return with_values(circuit, np.array(own))
+
+
+def _powers_of_swing(design: Design, parts: Sequence[str], swing: float) -> Float[np.ndarray, " m"]:
+    """Give the power of the outputs' swing in every value: not zero where the input, or a tap, has another scale."""
+    half = design.replace(opamp={**design.opamp, "rail": 0.5 * swing / (1.0 - design.headroom)})
+    both = [{p.name: p.nominal for p in mapped(one, ORIGIN).parameters} for one in (design, half)]
+    return np.array([np.round(np.log2(both[0][n] / both[1][n]), 6) for n in parts])
+
+
+def _at_swing(
+    linear: Linear,
+    rounded: Rounded,
+    places: Sequence[int],
+    powers: np.ndarray,
+    series: str,
+    share: float,
+) -> tuple[float, Float[np.ndarray, " m"]]:
+    """Find the swing, at most ``share`` of the largest, at which rounding adds least, and the values at it."""
+    values, exact = rounded.circuit.values[places], rounded.exact.values[places]
+    carry = np.flatnonzero(powers)
+    J, error = linear.by_value[:, np.array(places)[carry]], linear.terms[:, 0]
+    others = np.setdiff1d(np.arange(len(values)), carry)
+    error = error + linear.by_value[:, np.array(places)[others]] @ np.log(values[others] / exact[others])
+    least = _LEAST_SHARE * share
+    tried = {share}
+    for k in carry:
+        low, high = sorted(exact[k] * np.array([least, share]) ** powers[k])
+        for value in members_between(series, low, high):
+            tried.add(float(np.clip((value / exact[k]) ** (1.0 / powers[k]), least, share)))
+    best, found = math.inf, (share, values)
+    for s in sorted(tried, reverse=True):
+        wanted = exact[carry] * s ** powers[carry]
+        chosen = nearest(wanted, series)
+        size = float(np.sum((error + J @ np.log(chosen / wanted)) ** 2))
+        if size < best * (1.0 - TIE):
+            moved = values.copy()
+            moved[carry] = chosen
+            best, found = size, (s, moved)
+    return found
+
+
+def _load(design: Design, circuit: Circuit) -> float:
+    """Give what the outputs deliver, W, from both supplies."""
+    found = [c for c in resources(design, circuit=circuit).currents if c.of_signal]
+    supplies = 1.0 if design.has_single_supply else 2.0
+    return supplies * design.supply * sum(c.count * c.each for c in found if c.each is not None)
+
+
+def _within(resistors: np.ndarray, capacitors: np.ndarray) -> bool:
+    """Tell whether values are within the limits of a board."""
+    return all(
+        low * (1.0 - ROUNDING) <= values.min() and values.max() <= high * (1.0 + ROUNDING)
+        for values, (low, high) in ((resistors, DISCRETE[Resistor]), (capacitors, DISCRETE[Capacitor]))
+        if len(values)
+    )
