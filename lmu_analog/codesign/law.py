@@ -1,11 +1,11 @@
 """The law of the window error for many tolerances and op-amps at once.
 
-To first order NRMSE^2 = rest + |e + sum_c t_c J_c x_c|^2, where the x_c are standard normal draws of class c, and t_c is
-its tolerance. The cumulants of that are polynomials in t_c^2, whose coefficients are traces of G_c = J_c J_c' and
-products with e (Imhof, Biometrika 48, 1961, gives the form's law). What an op-amp, a level or a temperature does to the
-nominal error is linear in a few terms: e = E a, with the terms' errors in the columns of E. So a few hundred numbers
-(``Traces``) tell the first three cumulants of every tolerance of every class with every op-amp, and ``pearson`` their
-quantiles.
+To first order NRMSE^2 = rest + |e + sum_c t_c J_c x_c|^2, where the x_c are standard normal draws of class c, and
+t_c is its tolerance. The cumulants of that are polynomials in t_c^2, whose coefficients are traces of G_c = J_c J_c'
+and products with e (Imhof, Biometrika 48, 1961, gives the form's law). What an op-amp, a level or a temperature does to the
+nominal error is linear in a few terms: e = E a, with the terms' errors in the columns of E. So a few hundred
+numbers (``Traces``) tell the first three cumulants of every tolerance of every class with every op-amp, and ``pearson``
+their quantiles.
 """
 
 from collections.abc import Sequence
@@ -106,9 +106,7 @@ class Traces:
         third = np.einsum("na,nb,nab->n", w, w, np.einsum("nd,abd->nab", w, self.third))
         for a in range(w.shape[1]):
             for b in range(w.shape[1]):
-                third = third + w[:, a] * w[:, b] * np.einsum(
-                    "nk,nk->n", terms @ self.turned[a, b], terms
-                )
+                third = third + w[:, a] * w[:, b] * np.einsum("nk,nk->n", terms @ self.turned[a, b], terms)
         return np.stack([mean, variance, third], axis=-1)
 
     def causes(

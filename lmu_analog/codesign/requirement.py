@@ -251,9 +251,7 @@ def _base(tables: Mapping[str, Any], allow: Mapping[str, Any], need: Need, folde
     if need.tap_nrmse is not None and "taps" not in given:
         raise DesignError("[need] tap_nrmse: of which taps? give [allow] taps, for example taps = [1.0]")
     wanted = need.good if need.nrmse is not None or need.tap_nrmse is not None else None
-    return Design(
-        order=1, wanted_yield=wanted, **{k: v for k, v in limits.items() if v is not None}, **given
-    )
+    return Design(order=1, wanted_yield=wanted, **{k: v for k, v in limits.items() if v is not None}, **given)
 
 
 def _temperatures(conditions: Mapping[str, Any], allow: Allow) -> tuple[float, ...]:

@@ -1,14 +1,13 @@
 """What candidates of one order, realization and family share: values, the error's law, parts and loads.
 
-A structure is built and linearised once. Mismatch by the logarithm of a value depends neither on the level of a node nor,
-as long as op-amps are fast enough, on the op-amp, so one Jacobian serves them all. What an op-amp does to the nominal
-error is a polynomial in 1/GBW, fitted to a few solutions, and linear in 1/gain, offset and bias current; what a
-temperature does is linear in the drift of each kind of part.
+A structure is built and linearised once. Mismatch by the logarithm of a value depends neither on the level of a node
+nor, as long as op-amps are fast enough, on the op-amp, so one Jacobian serves them all. What an op-amp does to the
+nominal error is a polynomial in 1/GBW, fitted to a few solutions, and linear in 1/gain, offset and bias current.
 
 Every structure is given standard values once for each series and each swing of op-amps, by the joint fit of
-``circuits.fitting`` at the largest swing. Values ten times smaller or larger are standard ones, too, so a bank of values
-serves every decade of impedances; and of a smaller swing only the parts that carry the input differ, which are rounded
-again at the swing for which that adds least.
+``circuits.fitting`` at the largest swing. Values ten times smaller or larger are standard ones, too, so a bank of
+values serves every decade of impedances; and of a smaller swing only the parts that carry the input differ, which are
+rounded again at the swing for which that adds least.
 """
 
 import math
@@ -30,22 +29,34 @@ from lmu_analog.circuits.devices.values import TIE, members_between, nearest
 from lmu_analog.circuits.impedance import ORIGIN
 from lmu_analog.circuits.ranges import DISCRETE, ROUNDING
 from lmu_analog.circuits.rounding import Rounded, choose_common
+from lmu_analog.codesign import pearson
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import Requirement, usable_with
 from lmu_analog.design import Design
 from lmu_analog.mismatch.law import Mismatch, columns
-from lmu_analog.theory.first_order import by_draws, errors_of, linearised
+from lmu_analog.theory.first_order import by_draws, errors_of, linearised, offset_slopes
 
 CLASSES = ("resistor", "capacitor", "bandwidth", "offset")  # of the law's draws
-TERMS = ("nominal", "slowness", "slowness^2", "slowness^3", "1/gain", "offset", "bias")  # of the nominal error
+TERMS = (
+    "nominal",
+    "slowness",
+    "slowness^2",
+    "slowness^3",
+    "1/gain",
+    "offset",
+    "bias",
+)  # of the nominal error
 UNIT = 0.01  # tolerance that laws are taken at
 OFFSET, BIAS = 1e-3, 1e-9  # V, A: what offsets and bias currents are counted in
-_BEST_GAIN, _LOW_GAIN = 1e7, 1e4  # of the op-amp that structures are taken with, and of one that shows what gain does
+_BEST_GAIN, _LOW_GAIN = (
+    1e7,
+    1e4,
+)  # of the op-amp that structures are taken with, and of one that shows what gain does
 _NODES = 6  # solutions that the polynomial of slowness is fitted to
 _SWINGS = (1.0, 0.8, 0.5, 0.0)  # op-amps whose swing is within these shares of the largest share a bank
 _LEAST_SHARE = 0.85  # of the swing of a class that a bank may use
 DECADES = (-2, -1, 0, 1, 2)  # of the capacitances that are chosen
-HOPELESS = 2.0  # times the limit: a structure beyond it with the best parts is no answer to anything
+HOPELESS = 2.0  # times the limit: op-amps that make the error as large alone are too slow
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +74,7 @@ class Linear:
     by_value : (e, m) array
         Derivative by the logarithm of each of the circuit's values.
     terms : (e, k) array
-        Of ``TERMS``; the first is the error of exact values.
+        Of the first five of ``TERMS``: the error of exact values, and what bandwidth and gain add.
     rest : float
     slowest : float, s
         The largest 1/GBW that ``terms`` hold for, beyond that of the reference.
@@ -145,10 +156,40 @@ class Bank:
         }
 
 
-def banks_of(requirement: Requirement, order: int, family: str, realization: str) -> list[Bank]:
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What came of one order, family and realization.
+
+    Attributes
+    ----------
+    banks : tuple of Bank
+        Empty where it was pruned.
+    least : float
+        NRMSE that the wanted share keeps with exact values, the best op-amp and the tightest parts: a bound for all.
+    pruned : int
+        Candidates that this bound, or a bank whose nominal error alone is beyond the limit, leaves out.
+    unfit : int
+        Candidates whose values are beyond the limits of a board, or whose op-amps are too slow or unsuitable.
+    """
+
+    banks: tuple[Bank, ...]
+    least: float
+    pruned: int
+    unfit: int
+
+
+def made_of(
+    requirement: Requirement, order: int, family: str, realization: str, *, prune: bool = True
+) -> Made:
     """Build one structure, and give it standard values for every series and swing that is allowed.
 
-    Empty where no op-amp suits it, or where the best parts bring it nowhere near the limit.
+    Parameters
+    ----------
+    requirement : Requirement
+    order : int
+    family, realization : str
+    prune : bool
+        Whether what cannot keep the limit is left out.
 
     Raises
     ------
@@ -157,14 +198,20 @@ def banks_of(requirement: Requirement, order: int, family: str, realization: str
     """
     allow, base = requirement.allow, requirement.base
     usable = [k for k, part in enumerate(allow.opamps) if usable_with(family, part, base)]
+    each = len(allow.resistor) * len(allow.capacitor) * len(allow.values)  # of an op-amp and a decade
     if not usable:
-        return []
+        return Made((), math.inf, 0, len(allow.opamps) * each)
     models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
     classes = _by_swing(models, base)
-    linear = _linear(requirement, (order, family, realization), list(models.values()), max(classes))
-    if linear is None:
-        return []
-    found = []
+    linear, least = _linear(requirement, (order, family, realization), list(models.values()), max(classes))
+    parts = {of: np.array([c.value for c in linear.circuit.only(of)]) for of in (Resistor, Capacitor)}
+    decades = [k for k in DECADES if _within(parts[Resistor] * 10.0**-k, parts[Capacitor] * 10.0**k)]
+    count = len(usable) * each * len(decades)
+    unfit = len(allow.opamps) * each * len(DECADES) - count
+    limit = requirement.need.nrmse
+    if not decades or (prune and limit is not None and least > limit):
+        return Made((), least, count, unfit)
+    found: list[Bank] = []
     for series in allow.values:
         rounded = choose_common(
             linear.circuit,
@@ -175,7 +222,14 @@ def banks_of(requirement: Requirement, order: int, family: str, realization: str
             fit="joint",
         )
         found += _banks(linear, rounded, series, classes, models)
-    return found
+    kept = [
+        bank
+        for bank in found
+        if limit is None or not prune or bank.traces.rest + bank.traces.nominal[0, 0] <= limit**2
+    ]
+    of_a_bank = len(allow.resistor) * len(allow.capacitor)
+    held, built = (sum(len(b.opamps) * len(b.decades) for b in banks) for banks in (kept, found))
+    return Made(tuple(kept), least, (built - held) * of_a_bank, unfit + count - built * of_a_bank)
 
 
 def _by_swing(models: dict[int, OpAmpModel], base: Design) -> dict[float, list[int]]:
@@ -197,8 +251,8 @@ def swung(base: Design, opamp: OpAmpModel, swing: float) -> float:
 
 def _linear(
     requirement: Requirement, which: tuple[int, str, str], models: Sequence[OpAmpModel], swing: float
-) -> Linear | None:
-    """Build and linearise a structure; None where the best parts bring it nowhere near the limit."""
+) -> tuple[Linear, float]:
+    """Build and linearise a structure; with what the wanted share of circuits keeps with the best parts."""
     allow, base = requirement.allow, requirement.base
     order, family, realization = which
     reference = {
@@ -216,11 +270,9 @@ def _linear(
     jacobians = _by_class(design, circuit, slopes, (UNIT, allow.capacitor[-1], UNIT, 1.0))
     traces = Traces.of(rest, error[:, None], jacobians)
     best = np.array([[allow.resistor[-1], allow.capacitor[-1], 0.0, 0.0]])
-    limit = requirement.need.nrmse
-    if limit is not None and traces.cumulants(np.ones((1, 1)), best)[0, 0] > (HOPELESS * limit) ** 2:
-        return None
-    terms, slowest = _terms(design, circuit, error, models, limit)
-    return Linear(design, circuit, jacobians, slopes * circuit.values, terms, rest, slowest)
+    least = float(pearson.quantile(traces.cumulants(np.ones((1, 1)), best), requirement.need.good)[0])
+    terms, slowest = _terms(design, circuit, error, models, requirement.need.nrmse)
+    return Linear(design, circuit, jacobians, slopes * circuit.values, terms, rest, slowest), least
 
 
 def mismatch_of(
@@ -259,10 +311,9 @@ def _class_of(draw: str) -> str:
 def _terms(
     design: Design, circuit: Circuit, error: np.ndarray, models: Sequence[OpAmpModel], limit: float | None
 ) -> tuple[Float[np.ndarray, "e k"], float]:
-    """Give what each of ``TERMS`` adds to the error, (e, k), and the largest slowness that they hold for, s."""
+    """Give the error and what bandwidth and gain add, (e, k), and the largest slowness that they hold for, s."""
     names = [p.name for p in circuit.parameters]
     bandwidths = [k for k, name in enumerate(names) if name.endswith(".gbw")]
-    offsets = [k for k, name in enumerate(names) if name.endswith(".offset")]
     best = 1.0 / design.opamp_model.gbw
     most = max(1.0 / m.gbw for m in models) - best
     values = circuit.values
@@ -281,10 +332,8 @@ def _terms(
         scaled = np.vander(x / slowest, 3, increasing=True)
         fitted = np.linalg.lstsq(scaled, (found / x).T, rcond=None)[0]
         powers = [fitted[k] / slowest**k for k in range(3)]
-    shifted = _moved(design, circuit, values, {tuple(offsets): OFFSET}) - error
     by_gain = (_with_model(design, circuit, gain=_LOW_GAIN) - error) / (1.0 / _LOW_GAIN - 1.0 / _BEST_GAIN)
-    by_bias = _with_model(design, circuit, bias=BIAS) - error
-    return np.stack([error, *powers, by_gain, shifted, by_bias], axis=1), slowest
+    return np.stack([error, *powers, by_gain], axis=1), slowest
 
 
 def _moved(
@@ -326,7 +375,9 @@ def _banks(
     found = []
     for swing, opamps in classes.items():
         fast = tuple(
-            k for k in opamps if 1.0 / models[k].gbw - 1.0 / design.opamp_model.gbw <= linear.slowest * (1.0 + 1e-9)
+            k
+            for k in opamps
+            if 1.0 / models[k].gbw - 1.0 / design.opamp_model.gbw <= linear.slowest * (1.0 + 1e-9)
         )
         if not fast:
             continue
@@ -335,13 +386,18 @@ def _banks(
         if swing < most:
             used, values = _at_swing(linear, rounded, places, powers, series, swing / most)
             used *= most
-        made = design.replace(opamp={**design.opamp, "rail": used / (1.0 - design.headroom)})
+        made = _with_rail(design, used / (1.0 - design.headroom))
         circuit = with_parts(made, dict(zip(parts, values.tolist(), strict=True)))
         error = errors_of(made, circuit, circuit.values[None])[:, 0]
-        terms = linear.terms.copy()
-        terms[:, 0] = error
-        terms[:, -2:] *= most / used  # offsets and bias currents do not grow with the signal
-        jacobians = (*linear.jacobians[:3], linear.jacobians[3] * (most / used))
+        # What offsets and bias currents do follows the impedances and the scale, which rounding has chosen.
+        by_offset = offset_slopes(made, circuit)
+        offsets = [k for k, p in enumerate(circuit.parameters) if p.name.endswith(".offset")]
+        biased = _with_model(made, circuit, bias=BIAS) - error
+        terms = np.column_stack(
+            [error, linear.terms[:, 1:5], OFFSET * by_offset[:, offsets].sum(axis=1), biased]
+        )
+        moved = _by_class(made, circuit, by_offset, (1.0,) * len(CLASSES))[3]
+        jacobians = (*linear.jacobians[:3], moved)
         decades = tuple(
             k for k in DECADES if _within(values[:resistors] * 10.0**-k, values[resistors:] * 10.0**k)
         )
@@ -356,6 +412,11 @@ def _banks(
     return found
 
 
+def _with_rail(design: Design, rail: float) -> Design:
+    """Give the design with other limits of the reference op-amp's outputs, V."""
+    return design.replace(opamp={**cast("dict[str, object]", design.opamp), "rail": rail})
+
+
 def with_parts(design: Design, values: Mapping[str, float]) -> Circuit:
     """Give the circuit of a design with values of one's own for its resistors and capacitors."""
     circuit = mapped(design, ORIGIN)
@@ -365,7 +426,7 @@ def with_parts(design: Design, values: Mapping[str, float]) -> Circuit:
 
 def _powers_of_swing(design: Design, parts: Sequence[str], swing: float) -> Float[np.ndarray, " m"]:
     """Give the power of the outputs' swing in every value: not zero where the input, or a tap, has another scale."""
-    half = design.replace(opamp={**design.opamp, "rail": 0.5 * swing / (1.0 - design.headroom)})
+    half = _with_rail(design, 0.5 * swing / (1.0 - design.headroom))
     both = [{p.name: p.nominal for p in mapped(one, ORIGIN).parameters} for one in (design, half)]
     return np.array([np.round(np.log2(both[0][n] / both[1][n]), 6) for n in parts])
 

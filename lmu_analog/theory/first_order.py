@@ -169,6 +169,19 @@ def linearised(
     return at.rest, error, at.seen(found.by_parameter, found.offset_by_parameter)
 
 
+def offset_slopes(design: Design, circuit: Circuit) -> Float[np.ndarray, "e m"]:
+    """Give the derivatives of the error's constant part alone, by all parameters, per SI unit: by offsets, that is all.
+
+    Raises
+    ------
+    DesignError
+        If the signal is a recording.
+    """
+    at, found = _Coordinates.of(_tones(design), design), derivatives(circuit, np.zeros(0))
+    slopes = at.readout @ found.offset_by_parameter
+    return np.concatenate([np.zeros((len(at.ideal) - len(slopes), slopes.shape[1])), slopes])
+
+
 def errors_of(design: Design, circuit: Circuit, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "e s"]:
     """Give the errors of a circuit at other values in the coordinates of ``first_order``, (e, s); for tones.
 

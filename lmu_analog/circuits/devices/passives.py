@@ -49,6 +49,11 @@ class Class:
     prices: tuple[str, str, str]
     tc: float | None
 
+    def has(self, value: float) -> bool:
+        """Tell whether a positive value is sold: makers that list a series finer than E24 list those of E24, too."""
+        both = (self.series, "E24") if int(self.series[1:]) > 24 else (self.series,)
+        return any(is_member(value, series) for series in both)
+
     def price(self, quantity: int) -> str:
         """Price class of one part, of so many."""
         return self.prices[max(k for k, least in enumerate(QUANTITIES) if least <= max(quantity, 1))]
@@ -168,7 +173,7 @@ def choose(
         and series.least * (1.0 - TIE) <= value <= series.largest * (1.0 + TIE)
         and series.voltage >= voltage
         for of in series.classes
-        if (decoupling or of.tolerance <= widest * (1.0 + TIE)) and is_member(value, of.series)
+        if (decoupling or of.tolerance <= widest * (1.0 + TIE)) and of.has(value)
     ]
     return min(found, key=lambda choice: choice.of.price(QUANTITIES[1]), default=None)
 

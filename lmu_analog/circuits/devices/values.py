@@ -103,6 +103,6 @@ def around(value: float, series: str) -> Float[np.ndarray, " n"]:
 
 def members_between(series: str, low: float, high: float) -> Float[np.ndarray, " n"]:
     """Give the members of a series from ``low`` to ``high``, both positive, rising, (n,)."""
-    decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
-    found = np.array([nearest(m * 10.0**k, series) for k in decades for m in members(series).tolist()])
+    decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    found = nearest(np.outer(decades, members(series)).ravel(), series)
     return found[(found >= low) & (found <= high)]

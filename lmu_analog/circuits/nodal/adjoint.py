@@ -65,11 +65,13 @@ def derivatives(circuit: Circuit, frequency: Float[np.ndarray, " f"]) -> Derivat
     E, F, drive = nominal.E[0], nominal.F[0], nominal.drive[0]
     output, feedthrough = probe_rows(circuit, index)
     found = [slopes.solve(s * E - F, drive[:, 0] - s * drive[:, 1], output, amount=slopes.at(s)) for s in at]
-    states = np.array([state for state, _ in found]) + feedthrough[:, 0]
+    size = (len(found), circuit.order, len(circuit.parameters))  # of no frequency, too
+    states = np.array([state for state, _ in found], complex).reshape(size[:2]) + feedthrough[:, 0]
     offset, by_parameter = np.zeros(circuit.order), np.zeros((circuit.order, len(circuit.parameters)))
     if drive[:, 2].any() or slopes.constant.any():
         offset, by_parameter = slopes.solve(-F, drive[:, 2], output, amount=slopes.at_dc())
-    return Derivatives(states, np.array([slope for _, slope in found]), offset, by_parameter)
+    by_value = np.array([slope for _, slope in found], complex).reshape(size)
+    return Derivatives(states, by_value, offset, by_parameter)
 
 
 @dataclass(frozen=True, eq=False)

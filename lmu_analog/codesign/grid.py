@@ -1,0 +1,235 @@
+"""All candidates of a requirement with their figures, one row each.
+
+A candidate is a bank of values (order, family, realization, series of resistors, swing) with an op-amp, a decade of the
+capacitances and a tolerance of each kind of part. Everything that is known of it follows from the bank's traces, from
+figures of the op-amp and from prices, for all rows at once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from lmu_analog.circuits.devices.packages import form_of
+from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
+from lmu_analog.circuits.devices.prices import Price, names_of, price_of
+from lmu_analog.codesign import pearson
+from lmu_analog.codesign.prices import class_price
+from lmu_analog.codesign.requirement import Requirement
+from lmu_analog.codesign.structures import ORIGIN, Bank, mismatch_of, swung
+from lmu_analog.design import Design
+from lmu_analog.units import parse
+
+MARGIN = 0.03  # of the limit, that the law may be wrong by: 1 % by Pearson, the rest by higher orders
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known of the op-amps that are allowed, and of their packages.
+
+    Attributes
+    ----------
+    amplifiers : (o,) array
+        In one package.
+    current : (o,) array, A
+        Of one amplifier; NaN where it is not known.
+    price : (o,) array
+        Of a package; NaN where it has none.
+    """
+
+    amplifiers: Float[np.ndarray, " o"]
+    current: Float[np.ndarray, " o"]
+    price: Float[np.ndarray, " o"]
+
+    @classmethod
+    def of(cls, requirement: Requirement) -> "Figures":
+        """Look them up."""
+        base, parts = requirement.base, requirement.allow.opamps
+        known = {**catalogue(), **base.own_parts}
+        currents = [known[part].get("current") for part in parts]
+        return cls(
+            np.array([form_of(part, base.own_parts).amplifiers for part in parts], float),
+            np.array([math.nan if c is None else parse(c, "A") for c in currents]),
+            np.array([_opamp_price(part, known[part], requirement.prices) for part in parts]),
+        )
+
+
+def _opamp_price(part: str, figures: Mapping[str, object], prices: Mapping[str, Price] | None) -> float:
+    if prices is not None:
+        found = price_of(prices, [part])
+        return math.nan if found is None else found[1].each
+    name = figures.get("price_class")
+    if name is None:
+        return math.nan
+    low, high = PRICE_CLASSES[str(name)]
+    return math.sqrt(low * high) if low else 0.5 * high
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """All candidates, n rows, in the order of banks, op-amps, decades, resistors' and capacitors' tolerances.
+
+    Attributes
+    ----------
+    requirement : Requirement
+    banks : tuple of Bank
+    bank, opamp, decade, resistor, capacitor : (n,) int array
+        Places in ``banks`` and in the lists of ``Allow``; the decade itself.
+    p95, kept : (n,) array
+        NRMSE that 95 % of circuits keep, and that the wanted share keeps, by the law; ``p95`` is infinite where a
+        price or a current is not known, or a part is not sold.
+    cost, power, parts : (n,) array
+    """
+
+    requirement: Requirement
+    banks: tuple[Bank, ...]
+    bank: Int[np.ndarray, " n"]
+    opamp: Int[np.ndarray, " n"]
+    decade: Int[np.ndarray, " n"]
+    resistor: Int[np.ndarray, " n"]
+    capacitor: Int[np.ndarray, " n"]
+    p95: Float[np.ndarray, " n"]
+    kept: Float[np.ndarray, " n"]
+    cost: Float[np.ndarray, " n"]
+    power: Float[np.ndarray, " n"]
+    parts: Float[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.bank)
+
+    def objectives(self) -> dict[str, Float[np.ndarray, " n"]]:
+        """Give what a front is taken over."""
+        return {"p95": self.p95, "cost": self.cost, "power": self.power, "parts": self.parts}
+
+    def within_limits(self, margin: float = 0.0) -> Bool[np.ndarray, " n"]:
+        """Tell which candidates keep all limits; that of the error with a margin, a fraction of it."""
+        need = self.requirement.need
+        found = np.isfinite(self.p95)
+        if need.nrmse is not None:
+            found &= self.kept <= need.nrmse * (1.0 + margin)
+        for values, limit in ((self.cost, need.cost), (self.power, need.power), (self.parts, need.parts)):
+            if limit is not None:
+                found &= values <= limit
+        return found
+
+    def tolerances(self, row: int) -> tuple[float, float]:
+        """Give the tolerances of resistors and capacitors of a candidate, fractions."""
+        allow = self.requirement.allow
+        return allow.resistor[self.resistor[row]], allow.capacitor[self.capacitor[row]]
+
+    def design_of(self, row: int) -> Design:
+        """Give a candidate as a whole design."""
+        requirement, bank = self.requirement, self.banks[self.bank[row]]
+        part = requirement.allow.opamps[self.opamp[row]]
+        decade = int(self.decade[row])
+        model = requirement.base.replace(opamp=part).opamp_model
+        return requirement.base.replace(
+            order=bank.order,
+            family=bank.family,
+            realization=bank.realization,
+            opamp=part,
+            capacitance=ORIGIN,
+            headroom=swung(requirement.base, model, bank.swing),
+            mismatch=mismatch_of(requirement, *self.tolerances(row)),
+            element_values=bank.at(decade),
+        )
+
+
+def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
+    """Evaluate all candidates of some banks."""
+    allow, base = requirement.allow, requirement.base
+    models = [base.replace(opamp=part).opamp_model for part in allow.opamps]
+    figures = Figures.of(requirement)
+    tolerances = np.array([(r, c) for r in allow.resistor for c in allow.capacitor])
+    places = np.array([(r, c) for r in range(len(allow.resistor)) for c in range(len(allow.capacitor))], int)
+    single = 1.0 if base.has_single_supply else 2.0
+    columns: dict[str, list[np.ndarray]] = {}
+
+    def add(**given: np.ndarray) -> None:
+        for name, values in given.items():
+            columns.setdefault(name, []).append(values)
+
+    for b, bank in enumerate(banks):
+        bought = {decade: _bought(requirement, bank, decade) for decade in bank.decades}
+        at = [(o, decade) for o in bank.opamps for decade in bank.decades]
+        terms = np.array([bank.terms(models[o], decade) for o, decade in at])
+        spreads = np.array([bank.spreads(models[o], requirement.bandwidth) for o, _ in at])
+        packages = np.ceil(bank.amplifiers / figures.amplifiers)
+        count = len(tolerances)
+        add(
+            bank=np.full(len(at) * count, b),
+            opamp=np.repeat([o for o, _ in at], count),
+            decade=np.repeat([decade for _, decade in at], count),
+            resistor=np.tile(places[:, 0], len(at)),
+            capacitor=np.tile(places[:, 1], len(at)),
+            cost=np.concatenate([packages[o] * figures.price[o] + bought[decade] for o, decade in at]),
+            power=np.repeat(
+                [
+                    packages[o] * figures.amplifiers[o] * figures.current[o] * single * base.supply
+                    + bank.load * 10.0**decade
+                    for o, decade in at
+                ],
+                count,
+            ),
+            parts=np.repeat([len(bank.values) + packages[o] for o, _ in at], count),
+        )
+        both = np.concatenate([np.tile(tolerances, (len(at), 1)), np.repeat(spreads, count, axis=0)], axis=1)
+        cumulants = bank.traces.cumulants(np.repeat(terms, count, axis=0), both)
+        add(**_quantiles(cumulants, requirement))
+    if not columns:
+        names = ("bank", "opamp", "decade", "resistor", "capacitor")
+        empty = {n: np.zeros(0, int) for n in names} | {
+            n: np.zeros(0) for n in ("p95", "kept", "cost", "power", "parts")
+        }
+        return Grid(requirement, (), **empty)
+    made = {name: np.concatenate(parts) for name, parts in columns.items()}
+    bad = ~(np.isfinite(made["cost"]) & np.isfinite(made["power"]))
+    made["p95"] = np.where(bad, np.inf, made["p95"])
+    return Grid(requirement, tuple(banks), **made)
+
+
+def _quantiles(
+    cumulants: Float[np.ndarray, "n 3"], requirement: Requirement
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """Give what 95 % of circuits and what the wanted share keep; where not even the mean is within the limit, the mean.
+
+    A share above one half of a law that is skewed to the right keeps no less than its mean; such candidates are far
+    from any answer, and only need to be known to be.
+    """
+    limit, good = requirement.need.nrmse, requirement.need.good
+    mean = np.sqrt(cumulants[:, 0])
+    near = np.ones(len(mean), bool) if limit is None else mean <= limit * (1.0 + MARGIN)
+    if not near.any():
+        near = mean <= mean.min() * 1.5
+    p95, kept = mean.copy(), mean.copy()
+    p95[near] = pearson.quantile(cumulants[near], 0.95)
+    kept[near] = p95[near] if good == 0.95 else pearson.quantile(cumulants[near], good)
+    return {"p95": p95, "kept": kept}
+
+
+def _bought(requirement: Requirement, bank: Bank, decade: int) -> Float[np.ndarray, " rc"]:
+    """Give what a bank's resistors and capacitors cost at every pair of tolerances; NaN where one is not sold."""
+    allow, prices = requirement.allow, requirement.prices
+    values = np.array(list(bank.at(decade).values()))
+    of = {"resistor": values[: bank.resistors], "capacitor": values[bank.resistors :]}
+    sums = {
+        kind: [math.fsum(_price(kind, float(v), t, prices) for v in of[kind]) for t in tolerances]
+        for kind, tolerances in (("resistor", allow.resistor), ("capacitor", allow.capacitor))
+    }
+    return np.add.outer(sums["resistor"], sums["capacitor"]).ravel()
+
+
+def _price(kind: str, value: float, tolerance: float, prices: Mapping[str, Price] | None) -> float:
+    if prices is None:
+        return _class_price(kind, value, tolerance)
+    found = price_of(prices, names_of(kind, value, [tolerance]))
+    return math.nan if found is None else found[1].each
+
+
+@lru_cache(maxsize=1 << 16)
+def _class_price(kind: str, value: float, tolerance: float) -> float:
+    found = class_price(kind, value, tolerance)  # type: ignore[arg-type]
+    return math.nan if found is None else found

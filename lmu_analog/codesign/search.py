@@ -1,0 +1,342 @@
+"""Search by enumeration: every candidate has its figures by the law, and the exact engine decides about the best.
+
+A structure (order, family, realization) is dropped where its circuits could not keep the limit of the error with exact
+values, the best op-amp and the tightest parts: a bound for all of its candidates. All others get standard values and
+stand in the grid (``grid``). The front over error, cost, power and parts is exact: no row of the grid dominates a
+member.
+
+Then every member is verified: its design is built and linearised by itself, its parts are held against their limits,
+and an exact ensemble says what share of circuits keeps the limits. What does not hold leaves the grid, and the front is
+taken again without it, so what it hid comes back, until every member holds. Candidates whose law is beyond the limit by
+less than ``MARGIN`` count until the ensemble has decided.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lmu_analog.analysis.noise import noise
+from lmu_analog.building import build
+from lmu_analog.circuits import ranges
+from lmu_analog.codesign.front import front
+from lmu_analog.codesign.grid import MARGIN, Grid, grid_of
+from lmu_analog.codesign.requirement import Requirement
+from lmu_analog.codesign.structures import Bank, Made, made_of
+from lmu_analog.design import Design
+from lmu_analog.ensembles.allocation import one_thread_each
+from lmu_analog.ensembles.cluster import Crew
+from lmu_analog.ensembles.exact import exact_chunk, tap_errors
+from lmu_analog.ensembles.intervals import clopper_pearson
+from lmu_analog.ensembles.sampling import make_plan
+from lmu_analog.errors import LmuAnalogError
+from lmu_analog.limits import limit_warnings
+from lmu_analog.theory.first_order import first_order
+from lmu_analog.theory.quadratic import nrmse_quantiles, quadratic_form, within
+
+SAMPLES = 5000  # of the ensemble that verifies
+SEED = 0
+TIMEOUT = 3600.0  # s for one structure, or one verification
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What the exact engine said of a candidate.
+
+    Attributes
+    ----------
+    reason : str
+        Why it is none; empty where it holds.
+    nrmse : float
+        Window NRMSE without mismatch.
+    law_p95, law_good : float
+        What 95 % of circuits keep, and the share within the limit, by first-order theory of the circuit as it is built.
+    p95, good, low, high : float
+        The same of the exact ensemble, at the temperature where fewest are good, with a 95 % interval of the share.
+    samples : int
+    snr : float or None, dB
+    """
+
+    reason: str
+    nrmse: float = math.nan
+    law_p95: float = math.nan
+    law_good: float = math.nan
+    p95: float = math.nan
+    good: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    samples: int = 0
+    snr: float | None = None
+
+
+@dataclass(eq=False)
+class Search:
+    """What a search has found so far.
+
+    Attributes
+    ----------
+    grid : Grid
+    front : list of int
+        Rows of the grid that nothing dominates and that hold, from the first objective's least; all verified.
+    verified : dict
+        Row to what the exact engine said.
+    counts : dict
+        ``grid``, ``failed``, ``unfit``, ``pruned``, ``evaluated``, ``beyond`` (a limit), ``refused`` (by verification),
+        ``dominated`` and ``front``: candidates; the last but one and two sum up with it to those that keep the limits.
+    reasons : dict
+        Why structures could not be built, or candidates were refused, to how many.
+    least : dict
+        (order, family, realization) to the bound of its error.
+    """
+
+    grid: Grid
+    front: list[int] = field(default_factory=list)
+    verified: dict[int, Verified] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    least: dict[tuple[int, str, str], float] = field(default_factory=dict)
+
+    @property
+    def winner(self) -> int | None:
+        """The member of the front that has least of what is to be minimised; of equal ones that of the least error."""
+        wanted = self.grid.requirement.minimise
+        values = self.grid.objectives()
+        ranked = sorted(self.front, key=lambda k: (values[wanted][k], values["p95"][k], k))
+        return ranked[0] if ranked else None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where finished work is kept, and found again: by a key of text.
+
+    Attributes
+    ----------
+    load : callable
+        Key to what was kept, or None.
+    save : callable
+        Of a key and what to keep.
+    """
+
+    load: Callable[[str], Any]
+    save: Callable[[str, Any], None]
+
+
+NOT_KEPT = Kept(lambda key: None, lambda key, value: None)
+
+
+def search(
+    requirement: Requirement,
+    crew: Crew | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    kept: Kept = NOT_KEPT,
+    prune: bool = True,
+) -> Search:
+    """Find the front of a requirement, all members verified.
+
+    Parameters
+    ----------
+    requirement : Requirement
+    crew : Crew, optional
+        Who does the work; this process unless given.
+    say : callable
+        Told of progress.
+    kept : Kept
+        Where structures and verifications are kept.
+    prune : bool
+        Whether structures that cannot keep the limit are left out; without, the grid has all that can be built.
+    """
+    made, failed = structures(requirement, crew, say=say, kept=kept, prune=prune)
+    found = gathered(requirement, made, failed)
+    say(f"{len(found.grid)} candidates evaluated, {found.counts['pruned']} pruned by a bound")
+    return verified(found, crew, say=say, kept=kept)
+
+
+def structures(
+    requirement: Requirement,
+    crew: Crew | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    kept: Kept = NOT_KEPT,
+    prune: bool = True,
+) -> tuple[dict[tuple[int, str, str], Made], dict[str, int]]:
+    """Make all structures that a requirement allows; those that cannot be built are counted by their reason."""
+    allow = requirement.allow
+    which = [(order, *pair) for order in allow.orders for pair in allow.pairs]
+    tasks = [(requirement, *one, prune) for one in which]
+    made: dict[tuple[int, str, str], Made] = {}
+    failed: dict[str, int] = {}
+    keys = [f"structure {order} {family} {realization}" for order, family, realization in which]
+    for k, result in _each(_made, tasks, keys, crew, kept):
+        order, family, realization = which[k]
+        say(f"order {order}, {family}, {realization}")
+        if isinstance(result, str):
+            failed[result] = failed.get(result, 0) + 1
+        else:
+            made[which[k]] = result
+    return {one: made[one] for one in which if one in made}, failed
+
+
+def _made(requirement: Requirement, order: int, family: str, realization: str, prune: bool) -> Made | str:
+    try:
+        with one_thread_each():
+            return made_of(requirement, order, family, realization, prune=prune)
+    except LmuAnalogError as error:
+        return str(error)
+
+
+def gathered(
+    requirement: Requirement, made: Mapping[tuple[int, str, str], Made], failed: Mapping[str, int]
+) -> Search:
+    """Put structures together to a grid; of two that are the same circuit the first counts."""
+    banks: list[Bank] = []
+    same = 0
+    for one in made.values():
+        for bank in one.banks:
+            if any(_is_same(bank, other) for other in banks):
+                same += 1
+                continue
+            banks.append(bank)
+    grid = grid_of(requirement, banks)
+    allow = requirement.allow
+    of_a_structure = (
+        len(allow.opamps) * len(allow.values) * 5 * len(allow.resistor) * len(allow.capacitor)
+    )  # fmt: skip
+    counts = {
+        "grid": of_a_structure * len(allow.orders) * len(allow.pairs),
+        "failed": of_a_structure * sum(failed.values()),
+        "unfit": sum(one.unfit for one in made.values()),
+        "pruned": sum(one.pruned for one in made.values()),
+        "evaluated": len(grid),
+    }
+    least = {which: one.least for which, one in made.items()}
+    return Search(grid, counts=counts, reasons=dict(failed), least=least)
+
+
+def _is_same(one: Bank, other: Bank) -> bool:
+    """Tell whether two structures are the same circuit, as Legendre and orthonormal coordinates are once scaled."""
+    return (
+        (one.order, one.family, one.series, one.names)
+        == (other.order, other.family, other.series, other.names)
+        and one.swing == other.swing
+        and np.array_equal(one.values, other.values)
+    )
+
+
+def verified(
+    found: Search,
+    crew: Crew | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    kept: Kept = NOT_KEPT,
+) -> Search:
+    """Verify the front, and what takes the place of members that do not hold, until all hold."""
+    grid = found.grid
+    good = grid.within_limits(MARGIN)
+    columns = np.stack(list(grid.objectives().values()), axis=-1)
+    while True:
+        rows = np.flatnonzero(good)
+        members = [int(k) for k in rows[front(columns[rows])]] if len(rows) else []
+        new = [k for k in members if k not in found.verified]
+        if not new:
+            break
+        say(f"{len(found.verified)} candidates verified, {len(members)} in the front, {len(new)} to verify")
+        designs = [grid.design_of(k) for k in new]
+        tasks = [(grid.requirement, design) for design in designs]
+        keys = [f"verified {design.digest}" for design in designs]
+        for k, result in _each(_verified, tasks, keys, crew, kept):
+            found.verified[new[k]] = result
+            good[new[k]] = not result.reason
+    refused = [v.reason for v in found.verified.values() if v.reason]
+    for reason in refused:
+        found.reasons[reason] = found.reasons.get(reason, 0) + 1
+    keeping = int(np.count_nonzero(good))
+    found.counts |= {
+        "beyond": len(grid) - keeping - len(refused),
+        "refused": len(refused),
+        "dominated": keeping - len(members),
+        "front": len(members),
+    }
+    found.front = members
+    return found
+
+
+def _verified(requirement: Requirement, design: Design) -> Verified:
+    with one_thread_each():
+        return verify(requirement, design)
+
+
+def verify(requirement: Requirement, design: Design, *, samples: int = SAMPLES) -> Verified:
+    """Build one candidate and hold it against all limits, by an exact ensemble at every temperature."""
+    need = requirement.need
+    try:
+        circuit = build(design)
+        beyond = [w for w in ranges.warnings(circuit) if w.startswith(ranges.OF_LIMITS)]
+        beyond += limit_warnings(circuit, design.stimulus)
+        if beyond:
+            return Verified(beyond[0])
+        theory = first_order(design, circuit=circuit)
+        snr = None
+        if need.snr is not None:
+            snr = float(noise(design, circuit=circuit).attrs["band_snr_db"])
+            if snr < need.snr:
+                return Verified(f"signal-to-noise ratio below {need.snr:g} dB", snr=snr)
+        law_p95 = nrmse_quantiles(theory, (0.95,))[0]
+        law_good = 1.0 if need.nrmse is None else within(quadratic_form(theory), need.nrmse**2)
+        worst: Verified | None = None
+        for temperature in requirement.temperatures or (None,):
+            at = (
+                design
+                if temperature is None
+                else design.replace(temperature=temperature, element_values=design.element_values)
+            )
+            share, p95 = _share(requirement, at, samples)
+            if worst is None or share < worst.good:
+                low, high = clopper_pearson(round(share * samples), samples)
+                worst = Verified("", theory.nominal, law_p95, law_good, p95, share, low, high, samples, snr)
+        assert worst is not None
+        if worst.good < need.good:
+            return replace(worst, reason="fewer circuits than wanted keep the limit")
+    except LmuAnalogError as error:
+        return Verified(str(error))
+    return worst
+
+
+def _share(requirement: Requirement, design: Design, samples: int) -> tuple[float, float]:
+    """Give the share of exact circuits that keep the limits of errors, and the p95 of the window's."""
+    need = requirement.need
+    errors = np.nan_to_num(exact_chunk(design, SEED, range(samples)).window_nrmse, nan=np.inf)
+    good = np.ones(samples, bool) if need.nrmse is None else errors <= need.nrmse
+    if need.tap_nrmse is not None:
+        taps = tap_errors(design, SEED, range(samples), plan=make_plan(design, "random"))
+        good &= np.all(np.nan_to_num(taps, nan=np.inf) <= need.tap_nrmse, axis=1)
+    return float(good.mean()), float(np.quantile(errors, 0.95, method="higher"))
+
+
+def _each(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    keys: Sequence[str],
+    crew: Crew | None,
+    kept: Kept,
+) -> Iterator[tuple[int, Any]]:
+    """Do tasks, those that were kept not again, and keep each as it ends; results do not depend on who does them."""
+    todo: list[int] = []
+    for k, key in enumerate(keys):
+        before = kept.load(key)
+        if before is None:
+            todo.append(k)
+        else:
+            yield k, before
+    if crew is None or (crew.workers == 1 and not crew.remote):
+        outcomes: Iterator[tuple[int, Any]] = ((n, function(*tasks[k])) for n, k in enumerate(todo))
+    else:
+        outcomes = crew.run(function, [tasks[k] for k in todo], timeout=TIMEOUT)
+    for n, result in outcomes:
+        if isinstance(result, LmuAnalogError):
+            raise result
+        place: int = todo[n]
+        kept.save(str(keys[place]), result)
+        yield place, result
