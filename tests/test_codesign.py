@@ -129,8 +129,8 @@ def test_what_holds_is_what_the_exact_engine_says(written) -> None:
 def test_a_bound_prunes_only_what_cannot_keep_the_limit(written) -> None:
     tight = read_requirement(written(DELAY.replace("6 %", "2 %").replace("[3, 4]", "[4]")))
     for realization in ("ladder", "cap-feedforward"):
-        made = made_of(tight, 4, "active-rc", realization)
-        whole = made_of(tight, 4, "active-rc", realization, prune=False)
+        made = made_of(tight, (4, "active-rc", realization))
+        whole = made_of(tight, (4, "active-rc", realization), prune=False)
         assert made.least == whole.least
         if not made.banks:
             best = min(

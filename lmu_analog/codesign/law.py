@@ -2,8 +2,8 @@
 
 To first order NRMSE^2 = rest + |e + sum_c t_c J_c x_c|^2, where the x_c are standard normal draws of class c, and
 t_c is its tolerance. The cumulants of that are polynomials in t_c^2, whose coefficients are traces of G_c = J_c J_c'
-and products with e (Imhof, Biometrika 48, 1961, gives the form's law). What an op-amp, a level or a temperature does to the
-nominal error is linear in a few terms: e = E a, with the terms' errors in the columns of E. So a few hundred
+and products with e (Imhof, Biometrika 48, 1961, gives the form's law). What an op-amp, a level or a temperature does to
+the nominal error is linear in a few terms: e = E a, with the terms' errors in the columns of E. So a few hundred
 numbers (``Traces``) tell the first three cumulants of every tolerance of every class with every op-amp, and ``pearson``
 their quantiles.
 """

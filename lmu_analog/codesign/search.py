@@ -165,7 +165,7 @@ def structures(
     """Make all structures that a requirement allows; those that cannot be built are counted by their reason."""
     allow = requirement.allow
     which = [(order, *pair) for order in allow.orders for pair in allow.pairs]
-    tasks = [(requirement, *one, prune) for one in which]
+    tasks = [(requirement, one, prune) for one in which]
     made: dict[tuple[int, str, str], Made] = {}
     failed: dict[str, int] = {}
     keys = [f"structure {order} {family} {realization}" for order, family, realization in which]
@@ -179,10 +179,10 @@ def structures(
     return {one: made[one] for one in which if one in made}, failed
 
 
-def _made(requirement: Requirement, order: int, family: str, realization: str, prune: bool) -> Made | str:
+def _made(requirement: Requirement, which: tuple[int, str, str], prune: bool) -> Made | str:
     try:
         with one_thread_each():
-            return made_of(requirement, order, family, realization, prune=prune)
+            return made_of(requirement, which, prune=prune)
     except LmuAnalogError as error:
         return str(error)
 
@@ -285,23 +285,19 @@ def verify(requirement: Requirement, design: Design, *, samples: int = SAMPLES) 
                 return Verified(f"signal-to-noise ratio below {need.snr:g} dB", snr=snr)
         law_p95 = nrmse_quantiles(theory, (0.95,))[0]
         law_good = 1.0 if need.nrmse is None else within(quadratic_form(theory), need.nrmse**2)
-        worst: Verified | None = None
-        for temperature in requirement.temperatures or (None,):
-            at = (
-                design
-                if temperature is None
-                else design.replace(temperature=temperature, element_values=design.element_values)
-            )
-            share, p95 = _share(requirement, at, samples)
-            if worst is None or share < worst.good:
-                low, high = clopper_pearson(round(share * samples), samples)
-                worst = Verified("", theory.nominal, law_p95, law_good, p95, share, low, high, samples, snr)
-        assert worst is not None
-        if worst.good < need.good:
-            return replace(worst, reason="fewer circuits than wanted keep the limit")
+        own = design.element_values
+        there = [
+            design if t is None else design.replace(temperature=t, element_values=own)
+            for t in requirement.temperatures or (None,)
+        ]
+        share, p95 = min((_share(requirement, at, samples) for at in there), key=lambda one: one[0])
+        interval = clopper_pearson(round(share * samples), samples)
+        found = Verified("", theory.nominal, law_p95, law_good, p95, share, *interval, samples, snr)
+        if share < need.good:
+            return replace(found, reason="fewer circuits than wanted keep the limit")
     except LmuAnalogError as error:
         return Verified(str(error))
-    return worst
+    return found
 
 
 def _share(requirement: Requirement, design: Design, samples: int) -> tuple[float, float]:

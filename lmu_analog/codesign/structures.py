@@ -178,16 +178,13 @@ class Made:
     unfit: int
 
 
-def made_of(
-    requirement: Requirement, order: int, family: str, realization: str, *, prune: bool = True
-) -> Made:
+def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: bool = True) -> Made:
     """Build one structure, and give it standard values for every series and swing that is allowed.
 
     Parameters
     ----------
     requirement : Requirement
-    order : int
-    family, realization : str
+    which : (order, family, realization)
     prune : bool
         Whether what cannot keep the limit is left out.
 
@@ -197,13 +194,13 @@ def made_of(
         If there is no such circuit.
     """
     allow, base = requirement.allow, requirement.base
-    usable = [k for k, part in enumerate(allow.opamps) if usable_with(family, part, base)]
+    usable = [k for k, part in enumerate(allow.opamps) if usable_with(which[1], part, base)]
     each = len(allow.resistor) * len(allow.capacitor) * len(allow.values)  # of an op-amp and a decade
     if not usable:
         return Made((), math.inf, 0, len(allow.opamps) * each)
     models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
     classes = _by_swing(models, base)
-    linear, least = _linear(requirement, (order, family, realization), list(models.values()), max(classes))
+    linear, least = _linear(requirement, which, list(models.values()), max(classes))
     parts = {of: np.array([c.value for c in linear.circuit.only(of)]) for of in (Resistor, Capacitor)}
     decades = [k for k in DECADES if _within(parts[Resistor] * 10.0**-k, parts[Capacitor] * 10.0**k)]
     count = len(usable) * each * len(decades)
