@@ -4,6 +4,9 @@ from dataclasses import replace
 from functools import partial
 from typing import cast
 
+import numpy as np
+from jaxtyping import Float
+
 from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.devices.models import CellModel, OtaModel
@@ -22,6 +25,7 @@ from lmu_analog.circuits.impedance import (
 )
 from lmu_analog.circuits.interface import buffered, loaded, on_reference, without_interface
 from lmu_analog.circuits.leakage import leaky
+from lmu_analog.circuits.readout import TARGETS, Target, fitted_readout, with_readout
 from lmu_analog.circuits.rounding import ValuesFit, choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.temperature import at_temperature
@@ -51,8 +55,37 @@ def build(design: Design) -> Circuit:
     With leaking capacitors and at the temperature of the design, which the scaling does not know of. Op-amps with a
     SPICE model of the user's have the figures that it shows in ngspice; element values are those of its table, with
     ngspice or without. Before leakage and temperature, which are plain arithmetic, values have 12 significant digits,
-    so that LAPACK's last ones, which depend on the processor, do not reach them.
+    so that LAPACK's last ones, which depend on the processor, do not reach them. A readout is fitted to the circuit
+    without both, which are what it meets, not what it is made of.
     """
+    circuit, nominal = _built(design)
+    matrix = _readout(design, nominal)
+    return circuit if matrix is None else with_readout(circuit, matrix)
+
+
+def with_its_readout(design: Design) -> Design:
+    """Give a design the readout that is fitted to its circuit as a matrix, to stay when other things change."""
+    if design.readout not in TARGETS:
+        return design
+    matrix = _readout(design, _built(design)[1])
+    return design.replace(readout=np.asarray(matrix).tolist())
+
+
+def _readout(design: Design, nominal: Circuit) -> Float[np.ndarray, "d d"] | None:
+    if design.readout == "ideal":
+        return None
+    if (target := _target(design)) is not None:
+        return fitted_readout(nominal, bandwidth=design.bandwidth, target=target)
+    return np.array(design.readout)
+
+
+def _target(design: Design) -> Target | None:
+    """Give what the readout is fitted to, if it is."""
+    return next((target for target in TARGETS if target == design.readout), None)
+
+
+def _built(design: Design) -> tuple[Circuit, Circuit]:
+    """Build all but the readout; and the same without leakage and temperature."""
     circuit = _memory(design)
     if design.input_buffer is not None:
         circuit = buffered(
@@ -71,6 +104,7 @@ def build(design: Design) -> Circuit:
             for c in circuit.components
         ]
         circuit = replace(circuit, components=tuple(measured))
+    nominal = circuit
     if design.leakage is not None:
         if circuit.clock is not None:
             raise DesignError(
@@ -79,7 +113,9 @@ def build(design: Design) -> Circuit:
         circuit = leaky(circuit, design.leakage)
     if design.temperature is not None:
         circuit = with_values(circuit, at_temperature(circuit, design.temperature_law, design.temperature))
-    return circuit if design.output_load is None else loaded(circuit, design.output_load)
+    if (load := design.output_load) is not None:
+        circuit, nominal = loaded(circuit, load), loaded(nominal, load)
+    return circuit, nominal
 
 
 def _memory(design: Design) -> Circuit:
@@ -107,6 +143,7 @@ def _standard(design: Design, circuit: Circuit, kept: frozenset[str] = frozenset
             fit=cast("ValuesFit", design.values_fit),
             pairs=design.pairs if design.values_fit == "joint" else None,
             kept=kept,
+            readout=_target(design),
         )
         bound = design.pairs
         return rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)

@@ -41,12 +41,13 @@ if TYPE_CHECKING:
     Groups: TypeAlias = tuple[Group, ...]
     Parts: TypeAlias = tuple[PartTolerance, ...]
     Patterns: TypeAlias = tuple[str, ...]
+    Matrix: TypeAlias = str | tuple[tuple[float, ...], ...]
     Taps: TypeAlias = tuple[Tap, ...]
     Loads: TypeAlias = Load
     Buffers: TypeAlias = InputBuffer
 else:  # text and tables come in too; __post_init__ reads them, and says better what is wrong with them
     Whole = Quantity = Word = File = Tones3 = Part = object
-    Tolerances = Drifts = Values = Groups = Parts = Patterns = Taps = Loads = Buffers = object
+    Tolerances = Drifts = Values = Groups = Parts = Patterns = Matrix = Taps = Loads = Buffers = object
 
 
 # Keys of what stands around a memory, and what they are where nothing does.
@@ -138,6 +139,10 @@ class Design:
     element_values : dict
         Name of a component of the memory to its value, SI unit, in place of the one that follows from the rest. They
         are of one circuit: ``replace`` drops them where what the others follow from changes.
+    readout : str or tuple of tuple of float
+        How the Legendre states are estimated from those that the circuit shows: "ideal" as they are, "fitted" by the
+        matrix that comes closest to the memory for the nominal circuit, "window" to the window itself, or the matrix.
+        A matrix is of one order: ``replace`` drops it where the order changes.
     taps : tuple of Tap
         Outputs that show the input delayed.
     outputs : tuple of Tap
@@ -207,6 +212,7 @@ class Design:
     values_fit: Word = "common"
     pairs: Quantity | None = None
     element_values: Values = field(default_factory=dict)
+    readout: Matrix = "ideal"
     taps: Taps = ()
     outputs: Taps = ()
     input_buffer: Buffers | None = None
@@ -242,6 +248,10 @@ class Design:
             object.__setattr__(self, "realization", FAMILIES[self.family].realizations[0])
         _check_circuit(self)
         self._choose_order_and_band()
+        if not isinstance(self.readout, str) and len(self.readout) != self.order:
+            raise DesignError(
+                f"[circuit] readout: {len(self.readout)} rows for {self.order} states; one row a state is wanted"
+            )
 
     def _choose_order_and_band(self) -> None:
         if self.order is not None and self.error is not None:
@@ -273,6 +283,8 @@ class Design:
             changes = {"error": None, **changes}
         elif changes.get("error", self.error) is not None:
             changes = {"order": None, **changes}
+        if not isinstance(self.readout, str) and changes.get("order", self.order) != self.order:
+            changes = {"readout": "ideal", **changes}
         if changes.get("values") == "exact":
             changes = {"values_fit": "common", **changes}
         if "family" in changes and "realization" not in changes:
@@ -419,6 +431,8 @@ class Design:
                 del content[name]
         if self.values_fit == "common":
             del content["values_fit"]
+        if self.readout == "ideal":
+            del content["readout"]
         if not self.has_single_supply:
             del content["reference"]
         if self.capacitance is None and FAMILIES[self.family].on_chip:

@@ -24,6 +24,8 @@ from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.interface import InputBuffer, Load
 from lmu_analog.circuits.lowpass import HIGHEST_ORDER, RESPONSES
 from lmu_analog.circuits.patterns import read_patterns
+from lmu_analog.circuits.readout import LARGEST as LARGEST_WEIGHT
+from lmu_analog.circuits.readout import TARGETS
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.circuits.temperature import read_drift
 from lmu_analog.errors import DesignError, shown
@@ -31,6 +33,7 @@ from lmu_analog.files_in import read_toml
 from lmu_analog.memory.legendre import check_order, check_theta
 from lmu_analog.memory.realizations import REALIZATIONS
 from lmu_analog.memory.taps import Tap
+from lmu_analog.tables import read_table
 from lmu_analog.units import magnitude, parse, share, temperature
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ HIGHEST_VOLTAGE = 1e6
 BAND = (1e-9, 1e15)  # Hz
 COLDEST, HOTTEST = 200.0, 500.0  # K: beyond, parts do not work, and a bare number was meant in Celsius
 SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
+READOUTS = ("ideal", *TARGETS)
 MOST_TAPS = 32
 MOST_CHANNELS = 65535  # what the header of a WAV can count to
 
@@ -258,6 +262,44 @@ def _read_weights(given: Any) -> tuple[float, ...]:
     return weights
 
 
+def _read_readout(given: Any) -> str | tuple[tuple[float, ...], ...]:
+    """Read how states are estimated: a word, or a square matrix, as rows or in a file."""
+    if isinstance(given, str) and given in READOUTS:
+        return given
+    wanted = f"{', '.join(map(repr, READOUTS))}, rows of numbers, or a .npy, .npz or .csv file of them"
+    rows = given
+    if isinstance(given, str | Path):
+        match Path(given).suffix:
+            case ".csv":
+                rows = read_table(given, wanted="rows of numbers, one a state").columns
+            case ".npy" | ".npz":
+                rows = read_numbers(Path(given), name="readout")
+            case _:
+                raise DesignError(f"unknown {shown(str(given), 60)}; give {wanted}")
+    rows = rows.tolist() if isinstance(rows, np.ndarray) else rows
+    if (
+        not isinstance(rows, list | tuple)
+        or not rows
+        or not all(isinstance(row, list | tuple) for row in rows)
+    ):
+        raise DesignError(f"{shown(given, 60)} is no readout; give {wanted}")
+    return tuple(_row_of_readout(row, i, len(rows)) for i, row in enumerate(rows))
+
+
+def _row_of_readout(row: list[Any] | tuple[Any, ...], i: int, count: int) -> tuple[float, ...]:
+    if len(row) != count:
+        raise DesignError(f"row {i} has {len(row)} numbers, and there are {count} rows; one of each a state")
+    for x in row:
+        is_number = isinstance(x, float | int | np.number) and not isinstance(x, bool)
+        if not is_number or not abs(x) <= LARGEST_WEIGHT:
+            raise DesignError(
+                f"row {i}: {shown(x)} is no number from {-LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
+            )
+    if not any(row):
+        raise DesignError(f"row {i} has zeros alone; it would read nothing of the state m{i}")
+    return tuple(float(x) for x in row)
+
+
 KEYS: dict[str, Key] = {
     "order": Key("memory", "order", check_order),
     "theta": Key("memory", "theta", lambda given: check_theta(parse(given, "s"))),
@@ -283,6 +325,7 @@ KEYS: dict[str, Key] = {
     "values_fit": Key("circuit", "values_fit", _choice("common", "joint")),
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
     "element_values": Key("circuit", "element_values", read_element_values),
+    "readout": Key("circuit", "readout", _read_readout),
     "taps": Key("circuit", "taps", _read_taps),
     "outputs": Key("circuit", "output", _read_outputs),
     "input_buffer": Key("circuit", "input", _read_buffer),
@@ -336,6 +379,8 @@ def _beside(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
     for name in ("file", "parts", "element_values"):
         if isinstance(fields.get(name), str):
             fields[name] = path.parent / fields[name]
+    if isinstance(readout := fields.get("readout"), str) and readout not in READOUTS:
+        fields["readout"] = path.parent / readout
     if isinstance(outputs := fields.get("outputs"), list):
         fields["outputs"] = [
             {**row, "weights": path.parent / row["weights"]}

@@ -358,6 +358,26 @@ REFUSED = {
     MEMORY + "[mismatch]\ngroup = 3": r"\[mismatch\] group: groups are tables of components and .*, not 3",
     MEMORY
     + "[circuit]\nvalues_fit = 'both'": r"\[circuit\] values_fit: unknown 'both'; known are common, joint",
+    MEMORY + "[circuit]\nreadout = 'best'": (
+        r"\[circuit\] readout: unknown '.*best'; give 'ideal', 'fitted', 'window', rows of .*"
+    ),
+    MEMORY + "[circuit]\nreadout = 3": r"\[circuit\] readout: 3 is no readout; give 'ideal', .*",
+    MEMORY + "[circuit]\nreadout = [[1, 0], [0, 1]]": (
+        r"\[circuit\] readout: 2 rows for 3 states; one row a state is wanted"
+    ),
+    MEMORY + "[circuit]\nreadout = [[1, 0], [0]]": (
+        r"\[circuit\] readout: row 1 has 1 numbers, and there are 2 rows; one of each a state"
+    ),
+    MEMORY + "[circuit]\nreadout = [[1, 0, 0], [0, nan, 0], [0, 0, 1]]": (
+        r"\[circuit\] readout: row 1: nan is no number from -1000 to 1000"
+    ),
+    MEMORY + "[circuit]\nreadout = [[1, 0, 0], [0, 1, 0], [0, 1e4, 1]]": (
+        r"\[circuit\] readout: row 2: 10000\.0 is no number from -1000 to 1000"
+    ),
+    MEMORY + "[circuit]\nreadout = [[1, 0, 0], [0, 0, 0], [0, 0, 1]]": (
+        r"\[circuit\] readout: row 1 has zeros alone; it would read nothing of the state m1"
+    ),
+    MEMORY + "[circuit]\nreadout = 'none.npy'": r"\[circuit\] readout: .*none\.npy: no such file; .*",
     MEMORY + "[mismatch]\npart = 3": r"\[mismatch\] part: parts are tables of components and .*, not 3",
     MEMORY + '[[mismatch.part]]\ncomponents = "Ra_*"': (
         r"\[mismatch\] part: a part is a table of components and tolerance, not {'components': 'Ra_\*'}"
@@ -507,6 +527,7 @@ def test_the_digest_changes_with_every_field(written):
         "values": "E96",
         "values_fit": "joint",
         "pairs": 1e-3,
+        "readout": "fitted",
         "tau": 21e-6,
         "second_tau": 5e-6,
         "transconductor": {"gain": "60 dB"},

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from lmu_analog.analysis.noise import noise_powers
 from lmu_analog.analysis.periodic import Periodic, difference_power, error_power, ideal, linear, nonlinear
-from lmu_analog.building import build
+from lmu_analog.building import build, with_its_readout
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import DifferentialOpAmp, OpAmp, Transconductor
 from lmu_analog.circuits.devices.models import IDEAL, IDEAL_OTA, OpAmpModel, OtaModel
@@ -188,7 +188,8 @@ def _with_contributor(design: Design, contributor: Contributor, circuit: Circuit
         The design's own.
     """
     if contributor != "speed" and design.predistort != "none":
-        circuit = build(design.replace(predistort="none", element_values=design.element_values))
+        fixed = with_its_readout(design)
+        circuit = build(fixed.replace(predistort="none", element_values=design.element_values))
     circuit = circuit.small_signal or circuit
     parts = []
     for c in circuit.components:

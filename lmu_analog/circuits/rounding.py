@@ -10,8 +10,9 @@ and in steps of 10^(1/100) where it has none.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,8 @@ from lmu_analog.circuits.impedance import ANY_CAPACITOR, levels_within, nodes
 from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.circuits.nodal.extract import extract, split
 from lmu_analog.circuits.ranges import DISCRETE
+from lmu_analog.circuits.readout import Refit, Target
+from lmu_analog.circuits.refining import refined
 from lmu_analog.circuits.rules import check
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import gauss_legendre
@@ -88,6 +91,7 @@ def choose_common(
     fit: ValuesFit = "common",
     pairs: float | None = None,
     kept: frozenset[str] = frozenset(),
+    readout: Target | None = None,
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -119,6 +123,8 @@ def choose_common(
         other rounding may count on it.
     kept : frozenset of str
         Components that keep their values, and with them the level of their nodes.
+    readout : {"fitted", "window"} or None
+        With ``joint``: what a readout is fitted to afterwards. Then what counts is what it cannot undo.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
@@ -141,9 +147,9 @@ def choose_common(
         chosen, after = rounding.descended(chosen, after)
     values, exact = rounding.rounded(chosen), rounding.exact(chosen)
     if fit == "joint" and rounding.groups:
-        joint = rounding.joint(pairs)
+        joint = rounding.joint(pairs, readout)
         both = [rounding.made(*each, pairs) for each in ((values, exact), joint)]
-        by_one, together = rounding.errors(np.stack(both))
+        by_one, together = np.linalg.norm(rounding.residual(readout)(np.stack(both)), axis=1)
         if together < by_one:
             values, exact = joint
             after = float(rounding.errors(values[None])[0])
@@ -239,33 +245,55 @@ class _Rounding:
         good = _equally_good(np.sqrt((error**2).sum(axis=1)))
         return float(min(group.levels[good], key=lambda level: abs(np.log(level))))
 
-    def joint(self, pairs: float | None) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-        """Choose levels and roundings together: standard values, and those at the levels before rounding, (m,) each."""
+    def residual(
+        self, readout: Target | None
+    ) -> Callable[[Float[np.ndarray, "s m"]], Float[np.ndarray, "s e"]]:
+        """Give what takes values to what they add to the window's error, or to what a fitted readout leaves of it."""
+        if readout is None:
+            return lambda values: (
+                self._coordinates(np.moveaxis(self._response(values) - self.nominal, 0, -1)).T
+            )
+        refit = Refit.of(self.circuit, self.frequency, self.weight, readout)
+        return lambda values: refit.left(self._response(values))
+
+    def _coordinates(self, states: Complex[np.ndarray, "f d n"]) -> Float[np.ndarray, "e n"]:
         weight = np.sqrt(self.weight[:, None] / (2.0 * np.arange(self.circuit.order) + 1.0))
+        flat = (weight[..., None] * states).reshape(-1, states.shape[-1])
+        return np.concatenate([np.real(flat), np.imag(flat)])
 
-        def coordinates(states: Complex[np.ndarray, "f d n"]) -> Float[np.ndarray, "e n"]:
-            flat = (weight[..., None] * states).reshape(-1, states.shape[-1])
-            return np.concatenate([np.real(flat), np.imag(flat)])
+    def _slopes(self, readout: Target | None, values: Float[np.ndarray, " m"]) -> Float[np.ndarray, "e m"]:
+        """Differentiate ``residual`` by the logarithms of values."""
+        found = derivatives(with_values(self.circuit, values), self.frequency)
+        by_logarithm = found.by_parameter * values
+        if readout is None:
+            return self._coordinates(by_logarithm)
+        refit = Refit.of(self.circuit, self.frequency, self.weight, readout)
+        return refit.slopes(found.states, by_logarithm)
 
-        def errors(values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s e"]:
-            return coordinates(np.moveaxis(self._response(values) - self.nominal, 0, -1)).T
-
-        slopes = derivatives(self.circuit, self.frequency).by_parameter * self.circuit.values
+    def joint(
+        self, pairs: float | None, readout: Target | None = None
+    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Choose levels and roundings together: standard values, and those at the levels before rounding, (m,) each."""
         roles = {c.name: c.role for c in self.circuit.components}
         # A half whose value is given is not rounded as the other one is.
         role = [p.name if p.name in self.kept else roles[p.component] for p in self.circuit.parameters]
         nodes = [Node(g.columns, _tied([role[k] for k in g.columns]), g.power, g.levels) for g in self.groups]
         kinds = [next((k for k, on in self.rounds.items() if on[at]), None) for at in range(len(role))]
-        model = Model(
+        model_of = partial(
+            Model,
             nodes,
             self.circuit.values,
             [None if k is None else self.series[k] for k in kinds],
-            coordinates(slopes),
             stocks=[self.stock if k == "C" else None for k in kinds],
             pairs=math.inf if pairs is None else pairs,
         )
+        errors = self.residual(readout)
+        model = model_of(self._slopes(readout, self.circuit.values))
         start = [int(np.abs(np.log(g.levels)).argmin()) for g in self.groups]
         chosen = fit_jointly(model, errors, start)
+        if readout is not None:
+            # The error that is left is that of the second order, so the first is taken where the choice is.
+            chosen = refined(model, lambda values: model_of(self._slopes(readout, values)), errors, chosen)
         values, exact = model.values(chosen), model.exact_values(chosen)
         # The logarithm of a rounding has lost its last digits: standard values are numbers of three.
         for kind, on in self.rounds.items():

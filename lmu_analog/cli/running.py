@@ -47,7 +47,12 @@ def simulate(options: _Simulate) -> None:
     values = summary.impedance(design, build(design))
     # A sample, or another signal than the design's own, is not what the limits are of.
     fails = (options.sample, options.input) == (None, None) and nominal_fails(result, design)
-    content = {**summary.simulation(result), "impedance": values, **relax(design, fails=fails)}
+    content = {
+        **summary.simulation(result),
+        "impedance": values,
+        "readout": summary.readout(design),
+        **relax(design, fails=fails),
+    }
     show(options, content, tables.simulation)
 
 

@@ -12,6 +12,7 @@ from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.interface import InputBuffer, Load
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.design import Design
+from lmu_analog.design_keys import READOUTS
 from lmu_analog.memory.taps import Tap
 from lmu_analog.units import area, fraction, length, parse, write
 
@@ -169,9 +170,18 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
     for name, unit, comment in _QUANTITIES:
         if (value := getattr(design, name)) is not None:
             lines.append(_line(name, _exact(value, unit), comment))
+    lines += _readout(design)
     if design.taps:
         lines.append(f"taps = [{', '.join(map(_tap, design.taps))}]  # delays of outputs, in theta")
     return [*lines, *_interface(design), *_circuit_tables(design, names)]
+
+
+def _readout(design: Design) -> Iterator[str]:
+    if not isinstance(design.readout, str):
+        rows = "".join(f"    {list(row)!r},\n" for row in design.readout)
+        yield f"readout = [  # of the Legendre states, from those that the circuit shows\n{rows}]"
+    elif design.readout != "ideal":
+        yield _line("readout", design.readout, f"{', '.join(READOUTS)}, or a matrix: of the states")
 
 
 def _interface(design: Design) -> Iterator[str]:

@@ -127,6 +127,7 @@ def run(
         "simulate": {engine: summary.simulation(result) for engine, result in results.items()},
         "montecarlo": ensemble,
         "impedance": summary.impedance(design, circuit),
+        "readout": summary.readout(design),
         **relax(design, fails=missed),
         "warnings": list(warned),
     }

@@ -11,13 +11,14 @@ import numpy as np
 import xarray as xr
 
 from lmu_analog.advice import order_warnings
-from lmu_analog.building import chooses_level, stock
+from lmu_analog.building import chooses_level, stock, with_its_readout
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.tolerance import law_text
 from lmu_analog.circuits.families.registry import FAMILIES, is_on_chip
 from lmu_analog.circuits.impedance import level
 from lmu_analog.circuits.interface import without_interface
 from lmu_analog.circuits.ranges import CERAMIC
+from lmu_analog.circuits.readout import noise_gains
 from lmu_analog.design import Design
 from lmu_analog.ensembles.comparison import Comparison
 from lmu_analog.ensembles.hybrid import Hybrid
@@ -72,6 +73,17 @@ def impedance(design: Design, circuit: Circuit) -> dict[str, Any] | None:
         if found.common is None
         else {"capacitance": found.common, "resistors": _range(found.common_resistors)},
     }
+
+
+def readout(design: Design) -> dict[str, Any] | None:
+    """Say how the states are read where not as they are, and what that does to noise and all beyond the band."""
+    matrix = with_its_readout(design).readout
+    if isinstance(matrix, str):
+        return None
+    largest, mean = noise_gains(np.array(matrix))
+    rule = design.readout if isinstance(design.readout, str) else "matrix"
+    moved = float(np.abs(np.array(matrix) - np.eye(len(matrix))).max())
+    return {"rule": rule, "largest_gain": largest, "rms_gain": mean, "moved": moved}
 
 
 def _range(ends: tuple[float, float] | None) -> dict[str, float] | None:

@@ -29,7 +29,7 @@ def simulation(content: dict[str, Any]) -> str:
     title = (
         f"{content['family']}, {content['realization']}, order {content['order']}, {content['engine']} engine"
     )
-    rows += [*impedance(content.get("impedance")), *to_try.rows(content)]
+    rows += [*impedance(content.get("impedance")), *readout(content.get("readout")), *to_try.rows(content)]
     return aligned(title, rows, warnings=content["warnings"])
 
 
@@ -48,6 +48,14 @@ def impedance(content: dict[str, Any] | None) -> list[tuple[str, str, str]]:
             ("one capacitor", one, f"for all: resistors of {_ends(other['resistors'])} at integrators")
         )
     return rows
+
+
+def readout(content: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    """Lay out how the states are read; nothing where as they are."""
+    if content is None:
+        return []
+    gains = f"{content['rms_gain']:.3g} times, at most {content['largest_gain']:.3g} in one pattern"
+    return [("readout", content["rule"], f"noise of the states is amplified {gains}")]
 
 
 def impedance_line(content: dict[str, Any] | None) -> str:
@@ -133,7 +141,7 @@ def main_job(content: dict[str, Any]) -> str:
     said_already = content["montecarlo"].get("relax_note") is not None
     if not said_already and (rows := to_try.rows(content)):
         parts.append(aligned("limits", rows))
-    if rows := impedance(content.get("impedance")):
+    if rows := [*impedance(content.get("impedance")), *readout(content.get("readout"))]:
         parts.append(aligned("values", rows))
     said = {line for result in content["simulate"].values() for line in result["warnings"]}
     if more := [line for line in content["warnings"] if line not in said]:
