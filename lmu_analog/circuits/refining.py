@@ -26,6 +26,7 @@ def refined(
     model: Model,
     model_at: Callable[[Float[np.ndarray, " m"]], Model],
     true_errors: Callable[[Float[np.ndarray, "s m"]], Float[np.ndarray, "s e"]],
+    *,
     choice: Choice,
 ) -> Choice:
     """Improve a choice of levels and roundings by models about itself, while the true error falls.
@@ -51,7 +52,11 @@ def refined(
         elif not patience:
             break
         beside = sorted(model.beside(choice), key=model.size)
-        tried = [*map(model.descend, beside[:count]), *beside[count:], *_kicked(model, choice, random, count)]
+        tried = [
+            *map(model.descend, beside[:count]),
+            *beside[count:],
+            *_kicked(model, choice, random, count=count),
+        ]
         errors = true_errors(np.stack([model.values(each) for each in tried]))
         sizes = (errors**2).sum(axis=1)
         best = int(sizes.argmin())
@@ -62,7 +67,7 @@ def refined(
     return choice
 
 
-def _kicked(model: Model, choice: Choice, random: np.random.Generator, count: int) -> list[Choice]:
+def _kicked(model: Model, choice: Choice, random: np.random.Generator, *, count: int) -> list[Choice]:
     """Descend from the choice, and from pairs of nodes moved to other levels; the best by the model, all different."""
     best = model.descend(choice)
     found = {_key(model, best): best}
