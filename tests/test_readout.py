@@ -82,7 +82,7 @@ def test_the_fitted_readout_solves_the_stated_least_squares():
 def test_the_slopes_of_what_a_readout_leaves_are_its_derivatives():
     design = Design(order=4, theta=1e-3, values="E12", realization="ladder")
     circuit, rule = build(design), gauss_legendre(16)
-    refit = Refit.of(circuit, design.bandwidth * rule.r, rule.weight, "fitted")
+    refit = Refit.of(circuit, design.bandwidth * rule.r, rule.weight, target="fitted")
     found = derivatives(circuit, refit.frequency)
     slopes = refit.slopes(found.states, found.by_parameter * circuit.values)
     step = 1e-5

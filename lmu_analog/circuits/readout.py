@@ -57,6 +57,7 @@ class Refit:
         circuit: Circuit,
         frequency: Float[np.ndarray, " f"],
         weight: Float[np.ndarray, " f"],
+        *,
         target: Target,
     ) -> "Refit":
         """Set the fit up for the order and theta of a circuit.
@@ -138,7 +139,7 @@ def fitted_readout(circuit: Circuit, *, bandwidth: float, target: Target) -> Flo
         W with m = W x, x what the circuit's own probes give for the Legendre states; of six decimals.
     """
     rule = window.gauss_legendre(max(FEWEST_NODES, NODES_A_STATE * circuit.order))
-    refit = Refit.of(circuit, bandwidth * rule.r, rule.weight, target)
+    refit = Refit.of(circuit, bandwidth * rule.r, rule.weight, target=target)
     found = refit.matrix(steady_response(extract(circuit.small_signal or circuit), refit.frequency))
     found.setflags(write=False)
     return found

@@ -253,7 +253,7 @@ class _Rounding:
             return lambda values: (
                 self._coordinates(np.moveaxis(self._response(values) - self.nominal, 0, -1)).T
             )
-        refit = Refit.of(self.circuit, self.frequency, self.weight, readout)
+        refit = Refit.of(self.circuit, self.frequency, self.weight, target=readout)
         return lambda values: refit.left(self._response(values))
 
     def _coordinates(self, states: Complex[np.ndarray, "f d n"]) -> Float[np.ndarray, "e n"]:
@@ -267,7 +267,7 @@ class _Rounding:
         by_logarithm = found.by_parameter * values
         if readout is None:
             return self._coordinates(by_logarithm)
-        refit = Refit.of(self.circuit, self.frequency, self.weight, readout)
+        refit = Refit.of(self.circuit, self.frequency, self.weight, target=readout)
         return refit.slopes(found.states, by_logarithm)
 
     def joint(
@@ -293,7 +293,9 @@ class _Rounding:
         chosen = fit_jointly(model, errors, start)
         if readout is not None:
             # The error that is left is that of the second order, so the first is taken where the choice is.
-            chosen = refined(model, lambda values: model_of(self._slopes(readout, values)), errors, chosen)
+            chosen = refined(
+                model, lambda values: model_of(self._slopes(readout, values)), errors, choice=chosen
+            )
         values, exact = model.values(chosen), model.exact_values(chosen)
         # The logarithm of a rounding has lost its last digits: standard values are numbers of three.
         for kind, on in self.rounds.items():
