@@ -86,7 +86,7 @@ def _target(design: Design) -> Target | None:
 
 def _built(design: Design) -> tuple[Circuit, Circuit]:
     """Build all but the readout; and the same without leakage and temperature."""
-    circuit = _memory(design)
+    circuit = memory(design)
     if design.input_buffer is not None:
         circuit = buffered(
             circuit,
@@ -118,7 +118,7 @@ def _built(design: Design) -> tuple[Circuit, Circuit]:
     return circuit, nominal
 
 
-def _memory(design: Design) -> Circuit:
+def memory(design: Design) -> Circuit:
     """Build the memory alone: impedances chosen, values as they are given, the others standard if asked."""
     circuit = mapped(design)
     if chooses_level(design):
@@ -127,10 +127,10 @@ def _memory(design: Design) -> Circuit:
         circuit = choose_impedances(circuit, stock(design, circuit))
     given = labelled("[circuit] element_values", named_values, circuit, design.element_values)
     circuit = with_element_values(circuit, given) if given else circuit
-    return _standard(design, circuit, frozenset(given))
+    return standard(design, circuit, frozenset(given))
 
 
-def _standard(design: Design, circuit: Circuit, kept: frozenset[str] = frozenset()) -> Circuit:
+def standard(design: Design, circuit: Circuit, kept: frozenset[str] = frozenset()) -> Circuit:
     """Give the circuit the standard values that the design asks for, if any; some components keep theirs."""
     if design.values != "exact":
         levels = "within limits" if chooses_level(design) else "any"

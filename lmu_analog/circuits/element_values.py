@@ -140,6 +140,15 @@ def _halves(known: Mapping[str, _Valued]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def tied(circuit: Circuit) -> list[tuple[str, ...]]:
+    """Name all components that have a value, mirror images together."""
+    known = {c.name: c for c in circuit.only(*_KINDS) if c.classes}
+    pairs = _halves(known)
+    second = {other for _, other in pairs.values()}
+    first = {halves[0]: halves for halves in pairs.values()}
+    return [first.get(name, (name,)) for name in known if name not in second]
+
+
 def _nearby(name: str, known: list[str]) -> str:
     if not known:
         return "no component of it has a value that can be given"

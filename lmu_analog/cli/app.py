@@ -31,6 +31,7 @@ COMMANDS = {
     "corners": analysis.corners,
     "resources": analysis.resources,
     "allocate": codesign.allocate,
+    "centre": codesign.centre,
     "compare": comparing.compare,
     "export": writing.export,
     "analyze": analysis.analyze,

@@ -3,11 +3,15 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lmu_analog.cli.options import InputDesign, Json, load, say, show
 from lmu_analog.errors import DesignError
 from lmu_analog.option import option
 from lmu_analog.output.progress import progress
+
+if TYPE_CHECKING:
+    from lmu_analog.design import Design
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +38,17 @@ def allocate(options: _Allocate) -> None:
     from lmu_analog.circuits.devices.prices import read_prices
     from lmu_analog.codesign import allocation
     from lmu_analog.design_keys import labelled
-    from lmu_analog.files_in import real
-    from lmu_analog.files_out import check_file, write_text
+    from lmu_analog.files_out import write_text
     from lmu_analog.output import allocation as shown
     from lmu_analog.output.design_text import commented
     from lmu_analog.units import tolerance
 
     output = options.output
     if output is not None:
-        if output.exists():
-            raise DesignError(f"{output} exists; give another name, or remove it first")
-        check_file(output)
+        _check_new(output)
     design = load(options)
-    if output is not None and design.parts is not None and real(output).parent != real(design.parts).parent:
-        raise DesignError(
-            f"-o {output}: {design.parts} must lie in its folder; copy it there, or write beside it"
-        )
+    if output is not None:
+        _check_beside(output, design)
     given = {"resistor": options.resistor, "capacitor": options.capacitor}
     classes = {
         kind: [labelled(f"--{kind}", tolerance, part.strip()) for part in text.split(",")]
@@ -74,3 +73,50 @@ def allocate(options: _Allocate) -> None:
         write_text(output, commented(found.design))
         say(f"wrote {output}; next: lmu-analog montecarlo {output} -n 10000")
     show(options, shown.content(found), shown.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Centre(InputDesign, Json):
+    output: Path = option(..., "Design file to write, with the values.", "FILE", short="-o")
+    capacitors: bool = option(False, "Choose capacitors and inductors too.")
+    second_order: bool = option(
+        False,
+        "Make the mean square error with mismatch least, to second order, in place of the nominal error.",
+    )
+
+
+def centre(options: _Centre) -> None:
+    """Choose resistor values with which the circuit, its op-amps as they are, has the least window error."""
+    from lmu_analog.codesign import centring
+    from lmu_analog.files_out import write_text
+    from lmu_analog.output import centring as shown
+    from lmu_analog.output.design_text import commented
+
+    _check_new(options.output)
+    design = load(options)
+    _check_beside(options.output, design)
+    with progress("centring values"):
+        found = centring.centre(design, capacitors=options.capacitors, second_order=options.second_order)
+    write_text(options.output, commented(found.design))
+    say(f"wrote {options.output}; next: lmu-analog montecarlo {options.output} -n 10000")
+    show(options, shown.content(found), shown.text)
+
+
+def _check_new(output: Path) -> None:
+    """Refuse a file that is there, or that cannot be written."""
+    from lmu_analog.files_out import check_file
+
+    if output.exists():
+        raise DesignError(f"{output} exists; give another name, or remove it first")
+    check_file(output)
+
+
+def _check_beside(output: Path, design: "Design") -> None:
+    """Refuse a folder that lacks the files that the design names."""
+    from lmu_analog.files_in import real
+
+    for file in (design.parts, design.file):
+        if file is not None and real(output).parent != real(file).parent:
+            raise DesignError(
+                f"-o {output}: {file} must lie in its folder; copy it there, or write beside it"
+            )

@@ -122,10 +122,21 @@ def first_order_of_taps(design: Design) -> tuple[FirstOrder, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Coordinates:
+class Coordinates:
     """How states at tones become coordinates of the window's error, over rms(u).
 
     Coordinates are (tone, real or imaginary, direction in the window), then the offset.
+
+    Attributes
+    ----------
+    rest : float
+        Mean square of what lies along no direction.
+    ideal : (e,) array
+        What the window is to hold.
+    readout : (d, d) array
+        From states to directions in the window, over rms(u).
+    phasor : (f,) complex array
+        Of the input, over sqrt(2).
     """
 
     rest: float
@@ -134,7 +145,8 @@ class _Coordinates:
     phasor: np.ndarray
 
     @classmethod
-    def of(cls, tones: Tones, design: Design) -> "_Coordinates":
+    def of(cls, tones: Tones, design: Design) -> "Coordinates":
+        """Take those of a memory of the design's order and window."""
         rule = places(tones, design.order, design.theta)
         root = np.sqrt(rule.weight)[:, None]
         basis, readout = np.linalg.qr(root * window.readout(design.order, rule.r))
@@ -163,7 +175,7 @@ def linearised(
         If the signal is a recording.
     """
     tones = _tones(design)
-    at = _Coordinates.of(tones, design)
+    at = Coordinates.of(tones, design)
     found = derivatives(circuit, tones.frequency)
     error = at.seen(found.states[..., None], found.offset[:, None])[:, 0] - at.ideal
     return at.rest, error, at.seen(found.by_parameter, found.offset_by_parameter)
@@ -177,7 +189,7 @@ def offset_slopes(design: Design, circuit: Circuit) -> Float[np.ndarray, "e m"]:
     DesignError
         If the signal is a recording.
     """
-    at, found = _Coordinates.of(_tones(design), design), derivatives(circuit, np.zeros(0))
+    at, found = Coordinates.of(_tones(design), design), derivatives(circuit, np.zeros(0))
     slopes = at.readout @ found.offset_by_parameter
     return np.concatenate([np.zeros((len(at.ideal) - len(slopes), slopes.shape[1])), slopes])
 
@@ -191,7 +203,7 @@ def errors_of(design: Design, circuit: Circuit, values: Float[np.ndarray, "s m"]
         If the signal is a recording.
     """
     tones = _tones(design)
-    at, system = _Coordinates.of(tones, design), extract(circuit, values)
+    at, system = Coordinates.of(tones, design), extract(circuit, values)
     states = steady_response(system, tones.frequency)
     offset = np.zeros(states.shape[::2]) if system.offset is None else system.offset
     return at.seen(np.moveaxis(states, 0, -1), offset.T) - at.ideal[:, None]
