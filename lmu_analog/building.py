@@ -46,6 +46,7 @@ def realization(design: Design) -> Realization:
         tau=design.tau,
         second_tau=design.second_tau,
         variant=design.variant,
+        bandwidth=design.bandwidth,
     )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes.util
 import gc
+import importlib
 import os
 import shutil
 import sys
@@ -176,6 +177,22 @@ def pytest_collection_finish() -> None:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the exact engine compute few samples together: a test of a large circuit that wants 60 pays for 64."""
     monkeypatch.setattr("lmu_analog.ensembles.exact.BLOCK", 64)
+
+
+@pytest.fixture(scope="module")
+def any_coordinates() -> Iterator[None]:
+    """Look no further than a few steps for the best coordinates: for what holds of all of them, up to order 64."""
+    modules = [
+        importlib.import_module(f"lmu_analog.memory.{name}") for name in ("contractive", "block_ladder")
+    ]
+    with pytest.MonkeyPatch.context() as patched:
+        for module in modules:
+            module.found.cache_clear()
+            for name in ("STEPS", "FIRST_STEPS", "MORE_STEPS", "STARTS"):
+                patched.setattr(module, name, 1, raising=False)
+        yield
+    for module in modules:
+        module.found.cache_clear()
 
 
 @pytest.fixture

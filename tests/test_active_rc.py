@@ -20,6 +20,8 @@ from lmu_analog.memory.realizations import Realization, realize
 from lmu_analog.memory.statespace import StateSpace, frequency_response
 from lmu_analog.memory.structure import Coefficient, Structure, eliminate, matrices
 
+pytestmark = pytest.mark.usefixtures("any_coordinates")  # large orders, and claims of all coordinates
+
 NAMES = FAMILIES["active-rc"].realizations
 seeds = st.integers(0, 2**32 - 1)
 

@@ -28,6 +28,8 @@ from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
 from lmu_analog.spice.worker import Worker
 
+pytestmark = pytest.mark.usefixtures("any_coordinates")  # large orders, and claims of all coordinates
+
 FAMILY = "active-rc-differential"
 NAMES = FAMILIES[FAMILY].realizations
 # Rails far off: the circuit is linear, as extraction takes it to be.

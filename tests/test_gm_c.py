@@ -30,6 +30,8 @@ from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
 from lmu_analog.spice.worker import Worker
 
+pytestmark = pytest.mark.usefixtures("any_coordinates")  # large orders, and claims of all coordinates
+
 NAMES = FAMILIES["gm-c"].realizations
 LINEAR = ["cap-feedforward", "ladder", "bus-ladder", "rlc-ladder"]
 REAL = {"gain": 1000, "parasitic": "50 fF", "pole": "1 GHz"}

@@ -14,6 +14,8 @@ from lmu_analog.memory.realizations import REALIZATIONS, realize
 from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.structure import Coefficient, eliminate, integrators, matrices, scaled, significant
 
+pytestmark = pytest.mark.usefixtures("any_coordinates")  # orders up to 64, and claims of all coordinates
+
 orders = st.integers(1, 48)
 thetas = st.floats(1e-12, 1e6)
 

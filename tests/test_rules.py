@@ -18,6 +18,8 @@ from lmu_analog.errors import CircuitError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.realizations import realize
 
+pytestmark = pytest.mark.usefixtures("any_coordinates")  # large orders, and claims of all coordinates
+
 PROBES = ((Term("v", "x", 1.0),),)
 GOOD = (
     Resistor("Rin", "u", "g", 1e3, "input"),

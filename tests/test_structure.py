@@ -19,6 +19,8 @@ from lmu_analog.memory.structure import (
     scaled,
 )
 
+pytestmark = pytest.mark.usefixtures("any_coordinates")  # orders up to 64, and claims of all coordinates
+
 seeds = st.integers(0, 2**32 - 1)
 F = np.array([0.0, 0.05, 0.4, 3.0])  # Hz, for systems with rates of about one
 

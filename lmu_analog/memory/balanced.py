@@ -1,8 +1,7 @@
 """The balanced memory, whose values have no closed form: LAPACK's answer, made better until no digit is in doubt.
 
 What LAPACK rounds depends on the processor, and values of elements are rounded to twelve digits: errors of 1e-13 would
-show in the last one now and then. Here they are of 1e-30, and gone where a number becomes a double. Numbers are whole
-multiples of 2^-BITS, in arrays of Python's integers; the window is theta = 1.
+show in the last one now and then. Here they are of 1e-30, see ``fixed_point``; the window is theta = 1.
 """
 
 from dataclasses import dataclass
@@ -13,16 +12,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
+from lmu_analog.memory.fixed_point import BITS, ENOUGH, MOST, floats, ladder, product, whole
 from lmu_analog.memory.statespace import StateSpace
-from lmu_analog.memory.structure import Built, integrators
-from lmu_analog.memory.tridiagonal import KEPT, fixed, schwarz
-
-BITS = 160  # values go from 1e-7 to 1e4, and a few hundred roundings add up
-ENOUGH = 2.0**-70  # of one: what such a correction leaves is far below the last digit of a double
-MOST = 8  # corrections: two or three suffice
+from lmu_analog.memory.structure import Asked, Built, integrators
+from lmu_analog.memory.tridiagonal import KEPT
 
 
-def balanced(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def balanced(system: StateSpace, theta: float, asked: Asked) -> Built:
     """Make the controllability Gramian equal the observability Gramian of the whole window.
 
     The taps' Gramian has C^T C = integral of c_r^T c_r dr = diag(1/(2i+1)), the identity in orthonormal
@@ -46,37 +42,31 @@ class Balanced:
 def found(order: int) -> Balanced:
     """Find the balanced memory of an order."""
     # In the Schwarz form the controllability Gramian is the identity, so what remains is to turn its coordinates.
-    form = schwarz(order)
-    A = np.zeros((order, order), object)
-    for k, square in enumerate(form.squares):
-        A[k + 1, k] = fixed(1, square, BITS)
-        A[k, k + 1] = -A[k + 1, k]
-    A[0, 0] = -(order**2) << BITS
-    readout = np.array([[fixed(x, c.weight, BITS) for x in c.entries] for c in form.columns], object).T
+    A, readout = ladder(order)
     taps = readout.T @ (readout // (2 * np.arange(order).astype(object)[:, None] + 1)) >> BITS
     turned, squares = _eigen(_observability(A, taps))
     root = np.array([isqrt(isqrt(x << BITS) << BITS) for x in squares], object)  # of Hankel's singular values
-    read = _product(readout, turned)
+    read = product(readout, turned)
     # Signs are free, and LAPACK's depend on the processor, too; up to thirteen states it gave these.
     sign = np.where((read[0] > 0) == (np.arange(order) == order - 1), 1, -1).astype(object)
     turned, read = turned * sign, read * sign
     drive = isqrt(2 * order**2 << 2 * BITS)
     return Balanced(
-        _floats((root[:, None] * _product(_product(turned.T, A), turned)) // root),
-        _floats((root * turned[0] * drive)[:, None] >> 2 * BITS),
-        _floats((read << BITS) // root),
+        floats((root[:, None] * product(product(turned.T, A), turned)) // root),
+        floats((root * turned[0] * drive)[:, None] >> 2 * BITS),
+        floats((read << BITS) // root),
     )
 
 
 def _observability(A: np.ndarray, taps: np.ndarray) -> np.ndarray:
     """Solve A^T X + X A + taps = 0, each time for what is left of it."""
-    solution, factor = np.zeros_like(taps), _floats(A).T
+    solution, factor = np.zeros_like(taps), floats(A).T
     for _ in range(MOST):
-        half = _product(solution, A)
+        half = product(solution, A)
         left = half + half.T + taps
         scale = float(np.abs(left).max())
         step = linalg.solve_continuous_lyapunov(factor, -(left / scale).astype(float))
-        solution = solution + _fixed(0.5 * (step + step.T), scale)
+        solution = solution + whole(0.5 * (step + step.T), scale)
         if scale < ENOUGH * 2.0**BITS:
             break
     return solution
@@ -84,30 +74,17 @@ def _observability(A: np.ndarray, taps: np.ndarray) -> np.ndarray:
 
 def _eigen(symmetric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give eigenvectors, side by side, and eigenvalues, the largest first (Ogita and Aishima, JJIAM 35, 2018)."""
-    vectors = _fixed(np.linalg.eigh(_floats(symmetric))[1][:, ::-1], 2.0**BITS)
+    vectors = whole(np.linalg.eigh(floats(symmetric))[1][:, ::-1], 2.0**BITS)
     unit, values = np.diag(np.full(len(symmetric), 1 << BITS, object)), np.diag(symmetric)
     for _ in range(MOST):
-        lacking = unit - _product(vectors.T, vectors)
-        seen = _product(vectors.T, _product(symmetric, vectors))
+        lacking = unit - product(vectors.T, vectors)
+        seen = product(vectors.T, product(symmetric, vectors))
         values = (np.diag(seen) << BITS) // (unit - lacking).diagonal()
         apart = values - values[:, None]
         np.fill_diagonal(apart, 1)
         step = ((seen << BITS) + values * lacking) // apart
         np.fill_diagonal(step, lacking.diagonal() // 2)
-        vectors = vectors + _product(vectors, step)
+        vectors = vectors + product(vectors, step)
         if np.abs(step).max() < ENOUGH * 2.0**BITS:
             break
     return vectors, values
-
-
-def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a @ b >> BITS
-
-
-def _floats(x: np.ndarray) -> np.ndarray:
-    return (x / (1 << BITS)).astype(float)  # whole numbers: one rounding, on every machine the same
-
-
-def _fixed(x: np.ndarray, scale: float) -> np.ndarray:
-    """Give whole numbers of a scale, as exactly as doubles say them."""
-    return np.array([[int(each * scale) for each in row] for row in x.tolist()], object)

@@ -12,9 +12,12 @@ from jaxtyping import Float
 
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.memory.balanced import balanced
+from lmu_analog.memory.block_ladder import block_ladder
+from lmu_analog.memory.contractive import contractive
 from lmu_analog.memory.legendre import window_length
 from lmu_analog.memory.statespace import StateSpace
 from lmu_analog.memory.structure import (
+    Asked,
     Built,
     Coefficient,
     Structure,
@@ -72,6 +75,7 @@ def realize(
     tau: float | None = None,
     second_tau: float | None = None,
     variant: str = "",
+    bandwidth: float | None = None,
 ) -> Realization:
     """Give the Legendre memory another physical structure.
 
@@ -89,11 +93,14 @@ def realize(
     variant : str
         ``no-derivative`` leaves the input's derivative out of ``principle3-two-pole``, which then has the
         memory's map no longer. Other variants, and other realizations, are not touched.
+    bandwidth : float, Hz, optional
+        The band in which the coordinates of ``contractive`` and ``block-ladder`` are to be the best; that which the
+        memory holds to 1 % unless given.
 
     Raises
     ------
     DesignError
-        If the name is unknown, or a time constant is not a positive time.
+        If the name is unknown, a time constant is not a positive time or the bandwidth not positive.
     """
     if name not in REALIZATIONS:
         raise DesignError(f"unknown realization {shown(name)}; known are {', '.join(REALIZATIONS)}")
@@ -103,8 +110,11 @@ def realize(
     for label, value in (("tau", tau), ("second tau", second)):
         if not 0.0 < value < np.inf:
             raise DesignError(f"{label} = {value:g} s is not a positive time")
+    if bandwidth is not None and not 0.0 < bandwidth < np.inf:
+        raise DesignError(f"bandwidth = {bandwidth:g} Hz is not a positive frequency")
+    turns = None if bandwidth is None else bandwidth * theta
     builder = VARIANTS.get((name, variant), REALIZATIONS[name])
-    T, structure, readout = builder(system, theta, (tau, second))
+    T, structure, readout = builder(system, theta, Asked(tau, second, turns))
     if readout is None:
         readout = np.zeros((system.order, structure.variables))
         readout[:, : structure.dynamic] = np.linalg.inv(T)
@@ -112,17 +122,17 @@ def realize(
     return Realization(name, read_out(structure, readout), T, structure, theta, readout)
 
 
-def _legendre(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _legendre(system: StateSpace, theta: float, asked: Asked) -> Built:
     return np.eye(system.order), integrators(system.A, system.B), None
 
 
-def _orthonormal(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _orthonormal(system: StateSpace, theta: float, asked: Asked) -> Built:
     """Use z_i = m_i / sqrt(2i+1), with alternating sign the LegT memory of HiPPO (Gu et al., NeurIPS 2020)."""
     t = 1.0 / np.sqrt(2.0 * np.arange(system.order) + 1.0)
     return np.diag(t), integrators(t[:, None] * system.A / t, t[:, None] * system.B), None
 
 
-def _cap_feedforward(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _cap_feedforward(system: StateSpace, theta: float, asked: Asked) -> Built:
     """Feed each integrator from its two predecessors, one through a capacitor (derived here).
 
     x_i' = (2i+1)/(2i-3) x_{i-2}' + 2 (2i+1)/theta x_{i-1} for i >= 2; x_0 and x_1 take u and S = sum x_j.
@@ -149,17 +159,17 @@ def _cap_feedforward(system: StateSpace, theta: float, taus: tuple[float, float]
     return np.eye(d), Structure(E, F, np.zeros((d + 1, 1)), tuple(coefficients), d), None
 
 
-def _unit_weight(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _unit_weight(system: StateSpace, theta: float, asked: Asked) -> Built:
     """First-order filters tau_i = theta/(2i+1): weights +-1 and no self-weight (derived here)."""
     tau = theta / (2.0 * np.arange(system.order) + 1.0)
     return np.eye(system.order), filters(system.A, system.B, tau), None
 
 
-def _principle3(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
-    return np.eye(system.order), filters(system.A, system.B, np.full(system.order, taus[0])), None
+def _principle3(system: StateSpace, theta: float, asked: Asked) -> Built:
+    return np.eye(system.order), filters(system.A, system.B, np.full(system.order, asked.tau)), None
 
 
-def _ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _ladder(system: StateSpace, theta: float, asked: Asked) -> Built:
     """Orthonormal (Schwarz) ladder: skew-tridiagonal, one damped and driven state, Gramian the identity.
 
     Johns, Snelgrove and Sedra, IEEE Trans. Circuits and Systems 36(3), 1989. Where the controllability
@@ -173,7 +183,7 @@ def _ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> Buil
     return np.linalg.inv(readout), integrators(tridiagonal / theta, driven / theta), readout
 
 
-def _bus_ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _bus_ladder(system: StateSpace, theta: float, asked: Asked) -> Built:
     """Split the damping of the orthonormal memory into an even and an odd part (derived here).
 
     theta A_o = K - e e^T - o o^T with K skew and e, o the even and odd entries of sqrt(2i+1); b = e - o.
@@ -204,7 +214,7 @@ def _bus_ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> 
     return (columns / weight[:, None]).T, structure, np.hstack([columns, np.zeros((d, 1))])
 
 
-def _rlc_ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _rlc_ladder(system: StateSpace, theta: float, asked: Asked) -> Built:
     """Doubly terminated RLC ladder whose node voltages and capacitor currents are the states (derived here).
 
     From I4, (theta/2)(y_{i+1}' - y_{i-1}') = (2i+1) y_i with y_i = x_i/(2i+1). For R = 1 Ohm: L_0 = theta/2 in
@@ -241,7 +251,7 @@ def _rlc_ladder(system: StateSpace, theta: float, taus: tuple[float, float]) -> 
     return np.linalg.inv(readout @ algebraic_response(structure).C), structure, readout
 
 
-def _two_pole(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _two_pole(system: StateSpace, theta: float, asked: Asked) -> Built:
     """Principle 3 for synapses 1/((t1 s + 1)(t2 s + 1)), the input's derivative included.
 
     Their drive must be w = A^H m + B_0 u + B_1 u' with A^H = t1 t2 A^2 + (t1 + t2) A + I,
@@ -255,29 +265,28 @@ def _two_pole(system: StateSpace, theta: float, taus: tuple[float, float]) -> Bu
     the input does not reach. They decay as long as 1/t1 + 1/t2 exceeds every -Re of the memory's poles, and
     without magnifying what mismatch feeds them where it exceeds d^2/theta, the sum of those.
     """
-    _, second = taus
-    late = second * system.B
-    early = _drive(system, taus) - late
-    return _cascade(system, taus, (early, late))
+    late = asked.second_tau * system.B
+    early = _drive(system, asked) - late
+    return _cascade(system, asked, (early, late))
 
 
-def _two_pole_without_derivative(system: StateSpace, theta: float, taus: tuple[float, float]) -> Built:
+def _two_pole_without_derivative(system: StateSpace, theta: float, asked: Asked) -> Built:
     """``_two_pole`` with B_1 left out: fewer inputs, and no longer exactly the memory.
 
     It keeps x = m for a constant input alone; ``transform`` stays that of ``_two_pole``.
     """
-    return _cascade(system, taus, (_drive(system, taus), np.zeros_like(system.B)))
+    return _cascade(system, asked, (_drive(system, asked), np.zeros_like(system.B)))
 
 
-def _drive(system: StateSpace, taus: tuple[float, float]) -> np.ndarray:
+def _drive(system: StateSpace, asked: Asked) -> np.ndarray:
     """B_0."""
-    first, second = taus
+    first, second = asked.tau, asked.second_tau
     return (first + second) * system.B + first * second * (system.A @ system.B)
 
 
-def _cascade(system: StateSpace, taus: tuple[float, float], drives: tuple[np.ndarray, np.ndarray]) -> Built:
+def _cascade(system: StateSpace, asked: Asked, drives: tuple[np.ndarray, np.ndarray]) -> Built:
     """Write filters x, the second poles, then p, the first ones; ``drives`` lead from u into p and into x."""
-    (first, second), d, one = taus, system.order, np.eye(system.order)
+    first, second, d, one = asked.tau, asked.second_tau, system.order, np.eye(system.order)
     weights = first * second * (system.A @ system.A) + (first + second) * system.A + one
     E, F, G = np.zeros((2 * d, 2 * d)), np.zeros((2 * d, 2 * d)), np.zeros((2 * d, 1))
     E[range(d), range(d)], E[range(d, 2 * d), range(d, 2 * d)] = second, first
@@ -291,14 +300,16 @@ def _cascade(system: StateSpace, taus: tuple[float, float], drives: tuple[np.nda
     return transform, structure, np.hstack([one, np.zeros((d, d))])
 
 
-Builder = Callable[[StateSpace, float, tuple[float, float]], Built]
+Builder = Callable[[StateSpace, float, Asked], Built]
 REALIZATIONS: dict[str, Builder] = {
     "legendre": _legendre,
     "orthonormal": _orthonormal,
     "balanced": balanced,
+    "contractive": contractive,
     "cap-feedforward": _cap_feedforward,
     "ladder": _ladder,
     "bus-ladder": _bus_ladder,
+    "block-ladder": block_ladder,
     "rlc-ladder": _rlc_ladder,
     "unit-weight": _unit_weight,
     "principle3": _principle3,

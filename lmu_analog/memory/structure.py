@@ -74,6 +74,24 @@ class Structure:
         return np.array([c.value for c in self.coefficients])
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the coordinates of a realization may depend on, beside the memory.
+
+    Attributes
+    ----------
+    tau, second_tau : float, s
+        Time constants of synapse filters.
+    turns : float or None
+        Periods of the highest frequency of the band in a window, bandwidth times theta; those that the memory
+        holds to 1 % unless given.
+    """
+
+    tau: float
+    second_tau: float
+    turns: float | None
+
+
 # A realization: T of z = T m; the structure; and how the variables give m, where that is not just T^-1 on the states.
 Built = tuple[np.ndarray, Structure, np.ndarray | None]
 

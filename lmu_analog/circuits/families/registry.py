@@ -84,10 +84,22 @@ def drawing_of(circuit: Circuit) -> Drawing:
     return "plain" if row is None else row.drawing
 
 
+# Realizations of integrators and one summer at most.
+INTEGRATORS = (
+    "cap-feedforward",
+    "legendre",
+    "orthonormal",
+    "balanced",
+    "contractive",
+    "ladder",
+    "block-ladder",
+    "bus-ladder",
+)
+
 FAMILIES: dict[str, Family] = {
     "active-rc": Family(
         active_rc,
-        ("cap-feedforward", "legendre", "orthonormal", "balanced", "ladder", "bus-ladder"),
+        INTEGRATORS,
         "linear",
         "op-amp integrators, inverters and a summer",
         drawing="stages",
@@ -97,7 +109,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "active-rc-differential": Family(
         active_rc_differential,
-        ("cap-feedforward", "legendre", "orthonormal", "balanced", "ladder", "bus-ladder"),
+        INTEGRATORS,
         "linear",
         "fully differential op-amp integrators and a summer",
         drawing="stages",
@@ -106,7 +118,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "gm-c": Family(
         gm_c,
-        ("cap-feedforward", "legendre", "orthonormal", "balanced", "ladder", "bus-ladder", "rlc-ladder"),
+        (*INTEGRATORS, "rlc-ladder"),
         "linear",
         "transconductors and grounded capacitors",
         on_chip=True,
