@@ -101,6 +101,20 @@ def test_transconductors_need_at_least_what_weak_inversion_does():
     assert resources(design).current == pytest.approx(2 * 1.35 * 0.025852 * gm)
 
 
+def test_transconductors_of_a_wide_range_need_its_current_and_have_the_area_of_five_transistors():
+    chip = Design(
+        order=3, theta="10 us", family="gm-c", capacitance="2 pF", supply="0.6 V", technology="cmos-180"
+    )
+    wide = chip.replace(transconductor={"limit": "0.3 V"}, mismatch={"transconductor": {"area": "20 um2"}})
+    values = [c.value for c in build(wide).only(Transconductor)]
+    assert resources(wide).current == pytest.approx(0.3 * sum(values))
+    areas = {a.what: a.total for a in resources(wide).areas}
+    assert areas["OTA"] == pytest.approx(5 * len(values) * 20e-12)
+    units = wide.replace(mismatch={"transconductor": {"area": "20 um2", "scale": "units"}})
+    assert resources(units).areas[-1].total == pytest.approx(5 * 20e-12 * sum(values) / min(values))
+    assert "area of OTA" in " ".join(shown.missing(resources(chip)))
+
+
 def test_area_is_that_of_the_sheets_and_the_matching():
     found = {a.what: a for a in resources(CHIP).areas}
     parts = build(CHIP).components

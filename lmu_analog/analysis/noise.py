@@ -99,6 +99,24 @@ def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -
     )
 
 
+def band_noise(design: Design, circuit: Circuit) -> float:
+    """Give the noise of a circuit in continuous time within the band, in the mean over the window, V^2.
+
+    ``band_v2`` of ``noise``, without what it takes to find the noise of all frequencies, or source by source.
+
+    Raises
+    ------
+    CircuitError
+        If the circuit has switches, no operating point, or singular equations.
+    """
+    rule = quadrature_for(circuit.order)
+    rows = readout(circuit.order, rule.r)
+    system = noise_system(circuit, temperature=_temperature_of(design))
+    band = design.bandwidth
+    found = band_power(system, rows, band) + flicker_power(system, rows, (_SLOWEST * band, band))
+    return float(rule.weight @ found.sum(axis=1))
+
+
 def _temperature_of(design: Design) -> float:
     """Temperature of a design's parts, K."""
     return NOMINAL if design.temperature is None else design.temperature
@@ -139,15 +157,15 @@ def _dataset(design: Design, powers: Powers, rule: Quadrature) -> xr.Dataset:
             "temperature_k": _temperature_of(design),
             "window_mean_v2": total,
             "band_v2": band,
-            "snr_db": _decibels(design, total),
-            "band_snr_db": _decibels(design, band),
+            "snr_db": decibels(design, total),
+            "band_snr_db": decibels(design, band),
             "lowest_hz": _SLOWEST * design.bandwidth,
             **design.provenance,
         },
     )
 
 
-def _decibels(design: Design, power: float) -> float:
+def decibels(design: Design, power: float) -> float:
     """Give the power of a full-scale sine over a noise power; none of noise is an infinite ratio."""
     signal = 0.5 * design.full_scale**2
     return 10.0 * math.log10(signal / power) if 0.0 < power < math.inf else math.copysign(math.inf, -power)

@@ -39,6 +39,7 @@ from lmu_analog.units import parse
 _WIDTH = 1e-6  # m: of a resistor whose area the mismatch does not say
 _NARROWEST = 0.15e-6  # m: poly is not drawn narrower in the technologies known here
 _LARGEST_CURRENT = 10.0  # A an amplifier
+OF_AN_OTA = 5  # transistors: the tail, a pair and a mirror, as with [circuit] level = "transistor"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Area:
     units : float
         Unit elements of the smallest value in all of them.
     unit : float
-        Value of a unit, Ohm, F or W/L.
+        Value of a unit, Ohm, F, S of OTAs, or W/L of transistors.
     total : float or None, m^2
         Without spacing, wells, wires and dummies; None where it is not known.
     note : str
@@ -204,11 +205,18 @@ def _currents(design: Design, circuit: Circuit) -> tuple[Current, ...]:
     if design.has_single_supply:
         note = "two resistors between the supply and ground; they set the reference"
         found.append(Current("reference divider", 1, 0.5 * design.supply / DIVIDER, note))
-    pairs = [c.value for c in circuit.only(Transconductor)]
+    pairs = circuit.only(Transconductor)
     if pairs:
-        # A differential pair in weak inversion has gm = I/(2 n U_T), and no pair has more for its current.
-        least = 2.0 * THERMAL_SLOPE * math.fsum(pairs) / len(pairs)
+        # A differential pair in weak inversion has gm = I/(2 n U_T), and no pair has more for its current. Nor is there
+        # more at its output than its tail carries, gm times the input range.
+        inversion = 2.0 * THERMAL_SLOPE
+        ranges = [c.model.limit if math.isfinite(c.model.limit) else inversion for c in pairs]
+        least = math.fsum(max(inversion, r) * c.value for r, c in zip(ranges, pairs, strict=True)) / len(
+            pairs
+        )
         note = "least: a differential pair in weak inversion, 2 n U_T gm"
+        if max(ranges) > inversion:
+            note = "least: gm times the input range, which the tail carries"
         found.append(Current("transconductor", len(pairs), least, note))
     biases = [abs(c.value) for c in circuit.only(Bias)]
     if biases:
@@ -272,7 +280,24 @@ def _areas(design: Design, circuit: Circuit) -> tuple[Area, ...]:
         device = next((d for d in known if d.kind == kind and named in ("", d.name)), None)
         if len(values):
             found.append(_area(design, kind, device, values))
+    gm = np.array([c.value for c in circuit.only(Transconductor)])
+    if len(gm):
+        found.append(_area_of_transconductors(design, gm))
     return tuple(found)
+
+
+def _area_of_transconductors(design: Design, values: np.ndarray) -> Area:
+    """Give the area of transconductors that are no transistors yet: those of as many OTAs."""
+    tolerance = design.mismatch.get("transconductor", Tolerance())
+    unit = float(values.min())
+    units = float(np.sum(values / unit))
+    if tolerance.area is None:
+        note = f"{design.technology} does not say; give an area in [mismatch] transconductor"
+        return Area("OTA", len(values), units, unit, None, note)
+    each = OF_AN_OTA * tolerance.area
+    note = f"{OF_AN_OTA} transistors each, of the area that mismatch is given for"
+    total = each * (units if tolerance.scale == "units" else len(values))
+    return Area("OTA", len(values), units, unit, total, note)
 
 
 def _area(design: Design, kind: str, device: Device | None, values: np.ndarray) -> Area:

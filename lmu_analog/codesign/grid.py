@@ -104,6 +104,14 @@ class Grid:
         """Give what a front is taken over."""
         return {"p95": self.p95, "cost": self.cost, "power": self.power, "parts": self.parts}
 
+    def compared(self) -> Float[np.ndarray, "n k"]:
+        """Give the objectives as columns, which a front is taken over."""
+        return np.stack(list(self.objectives().values()), axis=-1)
+
+    def falls_with(self, row: int) -> Bool[np.ndarray, " n"]:
+        """Tell which candidates cannot hold where too few circuits of one keep the limit: itself alone."""
+        return np.arange(len(self)) == row
+
     def within_limits(self, margin: float = 0.0) -> Bool[np.ndarray, " n"]:
         """Tell which candidates keep all limits; that of the error with a margin, a fraction of it."""
         need = self.requirement.need
@@ -178,7 +186,7 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
         )
         both = np.concatenate([np.tile(tolerances, (len(at), 1)), np.repeat(spreads, count, axis=0)], axis=1)
         cumulants = bank.traces.cumulants(np.repeat(terms, count, axis=0), both)
-        add(**_quantiles(cumulants, requirement))
+        add(**quantiles(cumulants, requirement))
     if not columns:
         names = ("bank", "opamp", "decade", "resistor", "capacitor")
         empty = {n: np.zeros(0, int) for n in names} | {
@@ -191,7 +199,7 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
     return Grid(requirement, tuple(banks), **made)
 
 
-def _quantiles(
+def quantiles(
     cumulants: Float[np.ndarray, "n 3"], requirement: Requirement
 ) -> dict[str, Float[np.ndarray, " n"]]:
     """Give what 95 % of circuits and what the wanted share keep; where not even the mean is within the limit, the mean.

@@ -9,8 +9,9 @@ from typing import Any, Literal, cast, get_args
 from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.devices.parts import catalogue
 from lmu_analog.circuits.devices.prices import Price, priced, read_prices
-from lmu_analog.circuits.devices.tolerance import DISTRIBUTIONS
-from lmu_analog.circuits.devices.values import SERIES
+from lmu_analog.circuits.devices.technology import technology
+from lmu_analog.circuits.devices.tolerance import DISTRIBUTIONS, LARGEST_AREA, LEAST_AREA
+from lmu_analog.circuits.devices.values import SERIES, members_between
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS, labelled
@@ -28,6 +29,11 @@ USUAL_BANDWIDTH = 0.2  # tolerance of op-amps' gain-bandwidth products, which da
 MORE_ORDERS = 3  # beyond the smallest that truncation allows
 FEWER_ORDERS = 2  # below it, where a readout may be fitted
 BOARD = ("active-rc", "active-rc-differential")  # families that a search takes unless told otherwise
+CHIP = ("gm-c",)  # families on a chip that can be searched
+Sizing = Literal["equal", "units"]
+SIZINGS: tuple[Sizing, ...] = get_args(Sizing)
+USUAL_AREAS = ("E12", 1e-12, 1e-8)  # m^2: series and ends of the transistors' areas unless they are given
+USUAL_CAPACITANCES = ("E24", 1e-13, 1e-10)  # F: the same of capacitors
 MOST_TEMPERATURES = 8
 WANTED = "a requirement (lmu-analog optimize --example -o requirement.toml writes one)"
 _OF_A_DESIGN = {
@@ -38,8 +44,11 @@ _OF_A_DESIGN = {
 _NEEDS = ("nrmse", "tap_nrmse", "yield", "power", "cost", "parts", "area", "snr")
 _ALLOWED = (
     "orders", "families", "realizations", "opamps", "own_parts", "resistor", "capacitor", "values", "calibration",
-    "distribution", "taps", "technology", "transconductor_area", "capacitance",
+    "distribution", "taps", "technology", "transconductor_area", "capacitance", "sizing", "linear_range",
+    "transconductor", "tuned",
 )  # fmt: skip
+_OF_A_BOARD = ("opamps", "own_parts", "resistor", "capacitor", "values", "distribution")
+_OF_A_CHIP = ("transconductor_area", "capacitance", "sizing", "linear_range", "transconductor", "tuned")
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,36 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Chip:
+    """What a circuit on a chip may be made of.
+
+    Attributes
+    ----------
+    capacitance : tuple of float, F
+        Impedance levels, rising.
+    transconductor_area : tuple of float, m^2
+        Of one transistor, rising: how much a transconductor deviates.
+    sizing : tuple of Sizing
+        ``equal``: all transconductors have that area; ``units``: the smallest has, and one of n times its value is n of
+        them in parallel.
+    linear_range : tuple of float or None, V
+        Input ranges of the transconductors; None is that of ``transconductor``.
+    transconductor : dict
+        Figures of the transconductors, as in a design; ideal where it is empty.
+    tuned : bool
+        Whether something outside the circuit takes away what all of its capacitors, and all of its transconductors,
+        deviate by in common: a loop that holds a time constant against a clock. It is not counted.
+    """
+
+    capacitance: tuple[float, ...]
+    transconductor_area: tuple[float, ...]
+    sizing: tuple[Sizing, ...]
+    linear_range: tuple[float | None, ...]
+    transconductor: Mapping[str, object]
+    tuned: bool
+
+
+@dataclass(frozen=True)
 class Allow:
     """What a circuit may be made of: all combinations are searched.
 
@@ -92,6 +131,8 @@ class Allow:
         Whether the readout is the ideal memory's, one fitted to the nominal circuit, or one fitted to each circuit.
     distribution : str
         Law of the tolerances.
+    chip : Chip or None
+        In place of op-amps, tolerances and series where circuits are on a chip.
     """
 
     orders: tuple[int, ...]
@@ -102,6 +143,7 @@ class Allow:
     values: tuple[str, ...]
     calibration: tuple[Calibration, ...]
     distribution: str
+    chip: Chip | None = None
 
 
 @dataclass(frozen=True)
@@ -167,9 +209,11 @@ def requirement_of(tables: Mapping[str, Any], folder: Path) -> Requirement:
     allowed = _allow(allow, base, need)
     prefer = tables.get("prefer", {})
     _known("key of [prefer]", prefer, ("minimise",))
-    minimise = prefer.get("minimise", "cost")
+    on_chip = allowed.chip is not None
+    minimise = prefer.get("minimise", "area" if on_chip else "cost")
     if minimise not in OBJECTIVES:
         raise DesignError(f"[prefer] minimise: unknown {shown(minimise)}; known are {', '.join(OBJECTIVES)}")
+    _check_objectives(need, minimise, on_chip=on_chip)
     conditions = tables.get("conditions", {})
     spread = labelled(
         "[conditions] gbw_tolerance", tolerance, conditions.get("gbw_tolerance", USUAL_BANDWIDTH)
@@ -207,6 +251,19 @@ def _need(given: Mapping[str, Any]) -> Need:
     }
     good = found.pop("yield", USUAL_YIELD)
     return Need(good=good, **cast("Any", found))
+
+
+def _check_objectives(need: Need, minimise: Objective, *, on_chip: bool) -> None:
+    """Refuse what only circuits of the other kind have: a price, or an area."""
+    other, why = (
+        ("cost", "nothing on a chip is bought by the piece; limit its area")
+        if on_chip
+        else ("area", "that of circuits on a chip alone; give [allow] families = ['gm-c'] and a technology")
+    )
+    if getattr(need, other) is not None:
+        raise DesignError(f"[need] {other}: {why}")
+    if minimise == other:
+        raise DesignError(f"[prefer] minimise: {other}: {why}")
 
 
 def _yield(given: object) -> float:
@@ -274,11 +331,13 @@ def _temperatures(conditions: Mapping[str, Any], allow: Allow) -> tuple[float, .
 
 
 def _allow(given: Mapping[str, Any], base: Design, need: Need) -> Allow:
-    families = _words(given, "families", BOARD, tuple(FAMILIES))
-    if wrong := [name for name in families if name not in BOARD]:
-        raise DesignError(f"[allow] families: {wrong[0]} is not searched; {' and '.join(BOARD)} are")
+    families = _families(given)
     wanted = _words(given, "realizations", (), tuple(r for f in families for r in FAMILIES[f].realizations))
     pairs = tuple((f, r) for f in families for r in FAMILIES[f].realizations if not wanted or r in wanted)
+    calibration = cast("tuple[Calibration, ...]", _words(given, "calibration", ("none",), CALIBRATIONS))
+    orders = _orders(given, base, need, fitted=set(calibration) != {"none"})
+    if families[0] in CHIP:
+        return Allow(orders, pairs, (), (), (), (), calibration, "gauss3", _chip(given, base, pairs))
     known = {**catalogue(), **base.own_parts}
     usable = tuple(
         name
@@ -300,17 +359,83 @@ def _allow(given: Mapping[str, Any], base: Design, need: Need) -> Allow:
         raise DesignError(
             f"[allow] distribution: unknown {shown(distribution)}; known are {', '.join(DISTRIBUTIONS)}"
         )
-    calibration = _words(given, "calibration", ("none",), CALIBRATIONS)
     return Allow(
-        _orders(given, base, need, fitted=set(calibration) != {"none"}),
+        orders,
         pairs,
         opamps,
         _tolerances(given, "resistor"),
         _tolerances(given, "capacitor"),
         _words(given, "values", ("E24", "E96"), series),
-        cast("tuple[Calibration, ...]", calibration),
+        calibration,
         distribution,
     )
+
+
+def _families(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read the families, all on a board or all on a chip, and refuse keys of the other kind."""
+    families = _words(given, "families", BOARD, tuple(FAMILIES))
+    if wrong := [name for name in families if name not in (*BOARD, *CHIP)]:
+        raise DesignError(f"[allow] families: {wrong[0]} is not searched; {', '.join((*BOARD, *CHIP))} are")
+    if len({name in CHIP for name in families}) > 1:
+        raise DesignError(
+            f"[allow] families: {' and '.join(families)}: some are on a board and some on a chip, and nothing says "
+            "which costs more; write a requirement for each"
+        )
+    kind, others = ("chip", _OF_A_BOARD) if families[0] in CHIP else ("board", _OF_A_CHIP)
+    if wrong := [name for name in others if name in given]:
+        raise DesignError(f"[allow] {wrong[0]}: {families[0]} is on a {kind} and has none; leave it out")
+    return families
+
+
+def _chip(given: Mapping[str, Any], base: Design, pairs: tuple[tuple[str, str], ...]) -> Chip:
+    if base.technology is None:
+        raise DesignError(
+            "[allow] technology is missing: what the chip is made in, for example technology = 'cmos-180'"
+        )
+    figures = given.get("transconductor", {})
+    tuned = given.get("tuned", False)
+    if not isinstance(tuned, bool):
+        raise DesignError(f"[allow] tuned: true or false is wanted, not {shown(tuned)}")
+    chip = Chip(
+        _rising(given, "capacitance", USUAL_CAPACITANCES, KEYS["capacitance"].read),
+        _rising(given, "transconductor_area", USUAL_AREAS, _device_area),
+        cast("tuple[Sizing, ...]", _words(given, "sizing", SIZINGS, SIZINGS)),
+        _rising(given, "linear_range", None, lambda x: _above_zero(parse(x, "V"), "V")) or (None,),
+        figures,
+        tuned,
+    )
+    of = technology(base.technology)
+    if of.device("capacitor").density is None:
+        raise DesignError(f"[allow] technology: the capacitance of an area in {of.name} is not known")
+    family, realization = pairs[0]
+    # What a family takes of all that candidates share, the figures, and the least area, whose matching is the worst.
+    changes = {
+        "family": family,
+        "realization": realization,
+        "transconductor": figures or None,
+        "mismatch": {"transconductor": {"area": chip.transconductor_area[0]}},
+    }
+    labelled("[allow]", lambda: base.replace(**changes))
+    return chip
+
+
+def _rising(
+    given: Mapping[str, Any],
+    name: str,
+    usual: tuple[str, float, float] | None,
+    read: Callable[[Any], float],
+) -> tuple[float, ...]:
+    """Read a list of quantities, rising; unless given the members of a series between two ends."""
+    if name not in given:
+        return () if usual is None else tuple(float(x) for x in members_between(*usual))
+    return tuple(sorted({labelled(f"[allow] {name}", read, x) for x in _list(given, name, ())}))
+
+
+def _device_area(given: object) -> float:
+    found = area(given)
+    if not LEAST_AREA <= found <= LARGEST_AREA:
+        raise DesignError(f"{found:g} m^2 is outside {LEAST_AREA:g} to {LARGEST_AREA:g} m^2")
+    return found
 
 
 def _fits_supply(figures: Mapping[str, object], rail: float) -> bool:

@@ -21,6 +21,8 @@ import numpy as np
 from lmu_analog.analysis.noise import noise
 from lmu_analog.building import build
 from lmu_analog.circuits import ranges
+from lmu_analog.codesign.chip import ChipBank, ChipGrid, MadeOnChip, grid_on_chip, made_on_chip
+from lmu_analog.codesign.chip import of_a_structure as of_a_structure_on_chip
 from lmu_analog.codesign.front import front
 from lmu_analog.codesign.grid import MARGIN, Grid, grid_of
 from lmu_analog.codesign.requirement import Requirement
@@ -77,7 +79,7 @@ class Search:
 
     Attributes
     ----------
-    grid : Grid
+    grid : Grid or ChipGrid
     front : list of int
         Rows of the grid that nothing dominates and that hold, from the first objective's least; all verified.
     verified : dict
@@ -91,7 +93,7 @@ class Search:
         (order, family, realization) to the bound of its error.
     """
 
-    grid: Grid
+    grid: Grid | ChipGrid
     front: list[int] = field(default_factory=list)
     verified: dict[int, Verified] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -161,12 +163,12 @@ def structures(
     say: Callable[[str], None] = lambda text: None,
     kept: Kept = NOT_KEPT,
     prune: bool = True,
-) -> tuple[dict[tuple[int, str, str], Made], dict[str, int]]:
+) -> tuple[dict[tuple[int, str, str], Made | MadeOnChip], dict[str, int]]:
     """Make all structures that a requirement allows; those that cannot be built are counted by their reason."""
     allow = requirement.allow
     which = [(order, *pair) for order in allow.orders for pair in allow.pairs]
     tasks = [(requirement, one, prune) for one in which]
-    made: dict[tuple[int, str, str], Made] = {}
+    made: dict[tuple[int, str, str], Made | MadeOnChip] = {}
     failed: dict[str, int] = {}
     keys = [f"structure {order} {family} {realization}" for order, family, realization in which]
     for k, result in _each(_made, tasks, keys, crew, kept):
@@ -179,31 +181,38 @@ def structures(
     return {one: made[one] for one in which if one in made}, failed
 
 
-def _made(requirement: Requirement, which: tuple[int, str, str], prune: bool) -> Made | str:
+def _made(requirement: Requirement, which: tuple[int, str, str], prune: bool) -> Made | MadeOnChip | str:
     try:
         with one_thread_each():
+            if requirement.allow.chip is not None:
+                return made_on_chip(requirement, which, prune=prune)
             return made_of(requirement, which, prune=prune)
     except LmuAnalogError as error:
         return str(error)
 
 
 def gathered(
-    requirement: Requirement, made: Mapping[tuple[int, str, str], Made], failed: Mapping[str, int]
+    requirement: Requirement,
+    made: Mapping[tuple[int, str, str], Made | MadeOnChip],
+    failed: Mapping[str, int],
 ) -> Search:
     """Put structures together to a grid; of two that are the same circuit the first counts."""
     banks: list[Bank] = []
-    same = 0
-    for one in made.values():
-        for bank in one.banks:
-            if any(_is_same(bank, other) for other in banks):
-                same += 1
-                continue
+    on_chip: list[ChipBank] = []
+    for bank in (bank for one in made.values() for bank in one.banks):
+        if isinstance(bank, ChipBank):
+            if not any(bank.is_same(other) for other in on_chip):
+                on_chip.append(bank)
+        elif not any(_is_same(bank, other) for other in banks):
             banks.append(bank)
-    grid = grid_of(requirement, banks)
     allow = requirement.allow
-    of_a_structure = (
-        len(allow.opamps) * len(allow.values) * 5 * len(allow.resistor) * len(allow.capacitor)
-    )  # fmt: skip
+    if allow.chip is None:
+        grid = grid_of(requirement, banks)
+        of_a_structure = (
+            len(allow.opamps) * len(allow.values) * 5 * len(allow.resistor) * len(allow.capacitor)
+        )  # fmt: skip
+    else:
+        grid, of_a_structure = grid_on_chip(requirement, on_chip), of_a_structure_on_chip(requirement)
     counts = {
         "grid": of_a_structure * len(allow.orders) * len(allow.pairs),
         "failed": of_a_structure * sum(failed.values()),
@@ -235,7 +244,7 @@ def verified(
     """Verify the front, and what takes the place of members that do not hold, until all hold."""
     grid = found.grid
     good = grid.within_limits(MARGIN)
-    columns = np.stack(list(grid.objectives().values()), axis=-1)
+    columns = grid.compared()
     while True:
         rows = np.flatnonzero(good)
         members = [int(k) for k in rows[front(columns[rows])]] if len(rows) else []
@@ -248,7 +257,12 @@ def verified(
         keys = [f"verified {design.digest}" for design in designs]
         for k, result in _each(_verified, tasks, keys, crew, kept):
             found.verified[new[k]] = result
-            good[new[k]] = not result.reason
+        for k in new:
+            result = found.verified[k]
+            if result.reason and result.samples:
+                good &= ~grid.falls_with(k)
+        for k, result in found.verified.items():
+            good[k] = not result.reason
     refused = [v.reason for v in found.verified.values() if v.reason]
     for reason in refused:
         found.reasons[reason] = found.reasons.get(reason, 0) + 1

@@ -7,7 +7,7 @@ from lmu_analog.analysis.resources import Resources
 from lmu_analog.output.layout import lined_up
 from lmu_analog.output.text_tables import Table, quantity
 
-UNITS = {"resistor": "Ohm", "capacitor": "F"}  # of a unit element; transistors count by W/L
+UNITS = {"resistor": "Ohm", "capacitor": "F", "OTA": "S"}  # of a unit element; transistors count by W/L
 _UNKNOWN = "–"
 
 
