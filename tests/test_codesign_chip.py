@@ -74,7 +74,9 @@ def grid_of(text: Path) -> tuple[Search, ChipGrid]:
         ("tuned = true", 'sizing = ["units"]'),
     ],
 )
-def test_figures_of_the_grid_are_those_of_the_designs_when_built(written: Written, tmp_path: Path, old: str, new: str):
+def test_figures_of_the_grid_are_those_of_the_designs_when_built(
+    written: Written, tmp_path: Path, old: str, new: str
+):
     text = CHIP.replace(old, new).replace('nrmse = "6 %"', 'nrmse = "30 %"')
     _, grid = grid_of(written(text.replace('["ladder", "cap-feedforward"]', '["ladder"]')))
     near = np.flatnonzero(grid.p95 < 0.2)  # beyond the limit the grid only says that it is
