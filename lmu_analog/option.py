@@ -26,6 +26,7 @@ def option(
     return field(default=MISSING if default is ... else default, metadata=said)
 
 
-def argument(metavar: str, text: str) -> Any:
-    """Declare a field that must be given by its position; the help shows it as ``metavar``."""
-    return field(metadata={"help": text, "metavar": metavar, "argument": True})
+def argument(metavar: str, text: str, *, optional: bool = False) -> Any:
+    """Declare a field that is given by its position; the help shows it as ``metavar``. Left out it is None."""
+    said = {"help": text, "metavar": metavar, "argument": True}
+    return field(default=None if optional else MISSING, metadata=said)

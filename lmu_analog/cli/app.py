@@ -30,6 +30,7 @@ COMMANDS = {
     "calibrate": analysis.calibrate,
     "corners": analysis.corners,
     "resources": analysis.resources,
+    "optimize": codesign.optimize,
     "allocate": codesign.allocate,
     "centre": codesign.centre,
     "compare": comparing.compare,

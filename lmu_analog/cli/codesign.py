@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmu_analog.cli.options import InputDesign, Json, load, say, show
+from lmu_analog.cli.options import InputDesign, Json, Workers, load, say, show
 from lmu_analog.errors import DesignError
-from lmu_analog.option import option
+from lmu_analog.option import argument, option
 from lmu_analog.output.progress import progress
 
 if TYPE_CHECKING:
@@ -120,3 +120,61 @@ def _check_beside(output: Path, design: "Design") -> None:
             raise DesignError(
                 f"-o {output}: {file} must lie in its folder; copy it there, or write beside it"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Optimize(Workers, Json):
+    requirement: Path | None = argument("REQUIREMENT", "Requirement (TOML).", optional=True)
+    output: Path = option(..., "Folder for all results; with --example the file to write.", "DIR", short="-o")
+    example: bool = option(False, "Write a commented requirement instead.")
+    resume: bool = option(False, "Go on where an earlier search was stopped.")
+    scheduler: str | None = option(None, "Dask scheduler, for example tcp://host:8786.", "ADDRESS")
+    why: str | None = option(
+        None, "Where a candidate stands, for example order=6,realization=ladder,opamp=TL072.", "KEY=VALUE,..."
+    )
+
+
+def optimize(options: _Optimize) -> None:
+    """Find the circuits that a requirement asks for, all verified; or what binds, and what would help."""
+    from lmu_analog.files_out import check_file, write_text
+    from lmu_analog.output import optimized
+
+    if options.example:
+        if options.output.exists():
+            raise DesignError(f"{options.output} exists; give another name, or remove it first")
+        check_file(options.output)
+        write_text(options.output, optimized.EXAMPLE)
+        say(f"wrote {options.output}; next: lmu-analog optimize {options.output} -o found")
+        return
+    if options.requirement is None:
+        raise DesignError(
+            "REQUIREMENT is missing; lmu-analog optimize --example -o requirement.toml writes one"
+        )
+    why = None if options.why is None else _pairs(options.why)
+    with progress("searching") as advance:
+
+        def told(text: str) -> None:
+            advance(0)
+            say(text)
+
+        content = optimized.optimize(
+            options.requirement,
+            options.output,
+            resumed=options.resume,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            why=why,
+            say=told,
+        )
+    show(options, content, optimized.text)
+
+
+def _pairs(given: str) -> dict[str, str]:
+    """Read KEY=VALUE,..."""
+    found = {}
+    for part in given.split(","):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise DesignError(f"--why {part.strip()!r}: KEY=VALUE is wanted, for example order=6")
+        found[key.strip()] = value.strip()
+    return found

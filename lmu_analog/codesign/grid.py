@@ -19,7 +19,7 @@ from lmu_analog.circuits.devices.prices import Price, names_of, price_of
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.prices import class_price
 from lmu_analog.codesign.requirement import Requirement
-from lmu_analog.codesign.structures import ORIGIN, Bank, mismatch_of, swung
+from lmu_analog.codesign.structures import Bank, design_from
 from lmu_analog.design import Design
 from lmu_analog.units import parse
 
@@ -130,19 +130,13 @@ class Grid:
 
     def design_of(self, row: int) -> Design:
         """Give a candidate as a whole design."""
-        requirement, bank = self.requirement, self.banks[self.bank[row]]
-        part = requirement.allow.opamps[self.opamp[row]]
-        decade = int(self.decade[row])
-        model = requirement.base.replace(opamp=part).opamp_model
-        return requirement.base.replace(
-            order=bank.order,
-            family=bank.family,
-            realization=bank.realization,
-            opamp=part,
-            capacitance=ORIGIN,
-            headroom=swung(requirement.base, model, bank.swing),
-            mismatch=mismatch_of(requirement, *self.tolerances(row)),
-            element_values=bank.at(decade),
+        bank = self.banks[self.bank[row]]
+        return design_from(
+            self.requirement,
+            bank,
+            self.requirement.allow.opamps[self.opamp[row]],
+            decade=int(self.decade[row]),
+            tolerances=self.tolerances(row),
         )
 
 

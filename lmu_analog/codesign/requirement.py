@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.passives import passives
 from lmu_analog.circuits.devices.prices import Price, priced, read_prices
 from lmu_analog.circuits.devices.technology import technology
 from lmu_analog.circuits.devices.tolerance import DISTRIBUTIONS, LARGEST_AREA, LEAST_AREA
@@ -456,8 +457,8 @@ def _orders(given: Mapping[str, Any], base: Design, need: Need, *, fitted: bool)
 
 
 def _tolerances(given: Mapping[str, Any], kind: str) -> tuple[float, ...]:
-    usual = {"resistor": ("5 %", "1 %", "0.5 %", "0.1 %"), "capacitor": ("10 %", "5 %", "2 %", "1 %")}[kind]
-    found = [labelled(f"[allow] {kind}", tolerance, x) for x in _list(given, kind, usual)]
+    sold = {c.tolerance for s in passives().values() if s.kind == kind and s.linear for c in s.classes}
+    found = [labelled(f"[allow] {kind}", tolerance, x) for x in _list(given, kind, tuple(sold))]
     if not all(0.0 < x < 1.0 for x in found):
         raise DesignError(f"[allow] {kind}: tolerances lie between 0 and 100 %")
     return tuple(sorted(set(found), reverse=True))

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from lmu_analog.analysis.calibrated_law import first_order_calibrated
+from lmu_analog.analysis.calibration import calibrate
 from lmu_analog.analysis.noise import noise
 from lmu_analog.building import build
 from lmu_analog.circuits import ranges
@@ -25,8 +27,8 @@ from lmu_analog.codesign.chip import ChipBank, ChipGrid, MadeOnChip, grid_on_chi
 from lmu_analog.codesign.chip import of_a_structure as of_a_structure_on_chip
 from lmu_analog.codesign.front import front
 from lmu_analog.codesign.grid import MARGIN, Grid, grid_of
-from lmu_analog.codesign.requirement import Requirement
-from lmu_analog.codesign.structures import Bank, Made, made_of
+from lmu_analog.codesign.requirement import Calibration, Requirement
+from lmu_analog.codesign.structures import DECADES, Bank, Made, made_of
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import one_thread_each
 from lmu_analog.ensembles.cluster import Crew
@@ -35,10 +37,12 @@ from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.sampling import make_plan
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.limits import limit_warnings
+from lmu_analog.storage.store import GOOD
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.quadratic import nrmse_quantiles, quadratic_form, within
 
 SAMPLES = 5000  # of the ensemble that verifies
+CALIBRATED = 1000  # of one whose circuits are calibrated one by one, which takes longer
 SEED = 0
 TIMEOUT = 3600.0  # s for one structure, or one verification
 
@@ -85,8 +89,9 @@ class Search:
     verified : dict
         Row to what the exact engine said.
     counts : dict
-        ``grid``, ``failed``, ``unfit``, ``pruned``, ``evaluated``, ``beyond`` (a limit), ``refused`` (by verification),
-        ``dominated`` and ``front``: candidates; the last but one and two sum up with it to those that keep the limits.
+        Candidates: ``grid`` of all, which is ``failed`` (could not be built), ``unfit`` (values or op-amps), ``same``
+        (as others), ``pruned`` and ``evaluated``; and of the evaluated ones ``beyond`` (a limit), ``refused`` (by
+        verification), ``dominated`` and ``front``.
     reasons : dict
         Why structures could not be built, or candidates were refused, to how many.
     least : dict
@@ -199,24 +204,33 @@ def gathered(
     """Put structures together to a grid; of two that are the same circuit the first counts."""
     banks: list[Bank] = []
     on_chip: list[ChipBank] = []
+    allow = requirement.allow
+    same = 0
     for bank in (bank for one in made.values() for bank in one.banks):
         if isinstance(bank, ChipBank):
             if not any(bank.is_same(other) for other in on_chip):
                 on_chip.append(bank)
         elif not any(_is_same(bank, other) for other in banks):
             banks.append(bank)
-    allow = requirement.allow
+        else:
+            same += len(bank.opamps) * len(bank.decades) * len(allow.resistor) * len(allow.capacitor)
     if allow.chip is None:
         grid = grid_of(requirement, banks)
         of_a_structure = (
-            len(allow.opamps) * len(allow.values) * 5 * len(allow.resistor) * len(allow.capacitor)
-        )  # fmt: skip
+            len(allow.opamps)
+            * len(allow.values)
+            * len(DECADES)
+            * len(allow.resistor)
+            * len(allow.capacitor)
+            * len(allow.calibration)
+        )
     else:
         grid, of_a_structure = grid_on_chip(requirement, on_chip), of_a_structure_on_chip(requirement)
     counts = {
         "grid": of_a_structure * len(allow.orders) * len(allow.pairs),
         "failed": of_a_structure * sum(failed.values()),
         "unfit": sum(one.unfit for one in made.values()),
+        "same": same if allow.chip is None else 0,
         "pruned": sum(one.pruned for one in made.values()),
         "evaluated": len(grid),
     }
@@ -253,8 +267,9 @@ def verified(
             break
         say(f"{len(found.verified)} candidates verified, {len(members)} in the front, {len(new)} to verify")
         designs = [grid.design_of(k) for k in new]
-        tasks = [(grid.requirement, design) for design in designs]
-        keys = [f"verified {design.digest}" for design in designs]
+        ways = [grid.banks[grid.bank[k]].calibration for k in new]
+        tasks = [(grid.requirement, *one) for one in zip(designs, ways, strict=True)]
+        keys = [f"verified {way} {design.digest}" for design, way in zip(designs, ways, strict=True)]
         for k, result in _each(_verified, tasks, keys, crew, kept):
             found.verified[new[k]] = result
         for k in new:
@@ -277,13 +292,27 @@ def verified(
     return found
 
 
-def _verified(requirement: Requirement, design: Design) -> Verified:
+def _verified(requirement: Requirement, design: Design, calibration: Calibration) -> Verified:
     with one_thread_each():
-        return verify(requirement, design)
+        return verify(requirement, design, calibration)
 
 
-def verify(requirement: Requirement, design: Design, *, samples: int = SAMPLES) -> Verified:
-    """Build one candidate and hold it against all limits, by an exact ensemble at every temperature."""
+def verify(
+    requirement: Requirement, design: Design, calibration: Calibration = "none", *, samples: int | None = None
+) -> Verified:
+    """Build one candidate and hold it against all limits, by an exact ensemble at every temperature.
+
+    Parameters
+    ----------
+    requirement : Requirement
+    design : Design
+    calibration : {"none", "nominal", "each"}
+        With ``each`` every circuit of the ensemble gets a readout of its own.
+    samples : int, optional
+        ``SAMPLES`` unless given, with ``each`` ``CALIBRATED``.
+    """
+    if samples is None:
+        samples = CALIBRATED if calibration == "each" else SAMPLES
     need = requirement.need
     try:
         circuit = build(design)
@@ -291,7 +320,8 @@ def verify(requirement: Requirement, design: Design, *, samples: int = SAMPLES) 
         beyond += limit_warnings(circuit, design.stimulus)
         if beyond:
             return Verified(beyond[0])
-        theory = first_order(design, circuit=circuit)
+        each = calibration == "each"
+        theory = first_order_calibrated(design, "readout") if each else first_order(design, circuit=circuit)
         snr = None
         if need.snr is not None:
             snr = float(noise(design, circuit=circuit).attrs["band_snr_db"])
@@ -304,7 +334,9 @@ def verify(requirement: Requirement, design: Design, *, samples: int = SAMPLES) 
             design if t is None else design.replace(temperature=t, element_values=own)
             for t in requirement.temperatures or (None,)
         ]
-        share, p95 = min((_share(requirement, at, samples) for at in there), key=lambda one: one[0])
+        share, p95 = min(
+            (_share(requirement, at, samples, each=each) for at in there), key=lambda one: one[0]
+        )
         interval = clopper_pearson(round(share * samples), samples)
         found = Verified("", theory.nominal, law_p95, law_good, p95, share, *interval, samples, snr)
         if share < need.good:
@@ -314,10 +346,15 @@ def verify(requirement: Requirement, design: Design, *, samples: int = SAMPLES) 
     return found
 
 
-def _share(requirement: Requirement, design: Design, samples: int) -> tuple[float, float]:
+def _share(requirement: Requirement, design: Design, samples: int, *, each: bool) -> tuple[float, float]:
     """Give the share of exact circuits that keep the limits of errors, and the p95 of the window's."""
     need = requirement.need
-    errors = np.nan_to_num(exact_chunk(design, SEED, range(samples)).window_nrmse, nan=np.inf)
+    if each:
+        left = calibrate(design, samples, SEED, methods=("readout",)).sel(calibration="readout")
+        found = np.where(left.status.values == GOOD, left.window_nrmse.values, np.inf)
+    else:
+        found = exact_chunk(design, SEED, range(samples)).window_nrmse
+    errors = np.nan_to_num(found, nan=np.inf)
     good = np.ones(samples, bool) if need.nrmse is None else errors <= need.nrmse
     if need.tap_nrmse is not None:
         taps = tap_errors(design, SEED, range(samples), plan=make_plan(design, "random"))

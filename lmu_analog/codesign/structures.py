@@ -19,6 +19,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float
 
+from lmu_analog.analysis.calibrated_law import first_order_calibrated
 from lmu_analog.analysis.resources import resources
 from lmu_analog.building import build, mapped, stock
 from lmu_analog.circuits.circuit import Circuit, with_values
@@ -31,10 +32,10 @@ from lmu_analog.circuits.ranges import DISCRETE, ROUNDING
 from lmu_analog.circuits.rounding import Rounded, choose_common
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.law import Traces
-from lmu_analog.codesign.requirement import Requirement, usable_with
+from lmu_analog.codesign.requirement import Calibration, Requirement, usable_with
 from lmu_analog.design import Design
 from lmu_analog.mismatch.law import Mismatch, columns
-from lmu_analog.theory.first_order import by_draws, errors_of, linearised, offset_slopes
+from lmu_analog.theory.first_order import by_draws, errors_of, first_order, linearised, offset_slopes
 
 CLASSES = ("resistor", "capacitor", "bandwidth", "offset")  # of the law's draws
 TERMS = (
@@ -99,6 +100,9 @@ class Bank:
     family, realization : str
     series : str
         Of its resistors.
+    calibration : {"none", "nominal", "each"}
+        What reads the states: the ideal memory's matrix, one fitted to the nominal circuit, or one fitted to each
+        circuit.
     swing : float, V
         That its outputs have at the worst sine of the band.
     opamps : tuple of int
@@ -124,6 +128,7 @@ class Bank:
     family: str
     realization: str
     series: str
+    calibration: Calibration
     swing: float
     opamps: tuple[int, ...]
     decades: tuple[int, ...]
@@ -195,7 +200,8 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     """
     allow, base = requirement.allow, requirement.base
     usable = [k for k, part in enumerate(allow.opamps) if usable_with(which[1], part, base)]
-    each = len(allow.resistor) * len(allow.capacitor) * len(allow.values)  # of an op-amp and a decade
+    # Of an op-amp and a decade.
+    each = len(allow.resistor) * len(allow.capacitor) * len(allow.values) * len(allow.calibration)
     if not usable:
         return Made((), math.inf, 0, len(allow.opamps) * each)
     models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
@@ -206,7 +212,9 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     count = len(usable) * each * len(decades)
     unfit = len(allow.opamps) * each * len(DECADES) - count
     limit = requirement.need.nrmse
-    if not decades or (prune and limit is not None and least > limit):
+    # What a fitted readout leaves may be less than the best parts do without.
+    plain = set(allow.calibration) == {"none"}
+    if not decades or (prune and plain and limit is not None and least > limit):
         return Made((), least, count, unfit)
     found: list[Bank] = []
     for series in allow.values:
@@ -218,7 +226,11 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             stock=stock(linear.design, linear.circuit),
             fit="joint",
         )
-        found += _banks(linear, rounded, series, classes, models)
+        found += [
+            bank if calibration == "none" else calibrated(requirement, bank, linear.design, calibration)
+            for bank in _banks(linear, rounded, series, classes, models)
+            for calibration in allow.calibration
+        ]
     kept = [
         bank
         for bank in found
@@ -227,6 +239,67 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     of_a_bank = len(allow.resistor) * len(allow.capacitor)
     held, built = (sum(len(b.opamps) * len(b.decades) for b in banks) for banks in (kept, found))
     return Made(tuple(kept), least, (built - held) * of_a_bank, unfit + count - built * of_a_bank)
+
+
+def design_from(
+    requirement: Requirement,
+    bank: Bank,
+    opamp: str | dict[str, object],
+    *,
+    decade: int = 0,
+    tolerances: tuple[float, float] = (UNIT, UNIT),
+) -> Design:
+    """Give a candidate as a whole design.
+
+    Parameters
+    ----------
+    requirement : Requirement
+    bank : Bank
+    opamp : str or dict
+        A part, or a table of figures.
+    decade : int
+    tolerances : (float, float)
+        Of resistors and capacitors, fractions.
+    """
+    base = requirement.base
+    return base.replace(
+        order=bank.order,
+        family=bank.family,
+        realization=bank.realization,
+        opamp=opamp,
+        capacitance=ORIGIN,
+        headroom=swung(base, base.replace(opamp=opamp).opamp_model, bank.swing),
+        mismatch=mismatch_of(requirement, *tolerances),
+        element_values=bank.at(decade),
+        readout="window" if bank.calibration == "nominal" else "ideal",
+    )
+
+
+def calibrated(requirement: Requirement, bank: Bank, taken: Design, calibration: Calibration) -> Bank:
+    """Give a bank with a readout that is fitted to its nominal circuit, or to each of its circuits.
+
+    What bandwidth and gain of op-amps do, a fitted readout makes up for; what offsets do, that of each circuit alone.
+    """
+    bank = replace(bank, calibration=calibration)
+    design = design_from(requirement, bank, cast("dict[str, object]", taken.opamp))
+    each = calibration == "each"
+    theory = first_order_calibrated(design, "readout") if each else first_order(design)
+    of = [_class_of(name) for name in theory.names]
+    spreads = (UNIT, UNIT, requirement.bandwidth or 1.0, 1.0)
+    jacobians = [
+        theory.jacobian[:, [k for k, c in enumerate(of) if c == name]] / spread
+        for name, spread in zip(CLASSES, spreads, strict=True)
+    ]
+    terms = np.zeros((len(theory.error), len(TERMS)))
+    terms[:, 0] = theory.error
+    if not each:
+        circuit = build(design)
+        shifts = [k for k, p in enumerate(circuit.parameters) if p.name.endswith(".offset")]
+        terms[:, 5] = OFFSET * offset_slopes(design, circuit)[:, shifts].sum(axis=1)
+        terms[:, 6] = (
+            _with_model(design, circuit, bias=BIAS) - errors_of(design, circuit, circuit.values[None])[:, 0]
+        )
+    return replace(bank, traces=Traces.of(theory.rest, terms, jacobians))
 
 
 def _by_swing(models: dict[int, OpAmpModel], base: Design) -> dict[float, list[int]]:
@@ -401,7 +474,7 @@ def _banks(
         if decades:
             found.append(
                 Bank(
-                    design.order, design.family, design.realization, series, used, fast, decades, tuple(parts),
+                    design.order, design.family, design.realization, series, "none", used, fast, decades, tuple(parts),
                     values, resistors, len(circuit.amplifiers), load * (used / most) ** 2,
                     design.opamp_model, Traces.of(linear.rest, terms, jacobians),
                 )

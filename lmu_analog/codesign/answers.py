@@ -1,0 +1,140 @@
+"""What a search tells the designer: the front and its winner, and without a front what binds and what would help."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lmu_analog.codesign.relaxing import Relaxed, causes, obstacle, percent
+from lmu_analog.codesign.requirement import Calibration
+from lmu_analog.codesign.search import Search, Verified
+from lmu_analog.design import Design
+from lmu_analog.ensembles.cluster import Crew
+from lmu_analog.simulation import simulate
+from lmu_analog.units import write
+
+NEIGHBOURS = 1  # members of the front on either side of the winner that ngspice runs, too
+
+
+@dataclass(frozen=True)
+class Member:
+    """A candidate as it is told.
+
+    Attributes
+    ----------
+    row : int
+        Of the grid.
+    design : Design
+    calibration : {"none", "nominal", "each"}
+    seen : Verified
+    ngspice : float or None
+        Window NRMSE of the nominal circuit with rails, by ngspice; None where it was not run.
+    cost, power : float
+    parts : int
+    causes : dict
+        Mean square error by cause, fractions of rms(u)^2.
+    """
+
+    row: int
+    design: Design
+    calibration: Calibration
+    seen: Verified
+    ngspice: float | None
+    cost: float
+    power: float
+    parts: int
+    causes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a requirement.
+
+    Attributes
+    ----------
+    search : Search
+    front : list of Member
+        From the least error to the cheapest.
+    winner : Member or None
+    sentence : str
+        The verdict in a line.
+    binding : list of str
+        Without a front: what stands in the way, the largest first.
+    relax : list of Relaxed
+        Without a front: what would help, and how much.
+    """
+
+    search: Search
+    front: list[Member]
+    winner: Member | None
+    sentence: str
+    binding: list[str]
+    relax: list[Relaxed]
+
+
+def answer(
+    found: Search,
+    crew: Crew | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    simulator: bool = True,
+) -> Answer:
+    """Put together what a finished search tells; without a front, find out what binds and what would help.
+
+    Parameters
+    ----------
+    found : Search
+    crew : Crew, optional
+    say : callable
+    simulator : bool
+        Whether ngspice runs the winner and its neighbours.
+    """
+    grid = found.grid
+    ranked = sorted(found.front, key=lambda k: (grid.p95[k], grid.cost[k], k))
+    winner = found.winner
+    near: set[int] = set()
+    if winner is not None:
+        at = ranked.index(winner)
+        near = set(ranked[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1])
+    members = []
+    for k in ranked:
+        run = simulator and k in near
+        if run:
+            say(f"ngspice runs order {grid.banks[grid.bank[k]].order}")
+        members.append(member(found, k, ngspice=run))
+    best = next((m for m in members if m.row == winner), None)
+    if best is not None:
+        return Answer(found, members, best, _said(found, best), [], [])
+    why = obstacle(found, crew, say)
+    return Answer(found, [], None, why.sentence, why.binding, why.relax)
+
+
+def member(found: Search, row: int, *, ngspice: bool = False) -> Member:
+    """Give a candidate of a search with its figures."""
+    grid = found.grid
+    bank, design = grid.banks[grid.bank[row]], grid.design_of(row)
+    return Member(
+        row,
+        design,
+        bank.calibration,
+        found.verified.get(row, Verified("not verified")),
+        float(simulate(design, engine="ngspice").window_nrmse) if ngspice else None,
+        float(grid.cost[row]),
+        float(grid.power[row]),
+        int(grid.parts[row]),
+        causes(found, row),
+    )
+
+
+def _said(found: Search, best: Member) -> str:
+    need = found.grid.requirement.need
+    design = best.design
+    read = {
+        "none": "",
+        "nominal": ", readout fitted to the nominal circuit",
+        "each": ", readout fitted to each",
+    }
+    limit = "" if need.nrmse is None else f" within {percent(need.nrmse)}"
+    return (
+        f"order {design.order}, {design.family}, {design.realization}, {design.opamp}{read[best.calibration]}: "
+        f"{100.0 * best.seen.good:.4g} % of {best.seen.samples} exact circuits{limit}, cost {best.cost:.2f}, "
+        f"{write(best.power, 'W')}, {best.parts} parts"
+    )

@@ -1,0 +1,247 @@
+"""What stands in the way of a requirement that no circuit keeps, and what would help: shown to work, not only said."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lmu_analog.circuits.devices.passives import passives
+from lmu_analog.codesign.requirement import Requirement
+from lmu_analog.codesign.search import Search, gathered, structures, verify
+from lmu_analog.codesign.structures import CLASSES
+from lmu_analog.ensembles.cluster import Crew
+from lmu_analog.errors import LmuAnalogError
+from lmu_analog.memory.legendre import HIGHEST_ORDER
+from lmu_analog.units import write
+
+CLOSEST = 3  # structures, of the least bound, that are looked at where none keeps the limit
+HELD = 4  # candidates, from the best on, that are verified before a change is held for none
+_DIGITS = 2  # of a limit that could be kept
+_LARGER = 2  # orders beyond those allowed that are looked at
+_ROOM = 1.03  # that a limit which could be kept leaves for the law's error
+_CAUSES = {
+    "resistor": "resistor tolerance",
+    "capacitor": "capacitor tolerance",
+    "bandwidth": "spread of the op-amps' bandwidth",
+    "offset": "op-amps' random offsets",
+}
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A change of the requirement, and the best circuit that there is then.
+
+    Attributes
+    ----------
+    change : str
+        As the requirement would say it.
+    p95, good : float
+        Of that circuit: by the exact engine where it keeps all limits by the law, else by the law.
+    feasible : bool
+        Whether it keeps all limits, by the exact engine.
+    cost, power : float
+    """
+
+    change: str
+    p95: float
+    good: float
+    feasible: bool
+    cost: float
+    power: float
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why no circuit keeps a requirement.
+
+    Attributes
+    ----------
+    sentence : str
+        In a line, with what would help.
+    binding : list of str
+        What stands in the way, the largest first.
+    relax : list of Relaxed
+        What would help, what does first.
+    """
+
+    sentence: str
+    binding: list[str]
+    relax: list[Relaxed]
+
+
+def causes(found: Search, row: int) -> dict[str, float]:
+    """Give the mean square error of a candidate by cause, fractions of rms(u)^2."""
+    grid = found.grid
+    bank = grid.banks[grid.bank[row]]
+    model = grid.design_of(row).opamp_model
+    terms = bank.terms(model, int(grid.decade[row]))
+    spread = np.array([*grid.tolerances(row), *bank.spreads(model, grid.requirement.bandwidth)])
+    nominal = float(terms @ bank.traces.nominal @ terms)
+    alone = float(bank.traces.nominal[0, 0])
+    by_class = bank.traces.causes(terms, spread)
+    return {
+        "order": bank.traces.rest,
+        "standard values": alone,
+        "op-amps, nominal": nominal - alone,
+        **{_CAUSES[name]: float(x) for name, x in zip(CLASSES, by_class, strict=True)},
+    }
+
+
+def percent(value: float) -> str:
+    """Write a fraction in per cent."""
+    return f"{100.0 * value:.4g} %"
+
+
+def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Obstacle:
+    """Tell what comes closest, what binds, and what would help."""
+    requirement = found.grid.requirement
+    need = requirement.need
+    say("no circuit keeps all limits; looking for what binds")
+    kept = dict(found.verified)
+    look = found
+    if need.nrmse is not None and not np.any(found.grid.kept[np.isfinite(found.grid.p95)] <= need.nrmse):
+        look = gathered(requirement, structures(_closest(found), crew, prune=False)[0], {})
+    grid = look.grid
+    known = np.flatnonzero(np.isfinite(grid.p95))
+    if not len(known):
+        reasons = sorted(found.reasons, key=lambda r: -found.reasons[r])
+        why = (
+            reasons[0]
+            if reasons
+            else "no part that is allowed is sold, priced and known by its supply current"
+        )
+        return Obstacle(f"no circuit can be built: {why}", [why], [])
+    within = grid.kept[known] if need.nrmse is not None else grid.p95[known]
+    closest = int(known[int(np.argmin(within))])
+    least = float(within.min())
+    binding: list[str] = []
+    if need.nrmse is not None and least > need.nrmse:
+        shares = causes(look, closest)
+        total = sum(shares.values())
+        ranked = sorted(shares, key=lambda name: -shares[name])
+        binding = [
+            f"{name} ({100.0 * shares[name] / total:.2g} % of the mean square error)" for name in ranked[:2]
+        ]
+        sentence = (
+            f"no circuit keeps {percent(need.nrmse)} at {percent(need.good)}; closest {percent(least)}; "
+            f"{ranked[0]} binds"
+        )
+    else:
+        binding = _other_limits(look)
+        sentence = (
+            f"no circuit keeps all limits; {binding[0]} binds" if binding else "no circuit keeps all limits"
+        )
+        refused = [v.reason for v in kept.values() if v.reason]
+        if not binding and refused:
+            binding = [max(set(refused), key=refused.count)]
+            sentence = f"no circuit keeps all limits: {binding[0]}"
+    relax = _relaxed(look, least, crew, say)
+    helping = [r.change for r in relax if r.feasible]
+    if helping:
+        sentence += f"; feasible with {', or with '.join(helping[:3])}"
+    return Obstacle(sentence, binding, relax)
+
+
+def _closest(found: Search) -> Requirement:
+    """Give the requirement with the structures alone whose bounds are least."""
+    requirement = found.grid.requirement
+    ranked = sorted(found.least, key=lambda one: found.least[one])[:CLOSEST]
+    orders = tuple(sorted({order for order, _, _ in ranked}))
+    pairs = tuple(dict.fromkeys((family, realization) for _, family, realization in ranked))
+    return replace(requirement, allow=replace(requirement.allow, orders=orders, pairs=pairs))
+
+
+def _other_limits(found: Search) -> list[str]:
+    """Name other limits than the error's that candidates which keep the error do not keep, with the least there is."""
+    grid, need = found.grid, found.grid.requirement.need
+    good = np.isfinite(grid.p95)
+    if need.nrmse is not None:
+        good &= grid.kept <= need.nrmse
+    found_ones = []
+    for name, limit, values, unit in (
+        ("cost", need.cost, grid.cost, ""),
+        ("power", need.power, grid.power, "W"),
+        ("parts", need.parts, grid.parts, ""),
+    ):
+        if limit is not None and good.any() and values[good].min() > limit:
+            least = float(values[good].min())
+            said = write(least, unit) if unit else f"{least:.4g}"
+            asked = write(limit, unit) if unit else f"{limit:.4g}"
+            found_ones.append((least / limit, f"{name} (least {said}, wanted {asked})"))
+    return [text for _, text in sorted(found_ones, reverse=True)]
+
+
+def _changes(requirement: Requirement, least: float) -> Iterator[tuple[str, Requirement]]:
+    """List changes of a requirement, each a step of one kind: parts, calibration, orders, limits."""
+    allow, need = requirement.allow, requirement.need
+
+    def allowing(**changes: object) -> Requirement:
+        return replace(requirement, allow=replace(allow, **changes))  # type: ignore[arg-type]
+
+    tighter = {kind: _tighter(kind, getattr(allow, kind)) for kind in ("capacitor", "resistor")}
+    classes = {kind: (*getattr(allow, kind), t) for kind, t in tighter.items() if t is not None}
+    said = {kind: f"{kind}s of {percent(t)}" for kind, t in tighter.items() if t is not None}
+    yield from ((said[kind], allowing(**{kind: both})) for kind, both in classes.items())
+    if len(classes) > 1:
+        yield " and ".join(said.values()), allowing(**classes)
+    ways = {"nominal": "a readout fitted to the nominal circuit", "each": "a readout fitted to each circuit"}
+    for way, text in ways.items():
+        if way not in allow.calibration and not requirement.temperatures:
+            yield text, allowing(calibration=(*allow.calibration, way))
+    more = tuple(range(max(allow.orders) + 1, min(max(allow.orders) + _LARGER, HIGHEST_ORDER) + 1))
+    if more:
+        yield f"order {' or '.join(map(str, more))}", allowing(orders=(*allow.orders, *more))
+    if need.nrmse is not None and least > need.nrmse:
+        limit = _up(least * _ROOM)
+        base = requirement.base.replace(nrmse=limit)
+        yield f"a limit of {percent(limit)}", replace(requirement, need=replace(need, nrmse=limit), base=base)
+    for name in ("cost", "power", "parts"):
+        if getattr(need, name) is not None:
+            yield f"no limit of {name}", replace(requirement, need=replace(need, **{name: None}))
+
+
+def _tighter(kind: str, allowed: Sequence[float]) -> float | None:
+    """Give the next tolerance that is sold below those that are allowed, or half of the tightest where none is."""
+    known = sorted(
+        {c.tolerance for s in passives().values() if s.kind == kind and s.linear for c in s.classes},
+        reverse=True,
+    )
+    return next((t for t in known if t < min(allowed) * (1.0 - 1e-9)), None)
+
+
+def _up(value: float) -> float:
+    """Round up to two digits."""
+    step = 10.0 ** (math.floor(math.log10(value)) - _DIGITS + 1)
+    return float(f"{math.ceil(value / step - 1e-9) * step:.{_DIGITS}g}")
+
+
+def _relaxed(found: Search, least: float, crew: Crew | None, say: Callable[[str], None]) -> list[Relaxed]:
+    """Try changes one by one, with the structures alone that come closest; what keeps all limits is verified."""
+    requirement = found.grid.requirement
+    tried = []
+    for change, relaxed in _changes(requirement, least):
+        say(f"trying {change}")
+        try:
+            tried.append(_with(change, relaxed, crew))
+        except LmuAnalogError:  # a change that no circuit can be built with
+            continue
+    found_ones = [one for one in tried if one is not None]
+    return sorted(found_ones, key=lambda one: (not one.feasible, one.p95))
+
+
+def _with(change: str, requirement: Requirement, crew: Crew | None) -> Relaxed | None:
+    """Find the best circuit under a change: the cheapest that holds, or the one that comes closest."""
+    look = gathered(requirement, structures(requirement, crew)[0], {})
+    grid = look.grid
+    wanted = grid.objectives()[requirement.minimise]
+    rows = np.flatnonzero(grid.within_limits())
+    for k in rows[np.lexsort((grid.p95[rows], wanted[rows]))][:HELD].tolist():
+        seen = verify(requirement, grid.design_of(k), grid.banks[grid.bank[k]].calibration)
+        if not seen.reason:
+            return Relaxed(change, seen.p95, seen.good, True, float(grid.cost[k]), float(grid.power[k]))
+    known = np.flatnonzero(np.isfinite(grid.p95))
+    if not len(known):
+        return None
+    k = int(known[int(np.argmin(grid.kept[known]))])
+    return Relaxed(change, float(grid.p95[k]), math.nan, False, float(grid.cost[k]), float(grid.power[k]))

@@ -1,0 +1,321 @@
+"""A search from a requirement to a folder: designs of the front and the result; its figures for people and scripts."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lmu_analog.codesign.answers import Answer, Member, answer
+from lmu_analog.codesign.kept import kept_in
+from lmu_analog.codesign.requirement import Requirement, read_requirement
+from lmu_analog.codesign.search import search
+from lmu_analog.codesign.standing import Standing, standing
+from lmu_analog.ensembles.cluster import hired
+from lmu_analog.ensembles.pool import processors
+from lmu_analog.errors import DesignError
+from lmu_analog.files_in import read_bytes
+from lmu_analog.files_out import write_text
+from lmu_analog.output.design_text import commented
+from lmu_analog.output.layout import lined_up
+from lmu_analog.output.text_tables import Table, percent, quantity
+from lmu_analog.version import __version__
+
+MARK = "lmu-analog.json"  # says whose folder it is
+WORK = "work"  # folder of finished pieces, with which a search goes on
+FRONT = "front"  # folder of the designs
+_LARGEST = 1_000_000  # bytes of a requirement, or a mark
+_SHOWN = 14  # members of the front on a terminal
+_DIGITS = 9  # of figures on disk: the law's last ones differ between processors
+
+EXAMPLE = """\
+# What a memory must do. lmu-analog optimize THIS -o DIR finds the circuits that do it.
+
+[memory]
+theta = "5 ms"              # length of the window
+
+[signal]
+bandwidth = "300 Hz"        # highest frequency of the input
+amplitude = "0.5 V"         # its peak
+
+[need]                      # limits; what is left out does not matter
+nrmse = "4 %"               # largest window error, of rms(u)
+yield = "95 %"              # circuits that must keep it
+cost = 5.0                  # of all parts, in the currency of the prices
+power = "250 mW"            # also: parts, snr (dB), tap_nrmse with [allow] taps
+
+[conditions]
+supply = "5 V"              # +-5 V
+# gbw_tolerance = "20 %"    # of op-amps, 20 % unless given; random offsets are those of data sheets
+
+[allow]                     # what circuits may be made of; without a line, all that is known
+realizations = ["ladder", "bus-ladder", "cap-feedforward"]
+resistor = ["5 %", "1 %", "0.5 %", "0.1 %", "0.05 %", "0.01 %"]
+capacitor = ["5 %", "2.5 %", "2 %", "1 %"]
+values = ["E24", "E96"]     # series of the resistors; capacitors are of E12
+# calibration = ["none", "nominal", "each"]   # a readout fitted to the nominal circuit, or to each
+
+[prefer]
+minimise = "cost"           # cost, power, parts or p95
+"""
+
+
+def optimize(
+    path: Path,
+    folder: Path,
+    *,
+    resumed: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    why: dict[str, str] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Search a requirement, and leave designs, ``result.json`` and the report in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Requirement (TOML).
+    folder : Path
+        New, or with ``resumed`` that of an earlier search of the same requirement.
+    resumed : bool
+        Go on where an earlier search was stopped.
+    workers : int, optional
+        Processes; one a processor unless given.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+    why : dict, optional
+        Keys of a candidate whose standing is asked.
+    say : callable
+        Told of progress.
+
+    Returns
+    -------
+    dict
+        What ``result.json`` has, with ``seconds``.
+    """
+    started = time.perf_counter()
+    requirement = read_requirement(path)
+    _claim(path, folder, resumed=resumed)
+    kept = kept_in(folder / WORK)
+    with hired(workers or processors(), scheduler) as crew:
+        found = search(requirement, crew, say=say, kept=kept)
+        told = answer(found, crew, say=say)
+    asked = None if why is None else standing(found, why)
+    names = _write_designs(requirement, told, folder / FRONT)
+    content = content_of(requirement, told, names, asked)
+    write_text(folder / "result.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return {**content, "seconds": time.perf_counter() - started}
+
+
+def _claim(path: Path, folder: Path, *, resumed: bool) -> None:
+    """Make the folder that results go to, or make sure that it is of the same requirement and version."""
+    text = read_bytes(path, most=_LARGEST, wanted="a requirement")
+    mine = {"job": "optimize", "requirement": hashlib.sha256(text).hexdigest(), "version": __version__}
+    mark = folder / MARK
+    if resumed:
+        if not mark.is_file():
+            raise DesignError(f"--resume: {folder} is no folder of a search; leave --resume out")
+        try:
+            theirs = json.loads(read_bytes(mark, most=_LARGEST, wanted="the mark of a search"))
+        except ValueError:
+            theirs = None
+        if theirs != mine:
+            raise DesignError(
+                f"--resume: {folder} is of another requirement or version; give another folder, or the same requirement"
+            )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DesignError(f"-o {folder} is there already; give another name, or --resume to go on in it")
+    for each in (folder / WORK, folder / FRONT):
+        try:
+            each.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DesignError(f"-o {folder} cannot be made: {error.strerror}") from error
+    write_text(mark, json.dumps(mine) + "\n")
+    write_text(folder / "requirement.toml", text.decode("utf-8", "replace"))
+
+
+def _write_designs(requirement: Requirement, told: Answer, folder: Path) -> dict[int, str]:
+    """Write every member of the front as a design file; row to its name."""
+    parts = requirement.base.parts
+    if parts is not None:
+        shutil.copyfile(parts, folder / Path(parts).name)
+    names = {}
+    for k, one in enumerate(told.front, 1):
+        name = f"{k:03d}-order{one.design.order}-{one.design.realization}.toml"
+        write_text(folder / name, commented(one.design))
+        names[one.row] = f"{FRONT}/{name}"
+    return names
+
+
+def content_of(
+    requirement: Requirement, told: Answer, names: dict[int, str], asked: Standing | None = None
+) -> dict[str, Any]:
+    """Give what ``result.json`` has: errors and yields are fractions, powers in W."""
+    need, allow = requirement.need, requirement.allow
+    front = [_member(one, names) for one in told.front]
+    winner = None if told.winner is None else names[told.winner.row]
+    found: dict[str, Any] = {
+        "requirement": {
+            "theta": requirement.base.theta,
+            "bandwidth": requirement.base.bandwidth,
+            "need": {name: value for name, value in asdict(need).items() if value is not None},
+            "orders": list(allow.orders),
+            "minimise": requirement.minimise,
+            "assumed_prices": requirement.prices is None,
+        },
+        "sentence": told.sentence,
+        "front": front,
+        "winner": winner,
+        "binding": told.binding,
+        "relax": [
+            {
+                "change": one.change,
+                "nrmse_p95": one.p95,
+                "yield": one.good if one.good == one.good else None,  # noqa: PLR0124 - NaN
+                "feasible": one.feasible,
+                "cost": one.cost,
+                "power": one.power,
+            }
+            for one in told.relax
+        ],
+        "counts": told.search.counts,
+        "reasons": told.search.reasons,
+    }
+    if asked is not None:
+        beaten = None if asked.beaten_by is None else names.get(asked.beaten_by)
+        found["why"] = {**asdict(asked), "beaten_by": beaten}
+    return _rounded(found)
+
+
+def _member(one: Member, names: dict[int, str]) -> dict[str, Any]:
+    seen = one.seen
+    tolerances = one.design.mismatch
+    return {
+        "design": names[one.row],
+        "order": one.design.order,
+        "family": one.design.family,
+        "realization": one.design.realization,
+        "opamp": one.design.opamp,
+        "resistor": tolerances["resistor"].tolerance,
+        "capacitor": tolerances["capacitor"].tolerance,
+        "calibration": one.calibration,
+        "nrmse": seen.nrmse,
+        "nrmse_p95": seen.p95,
+        "yield": seen.good,
+        "yield_interval": [seen.low, seen.high],
+        "samples": seen.samples,
+        "ngspice_nrmse": one.ngspice,
+        "snr_db": seen.snr,
+        "cost": one.cost,
+        "power": one.power,
+        "parts": one.parts,
+        "law_p95": seen.law_p95,
+        "law_yield": seen.law_good,
+        "law_over_exact": seen.law_p95 / seen.p95,
+        "causes": one.causes,
+    }
+
+
+def _rounded(content: Any) -> Any:
+    """Round all figures so that the last digits, which differ between processors, do not show."""
+    if isinstance(content, dict):
+        return {name: _rounded(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_rounded(value) for value in content]
+    return float(f"{content:.{_DIGITS}g}") if isinstance(content, float) else content
+
+
+def text(content: dict[str, Any]) -> str:
+    """Write the answer for a terminal."""
+    counts = content["counts"]
+    lines = [content["sentence"], ""]
+    if content["front"]:
+        lines += [lined_up(_front(content)), ""]
+    if content["relax"]:
+        lines += [lined_up(_relax(content)), ""]
+    lines += [f"binding: {line}" for line in content["binding"]]
+    unfit = counts["unfit"] + counts["failed"] + counts["same"]
+    lines.append(
+        f"{counts['grid']} candidates: {unfit} with values, op-amps or coordinates that do not suit, "
+        f"{counts['pruned']} pruned by a bound, {counts['evaluated']} evaluated; of these {counts['beyond']} are "
+        f"beyond a limit, {counts['refused']} were refused by the exact engine, {counts['dominated']} are dominated, "
+        f"{counts['front']} are the front"
+    )
+    if content["requirement"]["assumed_prices"]:
+        lines.append(
+            "prices are the middles of price classes, from memory; give a list with prices = 'FILE.csv'"
+        )
+    if "why" in content:
+        lines += ["", _why(content["why"])]
+    return "\n".join(lines)
+
+
+def _chosen(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Choose the members that a terminal shows: the winner and those beside it, the ends, and some between."""
+    front = content["front"]
+    if len(front) <= _SHOWN:
+        return front
+    at = next(k for k, one in enumerate(front) if one["design"] == content["winner"])
+    beside = set(range(max(0, at - 2), min(len(front), at + 3)))
+    spread = {round(k * (len(front) - 1) / (_SHOWN - len(beside) - 1)) for k in range(_SHOWN - len(beside))}
+    return [front[k] for k in sorted(beside | spread)]
+
+
+def _front(content: dict[str, Any]) -> Table:
+    rows = []
+    shown = _chosen(content)
+    for one in shown:
+        mark = "* " if one["design"] == content["winner"] else ""
+        low, high = one["yield_interval"]
+        rows.append(
+            (
+                f"{mark}{one['design'].rpartition('/')[2]}",
+                f"{one['opamp']}, {percent(one['resistor'])}, {percent(one['capacitor'])}",
+                percent(one["nrmse_p95"]),
+                f"{percent(one['yield'])} ({percent(low)} to {percent(high)})",
+                f"{one['cost']:.2f}",
+                quantity(one["power"], "W"),
+                str(one["parts"]),
+            )
+        )
+    columns = (
+        "design (* the winner)",
+        "op-amp, R, C",
+        "p95",
+        "yield, 95 % interval",
+        "cost",
+        "power",
+        "parts",
+    )
+    caption = "Front: nothing is better in error, cost, power and parts"
+    if len(shown) < len(content["front"]):
+        caption += f"; {len(shown)} of its {len(content['front'])} members, all are in {FRONT}/"
+    return Table(caption, columns, tuple(rows))
+
+
+def _relax(content: dict[str, Any]) -> Table:
+    rows = tuple(
+        (
+            one["change"],
+            percent(one["nrmse_p95"]),
+            f"yes, {percent(one['yield'])} of exact circuits" if one["feasible"] else "no",
+            f"{one['cost']:.2f}",
+        )
+        for one in content["relax"]
+    )
+    return Table("What would help", ("change", "p95", "keeps all limits", "cost"), rows)
+
+
+def _why(given: dict[str, Any]) -> str:
+    figures = ", ".join(
+        f"{name} {value:.4g} (rank {given['rank'][name]})" for name, value in given["figures"].items()
+    )
+    kept = "keeps all limits by the law" if given["keeps"] else "does not keep all limits"
+    lines = [f"the candidate {kept}: {figures}", *(f"it loses on {line}" for line in given["lost"])]
+    if given["beaten_by"] is not None:
+        lines.append(f"{given['beaten_by']} is as good in all, and better")
+    return "\n".join(lines)

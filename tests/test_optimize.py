@@ -1,0 +1,129 @@
+"""The command ``optimize``: from a requirement to a folder of designs, or what binds and what would help."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_codesign import DELAY
+
+from lmu_analog.cli import run_command
+from lmu_analog.codesign.kept import kept_in
+from lmu_analog.codesign.requirement import read_requirement
+from lmu_analog.codesign.search import search
+from lmu_analog.codesign.standing import standing
+from lmu_analog.design import Design
+from lmu_analog.errors import DesignError
+from lmu_analog.output import optimized
+
+SMALL = (
+    DELAY.replace('["ladder", "cap-feedforward"]', '["ladder"]')
+    .replace("[3, 4]", "[4]")
+    .replace("6 %", "5 %")
+)
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("optimize")
+    (folder / "requirement.toml").write_text(SMALL)
+    content = optimized.optimize(folder / "requirement.toml", folder / "found", workers=1)
+    return folder / "requirement.toml", folder / "found", content
+
+
+def test_every_member_is_a_whole_design_file_and_both_engines_agree_on_the_winner(answered) -> None:
+    path, folder, content = answered
+    requirement = read_requirement(path)
+    grid = search(requirement, kept=kept_in(folder / "work")).grid
+    assert content["front"]
+    digests = {grid.design_of(int(k)).digest for k in np.flatnonzero(grid.within_limits(0.03))}
+    for one in content["front"]:
+        assert Design.load(folder / one["design"]).digest in digests
+        assert one["law_over_exact"] == pytest.approx(1.0, abs=0.03)
+        assert one["yield_interval"][0] <= one["yield"] <= one["yield_interval"][1]
+    winner = next(one for one in content["front"] if one["design"] == content["winner"])
+    assert winner["cost"] == min(one["cost"] for one in content["front"])
+    # Both engines take tones in the steady state; ngspice's steps leave 1 % of the error.
+    assert winner["ngspice_nrmse"] == pytest.approx(winner["nrmse"], rel=0.02)
+    assert json.loads((folder / "result.json").read_text()) == {
+        name: value for name, value in content.items() if name != "seconds"
+    }
+    assert "the winner" in optimized.text(content)
+
+
+def test_a_search_that_was_stopped_ends_with_the_same_bytes(answered, tmp_path: Path) -> None:
+    path, folder, _ = answered
+    other = tmp_path / "found"
+    optimized.optimize(path, other, workers=1)
+    wanted = (folder / "result.json").read_bytes()
+    assert (other / "result.json").read_bytes() == wanted
+    # As if it had been killed: some pieces are finished, one is half written under another name, no result is there.
+    for piece in sorted((other / "work").iterdir())[::2]:
+        piece.unlink()
+    (other / "result.json").unlink()
+    with pytest.raises(DesignError, match="is there already"):
+        optimized.optimize(path, other, workers=1)
+    optimized.optimize(path, other, resumed=True, workers=1)
+    assert (other / "result.json").read_bytes() == wanted
+    another = tmp_path / "another.toml"
+    another.write_text(path.read_text().replace('"90 %"', '"91 %"'))
+    with pytest.raises(DesignError, match="of another requirement"):
+        optimized.optimize(another, other, resumed=True, workers=1)
+
+
+def test_where_a_candidate_stands(answered) -> None:
+    path, folder, _ = answered
+    found = search(read_requirement(path), kept=kept_in(folder / "work"))
+    best = standing(found, {"opamp": found.grid.requirement.allow.opamps[found.grid.opamp[found.winner]]})
+    assert best.keeps
+    worse = standing(found, {"opamp": "TL072", "resistor": "1 %", "capacitor": "5 %"})
+    assert worse.beaten_by in found.front
+    assert any(line.startswith("cost") for line in worse.lost)
+    assert worse.rank["p95"] > 1
+    with pytest.raises(DesignError, match="unknown key 'colour'"):
+        standing(found, {"colour": "red"})
+    with pytest.raises(DesignError, match="no candidate"):
+        standing(found, {"order": "5"})
+
+
+def test_without_an_answer_it_says_what_binds_and_shows_what_helps(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "requirement.toml"
+    path.write_text(SMALL.replace('"5 %"', '"0.6 %"').replace('"TL072", "LM358", "OPA2192"', '"OPA2192"'))
+    assert (
+        run_command(["optimize", str(path), "-o", str(tmp_path / "found"), "--json", "--workers", "1"]) == 0
+    )
+    content = json.loads(capsys.readouterr().out)
+    assert content["front"] == []
+    assert content["winner"] is None
+    assert "no circuit keeps 0.6 % at 90 %; closest" in content["sentence"]
+    assert content["binding"]
+    helping = [one for one in content["relax"] if one["feasible"]]
+    assert any(one["change"].startswith("a limit of") for one in helping)
+    for one in helping:
+        assert one["yield"] >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["optimize", "-o", "x"], "REQUIREMENT is missing"),
+        (["optimize", "none.toml", "-o", "x"], "none.toml"),
+        (["optimize", "r.toml", "-o", "x", "--why", "order"], "KEY=VALUE is wanted"),
+        (["optimize", "r.toml", "-o", "x", "--resume"], "no folder of a search"),
+        (["optimize", "r.toml", "-o", "r.toml"], "is there already"),
+    ],
+)
+def test_wrong_words_get_one_line(words, said, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.toml").write_text(SMALL)
+    assert run_command(words) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
+
+
+def test_the_example_is_a_requirement(tmp_path: Path) -> None:
+    assert run_command(["optimize", "--example", "-o", str(tmp_path / "r.toml")]) == 0
+    requirement = read_requirement(tmp_path / "r.toml")
+    assert requirement.need.nrmse == 0.04
+    assert run_command(["optimize", "--example", "-o", str(tmp_path / "r.toml")]) == 2
