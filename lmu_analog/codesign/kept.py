@@ -46,7 +46,7 @@ def kept_in(folder: Path) -> Kept:
         kind, content, arrays = _written(value)
         told = json.dumps({"format": _FORMAT, "key": key, "kind": kind, "content": content})
         target = io.BytesIO()
-        np.savez(target, told=np.array(told), **arrays)
+        np.savez(target, allow_pickle=False, told=np.array(told), **arrays)
         write_bytes(path_of(key), target.getvalue())
 
     return Kept(load, save)
