@@ -227,7 +227,9 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             fit="joint",
         )
         found += [
-            bank if calibration == "none" else calibrated(requirement, bank, linear.design, calibration)
+            bank
+            if calibration == "none"
+            else calibrated(requirement, bank, linear.design, calibration=calibration)
             for bank in _banks(linear, rounded, series, classes, models)
             for calibration in allow.calibration
         ]
@@ -275,7 +277,7 @@ def design_from(
     )
 
 
-def calibrated(requirement: Requirement, bank: Bank, taken: Design, calibration: Calibration) -> Bank:
+def calibrated(requirement: Requirement, bank: Bank, taken: Design, *, calibration: Calibration) -> Bank:
     """Give a bank with a readout that is fitted to its nominal circuit, or to each of its circuits.
 
     What bandwidth and gain of op-amps do, a fitted readout makes up for; what offsets do, that of each circuit alone.

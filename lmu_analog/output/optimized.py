@@ -106,7 +106,7 @@ def optimize(
         told = answer(found, crew, say=say)
     asked = None if why is None else standing(found, why)
     names = _write_designs(requirement, told, folder / FRONT)
-    content = content_of(requirement, told, names, asked)
+    content = content_of(requirement, told, names, asked=asked)
     write_text(folder / "result.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     return {**content, "seconds": time.perf_counter() - started}
 
@@ -152,7 +152,7 @@ def _write_designs(requirement: Requirement, told: Answer, folder: Path) -> dict
 
 
 def content_of(
-    requirement: Requirement, told: Answer, names: dict[int, str], asked: Standing | None = None
+    requirement: Requirement, told: Answer, names: dict[int, str], *, asked: Standing | None = None
 ) -> dict[str, Any]:
     """Give what ``result.json`` has: errors and yields are fractions, powers in W."""
     need, allow = requirement.need, requirement.allow
