@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lmu_analog.codesign.relaxing import Relaxed, causes, obstacle, percent
+from lmu_analog.codesign.relaxing import Relaxed, obstacle, percent
 from lmu_analog.codesign.requirement import Calibration
 from lmu_analog.codesign.search import Search, Verified
 from lmu_analog.design import Design
@@ -27,8 +27,10 @@ class Member:
     seen : Verified
     ngspice : float or None
         Window NRMSE of the nominal circuit with rails, by ngspice; None where it was not run.
-    cost, power : float
-    parts : int
+    figures : dict
+        Objective to its value.
+    made_of : dict
+        What it is made of, beside order, family and realization.
     causes : dict
         Mean square error by cause, fractions of rms(u)^2.
     """
@@ -38,9 +40,8 @@ class Member:
     calibration: Calibration
     seen: Verified
     ngspice: float | None
-    cost: float
-    power: float
-    parts: int
+    figures: dict[str, float]
+    made_of: dict[str, object]
     causes: dict[str, float]
 
 
@@ -88,7 +89,7 @@ def answer(
         Whether ngspice runs the winner and its neighbours.
     """
     grid = found.grid
-    ranked = sorted(found.front, key=lambda k: (grid.p95[k], grid.cost[k], k))
+    ranked = sorted(found.front, key=lambda k: (grid.p95[k], k))
     winner = found.winner
     near: set[int] = set()
     if winner is not None:
@@ -117,10 +118,9 @@ def member(found: Search, row: int, *, ngspice: bool = False) -> Member:
         bank.calibration,
         found.verified.get(row, Verified("not verified")),
         float(simulate(design, engine="ngspice").window_nrmse) if ngspice else None,
-        float(grid.cost[row]),
-        float(grid.power[row]),
-        int(grid.parts[row]),
-        causes(found, row),
+        grid.figures(row),
+        grid.made_of(row),
+        grid.causes(row),
     )
 
 
@@ -133,8 +133,14 @@ def _said(found: Search, best: Member) -> str:
         "each": ", readout fitted to each",
     }
     limit = "" if need.nrmse is None else f" within {percent(need.nrmse)}"
+    units = {"power": "W", "area": "m2"}
+    told = [
+        f"{name} {write(float(f'{value:.4g}'), units[name]) if name in units else f'{value:.4g}'}"
+        for name, value in best.figures.items()
+        if name != "p95"
+    ]
+    part = f", {best.made_of['opamp']}" if "opamp" in best.made_of else ""
     return (
-        f"order {design.order}, {design.family}, {design.realization}, {design.opamp}{read[best.calibration]}: "
-        f"{100.0 * best.seen.good:.4g} % of {best.seen.samples} exact circuits{limit}, cost {best.cost:.2f}, "
-        f"{write(best.power, 'W')}, {best.parts} parts"
+        f"order {design.order}, {design.family}, {design.realization}{part}{read[best.calibration]}: "
+        f"{100.0 * best.seen.good:.4g} % of {best.seen.samples} exact circuits{limit}, {', '.join(told)}"
     )

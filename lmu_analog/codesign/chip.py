@@ -35,6 +35,7 @@ from lmu_analog.limits import limit_warnings
 from lmu_analog.theory.first_order import first_order
 
 CLASSES = ("transconductor", "capacitor", "lot")  # of the law's draws
+_CAUSES = ("mismatch of transconductors", "mismatch of capacitors", "what all have in common")  # of these
 SAME = (
     2e-3  # of the error: circuits of one bank differ in areas alone, and the law ranks them better than this
 )
@@ -348,6 +349,42 @@ class ChipGrid:
     def objectives(self) -> dict[str, Float[np.ndarray, " n"]]:
         """Give what candidates are compared in."""
         return {"p95": self.p95, "area": self.area, "power": self.power, "parts": self.parts}
+
+    def figures(self, row: int) -> dict[str, float]:
+        """Give a candidate's objectives."""
+        return {name: float(values[row]) for name, values in self.objectives().items()}
+
+    def made_of(self, row: int) -> dict[str, object]:
+        """Say what a candidate is made of, beside order, family and realization."""
+        chip, bank = _chip(self.requirement), self.banks[self.bank[row]]
+        return {
+            "capacitance": chip.capacitance[self.level[row]],
+            "transconductor_area": chip.transconductor_area[self.size[row]],
+            "sizing": bank.sizing,
+            "linear_range": bank.linear_range,
+        }
+
+    def axes(self) -> dict[str, tuple[list[object], Int[np.ndarray, " n"]]]:
+        """Give what candidates differ in: name to the values that there are, and the place of each row's."""
+        chip, banks = _chip(self.requirement), self.banks
+        of_banks = ("order", "family", "realization", "calibration", "sizing", "linear_range")
+        return {
+            **{name: ([getattr(b, name) for b in banks], self.bank) for name in of_banks},
+            "capacitance": (list(chip.capacitance), self.level),
+            "transconductor_area": (list(chip.transconductor_area), self.size),
+        }
+
+    def causes(self, row: int) -> dict[str, float]:
+        """Give the mean square error of a candidate by cause, fractions of rms(u)^2."""
+        bank = self.banks[self.bank[row]]
+        chip = _chip(self.requirement)
+        at = bank.levels.index(int(self.level[row])) * len(chip.transconductor_area) + int(self.size[row])
+        spread = _spreads(self.requirement, bank)[at]
+        return {
+            "order": bank.traces.rest,
+            "transconductors, nominal": float(bank.traces.nominal[0, 0]),
+            **dict(zip(_CAUSES, bank.traces.causes(spread).tolist(), strict=True)),
+        }
 
     def compared(self) -> Float[np.ndarray, "n 4"]:
         """Give what a front is taken over: errors in steps of ``MARGIN``, within which the law may be wrong."""

@@ -26,6 +26,10 @@ from lmu_analog.units import parse
 MARGIN = 0.03  # of the limit, that the law may be wrong by: 1 % by Pearson, the rest by higher orders
 
 
+# Of the law's classes, in their order.
+_CAUSES = ("resistor tolerance", "capacitor tolerance", "spread of bandwidths", "random offsets")
+
+
 @dataclass(frozen=True)
 class Figures:
     """What is known of the op-amps that are allowed, and of their packages.
@@ -111,6 +115,45 @@ class Grid:
     def falls_with(self, row: int) -> Bool[np.ndarray, " n"]:
         """Tell which candidates cannot hold where too few circuits of one keep the limit: itself alone."""
         return np.arange(len(self)) == row
+
+    def figures(self, row: int) -> dict[str, float]:
+        """Give a candidate's objectives."""
+        return {name: float(values[row]) for name, values in self.objectives().items()}
+
+    def made_of(self, row: int) -> dict[str, object]:
+        """Say what a candidate is made of, beside order, family and realization."""
+        resistor, capacitor = self.tolerances(row)
+        part = self.requirement.allow.opamps[self.opamp[row]]
+        series = self.banks[self.bank[row]].series
+        return {"opamp": part, "resistor": resistor, "capacitor": capacitor, "values": series}
+
+    def axes(self) -> dict[str, tuple[list[object], Int[np.ndarray, " n"]]]:
+        """Give what candidates differ in: name to the values that there are, and the place of each row's."""
+        allow, banks = self.requirement.allow, self.banks
+        of_banks = ("order", "family", "realization", "calibration")
+        decades = sorted(set(self.decade.tolist()))
+        return {
+            **{name: ([getattr(b, name) for b in banks], self.bank) for name in of_banks},
+            "values": ([b.series for b in banks], self.bank),
+            "opamp": (list(allow.opamps), self.opamp),
+            "decade": (list(decades), np.searchsorted(decades, self.decade)),
+            "resistor": (list(allow.resistor), self.resistor),
+            "capacitor": (list(allow.capacitor), self.capacitor),
+        }
+
+    def causes(self, row: int) -> dict[str, float]:
+        """Give the mean square error of a candidate by cause, fractions of rms(u)^2."""
+        bank = self.banks[self.bank[row]]
+        model = self.design_of(row).opamp_model
+        terms = bank.terms(model, int(self.decade[row]))
+        spread = np.array([*self.tolerances(row), *bank.spreads(model, self.requirement.bandwidth)])
+        alone = float(bank.traces.nominal[0, 0])
+        return {
+            "order": bank.traces.rest,
+            "standard values": alone,
+            "op-amps, nominal": float(terms @ bank.traces.nominal @ terms) - alone,
+            **dict(zip(_CAUSES, bank.traces.causes(spread).tolist(), strict=True)),
+        }
 
     def within_limits(self, margin: float = 0.0) -> Bool[np.ndarray, " n"]:
         """Tell which candidates keep all limits; that of the error with a margin, a fraction of it."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lmu_analog.circuits.devices.models import OpAmpModel
+from lmu_analog.codesign.chip import ChipBank, MadeOnChip
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.search import Kept, Verified
 from lmu_analog.codesign.structures import Bank, Made
@@ -63,13 +64,12 @@ def _written(value: Any) -> tuple[str, Any, dict[str, np.ndarray]]:
         plain = {f.name: getattr(bank, f.name) for f in fields(bank)}
         for name, x in ({"values": plain.pop("values")} | vars(plain.pop("traces"))).items():
             arrays[f"{k} {name}"] = np.asarray(x)
-        reference = plain.pop("reference")
-        banks.append({**plain, "reference": {"gain": reference.gain, "gbw": reference.gbw}})
-    return (
-        "made",
-        {"banks": banks, "least": value.least, "pruned": value.pruned, "unfit": value.unfit},
-        arrays,
-    )
+        if isinstance(bank, Bank):
+            reference = plain.pop("reference")
+            plain["reference"] = {"gain": reference.gain, "gbw": reference.gbw}
+        banks.append(plain)
+    kind = "chip" if isinstance(value, MadeOnChip) else "board"
+    return kind, {"banks": banks, "least": value.least, "pruned": value.pruned, "unfit": value.unfit}, arrays
 
 
 def _read(kind: str, content: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -77,18 +77,14 @@ def _read(kind: str, content: Any, arrays: dict[str, np.ndarray]) -> Any:
         return content
     if kind == "verified":
         return Verified(**content)
+    made: Any = MadeOnChip if kind == "chip" else Made
+    of: Any = ChipBank if kind == "chip" else Bank
     banks = []
-    for k, plain in enumerate(content["banks"]):
+    for k, plain in enumerate(content.pop("banks")):
         found = {f.name: arrays[f"{k} {f.name}"] for f in fields(Traces)}
+        given = {name: tuple(x) if isinstance(x, list) else x for name, x in plain.items()}
+        if isinstance(given["reference"], dict):
+            given["reference"] = OpAmpModel(name="reference", **given["reference"])
         traces = Traces(float(found.pop("rest")), **found)
-        lists: dict[str, Any] = {name: tuple(plain[name]) for name in ("opamps", "decades", "names")}
-        banks.append(
-            Bank(
-                **{name: value for name, value in plain.items() if name not in (*lists, "reference")},
-                **lists,
-                values=arrays[f"{k} values"],
-                reference=OpAmpModel(name="reference", **plain["reference"]),
-                traces=traces,
-            )
-        )
-    return Made(tuple(banks), content["least"], content["pruned"], content["unfit"])
+        banks.append(of(values=arrays[f"{k} values"], traces=traces, **given))
+    return made(tuple(banks), **content)

@@ -109,8 +109,6 @@ class Traces:
                 third = third + w[:, a] * w[:, b] * np.einsum("nk,nk->n", terms @ self.turned[a, b], terms)
         return np.stack([mean, variance, third], axis=-1)
 
-    def causes(
-        self, terms: Float[np.ndarray, " k"], tolerances: Float[np.ndarray, " c"]
-    ) -> Float[np.ndarray, " c"]:
+    def causes(self, tolerances: Float[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
         """Give the mean square error that every class adds, (c,)."""
         return np.square(tolerances) * self.first

@@ -9,7 +9,6 @@ import numpy as np
 from lmu_analog.circuits.devices.passives import passives
 from lmu_analog.codesign.requirement import Requirement
 from lmu_analog.codesign.search import Search, gathered, structures, verify
-from lmu_analog.codesign.structures import CLASSES
 from lmu_analog.ensembles.cluster import Crew
 from lmu_analog.errors import LmuAnalogError
 from lmu_analog.memory.legendre import HIGHEST_ORDER
@@ -20,12 +19,6 @@ HELD = 4  # candidates, from the best on, that are verified before a change is h
 _DIGITS = 2  # of a limit that could be kept
 _LARGER = 2  # orders beyond those allowed that are looked at
 _ROOM = 1.03  # that a limit which could be kept leaves for the law's error
-_CAUSES = {
-    "resistor": "resistor tolerance",
-    "capacitor": "capacitor tolerance",
-    "bandwidth": "spread of the op-amps' bandwidth",
-    "offset": "op-amps' random offsets",
-}
 
 
 @dataclass(frozen=True)
@@ -40,15 +33,15 @@ class Relaxed:
         Of that circuit: by the exact engine where it keeps all limits by the law, else by the law.
     feasible : bool
         Whether it keeps all limits, by the exact engine.
-    cost, power : float
+    figures : dict
+        Objective to its value.
     """
 
     change: str
     p95: float
     good: float
     feasible: bool
-    cost: float
-    power: float
+    figures: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -68,24 +61,6 @@ class Obstacle:
     sentence: str
     binding: list[str]
     relax: list[Relaxed]
-
-
-def causes(found: Search, row: int) -> dict[str, float]:
-    """Give the mean square error of a candidate by cause, fractions of rms(u)^2."""
-    grid = found.grid
-    bank = grid.banks[grid.bank[row]]
-    model = grid.design_of(row).opamp_model
-    terms = bank.terms(model, int(grid.decade[row]))
-    spread = np.array([*grid.tolerances(row), *bank.spreads(model, grid.requirement.bandwidth)])
-    nominal = float(terms @ bank.traces.nominal @ terms)
-    alone = float(bank.traces.nominal[0, 0])
-    by_class = bank.traces.causes(terms, spread)
-    return {
-        "order": bank.traces.rest,
-        "standard values": alone,
-        "op-amps, nominal": nominal - alone,
-        **{_CAUSES[name]: float(x) for name, x in zip(CLASSES, by_class, strict=True)},
-    }
 
 
 def percent(value: float) -> str:
@@ -117,7 +92,7 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
     least = float(within.min())
     binding: list[str] = []
     if need.nrmse is not None and least > need.nrmse:
-        shares = causes(look, closest)
+        shares = grid.causes(closest)
         total = sum(shares.values())
         ranked = sorted(shares, key=lambda name: -shares[name])
         binding = [
@@ -159,11 +134,9 @@ def _other_limits(found: Search) -> list[str]:
     if need.nrmse is not None:
         good &= grid.kept <= need.nrmse
     found_ones = []
-    for name, limit, values, unit in (
-        ("cost", need.cost, grid.cost, ""),
-        ("power", need.power, grid.power, "W"),
-        ("parts", need.parts, grid.parts, ""),
-    ):
+    units = {"power": "W", "area": "m2"}
+    for name, values in grid.objectives().items():
+        limit, unit = getattr(need, name, None), units.get(name, "")
         if limit is not None and good.any() and values[good].min() > limit:
             least = float(values[good].min())
             said = write(least, unit) if unit else f"{least:.4g}"
@@ -179,7 +152,8 @@ def _changes(requirement: Requirement, least: float) -> Iterator[tuple[str, Requ
     def allowing(**changes: object) -> Requirement:
         return replace(requirement, allow=replace(allow, **changes))  # type: ignore[arg-type]
 
-    tighter = {kind: _tighter(kind, getattr(allow, kind)) for kind in ("capacitor", "resistor")}
+    kinds = ("capacitor", "resistor") if allow.chip is None else ()
+    tighter = {kind: _tighter(kind, getattr(allow, kind)) for kind in kinds}
     classes = {kind: (*getattr(allow, kind), t) for kind, t in tighter.items() if t is not None}
     said = {kind: f"{kind}s of {percent(t)}" for kind, t in tighter.items() if t is not None}
     yield from ((said[kind], allowing(**{kind: both})) for kind, both in classes.items())
@@ -196,7 +170,7 @@ def _changes(requirement: Requirement, least: float) -> Iterator[tuple[str, Requ
         limit = _up(least * _ROOM)
         base = requirement.base.replace(nrmse=limit)
         yield f"a limit of {percent(limit)}", replace(requirement, need=replace(need, nrmse=limit), base=base)
-    for name in ("cost", "power", "parts"):
+    for name in ("cost", "power", "parts", "area", "snr"):
         if getattr(need, name) is not None:
             yield f"no limit of {name}", replace(requirement, need=replace(need, **{name: None}))
 
@@ -239,9 +213,9 @@ def _with(change: str, requirement: Requirement, crew: Crew | None) -> Relaxed |
     for k in rows[np.lexsort((grid.p95[rows], wanted[rows]))][:HELD].tolist():
         seen = verify(requirement, grid.design_of(k), grid.banks[grid.bank[k]].calibration)
         if not seen.reason:
-            return Relaxed(change, seen.p95, seen.good, True, float(grid.cost[k]), float(grid.power[k]))
+            return Relaxed(change, seen.p95, seen.good, True, grid.figures(k))
     known = np.flatnonzero(np.isfinite(grid.p95))
     if not len(known):
         return None
     k = int(known[int(np.argmin(grid.kept[known]))])
-    return Relaxed(change, float(grid.p95[k]), math.nan, False, float(grid.cost[k]), float(grid.power[k]))
+    return Relaxed(change, float(grid.p95[k]), math.nan, False, grid.figures(k))

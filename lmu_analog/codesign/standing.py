@@ -1,13 +1,14 @@
 """Where a named candidate stands among all of a search, and what it loses on."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmu_analog.codesign.search import Search
 from lmu_analog.errors import DesignError, shown
-from lmu_analog.units import tolerance
+from lmu_analog.units import area, fraction, parse
 
 
 @dataclass(frozen=True)
@@ -44,44 +45,30 @@ def standing(found: Search, wanted: Mapping[str, str]) -> Standing:
     ----------
     found : Search
     wanted : mapping
-        Of ``order, family, realization, opamp, values, calibration, resistor, capacitor, decade`` to a value.
+        Of a key, as in ``Grid.axes``, to a value.
 
     Raises
     ------
     DesignError
         If a key is unknown, or no candidate of the grid has these values.
     """
-    grid, allow = found.grid, found.grid.requirement.allow
-    banks = grid.banks
-    of_banks: dict[str, Callable[[int], str]] = {
-        "order": lambda b: str(banks[b].order),
-        "family": lambda b: banks[b].family,
-        "realization": lambda b: banks[b].realization,
-        "values": lambda b: banks[b].series,
-        "calibration": lambda b: banks[b].calibration,
-    }
-    known = (*of_banks, "opamp", "decade", "resistor", "capacitor")
+    grid = found.grid
+    axes = grid.axes()
     chosen = np.ones(len(grid), bool)
     for key, value in wanted.items():
-        if key in of_banks:
-            chosen &= np.array([of_banks[key](b) == value for b in range(len(banks))] or [False])[grid.bank]
-        elif key == "opamp":
-            chosen &= np.array([part == value for part in allow.opamps])[grid.opamp]
-        elif key == "decade":
-            chosen &= grid.decade.astype(str) == value
-        elif key in ("resistor", "capacitor"):
-            at = np.array([abs(t - tolerance(value)) < 1e-9 for t in getattr(allow, key)])
-            chosen &= at[getattr(grid, key)]
-        else:
-            raise DesignError(f"--why: unknown key {shown(key)}; known are {', '.join(known)}")
+        if key not in axes:
+            raise DesignError(f"--why: unknown key {shown(key)}; known are {', '.join(axes)}")
+        known, places = axes[key]
+        chosen &= np.array([_is(one, value) for one in known] or [False])[places]
     rows = np.flatnonzero(chosen & np.isfinite(grid.p95))
     if not len(rows):
         raise DesignError(
             "--why: no candidate of the grid has these values: it is not allowed, was pruned by a bound, or a part of "
             "it is not sold"
         )
-    row = int(rows[np.lexsort((grid.cost[rows], grid.kept[rows]))][0])
     objectives = grid.objectives()
+    wanted_least = objectives[grid.requirement.minimise]
+    row = int(rows[np.lexsort((wanted_least[rows], grid.kept[rows]))][0])
     good = grid.within_limits()
     figures = {name: float(values[row]) for name, values in objectives.items()}
     rank = {
@@ -93,23 +80,33 @@ def standing(found: Search, wanted: Mapping[str, str]) -> Standing:
     return Standing(row, figures, rank, bool(good[row]), lost, better[0] if better else None)
 
 
+def _is(one: object, value: str) -> bool:
+    """Tell whether a text means a value: a word, a number, a tolerance or a quantity."""
+    if not isinstance(one, float):
+        return str(one) == value
+    for read in (fraction, area, lambda text: parse(text, "F"), lambda text: parse(text, "V")):
+        try:
+            if math.isclose(read(value), one, rel_tol=1e-6):
+                return True
+        except DesignError:
+            continue
+    return False
+
+
 def _lost(found: Search, row: int) -> list[str]:
     """Say which limits a candidate does not keep, and by how much it is worse than the winner in what."""
     grid, need = found.grid, found.grid.requirement.need
     lines = []
-    for name, value, limit in (
-        ("nrmse", float(grid.kept[row]), need.nrmse),
-        ("cost", float(grid.cost[row]), need.cost),
-        ("power", float(grid.power[row]), need.power),
-        ("parts", float(grid.parts[row]), need.parts),
-    ):
+    values = {"nrmse": float(grid.kept[row])} | grid.figures(row)
+    for name, value in values.items():
+        limit = getattr(need, name, None)
         if limit is not None and value > limit:
             lines.append(f"{name} {value:.4g} is beyond the limit of {limit:.4g}")
     if row in found.verified and found.verified[row].reason:
         lines.append(f"verification: {found.verified[row].reason}")
     winner = found.winner
     if winner is not None and winner != row:
-        for name, values in grid.objectives().items():
-            if values[row] > values[winner] * (1.0 + 1e-9):
-                lines.append(f"{name} {values[row]:.4g}, the winner's {values[winner]:.4g}")
+        for name, best in grid.figures(winner).items():
+            if values[name] > best * (1.0 + 1e-9):
+                lines.append(f"{name} {values[name]:.4g}, the winner's {best:.4g}")
     return lines

@@ -177,8 +177,7 @@ def content_of(
                 "nrmse_p95": one.p95,
                 "yield": one.good if one.good == one.good else None,  # noqa: PLR0124 - NaN
                 "feasible": one.feasible,
-                "cost": one.cost,
-                "power": one.power,
+                **_money(one.figures),
             }
             for one in told.relax
         ],
@@ -193,15 +192,12 @@ def content_of(
 
 def _member(one: Member, names: dict[int, str]) -> dict[str, Any]:
     seen = one.seen
-    tolerances = one.design.mismatch
     return {
         "design": names[one.row],
         "order": one.design.order,
         "family": one.design.family,
         "realization": one.design.realization,
-        "opamp": one.design.opamp,
-        "resistor": tolerances["resistor"].tolerance,
-        "capacitor": tolerances["capacitor"].tolerance,
+        **one.made_of,
         "calibration": one.calibration,
         "nrmse": seen.nrmse,
         "nrmse_p95": seen.p95,
@@ -210,14 +206,18 @@ def _member(one: Member, names: dict[int, str]) -> dict[str, Any]:
         "samples": seen.samples,
         "ngspice_nrmse": one.ngspice,
         "snr_db": seen.snr,
-        "cost": one.cost,
-        "power": one.power,
-        "parts": one.parts,
+        **_money(one.figures),
         "law_p95": seen.law_p95,
         "law_yield": seen.law_good,
         "law_over_exact": seen.law_p95 / seen.p95,
         "causes": one.causes,
     }
+
+
+def _money(figures: dict[str, float]) -> dict[str, Any]:
+    """Give objectives but the error's: ``cost`` is null on a chip, ``area`` on a board."""
+    found: dict[str, Any] = {name: figures.get(name) for name in ("cost", "power", "parts", "area")}
+    return {**found, "parts": round(figures["parts"])}
 
 
 def _rounded(content: Any) -> Any:
@@ -245,7 +245,7 @@ def text(content: dict[str, Any]) -> str:
         f"beyond a limit, {counts['refused']} were refused by the exact engine, {counts['dominated']} are dominated, "
         f"{counts['front']} are the front"
     )
-    if content["requirement"]["assumed_prices"]:
+    if content["requirement"]["assumed_prices"] and all(one["cost"] is not None for one in content["front"]):
         lines.append(
             "prices are the middles of price classes, from memory; give a list with prices = 'FILE.csv'"
         )
@@ -274,27 +274,32 @@ def _front(content: dict[str, Any]) -> Table:
         rows.append(
             (
                 f"{mark}{one['design'].rpartition('/')[2]}",
-                f"{one['opamp']}, {percent(one['resistor'])}, {percent(one['capacitor'])}",
+                _parts(one),
                 percent(one["nrmse_p95"]),
                 f"{percent(one['yield'])} ({percent(low)} to {percent(high)})",
-                f"{one['cost']:.2f}",
+                _price(one),
                 quantity(one["power"], "W"),
                 str(one["parts"]),
             )
         )
-    columns = (
-        "design (* the winner)",
-        "op-amp, R, C",
-        "p95",
-        "yield, 95 % interval",
-        "cost",
-        "power",
-        "parts",
-    )
-    caption = "Front: nothing is better in error, cost, power and parts"
+    made = "C, area, range" if content["front"][0]["cost"] is None else "op-amp, R, C"
+    price = "area" if content["front"][0]["cost"] is None else "cost"
+    columns = ("design (* the winner)", made, "p95", "yield, 95 % interval", price, "power", "parts")
+    caption = f"Front: nothing is better in error, {price}, power and parts"
     if len(shown) < len(content["front"]):
         caption += f"; {len(shown)} of its {len(content['front'])} members, all are in {FRONT}/"
     return Table(caption, columns, tuple(rows))
+
+
+def _parts(one: dict[str, Any]) -> str:
+    if one["cost"] is not None:
+        return f"{one['opamp']}, {percent(one['resistor'])}, {percent(one['capacitor'])}"
+    wide = "" if one["linear_range"] is None else f", {quantity(one['linear_range'], 'V')}"
+    return f"{quantity(one['capacitance'], 'F')}, {1e12 * one['transconductor_area']:.4g} um2{wide}"
+
+
+def _price(one: dict[str, Any]) -> str:
+    return f"{one['cost']:.2f}" if one["cost"] is not None else f"{1e6 * one['area']:.3g} mm2"
 
 
 def _relax(content: dict[str, Any]) -> Table:
@@ -303,11 +308,11 @@ def _relax(content: dict[str, Any]) -> Table:
             one["change"],
             percent(one["nrmse_p95"]),
             f"yes, {percent(one['yield'])} of exact circuits" if one["feasible"] else "no",
-            f"{one['cost']:.2f}",
+            _price(one),
         )
         for one in content["relax"]
     )
-    return Table("What would help", ("change", "p95", "keeps all limits", "cost"), rows)
+    return Table("What would help", ("change", "p95", "keeps all limits", "cost or area"), rows)
 
 
 def _why(given: dict[str, Any]) -> str:
