@@ -92,7 +92,7 @@ _ = ax.legend(frameon=False, ncols=2)
 # converters that turn them have bits. `dac` puts a small converter on every element instead.
 
 # %%
-knobs, widths, some = [1, 2, 4, 8], [3, 4, 6], 40
+knobs, widths, some = [1, 2, 4, 8], [3, 4, 6], 20
 by_knobs = [
     100
     * percentiles(

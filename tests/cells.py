@@ -6,8 +6,10 @@ a cell shows gets every representation. It is not the process of the tests: that
 its warnings are errors.
 """
 
+import ast
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -19,6 +21,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+LATE = (
+    "dask.array",
+    "scipy.interpolate",
+    "scipy.stats",
+    "sklearn.datasets",
+)  # that are loaded when they are first used
 TIMEOUT = 300  # s for a cell: a hung notebook, not a slow machine
 
 Run = Callable[[list[str], Path], dict[str, str]]
@@ -46,21 +55,31 @@ def server() -> Iterator[Run]:
 
 def serve() -> None:
     """Answer each line of the standard input, cells and a folder, by a line of JSON."""
-    import matplotlib.pyplot
-    import pandas
-    import xarray
     from IPython.core.interactiveshell import InteractiveShell
 
     import lmu_analog
 
     # Nothing is computed here, so a fork has what a fresh process has that imported the same.
-    assert matplotlib.pyplot
-    assert pandas
-    assert xarray
     for name in lmu_analog.__all__:
         getattr(lmu_analog, name)
+    for name in LATE:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+    for statement in imports():
+        exec(statement, {})
     for line in sys.stdin:
         print(json.dumps(forked(InteractiveShell, *json.loads(line))), flush=True)
+
+
+def imports() -> Iterator[str]:
+    """List the import statements of all notebooks."""
+    for path in NOTEBOOKS:
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                tree = ast.parse("".join(cell["source"]))
+                yield from (
+                    ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
+                )
 
 
 def forked(shell: Any, cells: list[str], folder: str) -> dict[str, str]:

@@ -8,8 +8,6 @@ from pathlib import Path
 import cells
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
-
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a notebook runs in a fork")
 
 
@@ -19,7 +17,7 @@ def run() -> Iterator[cells.Run]:
         yield run
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", cells.NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path, run: cells.Run):
     stored = json.loads(path.read_text("utf-8"))["cells"]
     told = run(["".join(cell["source"]) for cell in stored if cell["cell_type"] == "code"], tmp_path)
