@@ -141,8 +141,8 @@ plt.show()
 # %% [markdown]
 # ## How much must be measured to calibrate?
 #
-# A readout has 24 by 24 numbers and a constant, and an image gives 64 readings of 24 states. Below, the accuracy is that
-# on 120 images of the test.
+# A readout has 24 by 24 numbers and a constant, and an image gives 64 readings of 24 states. Below, the accuracy is
+# that on 120 images of the test.
 
 # %%
 counts = [1, 3, 10, 30, 100, 300]

@@ -40,7 +40,7 @@ jaxtyping.jaxtyped = checked
 
 # A slow machine is no error, hence no deadline; CI runs the same examples each time.
 hypothesis.settings.register_profile(
-    "lmu_analog", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=25
+    "lmu_analog", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=15
 )
 hypothesis.settings.load_profile("lmu_analog")
 

@@ -28,7 +28,8 @@ IMPORT = "from lmu_analog.circuits.families.leaky_gm_c import leaky_gm_c\n"
 def package(tmp_path_factory):
     """Copy the package and add what the page says: one file, one row, one import."""
     folder = tmp_path_factory.mktemp("added")
-    shutil.copytree(ROOT / "lmu_analog", folder / "lmu_analog", ignore=shutil.ignore_patterns("__pycache__"))
+    # With the compiled files, which hold for the copy too: its files have the times of the original but for the change.
+    shutil.copytree(ROOT / "lmu_analog", folder / "lmu_analog")
     blocks = re.findall(r"```python(?: fragment)?\n(.*?)```", PAGE, re.DOTALL)
     source = next(block for block in blocks if "def leaky_gm_c" in block)
     row = next(block for block in blocks if '"leaky-gm-c": Family(' in block)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from lmu_analog.cli import run_command
 from lmu_analog.experiments import frame
 from lmu_analog.experiments.delay_network import (
+    MISMATCH,
     PLACES,
     THETA,
     Options,
@@ -107,11 +108,11 @@ def test_stored_means_are_those_of_circuits_that_were_not_in_them(name):
     assert few["mean"] == pytest.approx(own.mean(), rel=0.22)
 
 
-def test_the_exact_engine_replays_the_stored_circuits():
-    design = design_of(Options(), "sigma")
-    found = exact_errors(design, 0, range(8, 12))[:, 0]
+@pytest.mark.parametrize("name", ["tolerance", "sigma"])
+def test_the_exact_engine_replays_the_stored_circuits(name):
+    found = exact_errors(design_of(Options(), name), 0, range(8, 12))[:, 0]
     # The stored errors are ngspice's, rounded to five digits.
-    np.testing.assert_allclose(found, STORED["active_rc"]["sigma"]["ngspice"]["errors"][8:12], atol=1e-6)
+    np.testing.assert_allclose(found, STORED["active_rc"][name]["ngspice"]["errors"][8:12], atol=1e-6)
 
 
 @pytest.mark.ngspice
@@ -128,14 +129,16 @@ def test_a_short_run_gives_the_first_circuits_of_the_stored_one(monkeypatch):
         def __exit__(self, *about):
             return None
 
+    # Ten seconds in ngspice for each; of the third law the exact engine replays stored circuits of ngspice above.
+    monkeypatch.delitem(MISMATCH, "tolerance")
     found = run(Options(circuits=1, many=2), lambda label, total: Bar())
     assert found.keys() == STORED.keys()
-    assert sum(moved) == 3
-    for name in ("nominal", "tolerance", "sigma"):
+    assert sum(moved) == 2
+    for name in ("nominal", "sigma"):
         mine, theirs = (r["active_rc"][name]["ngspice"]["errors"][0] for r in (found, STORED))
         assert mine == pytest.approx(theirs, abs=1e-6)  # steps of another version of ngspice
     assert (
-        len(rows(found)[1]) == len(rows(STORED)[1]) == 19
+        len(rows(found)[1]) + 2 == len(rows(STORED)[1]) == 19
     )  # engines and mismatch, standard values, noise, coefficients with what is published, hardware
 
 

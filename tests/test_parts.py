@@ -7,8 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lmu_analog.building import build
 from lmu_analog.circuits.devices import parts as parts_module
@@ -167,26 +165,27 @@ def test_the_parts_that_designs_name_stay_in_the_catalogue():
 
 
 @pytest.mark.parametrize("part", catalogue())
-@settings(max_examples=20)  # of each of a hundred parts
-@given(share=st.floats(0.0, 1.0))
-def test_a_part_runs_inside_its_supply_range_and_swings_as_far_as_its_data_sheet_says(part, share):
+def test_a_part_runs_inside_its_supply_range_and_swings_as_far_as_its_data_sheet_says(part):
     low, high = catalogue()[part]["supply"]
     lower, upper = catalogue()[part]["swing"]
     # A part whose outputs stay farther from a rail than the least supply is high has no swing left there.
     low = max(low, 2.001 * max(lower, upper), 1.001 * sum(catalogue()[part]["common_mode"]))
-    supply = min(max(0.5 * (low + share * (high - low)), 0.5 * low), 0.5 * high)
-    model = opamp(part, supply=supply)
-    assert model.name == part
-    assert (model.rail, model.floor) == (supply - upper, lower - supply)
-    assert model.swing == min(supply - upper, supply - lower)
-    assert model.swing_known
-    below, above = catalogue()[part]["common_mode"]
-    assert model.common_mode == (below - supply, supply - above)
-    assert model.output_current == catalogue()[part].get("output_current", math.inf)
-    assert 20 * math.log10(model.gain) == pytest.approx(catalogue()[part]["gain"], abs=1e-9)  # one logarithm
-    assert (model.gbw, model.slew) == (catalogue()[part]["gbw"], catalogue()[part]["slew"])
-    assert (model.offset, model.offset_max) == (0.0, catalogue()[part]["offset_max"])
-    assert model.bias == catalogue()[part]["bias"]
+    for share in (0.0, 0.37, 1.0):  # both ends, and between them all is linear
+        supply = min(max(0.5 * (low + share * (high - low)), 0.5 * low), 0.5 * high)
+        model = opamp(part, supply=supply)
+        assert model.name == part
+        assert (model.rail, model.floor) == (supply - upper, lower - supply)
+        assert model.swing == min(supply - upper, supply - lower)
+        assert model.swing_known
+        below, above = catalogue()[part]["common_mode"]
+        assert model.common_mode == (below - supply, supply - above)
+        assert model.output_current == catalogue()[part].get("output_current", math.inf)
+        assert 20 * math.log10(model.gain) == pytest.approx(
+            catalogue()[part]["gain"], abs=1e-9
+        )  # one logarithm
+        assert (model.gbw, model.slew) == (catalogue()[part]["gbw"], catalogue()[part]["slew"])
+        assert (model.offset, model.offset_max) == (0.0, catalogue()[part]["offset_max"])
+        assert model.bias == catalogue()[part]["bias"]
 
 
 @pytest.mark.parametrize("part", catalogue())

@@ -36,7 +36,7 @@ def elements(structure, matrix):
 
 
 @pytest.mark.parametrize("name", REALIZATIONS)
-@settings(max_examples=10)  # for each of many realizations
+@settings(max_examples=6)  # for each of many realizations
 @given(order=orders, theta=thetas)
 def test_every_realization_has_the_input_output_map_of_the_memory(name, order, theta):
     system = legendre(order, theta)
@@ -48,7 +48,7 @@ def test_every_realization_has_the_input_output_map_of_the_memory(name, order, t
 
 
 @pytest.mark.parametrize("name", REALIZATIONS)
-@settings(max_examples=10)  # for each of many realizations
+@settings(max_examples=6)  # for each of many realizations
 @given(order=orders, theta=thetas)
 def test_the_system_is_the_memory_in_the_coordinates_of_the_transform(name, order, theta):
     system = legendre(order, theta)
@@ -65,7 +65,7 @@ def test_the_system_is_the_memory_in_the_coordinates_of_the_transform(name, orde
 
 
 @pytest.mark.parametrize("name", REALIZATIONS)
-@settings(max_examples=10)  # for each of many realizations
+@settings(max_examples=6)  # for each of many realizations
 @given(order=st.integers(1, 24))
 def test_every_element_has_its_own_name_and_no_element_is_zero(name, order):
     structure = realize(legendre(order), name).structure
