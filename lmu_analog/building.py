@@ -75,14 +75,19 @@ def with_its_readout(design: Design) -> Design:
 def _readout(design: Design, nominal: Circuit) -> Float[np.ndarray, "d d"] | None:
     if design.readout == "ideal":
         return None
-    if (target := _target(design)) is not None:
+    if (target := readout_target(design)) is not None:
         return fitted_readout(nominal, bandwidth=design.bandwidth, target=target)
     return np.array(design.readout)
 
 
-def _target(design: Design) -> Target | None:
+def readout_target(design: Design) -> Target | None:
     """Give what the readout is fitted to, if it is."""
     return next((target for target in TARGETS if target == design.readout), None)
+
+
+def without_readout(design: Design) -> Circuit:
+    """Build the nominal circuit, as a readout is fitted to it: its own probes, no leakage, no temperature."""
+    return _built(design)[1]
 
 
 def _built(design: Design) -> tuple[Circuit, Circuit]:
@@ -144,7 +149,7 @@ def standard(design: Design, circuit: Circuit, kept: frozenset[str] = frozenset(
             fit=cast("ValuesFit", design.values_fit),
             pairs=design.pairs if design.values_fit == "joint" else None,
             kept=kept,
-            readout=_target(design),
+            readout=readout_target(design),
         )
         bound = design.pairs
         return rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)

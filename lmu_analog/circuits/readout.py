@@ -95,6 +95,15 @@ class Refit:
         Q, R = np.linalg.qr(np.concatenate([_real(self.scale * states), held], axis=-2))
         return Q, R, np.linalg.solve(R, np.swapaxes(Q, -1, -2) @ self.wanted)
 
+    def seen(self, states: Complex[np.ndarray, "f d n"]) -> Float[np.ndarray, "g n"]:
+        """Give n changes of the states their coordinates, (2 f d, n), real parts before imaginary ones."""
+        return _real(self.scale * np.moveaxis(states, -1, 0)).reshape(states.shape[-1], -1).T
+
+    def missed(self, states: Complex[np.ndarray, "*s f d"]) -> Float[np.ndarray, "*s g"]:
+        """Give what states, as they are read, are from the targets, (..., 2 f d)."""
+        found = _real(self.scale * states) - self.wanted[: 2 * len(self.scale)]
+        return found.reshape(*found.shape[:-2], -1)
+
     def left(self, states: Complex[np.ndarray, "*s f d"]) -> Float[np.ndarray, "*s k"]:
         """Give what the best readout leaves, (..., e d), whose square is the error with what W costs."""
         Q, _, _ = self.solved(states)

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from lmu_analog.cli import analysis, codesign, comparing, networks, running, writing
+from lmu_analog.cli import analysis, codesign, comparing, networks, placing, running, writing
 from lmu_analog.cli.command import command
 from lmu_analog.cli.experimenting import experiment
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
@@ -33,6 +33,7 @@ COMMANDS = {
     "optimize": codesign.optimize,
     "allocate": codesign.allocate,
     "centre": codesign.centre,
+    "place": placing.place,
     "compare": comparing.compare,
     "export": writing.export,
     "analyze": analysis.analyze,
