@@ -132,7 +132,10 @@ def test_the_command_writes_design_and_list(tmp_path, capsys):
     assert run_command(arguments) == 0
     given = json.loads(capsys.readouterr().out)
     assert given["nrmse"]["placed"] == float(simulate(Design.load(paths[2])).window_nrmse)
-    assert len((tmp_path / "list.csv").read_text().splitlines()) == 1 + len(given["placed"])
+    listed = [line.split(",") for line in (tmp_path / "list.csv").read_text().splitlines()]
+    assert [(p["component"], p["part"], str(p["value"]), str(p["nominal"])) for p in given["placed"]] == [
+        tuple(row) for row in listed[1:]
+    ]
     (tmp_path / "bins.csv").write_text("\n".join(rows[:3]))
     assert run_command(["place", *paths[:1], "--bins", paths[1]]) == 2
     assert "bins.csv: too few parts were measured: the circuit needs " in capsys.readouterr().err

@@ -79,7 +79,7 @@ def assigned(
         right to first order alone. A place that moves nothing keeps what it has.
     """
     # A triangle in place of the Jacobian: the same squares from as many rows as places.
-    triangle = np.linalg.qr(np.column_stack([jacobian, error]), mode="r")
+    triangle = np.asarray(np.linalg.qr(np.column_stack([jacobian, error]), mode="r"))
     slopes = np.abs(triangle[:, :-1]).max(initial=0.0)
     still = hold * slopes
     held = np.column_stack([still * np.eye(len(start)), -still * offers.off[start]])

@@ -135,7 +135,7 @@ def place_parts(
     parts = [known[k] for k in best]
     placed = tuple(
         Placed(name, part.name, part.value, nominal)
-        for (name, _, _), part, nominal in zip(places, parts, values, strict=True)
+        for (name, _, _), part, nominal in zip(places, parts, values.tolist(), strict=True)
     )
     made = _with_parts(design, placed)
     nearest = _with_parts(

@@ -101,7 +101,7 @@ def _header(cells: list[str], where: str) -> tuple[_Column, ...]:
     """Give what a header's columns are, none where the row is no header."""
     found: list[_Column] = []
     for cell in cells:
-        column = next((name for name, heads in _HEADS.items() if cell.lower() in heads), None)
+        column: _Column | None = next((name for name in _PLAIN if cell.lower() in _HEADS[name]), None)
         if column is None or column in found:
             if not found:
                 return ()
@@ -127,22 +127,26 @@ def _part(where: str, row: dict[_Column, str]) -> MeasuredPart:
 
 
 def _kind(where: str, row: dict[_Column, str]) -> Kind:
+    kind: Kind | None
     if given := row.get("kind"):
         kind = next((k for k in UNITS if given.lower() in (k, f"{k}s", k[0])), None)
         if kind is None:
             raise DesignError(f"{where}: unknown kind {shown(given)}; known are {', '.join(UNITS)}")
         return kind
     for kind, unit in UNITS.items():
-        try:
-            parse(row["value"], unit)
-        except DesignError:
-            continue
-        other = _is_bare(row["value"])
-        if not other:
+        if not _is_bare(row["value"]) and _has_unit(row["value"], unit):
             return kind
     if (kind := _LETTERS.get(row["name"][:1].upper())) is None:
         raise DesignError(f"{where}: {shown(row['value'])} of what? write a unit, Ohm or F, or a column kind")
     return kind
+
+
+def _has_unit(text: str, unit: str) -> bool:
+    try:
+        parse(text, unit)
+    except DesignError:
+        return False
+    return True
 
 
 def _is_bare(text: str) -> bool:
