@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lmu_analog.codesign.relaxing import Relaxed, obstacle, percent
+from lmu_analog.codesign.relaxing import Relaxed, figure, obstacle, percent
 from lmu_analog.codesign.requirement import Calibration
 from lmu_analog.codesign.search import Search, Verified
 from lmu_analog.design import Design
 from lmu_analog.ensembles.cluster import Crew
 from lmu_analog.simulation import simulate
-from lmu_analog.units import write
 
 NEIGHBOURS = 1  # members of the front on either side of the winner that ngspice runs, too
 
@@ -133,12 +132,7 @@ def _said(found: Search, best: Member) -> str:
         "each": ", readout fitted to each",
     }
     limit = "" if need.nrmse is None else f" within {percent(need.nrmse)}"
-    units = {"power": "W", "area": "m2"}
-    told = [
-        f"{name} {write(float(f'{value:.4g}'), units[name]) if name in units else f'{value:.4g}'}"
-        for name, value in best.figures.items()
-        if name != "p95"
-    ]
+    told = [figure(name, value) for name, value in best.figures.items() if name != "p95"]
     part = f", {best.made_of['opamp']}" if "opamp" in best.made_of else ""
     return (
         f"order {design.order}, {design.family}, {design.realization}{part}{read[best.calibration]}: "

@@ -68,6 +68,13 @@ def percent(value: float) -> str:
     return f"{100.0 * value:.4g} %"
 
 
+def figure(name: str, value: float) -> str:
+    """Write an objective with its name and unit."""
+    if name == "area":
+        return f"area {1e6 * value:.4g} mm2"
+    return f"{name} {write(float(f'{value:.4g}'), 'W') if name == 'power' else f'{value:.4g}'}"
+
+
 def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Obstacle:
     """Tell what comes closest, what binds, and what would help."""
     requirement = found.grid.requirement
@@ -134,14 +141,12 @@ def _other_limits(found: Search) -> list[str]:
     if need.nrmse is not None:
         good &= grid.kept <= need.nrmse
     found_ones = []
-    units = {"power": "W", "area": "m2"}
     for name, values in grid.objectives().items():
-        limit, unit = getattr(need, name, None), units.get(name, "")
+        limit = getattr(need, name, None)
         if limit is not None and good.any() and values[good].min() > limit:
             least = float(values[good].min())
-            said = write(least, unit) if unit else f"{least:.4g}"
-            asked = write(limit, unit) if unit else f"{limit:.4g}"
-            found_ones.append((least / limit, f"{name} (least {said}, wanted {asked})"))
+            text = f"{figure(name, least)} at least, and {figure(name, limit)} wanted"
+            found_ones.append((least / limit, text))
     return [text for _, text in sorted(found_ones, reverse=True)]
 
 
