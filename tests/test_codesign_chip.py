@@ -96,7 +96,11 @@ def test_figures_of_the_grid_are_those_of_the_designs_when_built(
 
 
 def test_what_holds_is_what_the_exact_engine_says_and_nothing_else_is_better(written: Written):
-    found = search(read_requirement(written()))
+    # Orthonormal coordinates, once scaled, are the circuit of Legendre's.
+    found = search(
+        read_requirement(written(CHIP.replace('"ladder", "cap', '"ladder", "legendre", "orthonormal", "cap')))
+    )
+    assert found.counts["same"] == 2 * 2 * 4 * 4
     grid, need = found.grid, found.grid.requirement.need
     assert isinstance(grid, ChipGrid)
     assert found.front
@@ -109,6 +113,7 @@ def test_what_holds_is_what_the_exact_engine_says_and_nothing_else_is_better(wri
     assert found.winner is not None
     assert grid.area[found.winner] == grid.area[found.front].min()
     counts = found.counts
+    assert counts["grid"] == sum(counts[k] for k in ("failed", "unfit", "same", "pruned", "evaluated"))
     assert counts["evaluated"] == sum(counts[k] for k in ("beyond", "refused", "dominated", "front"))
     # Candidates of less area that come close by the law do not hold by the exact engine either.
     others = np.flatnonzero(grid.within_limits(0.5) & (grid.area < grid.area[found.winner]))

@@ -102,6 +102,10 @@ class ChipBank:
         )
         return mine == others and np.allclose(self.values, other.values, rtol=_DIFFERENT, atol=0.0)
 
+    def candidates(self, requirement: Requirement) -> int:
+        """Count its candidates."""
+        return len(self.levels) * len(_chip(requirement).transconductor_area)
+
     def unit(self, capacitance: float) -> float:
         """Give the smallest capacitor, F, which is the unit of all of them, at a capacitance."""
         return float(self.values[self.transconductors :].min()) * capacitance / self.reference

@@ -208,7 +208,9 @@ def gathered(
     same = 0
     for bank in (bank for one in made.values() for bank in one.banks):
         if isinstance(bank, ChipBank):
-            if not any(bank.is_same(other) for other in on_chip):
+            if any(bank.is_same(other) for other in on_chip):
+                same += bank.candidates(requirement)
+            else:
                 on_chip.append(bank)
         elif not any(_is_same(bank, other) for other in banks):
             banks.append(bank)
@@ -230,7 +232,7 @@ def gathered(
         "grid": of_a_structure * len(allow.orders) * len(allow.pairs),
         "failed": of_a_structure * sum(failed.values()),
         "unfit": sum(one.unfit for one in made.values()),
-        "same": same if allow.chip is None else 0,
+        "same": same,
         "pruned": sum(one.pruned for one in made.values()),
         "evaluated": len(grid),
     }
