@@ -481,10 +481,20 @@ class Problem:
 
     def uniform(self, limit: float, wanted: float) -> Uniform | None:
         """Find the cheapest class for all resistors and class for all capacitors that keep the limit."""
+        found = self._uniforms(limit, wanted)
+        return min((one for one, _ in found), key=lambda one: one.cost, default=None)
+
+    def uniform_choice(self, limit: float, wanted: float) -> list[int] | None:
+        """Give the same as a choice for every part."""
+        found = self._uniforms(limit, wanted)
+        return min(found, key=lambda each: each[0].cost)[1] if found else None
+
+    def _uniforms(self, limit: float, wanted: float) -> list[tuple[Uniform, list[int]]]:
+        """Give all pairs of classes that keep the limit."""
         classes = {
             kind: sorted({t for p in self.parts if p.kind == kind for t, _ in p.choices}) for kind in KINDS
         }
-        found: list[Uniform] = []
+        found: list[tuple[Uniform, list[int]]] = []
         for tr in classes["resistor"] or [0.0]:
             for tc in classes["capacitor"] or [0.0]:
                 most = {"resistor": tr, "capacitor": tc}
@@ -497,8 +507,8 @@ class Problem:
                     continue
                 chosen = [min(each) for each in fits]
                 if (kept := self.kept(chosen, wanted)) <= limit:
-                    found.append(Uniform(most, self.cost(chosen), kept))
-        return min(found, key=lambda one: one.cost, default=None)
+                    found.append((Uniform(most, self.cost(chosen), kept), chosen))
+        return found
 
     def design(self, design: Design, chosen: Sequence[int]) -> Design:
         """Write a choice into a design: the commonest tolerance of a kind for its class, the others part by part.

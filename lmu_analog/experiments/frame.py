@@ -62,6 +62,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "hardware_loss",
         "Digits and Mackey-Glass with op-amp circuits for memories: what mismatch costs, and what is won back.",
     ),
+    "task-tolerances": (
+        "task_tolerances",
+        "Digits with op-amp circuits: tolerances chosen by the network's loss beside those by the window error.",
+    ),
 }
 COSTS = ("states", "parameters", "s an epoch", "us a step")  # of networks, in tables
 STORED = Path(__file__).parent / "stored"
