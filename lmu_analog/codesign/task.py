@@ -173,7 +173,7 @@ def _triangle(
     last = last[:, :, -1] if task.objective == "classes" else last
     error, root = squares(task, counted(task, last)[0])
     triangle = np.zeros((0, by_draw.shape[0] * by_draw.shape[2] + 1))
-    for some, sums in _stretches(task, memories, error.shape):
+    for some, sums in _stretches(task, memories, (*error.shape, by_draw.shape[1])):
         weights = root[some, sums]
         rows = np.zeros((len(weights), task.x.shape[1], weights.shape[1], weights.shape[3]))
         rows[:, task.steps] = np.moveaxis(weights, 2, 1)
@@ -187,16 +187,18 @@ def _triangle(
 
 
 def _stretches(
-    task: NetworkTask, memories: Sequence[Memories | None], shape: tuple[int, ...]
+    task: NetworkTask, memories: Sequence[Memories | None], shape: tuple[int, int, int]
 ) -> Iterator[tuple[slice, slice]]:
-    """Cut examples and squares, (b, q), into stretches that are pulled back at once."""
+    """Cut examples and squares, of (b, q, entries), into stretches that are pulled back at once."""
+    examples, squares_of_each, held = shape
     widest = [
         layer.memories * sum(memory.C.shape) if isinstance(layer, LMULayer) and memory is not None else 0
         for layer, memory in zip(task.network.layers, memories, strict=True)
     ]
+    held *= sum(layer.memories for layer in task.network.layers if isinstance(layer, LMULayer))
     widest += [width(layer) for layer in task.network.layers]
-    at_once = max(1, NUMBERS // (task.x.shape[1] * max(widest)))
-    together = max(1, at_once // shape[1])
-    for b in range(0, shape[0], together):
-        for q in range(0, shape[1], at_once):
+    at_once = max(1, NUMBERS // max(task.x.shape[1] * max(widest), held))
+    together = max(1, at_once // squares_of_each)
+    for b in range(0, examples, together):
+        for q in range(0, squares_of_each, at_once):
             yield slice(b, b + together), slice(q, q + at_once)

@@ -16,6 +16,7 @@ from lmu_analog.experiments.learning_plots import (
     plot_mackey_glass,
     plot_scale,
     plot_series_loss,
+    plot_task_tolerances,
 )
 from lmu_analog.experiments.spiking_plots import (
     plot_bits,
@@ -53,6 +54,7 @@ FIGURES: dict[str, tuple[tuple[str, Plot, float], ...]] = {
     ),
     "mackey-glass": (("lmu", plot_mackey_glass, 3.8),),
     "hardware-loss": (("digits", plot_digits_loss, 4.2), ("mackey-glass", plot_series_loss, 4.2)),
+    "task-tolerances": (("tolerances", plot_task_tolerances, 4.6),),
 }
 
 

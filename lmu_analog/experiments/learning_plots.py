@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmu_analog.experiments import digits, mackey_glass, scale
+from lmu_analog.experiments import digits, mackey_glass, scale, task_tolerances
 from lmu_analog.output import style
 from lmu_analog.output.layout import percent_along
 
@@ -28,6 +28,7 @@ KINDS = {
     "calibrated": ("calibrated", style.BLUE),
     "both": ("trained and calibrated", style.GREEN),
 }
+TASK_WAYS = {"task": style.BLUE, "nrmse": style.VERMILLION, "uniform": style.GREY}
 WIDTH = 24  # characters of a line of the legend
 APART = 0.09  # of a place: how far the kinds stand beside each other
 FAN = 0.14  # of a row: how far the seeds of a network spread apart, so that all are seen
@@ -200,3 +201,27 @@ def _named(ax: Axes, names: Sequence[str], xlabel: str) -> Axes:
     ax.set_ylim(len(names) - 0.5, -0.6)
     ax.set(xlabel=xlabel)
     return style.finish(ax, None)
+
+
+def plot_task_tolerances(result: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw what parts cost that keep a loss, by how their tolerances were chosen, for every circuit and limit.
+
+    Parameters
+    ----------
+    result : dict
+        From ``task_tolerances.run``.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax)
+    table = task_tolerances.savings(result)
+    for way, marker in (("uniform", "s"), ("nrmse", "D"), ("task", "o")):
+        known = [(row[way], k) for k, row in enumerate(table) if way in row]
+        costs, places = zip(*known, strict=True) if known else ((), ())
+        said, colour = task_tolerances.WAYS[way], TASK_WAYS[way]
+        ax.plot(costs, places, marker, color=colour, markersize=6, linestyle="none", label=said)
+    labels = [f"{row['family']}\n{row['realization']}, loss {row['limit']:g}" for row in table]
+    ax.set_yticks(range(len(table)), labels)
+    ax.invert_yaxis()
+    percent_along(ax)
+    ax.set(xlabel="Cost of resistors and capacitors (USD)", title="Parts that keep the loss of the digits")
+    return style.finish(ax, style.SIDE_LEGEND)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lmu_analog.codesign.allocation import Limit, Problem, problem_of
+from lmu_analog.circuits.devices.tolerance import Tolerance
+from lmu_analog.codesign.allocation import KINDS, Limit, Problem, problem_of
 from lmu_analog.codesign.task import software_score, task_first_order, task_results
 from lmu_analog.design import Design
 from lmu_analog.ensembles.intervals import half_width, order_statistics
@@ -53,8 +54,8 @@ class Options:
     tolerances: tuple[float, ...] = option((0.01, 0.03), "At which the law is held against exact circuits.")
     orders: tuple[int, ...] = option((8, 12, 16), "Of networks trained beside the stored one.")
     order_limit: float = option(0.01, "Of the loss, for parts of every order.")
-    circuits: int = option(200, "On which every set of tolerances is tested.")
-    law_circuits: int = option(500, "On which the law is tested.")
+    circuits: int = option(100, "On which every set of tolerances is tested.")
+    law_circuits: int = option(200, "On which the law is tested.")
     seed: int = option(0, "Of the data, and of circuits.")
 
     def __post_init__(self) -> None:
@@ -79,7 +80,7 @@ def design(order: int, family: str, realization: str, *, tolerance: float = 0.01
         family=family,
         realization=realization,
         opamp="OPA2192",
-        mismatch=dict.fromkeys(("resistor", "capacitor"), f"{100.0 * tolerance:g} %"),
+        mismatch={kind: Tolerance(tolerance) for kind in KINDS},
     )
 
 
