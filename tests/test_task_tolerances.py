@@ -47,3 +47,22 @@ def test_a_short_run_has_every_figure(monkeypatch, tmp_path):
 def test_options_that_cannot_be_are_refused(given, words):
     with pytest.raises(DesignError, match=words):
         task_tolerances.Options(**given)
+
+
+def test_the_stored_run_shows_the_same_accuracy_for_less():
+    result = frame.stored("task-tolerances")["result"]
+    for row in task_tolerances.savings(result):
+        assert min(row["nrmse"], row["uniform"]) > 1.05 * row["task"]
+    for row in result["tolerances"]:
+        low, high = row["more_than_task"]["low"], row["more_than_task"]["high"]
+        if row["way"] == "nrmse":  # the same accuracy, within its interval
+            assert low <= 0.0 <= high
+        assert high < 0.0025  # no way is a quarter of a point better
+        # Of 100 circuits sigma of the 95th percentile of a loss is about 10 %.
+        if row["way"] == "task":
+            assert row["law_p95"] / row["exact_p95"] == pytest.approx(1.0, abs=0.2)
+    # Against the software the law is that of circuits, as far as 200 of them tell.
+    for row in result["law"]:
+        if row["against"] == "software":
+            low, high = row["exact_p95_interval"]
+            assert low < row["law_p95"] < high

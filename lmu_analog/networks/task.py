@@ -158,7 +158,7 @@ def read_task(path: Path | str) -> NetworkTask:
     DesignError
         If the file is missing, no such archive, or its arrays do not make a task.
     """
-    content = read_archive(path)
+    content = read_archive(path, write="write_task of networks.task")
     own: dict[str, Any] = {name: content.pop(name) for name in _OWN if name in content}
     if missing := [name for name in ("x", "objective") if name not in own]:
         raise DesignError(f"{path}: no array {missing[0]!r}; write one with write_task of networks.task")

@@ -167,7 +167,7 @@ def write_archive(path: Path | str, content: dict[str, Any]) -> Path:
     return path
 
 
-def read_archive(path: Path | str) -> dict[str, np.ndarray]:
+def read_archive(path: Path | str, *, write: str = "to_npz") -> dict[str, np.ndarray]:
     """Read all arrays of a NumPy archive.
 
     Raises
@@ -175,4 +175,4 @@ def read_archive(path: Path | str) -> dict[str, np.ndarray]:
     DesignError
         If the file is missing, or no archive of numbers, or holds more of them than any network has.
     """
-    return read_arrays(path, most=LARGEST_FILE, write="write one with to_npz")
+    return read_arrays(path, most=LARGEST_FILE, write=f"write one with {write}")
