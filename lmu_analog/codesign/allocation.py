@@ -276,23 +276,7 @@ def allocate(
     aim = _aim(limit)
     problem = problem_of(design, limit, tolerances=tolerances, prices=prices)
     wanted = design.wanted_yield or USUAL_YIELD
-    root, kept = aim.root, math.inf
-    for margin in (*MARGINS, None):
-        chosen = problem.cheapest(root, wanted)
-        made = problem.design(design, chosen)
-        kept = _kept(aim.exact(made, DECIDING, count)[0], wanted)
-        if kept <= aim.root:
-            break
-        if math.isinf(kept):
-            raise DesignError(
-                f"{aim.key}: more than {100 * (1.0 - wanted):.3g} % of exact circuits are unstable or have failed"
-            )
-        if margin is None:
-            raise DesignError(
-                f"{aim.key}: {100 * wanted:g} % of exact circuits keep no less than {aim.written(kept)}, where "
-                "first-order theory expects the limit: the parts deviate too far for it"
-            )
-        root *= aim.root / kept * (1.0 - margin)
+    chosen, made = _held(problem, design, wanted=wanted, count=count)
     found, scores = aim.exact(made, TOLD, count)
     good = int(np.sum(found <= aim.root))
     uniform = problem.uniform(aim.root, wanted)
@@ -312,6 +296,27 @@ def allocate(
         problem.cost([len(part.choices) - 1 for part in problem.parts]),
         prices is None,
         None if limit.task is None or scores is None else _scores(limit.task, scores),
+    )
+
+
+def _held(problem: "Problem", design: Design, *, wanted: float, count: int) -> tuple[list[int], Design]:
+    """Choose parts, and choose anew where exact circuits do not keep the limit."""
+    aim = problem.aim
+    root, kept = aim.root, math.inf
+    for margin in (*MARGINS, 0.0):
+        chosen = problem.cheapest(root, wanted)
+        made = problem.design(design, chosen)
+        kept = _kept(aim.exact(made, DECIDING, count)[0], wanted)
+        if kept <= aim.root:
+            return chosen, made
+        if math.isinf(kept):
+            raise DesignError(
+                f"{aim.key}: more than {100 * (1.0 - wanted):.3g} % of exact circuits are unstable or have failed"
+            )
+        root *= aim.root / kept * (1.0 - margin)
+    raise DesignError(
+        f"{aim.key}: {100 * wanted:g} % of exact circuits keep no less than {aim.written(kept)}, where "
+        "first-order theory expects the limit: the parts deviate too far for it"
     )
 
 
