@@ -72,6 +72,7 @@ SLOW_OR_OPTIONAL = {
     "dask",
     "distributed",
     "control",
+    "anywidget",
     "pywt",
     "jax",
     "optax",

