@@ -140,12 +140,9 @@ def test_a_slider_moves_the_answer_to_what_python_says(shown, grid):
     assert figures["p95"] == pytest.approx(p95[winner], abs=WITHIN)
     assert figures["kept"] == pytest.approx(kept[winner], abs=WITHIN)
     assert figures["share"] == pytest.approx(float(pearson.within(cumulants[winner], limit)), abs=1e-5)
-    of, model = bank[winner], models[grid.opamp[winner]]
-    terms, spreads = of.terms(model, int(grid.decade[winner])), of.spreads(model, 0.2)
-    causes = of.traces.causes(terms, np.array([*tolerances[winner], *spreads]))
-    assert np.sqrt(list(figures["causes"].values())[1:]) == pytest.approx(np.sqrt(causes), abs=WITHIN)
-    nominal = of.traces.rest + terms @ of.traces.nominal @ terms
-    assert np.sqrt(figures["causes"]["nominal"]) == pytest.approx(np.sqrt(nominal), abs=WITHIN)
+    order, rounding, of_opamps, *classes = grid.causes(winner).values()
+    wanted = [order + rounding + of_opamps, *classes]
+    assert np.sqrt(list(figures["causes"].values())) == pytest.approx(np.sqrt(wanted), abs=WITHIN)
     # And the words of the page are these numbers.
     tiles = shown.run("Array.from(document.querySelectorAll('.tiles .value'), (x) => x.textContent)")
     assert float(tiles[0].removesuffix(" %")) == pytest.approx(100.0 * kept[winner], rel=5e-3)
@@ -270,7 +267,17 @@ def test_the_command_writes_the_page_and_counts_its_candidates(requirement, tmp_
     said = json.loads(capsys.readouterr().out)
     assert said["bytes"] == Path("page.html").stat().st_size < job.LARGE
     counts = said["counts"]
-    assert counts["grid"] == said["candidates"] + counts["unfit"] + counts["pruned"] + counts["failed"]
+    assert counts["grid"] == sum(counts[k] for k in ("failed", "unfit", "same", "pruned", "evaluated"))
+    assert counts["evaluated"] == said["candidates"]
+
+
+def test_circuits_on_a_chip_are_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    on_chip = 'families = ["gm-c"]\ntechnology = "cmos-180"\norders = [3]\n'
+    Path("chip.toml").write_text(REQUIREMENT.partition("families")[0] + on_chip)
+    assert run_command(["explore", "chip.toml", "-o", "page.html"]) == 2
+    assert "the explorer shows circuits on a board" in capsys.readouterr().err
+    assert not Path("page.html").exists()
 
 
 @pytest.mark.parametrize(

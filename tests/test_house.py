@@ -73,6 +73,7 @@ SLOW_OR_OPTIONAL = {
     "distributed",
     "control",
     "anywidget",
+    "traitlets",
     "pywt",
     "jax",
     "optax",

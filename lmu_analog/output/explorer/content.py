@@ -25,7 +25,7 @@ from lmu_analog.units import write
 from lmu_analog.version import __version__
 
 COMMENTS_FROM = 34  # column of the comments of a design file
-# Lines of a design file that differ between candidates of one structure; all others are the structure's.
+# Lines of a design file that differ between candidates of one bank; all others are the bank's.
 _OPAMP, _HEADROOM = ("circuit", "opamp"), ("circuit", "headroom")
 _BY_AXIS = {"opamp": _OPAMP, "resistor": ("mismatch", "resistor"), "capacitor": ("mismatch", "capacitor")}
 _VALUES = "circuit.element_values"
@@ -35,9 +35,11 @@ def content(grid: Grid) -> dict[str, Any]:
     """Give what the page is made of, for JSON: numbers in SI units, None where one is not known."""
     requirement = grid.requirement
     allow, base, need = requirement.allow, requirement.base, requirement.need
-    structures = {(b.order, b.family, b.realization, b.names): b for b in grid.banks}
+    structures = {_which(b): b for b in grid.banks}
     places = {which: k for k, which in enumerate(structures)}
     first = _first_rows(grid)
+    templates = [_template(grid, row) for row in first["bank"].values()]
+    different = list(dict.fromkeys(json.dumps(one) for one in templates))
     limits = {"nrmse": need.nrmse, "cost": need.cost, "power": need.power, "parts": need.parts}
     elsewhere = {"tap_nrmse": need.tap_nrmse, "area": need.area, "snr": need.snr}
     return {
@@ -67,11 +69,15 @@ def content(grid: Grid) -> dict[str, Any]:
                 "names": b.names,
                 "resistors": b.resistors,
                 "amplifiers": b.amplifiers,
-                "template": _template(grid, first["structure"][k]),
             }
-            for k, b in enumerate(structures.values())
+            for b in structures.values()
         ],
-        "banks": [_bank(grid, b, places[b.order, b.family, b.realization, b.names]) for b in grid.banks],
+        "templates": [json.loads(one) for one in different],
+        "banks": [
+            _bank(grid, b)
+            | {"structure": places[_which(b)], "template": different.index(json.dumps(template))}
+            for b, template in zip(grid.banks, templates, strict=True)
+        ],
         "lines": {
             axis: {str(k): _line_of(grid, row, _BY_AXIS[axis]) for k, row in rows.items()}
             for axis, rows in first.items()
@@ -129,11 +135,16 @@ def _opamps(grid: Grid) -> list[dict[str, Any]]:
     return found
 
 
-def _bank(grid: Grid, bank: Bank, structure: int) -> dict[str, Any]:
+def _which(bank: Bank) -> tuple[int, str, str, tuple[str, ...]]:
+    """Give what banks of one structure have in common."""
+    return bank.order, bank.family, bank.realization, bank.names
+
+
+def _bank(grid: Grid, bank: Bank) -> dict[str, Any]:
     sums = {decade: bought(grid.requirement, bank, decade) for decade in bank.decades}
     return {
-        "structure": structure,
         "series": bank.series,
+        "calibration": bank.calibration,
         "swing": bank.swing,
         "opamps": bank.opamps,
         "decades": bank.decades,
@@ -181,11 +192,9 @@ def _upper(form: Float[np.ndarray, "k k"], scale: Float[np.ndarray, " k"]) -> Fl
 
 
 def _first_rows(grid: Grid) -> dict[str, dict[int, int]]:
-    """Give the first row of every structure, and of every op-amp and tolerance that occurs."""
-    whiches = list({(b.order, b.family, b.realization, b.names): None for b in grid.banks})
-    of_bank = [whiches.index((b.order, b.family, b.realization, b.names)) for b in grid.banks]
+    """Give the first row of every bank, op-amp and tolerance that occurs."""
     columns = {
-        "structure": np.array(of_bank, int)[grid.bank],
+        "bank": grid.bank,
         "opamp": grid.opamp,
         "resistor": grid.resistor,
         "capacitor": grid.capacitor,

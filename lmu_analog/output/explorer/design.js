@@ -23,7 +23,7 @@ export function designText(grid, row) {
   const { bank, structure, opamp, places, values } = figuresOf(grid, row, { nrmse: null }, 0.95);
   // The headroom with which this op-amp's outputs have the swing that the values are for (structures.swung).
   const headroom = 1 - bank.swing / Math.min(content.rail, opamp.swing ?? Infinity);
-  const lines = structure.template.flatMap((line) => {
+  const lines = content.templates[bank.template].flatMap((line) => {
     if (typeof line === "string") return [line];
     const [what, comment] = line;
     if (what === "headroom") {

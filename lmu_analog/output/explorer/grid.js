@@ -1,7 +1,7 @@
 // All candidates, in the order of codesign/grid.py: banks, op-amps, decades, resistors' and capacitors' tolerances.
 import { causes, cumulants, deviationsOf, lawAt, quantile, unpackTraces, within } from "./law.js";
 
-export const AXES = ["order", "family", "realization", "series", "opamp", "resistor", "capacitor", "decade"];
+export const AXES = ["order", "family", "realization", "series", "calibration", "opamp", "resistor", "capacitor", "decade"];
 export const LIMITS = ["nrmse", "cost", "power", "parts"];
 export const OBJECTIVES = ["p95", "cost", "power", "parts"];
 const CLOUD = 512; // dominated candidates that a chart shows at most
@@ -27,8 +27,8 @@ export function makeGrid(content) {
     p95: column(), cost: column(), power: column(), parts: column() };
   grid.axes = axesOf(content, banks);
   for (const one of blocks) {
-    const { of, series } = banks[one.bank];
-    const values = { ...of, series, opamp: one.opamp, decade: one.decade };
+    const { of, series, calibration } = banks[one.bank];
+    const values = { ...of, series, calibration, opamp: one.opamp, decade: one.decade };
     one.places = AXES.map((axis) => grid.axes[axis].indexOf(values[axis])); // no place for tolerances, which rows have
   }
   const of95 = deviationsOf(0.95);
@@ -81,6 +81,7 @@ function axesOf(content, banks) {
     family: some(banks.map((bank) => bank.of.family)),
     realization: some(banks.map((bank) => bank.of.realization)),
     series: some(banks.map((bank) => bank.series)),
+    calibration: some(banks.map((bank) => bank.calibration)),
     opamp: content.opamps.map((_, k) => k).filter((k) => used.has(k)),
     resistor: content.resistor.map((_, k) => k),
     capacitor: content.capacitor.map((_, k) => k),
@@ -93,7 +94,8 @@ export function valueOn(grid, axis, row) {
   const within = row % grid.each;
   const capacitors = grid.content.capacitor.length;
   switch (axis) {
-    case "series": return grid.banks[one.bank].series;
+    case "series":
+    case "calibration": return grid.banks[one.bank][axis];
     case "opamp": return one.opamp;
     case "decade": return one.decade;
     case "resistor": return Math.floor(within / capacitors);

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from lmu_analog.codesign.grid import Grid
 from lmu_analog.codesign.requirement import Requirement
 from lmu_analog.codesign.search import gathered, structures
 from lmu_analog.ensembles.cluster import hired
@@ -54,23 +55,33 @@ def write_explorer(
     progress : callable
         Called with 1 after every structure.
 
+    Raises
+    ------
+    DesignError
+        If circuits are on a chip, or the page cannot be written.
+
     Returns
     -------
     content : dict
         ``page``, ``bytes``, ``candidates``, ``banks``, ``counts`` as of ``codesign.search.Search``, and ``reasons``
         why structures could not be built, to how many.
     """
+    if requirement.allow.chip is not None:
+        raise DesignError(
+            "[allow] families: the explorer shows circuits on a board; lmu-analog optimize searches those on a chip"
+        )
     _, count = check_numbers(1, workers)
     with hired(count) as crew:
         made, failed = structures(requirement, crew, say=lambda _: progress(1.0), prune=prune)
     found = gathered(requirement, made, failed)
-    text = page(found.grid)
+    grid = cast("Grid", found.grid)
+    text = page(grid)
     write_text(path, text)
     return {
         "page": str(path),
         "bytes": len(text.encode()),
-        "candidates": len(found.grid),
-        "banks": len(found.grid.banks),
+        "candidates": len(grid),
+        "banks": len(grid.banks),
         "counts": found.counts,
         "reasons": found.reasons,
     }

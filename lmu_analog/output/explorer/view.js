@@ -5,10 +5,11 @@ import { designText, write } from "./design.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TITLES = {
-  order: "Order", family: "Family", realization: "Realization", series: "Series of resistors", opamp: "Op-amp",
+  order: "Order", family: "Family", realization: "Realization", series: "Series of resistors", calibration: "Readout", opamp: "Op-amp",
   resistor: "Resistors, tolerance", capacitor: "Capacitors, tolerance", decade: "Capacitances, times the usual",
 };
 const WANTED = { cost: "lowest cost", power: "least power", parts: "fewest parts", p95: "smallest error" };
+const READOUTS = { none: "the ideal memory's", nominal: "fitted to the nominal circuit", each: "fitted to each circuit" };
 const CAUSES = {
   nominal: ["Nominal circuit", "order, rounding, finite gain and bandwidth"],
   resistor: ["Resistors", "their tolerance"],
@@ -98,6 +99,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
       case "resistor": return percentText(content.resistor[value]);
       case "capacitor": return percentText(content.capacitor[value]);
       case "decade": return times(value);
+      case "calibration": return READOUTS[value] ?? value;
       default: return String(value);
     }
   };
@@ -267,7 +269,8 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
   const nameOf = (which) => {
     const of = (axis) => named(axis, valueOn(grid, axis, which));
     const family = valueOn(grid, "family", which) === "active-rc-differential" ? "differential" : "single-ended";
-    return `order ${of("order")} ${of("realization")}, ${family}, ${of("opamp")}, R ${of("resistor")} ${of("series")}, C ${of("capacitor")}`;
+    const readout = valueOn(grid, "calibration", which) === "none" ? "" : `, readout ${of("calibration")}`;
+    return `order ${of("order")} ${of("realization")}, ${family}, ${of("opamp")}, R ${of("resistor")} ${of("series")}, C ${of("capacitor")}${readout}`;
   };
 
   function verdict() {
