@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lmu_analog.analysis.noise import noise
 from lmu_analog.building import build
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.front import front
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import read_requirement
-from lmu_analog.codesign.search import search
+from lmu_analog.codesign.search import gathered, search, structures
 from lmu_analog.codesign.structures import made_of
 from lmu_analog.errors import DesignError
 from lmu_analog.theory.first_order import first_order
@@ -97,6 +98,21 @@ def test_figures_of_the_grid_are_those_of_the_designs_when_built(written) -> Non
         theory = nrmse_quantiles(first_order(design), (0.95,))[0]
         # Pearson's law is within 1 %, the law of another op-amp than the circuit's own within another.
         assert grid.p95[k] == pytest.approx(theory, rel=0.02), design
+
+
+def test_noise_of_the_grid_is_that_of_the_designs_when_built(written) -> None:
+    text = DELAY.replace("[need]", '[need]\nsnr = "110 dB"').replace(
+        '"ladder", "cap-feedforward"', '"ladder"'
+    )
+    text = text.replace("[3, 4]", '[4]\ncalibration = ["none", "nominal"]').replace("6 %", "12 %")
+    requirement = read_requirement(written(text))
+    grid = gathered(requirement, *structures(requirement)).grid
+    known = np.flatnonzero(np.isfinite(grid.snr))
+    assert 0 < np.count_nonzero(grid.within_limits()) < len(known), "the limit acts"
+    least, most = known[np.argmin(grid.snr[known])], known[np.argmax(grid.snr[known])]
+    for k in (int(least), int(most), *np.random.default_rng(0).choice(known, 4, replace=False).tolist()):
+        # The law takes the noise with the fastest op-amp of all.
+        assert noise(grid.design_of(k)).attrs["band_snr_db"] == pytest.approx(grid.snr[k], abs=0.2)
 
 
 def test_what_holds_is_what_the_exact_engine_says(written) -> None:

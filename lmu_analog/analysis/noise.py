@@ -102,19 +102,33 @@ def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -
 def band_noise(design: Design, circuit: Circuit) -> float:
     """Give the noise of a circuit in continuous time within the band, in the mean over the window, V^2.
 
-    ``band_v2`` of ``noise``, without what it takes to find the noise of all frequencies, or source by source.
+    ``band_v2`` of ``noise``, without what it takes to find the noise of all frequencies.
 
     Raises
     ------
     CircuitError
         If the circuit has switches, no operating point, or singular equations.
     """
-    rule = quadrature_for(circuit.order)
+    _, white, flicker = band_noise_by_source(design, circuit)
+    return float(white.sum() + flicker.sum())
+
+
+def band_noise_by_source(
+    design: Design, circuit: Circuit
+) -> tuple[tuple[str, ...], Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """Give the kind of every source, and its white and its 1/f noise within the band, as ``band_noise`` does, V^2.
+
+    Raises
+    ------
+    CircuitError
+        As ``band_noise``.
+    """
+    rule, band = quadrature_for(circuit.order), design.bandwidth
     rows = readout(circuit.order, rule.r)
     system = noise_system(circuit, temperature=_temperature_of(design))
-    band = design.bandwidth
-    found = band_power(system, rows, band) + flicker_power(system, rows, (_SLOWEST * band, band))
-    return float(rule.weight @ found.sum(axis=1))
+    white = rule.weight @ band_power(system, rows, band)
+    flicker = rule.weight @ flicker_power(system, rows, (_SLOWEST * band, band))
+    return tuple(source.kind for source in system.sources), white, flicker
 
 
 def _temperature_of(design: Design) -> float:

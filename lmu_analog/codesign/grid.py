@@ -7,22 +7,25 @@ figures of the op-amp and from prices, for all rows at once.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lmu_analog.analysis.noise import decibels
 from lmu_analog.circuits.devices.packages import form_of
 from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
 from lmu_analog.circuits.devices.prices import Price, names_of, price_of
 from lmu_analog.codesign import pearson
+from lmu_analog.codesign.board_noise import BoardNoise
 from lmu_analog.codesign.prices import class_price
 from lmu_analog.codesign.requirement import Requirement
 from lmu_analog.codesign.structures import Bank, design_from
 from lmu_analog.design import Design
 from lmu_analog.units import parse
 
+SLOW = 0.3  # dB: what noise may be wrong by, for it is taken with the fastest op-amp
 MARGIN = 0.03  # of the limit, that the law may be wrong by: 1 % by Pearson, the rest by higher orders
 
 
@@ -86,6 +89,8 @@ class Grid:
         NRMSE that 95 % of circuits keep, and that the wanted share keeps, by the law; ``p95`` is infinite where a
         price or a current is not known, or a part is not sold.
     cost, power, parts : (n,) array
+    snr : (n,) array, dB
+        In the band; NaN where nothing asks for it, or another limit is not kept.
     """
 
     requirement: Requirement
@@ -100,6 +105,7 @@ class Grid:
     cost: Float[np.ndarray, " n"]
     power: Float[np.ndarray, " n"]
     parts: Float[np.ndarray, " n"]
+    snr: Float[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.bank)
@@ -156,14 +162,14 @@ class Grid:
         }
 
     def within_limits(self, margin: float = 0.0) -> Bool[np.ndarray, " n"]:
-        """Tell which candidates keep all limits; that of the error with a margin, a fraction of it."""
+        """Tell which candidates keep all limits; that of the error with a margin, a fraction of it.
+
+        With a margin, that of noise has one, too: what a slow op-amp does to the response to noise.
+        """
         need = self.requirement.need
-        found = np.isfinite(self.p95)
-        if need.nrmse is not None:
-            found &= self.kept <= need.nrmse * (1.0 + margin)
-        for values, limit in ((self.cost, need.cost), (self.power, need.power), (self.parts, need.parts)):
-            if limit is not None:
-                found &= values <= limit
+        found = _within_limits_but_noise(self, margin)
+        if need.snr is not None:
+            found &= self.snr >= need.snr - (SLOW if margin else 0.0)
         return found
 
     def tolerances(self, row: int) -> tuple[float, float]:
@@ -181,6 +187,32 @@ class Grid:
             decade=int(self.decade[row]),
             tolerances=self.tolerances(row),
         )
+
+
+def _within_limits_but_noise(grid: Grid, margin: float) -> Bool[np.ndarray, " n"]:
+    need = grid.requirement.need
+    found = np.isfinite(grid.p95)
+    if need.nrmse is not None:
+        found &= grid.kept <= need.nrmse * (1.0 + margin)
+    for values, limit in ((grid.cost, need.cost), (grid.power, need.power), (grid.parts, need.parts)):
+        if limit is not None:
+            found &= values <= limit
+    return found
+
+
+def _snr(grid: Grid) -> Float[np.ndarray, " n"]:
+    """Give the signal-to-noise ratio of candidates that keep the other limits, dB, (n,)."""
+    base, parts = grid.requirement.base, grid.requirement.allow.opamps
+    snr = np.full(len(grid), np.nan)
+    models = [base.replace(opamp=part).opamp_model for part in parts]
+    rows = np.flatnonzero(_within_limits_but_noise(grid, MARGIN))
+    for b in np.unique(grid.bank[rows]).tolist():
+        of = BoardNoise.of(grid.requirement, grid.banks[b])
+        mine = rows[grid.bank[rows] == b]
+        for opamp, decade in {(int(grid.opamp[k]), int(grid.decade[k])) for k in mine}:
+            at = mine[(grid.opamp[mine] == opamp) & (grid.decade[mine] == decade)]
+            snr[at] = decibels(base, of.power(models[opamp], decade))
+    return snr
 
 
 def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
@@ -227,13 +259,14 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
     if not columns:
         names = ("bank", "opamp", "decade", "resistor", "capacitor")
         empty = {n: np.zeros(0, int) for n in names} | {
-            n: np.zeros(0) for n in ("p95", "kept", "cost", "power", "parts")
+            n: np.zeros(0) for n in ("p95", "kept", "cost", "power", "parts", "snr")
         }
         return Grid(requirement, (), **empty)
     made = {name: np.concatenate(parts) for name, parts in columns.items()}
     bad = ~(np.isfinite(made["cost"]) & np.isfinite(made["power"]))
     made["p95"] = np.where(bad, np.inf, made["p95"])
-    return Grid(requirement, tuple(banks), **made)
+    grid = Grid(requirement, tuple(banks), **made, snr=np.full(len(made["p95"]), np.nan))
+    return grid if requirement.need.snr is None else replace(grid, snr=_snr(grid))
 
 
 def quantiles(
