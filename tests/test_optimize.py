@@ -1,6 +1,7 @@
 """The command ``optimize``: from a requirement to a folder of designs, or what binds and what would help."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from lmu_analog.codesign.standing import standing
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output import optimized
+from lmu_analog.simulation import simulate
 
 SMALL = (
     DELAY.replace('["ladder", "cap-feedforward"]', '["ladder"]')
@@ -127,3 +129,45 @@ def test_the_example_is_a_requirement(tmp_path: Path) -> None:
     requirement = read_requirement(tmp_path / "r.toml")
     assert requirement.need.nrmse == 0.04
     assert run_command(["optimize", "--example", "-o", str(tmp_path / "r.toml")]) == 2
+
+
+def test_measured_parts_have_their_places_in_the_winner(answered, tmp_path: Path) -> None:
+    path, folder, content = answered
+    winner = Design.load(folder / content["winner"])
+    random = np.random.default_rng(0)
+    rows = [
+        f"{name}-{k},{value * (1.0 + 0.01 * random.uniform(-1, 1)):.6g}"
+        for name, value in winner.element_values.items()
+        for k in range(3)
+    ]
+    (tmp_path / "measured.csv").write_text("\n".join(["name,value", *rows]))
+    shutil.copytree(folder, tmp_path / "found")
+    again = optimized.optimize(
+        path, tmp_path / "found", resumed=True, workers=1, bins=tmp_path / "measured.csv"
+    )
+    placed = Design.load(tmp_path / "found" / "placed.toml")
+    assert set(placed.element_values) == set(winner.element_values)
+    assert again["placed"]["nrmse"]["placed"] < again["placed"]["nrmse"]["nearest"]
+    assert "Measured parts" in optimized.text(again)
+
+
+def test_a_recording_is_searched_by_its_spectrum_and_verified_itself(tmp_path: Path) -> None:
+    t = np.arange(0.0, 1.5, 2e-3)
+    u = np.sin(2.0 * np.pi * 7.0 * t) + 0.5 * np.sin(2.0 * np.pi * 19.0 * t)
+    lines = [f"{a:.4f},{b:.6f}" for a, b in zip(t, 0.3 * u, strict=True)]
+    (tmp_path / "u.csv").write_text("\n".join(lines))
+    text = SMALL.replace('bandwidth = "300 Hz"', 'file = "u.csv"\nbandwidth = "30 Hz"').replace(
+        '"1 ms"', '"10 ms"'
+    )
+    (tmp_path / "r.toml").write_text(text)
+    requirement = read_requirement(tmp_path / "r.toml")
+    assert requirement.base.full_scale == pytest.approx(requirement.recorded.full_scale, rel=1e-6)
+    tones = requirement.base.stimulus
+    strongest = tones.frequency[np.argsort(-np.abs(tones.phasor))[:2]]
+    assert sorted(strongest) == pytest.approx([7.0, 19.0], abs=30.0 / 16)
+    found = search(requirement)
+    assert found.front
+    seen = found.verified[found.front[0]]
+    design = requirement.with_signal(found.grid.design_of(found.front[0]))
+    assert design.file is not None
+    assert simulate(design).window_nrmse == pytest.approx(seen.nrmse, rel=1e-3)

@@ -129,6 +129,9 @@ class _Optimize(Workers, Json):
     example: bool = option(False, "Write a commented requirement instead.")
     resume: bool = option(False, "Go on where an earlier search was stopped.")
     scheduler: str | None = option(None, "Dask scheduler, for example tcp://host:8786.", "ADDRESS")
+    bins: Path | None = option(
+        None, "Measured parts, rows of name,value: which goes where in the winner.", "FILE.csv"
+    )
     why: str | None = option(
         None, "Where a candidate stands, for example order=6,realization=ladder,opamp=TL072.", "KEY=VALUE,..."
     )
@@ -164,6 +167,7 @@ def optimize(options: _Optimize) -> None:
             workers=options.workers,
             scheduler=options.scheduler,
             why=why,
+            bins=options.bins,
             say=told,
         )
     show(options, content, optimized.text)

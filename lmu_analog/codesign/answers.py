@@ -110,7 +110,7 @@ def answer(
 def member(found: Search, row: int, *, ngspice: bool = False) -> Member:
     """Give a candidate of a search with its figures."""
     grid = found.grid
-    bank, design = grid.banks[grid.bank[row]], grid.design_of(row)
+    bank, design = grid.banks[grid.bank[row]], grid.requirement.with_signal(grid.design_of(row))
     return Member(
         row,
         design,

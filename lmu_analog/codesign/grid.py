@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
 
 from lmu_analog.analysis.noise import decibels
@@ -29,6 +30,7 @@ SLOW = 0.3  # dB: what noise may be wrong by, for it is taken with the fastest o
 MARGIN = 0.03  # of the limit, that the law may be wrong by: 1 % by Pearson, the rest by higher orders
 
 
+_NEAR = 1.3  # times the least mean error of a bank
 # Of the law's classes, in their order.
 _CAUSES = ("resistor tolerance", "capacitor tolerance", "spread of bandwidths", "random offsets")
 
@@ -272,20 +274,25 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
 def quantiles(
     cumulants: Float[np.ndarray, "n 3"], requirement: Requirement
 ) -> dict[str, Float[np.ndarray, " n"]]:
-    """Give what 95 % of circuits and what the wanted share keep; where not even the mean is within the limit, the mean.
+    """Give what 95 % of circuits and what the wanted share keep.
 
-    A share above one half of a law that is skewed to the right keeps no less than its mean; such candidates are far
-    from any answer, and only need to be known to be.
+    By Pearson's law where it may matter: near the limit, or near the least mean where none is near it. Of the others by
+    a normal law of the mean square error, which is within some per cent: they only need to be known to be far.
     """
     limit, good = requirement.need.nrmse, requirement.need.good
     mean = np.sqrt(cumulants[:, 0])
     near = np.ones(len(mean), bool) if limit is None else mean <= limit * (1.0 + MARGIN)
     if not near.any():
-        near = mean <= mean.min() * 1.5
-    p95, kept = mean.copy(), mean.copy()
-    p95[near] = pearson.quantile(cumulants[near], 0.95)
-    kept[near] = p95[near] if good == 0.95 else pearson.quantile(cumulants[near], good)
-    return {"p95": p95, "kept": kept}
+        near = mean <= mean.min() * _NEAR
+
+    def kept(share: float) -> Float[np.ndarray, " n"]:
+        normal = cumulants[:, 0] + float(scipy.special.ndtri(share)) * np.sqrt(cumulants[:, 1])
+        found = np.sqrt(normal)
+        found[near] = pearson.quantile(cumulants[near], share)
+        return found
+
+    p95 = kept(0.95)
+    return {"p95": p95, "kept": p95 if good == 0.95 else kept(good)}
 
 
 def bought(requirement: Requirement, bank: Bank, decade: int) -> tuple[list[float], list[float]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmu_analog.circuits.devices.passives import passives
+from lmu_analog.codesign.chip import ChipBank
 from lmu_analog.codesign.requirement import Requirement
 from lmu_analog.codesign.search import Search, gathered, structures, verify
 from lmu_analog.ensembles.cluster import Crew
@@ -118,7 +119,7 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
         if not binding and refused:
             binding = [max(set(refused), key=refused.count)]
             sentence = f"no circuit keeps all limits: {binding[0]}"
-    relax = _relaxed(look, least, crew, say)
+    relax = _relaxed(_narrowed(look, closest), least, crew, say)
     helping = [r.change for r in relax if r.feasible]
     if helping:
         sentence += f"; feasible with {', or with '.join(helping[:3])}"
@@ -195,9 +196,21 @@ def _up(value: float) -> float:
     return float(f"{math.ceil(value / step - 1e-9) * step:.{_DIGITS}g}")
 
 
-def _relaxed(found: Search, least: float, crew: Crew | None, say: Callable[[str], None]) -> list[Relaxed]:
-    """Try changes one by one, with the structures alone that come closest; what keeps all limits is verified."""
+def _narrowed(found: Search, closest: int) -> Requirement:
+    """Give the requirement with what the closest candidate has: op-amps of its swing, and the finest series."""
     requirement = found.grid.requirement
+    allow, bank = requirement.allow, found.grid.banks[found.grid.bank[closest]]
+    if isinstance(bank, ChipBank):
+        return requirement
+    finest = max(allow.values, key=lambda name: int(name[1:]))
+    opamps = tuple(allow.opamps[k] for k in bank.opamps)
+    return replace(requirement, allow=replace(allow, values=(finest,), opamps=opamps))
+
+
+def _relaxed(
+    requirement: Requirement, least: float, crew: Crew | None, say: Callable[[str], None]
+) -> list[Relaxed]:
+    """Try changes one by one, with the structures alone that come closest; what keeps all limits is verified."""
     tried = []
     for change, relaxed in _changes(requirement, least):
         say(f"trying {change}")
@@ -216,7 +229,9 @@ def _with(change: str, requirement: Requirement, crew: Crew | None) -> Relaxed |
     wanted = grid.objectives()[requirement.minimise]
     rows = np.flatnonzero(grid.within_limits())
     for k in rows[np.lexsort((grid.p95[rows], wanted[rows]))][:HELD].tolist():
-        seen = verify(requirement, grid.design_of(k), grid.banks[grid.bank[k]].calibration)
+        seen = verify(
+            requirement, requirement.with_signal(grid.design_of(k)), grid.banks[grid.bank[k]].calibration
+        )
         if not seen.reason:
             return Relaxed(change, seen.p95, seen.good, True, grid.figures(k))
     known = np.flatnonzero(np.isfinite(grid.p95))

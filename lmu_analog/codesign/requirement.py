@@ -14,6 +14,7 @@ from lmu_analog.circuits.devices.technology import technology
 from lmu_analog.circuits.devices.tolerance import DISTRIBUTIONS, LARGEST_AREA, LEAST_AREA
 from lmu_analog.circuits.devices.values import SERIES, members_between
 from lmu_analog.circuits.families.registry import FAMILIES
+from lmu_analog.codesign.spectrum import tones_like
 from lmu_analog.design import Design
 from lmu_analog.design_keys import KEYS, labelled
 from lmu_analog.errors import DesignError, shown
@@ -39,7 +40,7 @@ MOST_TEMPERATURES = 8
 WANTED = "a requirement (lmu-analog optimize --example -o requirement.toml writes one)"
 _OF_A_DESIGN = {
     "memory": ("theta",),
-    "signal": ("bandwidth", "amplitude", "kind", "tones"),
+    "signal": ("bandwidth", "amplitude", "kind", "tones", "file", "column", "channel"),
     "conditions": ("supply", "reference", "headroom"),
 }
 _NEEDS = ("nrmse", "tap_nrmse", "yield", "power", "cost", "parts", "area", "snr")
@@ -165,6 +166,8 @@ class Requirement:
         The worst of them counts; empty where only that at which values are nominal does.
     prices : dict or None
         From ``read_prices``; None where the middles of price classes are taken, which are from memory.
+    recorded : Design or None
+        ``base`` with the recording that is the signal; ``base`` then has tones with its spectrum.
     """
 
     base: Design
@@ -174,6 +177,22 @@ class Requirement:
     bandwidth: float = USUAL_BANDWIDTH
     temperatures: tuple[float, ...] = ()
     prices: dict[str, Price] | None = field(default=None)
+    recorded: Design | None = None
+
+    def with_signal(self, design: Design) -> Design:
+        """Give a candidate with the signal that was asked for, where the law takes tones in place of a recording."""
+        if self.recorded is None:
+            return design
+        of = self.recorded
+        # Its values are those of the recording's scale: the tones have the same peak.
+        return design.replace(
+            tones=None,
+            bandwidth=design.bandwidth,
+            file=of.file,
+            column=of.column,
+            channel=of.channel,
+            element_values=design.element_values,
+        )
 
 
 def read_requirement(path: Path | str) -> Requirement:
@@ -207,6 +226,9 @@ def requirement_of(tables: Mapping[str, Any], folder: Path) -> Requirement:
     allow = tables.get("allow", {})
     _known("key of [allow]", allow, _ALLOWED)
     base = _base(tables, allow, need, folder)
+    recorded = base if base.file is not None else None
+    if recorded is not None:
+        base = labelled("[signal] file", _in_tones, recorded)
     allowed = _allow(allow, base, need)
     prefer = tables.get("prefer", {})
     _known("key of [prefer]", prefer, ("minimise",))
@@ -227,6 +249,7 @@ def requirement_of(tables: Mapping[str, Any], folder: Path) -> Requirement:
         spread,
         _temperatures(conditions, allowed),
         _prices(tables, base, folder),
+        recorded,
     )
 
 
@@ -298,8 +321,10 @@ def _base(tables: Mapping[str, Any], allow: Mapping[str, Any], need: Need, folde
         given |= {fields[at, name]: value for name, value in content.items() if name in names}
     if "theta" not in given:
         raise DesignError("[memory] theta is missing: the length of the window, for example theta = '20 ms'")
-    if not {"bandwidth", "tones"} & set(given):
+    if not {"bandwidth", "tones", "file"} & set(given):
         raise DesignError("[signal] bandwidth is missing: the highest frequency of the input")
+    if isinstance(given.get("file"), str):
+        given["file"] = folder / given["file"]
     if "drift" in tables:
         given["drift"] = tables["drift"]
     for key, name in (("own_parts", "parts"), ("taps", "taps"), ("technology", "technology")):
@@ -310,6 +335,12 @@ def _base(tables: Mapping[str, Any], allow: Mapping[str, Any], need: Need, folde
         raise DesignError("[need] tap_nrmse: of which taps? give [allow] taps, for example taps = [1.0]")
     wanted = need.good if need.nrmse is not None or need.tap_nrmse is not None else None
     return Design(order=1, wanted_yield=wanted, **{k: v for k, v in limits.items() if v is not None}, **given)
+
+
+def _in_tones(recorded: Design) -> Design:
+    """Give the design with tones in place of its recording."""
+    given = {"tones": tones_like(recorded), "bandwidth": recorded.bandwidth}
+    return recorded.replace(file=None, **given)
 
 
 def _temperatures(conditions: Mapping[str, Any], allow: Allow) -> tuple[float, ...]:

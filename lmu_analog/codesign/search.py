@@ -268,7 +268,7 @@ def verified(
         if not new:
             break
         say(f"{len(found.verified)} candidates verified, {len(members)} in the front, {len(new)} to verify")
-        designs = [grid.design_of(k) for k in new]
+        designs = [grid.requirement.with_signal(grid.design_of(k)) for k in new]
         ways = [grid.banks[grid.bank[k]].calibration for k in new]
         tasks = [(grid.requirement, *one) for one in zip(designs, ways, strict=True)]
         keys = [f"verified {way} {design.digest}" for design, way in zip(designs, ways, strict=True)]

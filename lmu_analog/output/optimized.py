@@ -9,16 +9,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lmu_analog.circuits.devices.measured import MeasuredPart, read_measured
 from lmu_analog.codesign.answers import Answer, Member, answer
+from lmu_analog.codesign.bins import place_parts
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.requirement import Requirement, read_requirement
 from lmu_analog.codesign.search import search
 from lmu_analog.codesign.standing import Standing, standing
+from lmu_analog.design import Design
+from lmu_analog.design_keys import labelled
 from lmu_analog.ensembles.cluster import hired
 from lmu_analog.ensembles.pool import processors
 from lmu_analog.errors import DesignError
 from lmu_analog.files_in import read_bytes
 from lmu_analog.files_out import write_text
+from lmu_analog.output import placement
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.layout import lined_up
 from lmu_analog.output.text_tables import Table, percent, quantity
@@ -71,6 +76,7 @@ def optimize(
     workers: int | None = None,
     scheduler: str | None = None,
     why: dict[str, str] | None = None,
+    bins: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Search a requirement, and leave designs, ``result.json`` and the report in a folder.
@@ -89,6 +95,8 @@ def optimize(
         Address of a Dask scheduler.
     why : dict, optional
         Keys of a candidate whose standing is asked.
+    bins : Path, optional
+        Table of measured parts: which goes where in the winner.
     say : callable
         Told of progress.
 
@@ -99,6 +107,7 @@ def optimize(
     """
     started = time.perf_counter()
     requirement = read_requirement(path)
+    measured = None if bins is None else read_measured(bins)
     _claim(path, folder, resumed=resumed)
     kept = kept_in(folder / WORK)
     with hired(workers or processors(), scheduler) as crew:
@@ -107,8 +116,22 @@ def optimize(
     asked = None if why is None else standing(found, why)
     names = _write_designs(requirement, told, folder / FRONT)
     content = content_of(requirement, told, names, asked=asked)
+    if measured is not None:
+        content["placed"] = (
+            None if told.winner is None else _place(told.winner.design, measured, bins, folder)
+        )
     write_text(folder / "result.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     return {**content, "seconds": time.perf_counter() - started}
+
+
+def _place(
+    design: Design, measured: tuple[MeasuredPart, ...], bins: Path | None, folder: Path
+) -> dict[str, Any]:
+    """Place measured parts in the winner: a design file and a table beside it, and the figures."""
+    found = labelled(str(bins), lambda: place_parts(design, measured))
+    write_text(folder / "placed.toml", commented(found.design))
+    write_text(folder / "placed.csv", placement.as_csv(found))
+    return _rounded(placement.content(found))
 
 
 def _claim(path: Path, folder: Path, *, resumed: bool) -> None:
@@ -140,9 +163,10 @@ def _claim(path: Path, folder: Path, *, resumed: bool) -> None:
 
 def _write_designs(requirement: Requirement, told: Answer, folder: Path) -> dict[int, str]:
     """Write every member of the front as a design file; row to its name."""
-    parts = requirement.base.parts
-    if parts is not None:
-        shutil.copyfile(parts, folder / Path(parts).name)
+    recorded = None if requirement.recorded is None else requirement.recorded.file
+    for beside in (requirement.base.parts, recorded):
+        if beside is not None:
+            shutil.copyfile(beside, folder / Path(beside).name)
     names = {}
     for k, one in enumerate(told.front, 1):
         name = f"{k:03d}-order{one.design.order}-{one.design.realization}.toml"
@@ -249,6 +273,8 @@ def text(content: dict[str, Any]) -> str:
         lines.append(
             "prices are the middles of price classes, from memory; give a list with prices = 'FILE.csv'"
         )
+    if content.get("placed"):
+        lines += ["", placement.text(content["placed"])]
     if "why" in content:
         lines += ["", _why(content["why"])]
     return "\n".join(lines)
