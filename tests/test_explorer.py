@@ -145,8 +145,8 @@ def test_a_slider_moves_the_answer_to_what_python_says(shown, grid):
     assert np.sqrt(list(figures["causes"].values())) == pytest.approx(np.sqrt(wanted), abs=WITHIN)
     # And the words of the page are these numbers.
     tiles = shown.run("Array.from(document.querySelectorAll('.tiles .value'), (x) => x.textContent)")
-    assert float(tiles[0].removesuffix(" %")) == pytest.approx(100.0 * kept[winner], rel=5e-3)
-    assert tiles[2] == f"{grid.cost[winner]:.2f} USD"
+    assert float(tiles[0].removesuffix("\N{NO-BREAK SPACE}%")) == pytest.approx(100.0 * kept[winner], rel=5e-3)
+    assert tiles[2] == f"{grid.cost[winner]:.2f}\N{NO-BREAK SPACE}USD"
 
 
 @needs_browser
@@ -173,7 +173,7 @@ def test_limits_that_nothing_keeps_say_what_it_would_take(shown, grid):
     said = shown.run("document.querySelector('[aria-live]').textContent")
     cheapest = grid.cost[grid.within_limits()].min()
     assert "No candidate keeps all limits" in said
-    assert f"cost up to {cheapest:.2f} USD" in said
+    assert f"cost up to {cheapest:.2f}\N{NO-BREAK SPACE}USD" in said
 
 
 @needs_browser

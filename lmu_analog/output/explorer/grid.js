@@ -5,6 +5,7 @@ export const AXES = ["order", "family", "realization", "series", "calibration", 
 export const LIMITS = ["nrmse", "cost", "power", "parts"];
 export const OBJECTIVES = ["p95", "cost", "power", "parts"];
 const CLOUD = 512; // dominated candidates that a chart shows at most
+const NEAR = 1.5; // times a limit: what is shown where nothing keeps them
 const KNOWN = 1 << LIMITS.length; // bit of a candidate whose price or current is not known, or part not sold
 
 const orNaN = (value) => (value === null ? NaN : value);
@@ -113,7 +114,11 @@ export function judged(grid, limits, good) {
   let before = grid.judged;
   if (!before || before.good !== good) {
     const deviations = deviationsOf(good);
-    const nrmse = good === 0.95 ? grid.p95 : grid.mean.map((_, row) => kept(grid, row, deviations));
+    let nrmse = grid.p95;
+    if (good !== 0.95) {
+      nrmse = new Float64Array(grid.count);
+      for (let row = 0; row < grid.count; row += 1) nrmse[row] = kept(grid, row, deviations);
+    }
     before = { good, nrmse, key: null, missed: new Uint8Array(grid.count) };
     grid.judged = before;
   }
@@ -163,15 +168,17 @@ export function explore(grid, { chosen, limits, good, minimise }) {
     front, allowed, keeping, cloud: cloud.rows,
     winner: front.length ? front.reduce((a, b) => (order(a, b) <= 0 ? a : b)) : -1,
     starts: Object.fromEntries(AXES.map((axis, k) => [axis, starts[k]])),
-    ...(keeping ? { closest: -1, reach: {} } : missing(grid, isIn, limits, nrmse, missed)),
+    ...(keeping ? { closest: -1, near: [], reach: {} } : missing(grid, isIn, limits, nrmse, missed)),
   };
 }
 
-// What comes closest to limits that nothing keeps, and the least of each figure of those that miss no other limit.
+// What comes closest to limits that nothing keeps, the front of what misses none of them by more than half as much
+// again, and the least of each figure of candidates that miss no other limit.
 function missing(grid, isIn, limits, nrmse, missed) {
   const columns = LIMITS.map((name) => (name === "nrmse" ? nrmse : grid[name]));
   const most = LIMITS.map((name) => limits[name] ?? Infinity);
   const reach = new Float64Array(LIMITS.length).fill(Infinity);
+  const archive = new Archive(OBJECTIVES.map((name) => grid[name]));
   let closest = -1;
   let least = Infinity;
   eachRow(grid, isIn, 0, (row) => {
@@ -185,8 +192,10 @@ function missing(grid, isIn, limits, nrmse, missed) {
       if (bits === 1 << k && figure < reach[k]) reach[k] = figure;
     }
     if (by < least) [closest, least] = [row, by];
+    if (by <= NEAR) archive.add(row);
   });
-  return { closest, reach: Object.fromEntries(LIMITS.map((name, k) => [name, reach[k]])) };
+  const near = archive.rows.includes(closest) || closest < 0 ? archive.rows : [...archive.rows, closest];
+  return { closest, near, reach: Object.fromEntries(LIMITS.map((name, k) => [name, reach[k]])) };
 }
 
 // Visit rows that are outside the choices on at most so many axes, 0 or 1, with their places on all axes and the axis

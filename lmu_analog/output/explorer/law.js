@@ -128,7 +128,10 @@ export function deviationsOf(p) {
     const k = Math.floor(x);
     if (k > NODES - 3) return deviations(skewness, p);
     const t = x - k;
-    const [a, b, c, d] = [table[k - 1], table[k], table[k + 1], table[k + 2]];
+    const a = table[k - 1];
+    const b = table[k];
+    const c = table[k + 1];
+    const d = table[k + 2];
     return b + 0.5 * t * (
       c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))
     );

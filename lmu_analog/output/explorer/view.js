@@ -27,6 +27,7 @@ const SHOWN = {
   parts: { label: "Parts, at most", unit: "", times: 1 },
 };
 const SLIDER = 1000; // steps
+const LONG = 8; // values of an axis that get a search and a box of their own
 const MOST_ROWS = 300; // of the table of the front
 const RAMP = ["#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"]; // viridis without its darkest
 
@@ -40,19 +41,19 @@ const digits = (value, count = 3) => {
   if (text.includes("e")) return rounded.toLocaleString("en", { useGrouping: false });
   return text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text;
 };
-const percentText = (value) => `${digits(100 * value)} %`;
+const percentText = (value) => `${digits(100 * value)}\u00a0%`;
 const shareText = (value) => {
   const wrong = 1 - value;
-  if (wrong <= 0) return "100 %";
+  if (wrong <= 0) return "100\u00a0%";
   // As many digits as the failing share needs.
   const places = Math.min(Math.max(1 - Math.floor(Math.log10(100 * wrong)), 1), 4);
-  return `${(100 * value).toFixed(places)} %`;
+  return `${(100 * value).toFixed(places)}\u00a0%`;
 };
 const money = (value) => (value < 100 ? value.toFixed(2) : value.toFixed(0));
-const watts = (value) => write(Number(value.toPrecision(3)), "W").replace("u", "µ");
+const watts = (value) => write(Number(value.toPrecision(3)), "W").replace("u", "µ").replace(" ", "\u00a0");
 const whole = (value) => value.toLocaleString("en");
 const shown = {
-  p95: percentText, nrmse: percentText, cost: (x) => `${money(x)} USD`, power: watts, parts: (x) => `${x} parts`,
+  p95: percentText, nrmse: percentText, cost: (x) => `${money(x)}\u00a0USD`, power: watts, parts: (x) => `${x} parts`,
 };
 const times = (decade) => ["÷100", "÷10", "×1", "×10", "×100"][decade + 2] ?? `×10^${decade}`;
 
@@ -128,7 +129,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
       update();
     };
     const tools = h("div", { class: "tools" });
-    if (rows.length > 8) {
+    if (rows.length > LONG) {
       tools.append(h("input", {
         type: "search", placeholder: "Find", "aria-label": `Find in ${TITLES[axis]}`,
         oninput: (event) => {
@@ -145,7 +146,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
         h("button", { type: "button", "aria-label": `None of ${TITLES[axis]}`, onclick: () => set(false) }, "None"),
       );
     }
-    return h("fieldset", { class: rows.length > 8 ? "axis long" : "axis" },
+    return h("fieldset", { class: rows.length > LONG ? "axis long" : "axis" },
       h("legend", {}, TITLES[axis]), tools.children.length ? tools : null, h("div", { class: "values" }, rows));
   }
 
@@ -288,9 +289,14 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
         : "Nothing is left: on some axis no value is allowed."];
     }
     const ways = LIMITS.filter((name) => Number.isFinite(reach[name])).map((name) => `${NAMES[name]} up to ${told(name)}`);
-    return ["bad", "✗ none", `No candidate keeps all limits. Closest: ${nameOf(row)}, with ${percentText(figures().kept)} in `
-      + `${shareText(state.good)} of circuits.${ways.length ? ` It would take ${ways.join(", or ")}.` : ""}`];
+    const is = { nrmse: figures().kept, ...figures() };
+    const misses = LIMITS.filter((name) => state.limits[name] !== null && is[name] > state.limits[name])
+      .map((name) => `${NAMES[name]} ${shown[name](is[name])} (at most ${shown[name](state.limits[name])})`);
+    return ["bad", "✗ none", `No candidate keeps all limits. ${row === closest ? "Closest" : "Picked by hand"}: ${nameOf(row)}, which misses `
+      + `${misses.join(" and ")}.${ways.length ? ` One limit alone would have to be: ${ways.join(", or ")}.` : ""}`];
   }
+
+  const drawn = () => (found.front.length ? found.front : found.near); // what is drawn and listed
 
   let cached = null;
   const figures = () => (cached ??= figuresOf(grid, row, state.limits, state.good));
@@ -298,7 +304,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
   function update() {
     const began = performance.now();
     found = explore(grid, state);
-    const still = pinned >= 0 && found.front.includes(pinned);
+    const still = pinned >= 0 && drawn().includes(pinned);
     if (!still) pinned = -1;
     choose(still ? pinned : found.winner >= 0 ? found.winner : found.closest);
     starts();
@@ -337,6 +343,15 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     }));
   }
 
+  // Of a long list first what keeps the limits as they are, the best of it on top. Once: later it would move under the hand.
+  function sortLong() {
+    AXES.filter((axis) => choices[axis].length > LONG).forEach((axis) => {
+      const by = found.starts[axis];
+      const order = choices[axis].map((_, k) => k).sort((a, b) => (by[a] === by[b] ? a - b : by[a] - by[b]));
+      choices[axis][0].label.parentElement.append(...order.map((k) => choices[axis][k].label));
+    });
+  }
+
   // --- chart of the front -------------------------------------------------------------------------------------------
 
   function ramp(share) {
@@ -372,7 +387,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
 
   function drawFront() {
     const { front, cloud } = found;
-    const points = front.length ? front : row >= 0 ? [row] : [];
+    const points = drawn();
     const hadFocus = parts.chart.contains(document.activeElement);
     const width = Math.max(chartWidth || 640, 280);
     const height = Math.round(Math.min(Math.max(0.55 * width, 260), 420));
@@ -424,7 +439,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     if (limit !== null) {
       svg.append(s("g", { class: "limit", "aria-hidden": "true" },
         s("line", { x1: left, x2: width - right, y1: y(limit), y2: y(limit) }),
-        s("text", { x: width - right - 4, y: y(limit) - 6, "text-anchor": "end" }, `limit ${percentText(limit)}, of ${digits(100 * state.good, 4)} %`)));
+        s("text", { x: width - right - 4, y: y(limit) - 6, "text-anchor": "end" }, `limit ${percentText(limit)} for ${digits(100 * state.good, 4)} % of circuits`)));
     }
     // What cost buys in error alone.
     const byCost = [...points].sort((a, b) => grid.cost[a] - grid.cost[b] || grid.p95[a] - grid.p95[b]);
@@ -441,11 +456,12 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     const circles = byCost.map((k) => {
       const told = `${nameOf(k)}: error ${percentText(grid.p95[k])}, cost ${shown.cost(grid.cost[k])}, power ${watts(grid.power[k])}, ${shown.parts(grid.parts[k])}`;
       const circle = s("circle", {
-        cx: x(grid.cost[k]).toFixed(1), cy: y(grid.p95[k]).toFixed(1), r: k === row ? 8 : 5.5, fill: colour(k), role: "radio",
+        cx: x(grid.cost[k]).toFixed(1), cy: y(grid.p95[k]).toFixed(1), r: k === row ? 8 : 5.5, role: "radio",
+        style: front.length ? `fill: ${colour(k)}` : `fill: var(--page); stroke: ${colour(k)}`,
         "aria-checked": String(k === row), tabindex: k === row ? 0 : -1, "aria-label": told,
-        class: `point${k === row ? " chosen" : ""}${front.length ? "" : " miss"}`,
+        class: k === row ? "point chosen" : "point",
       }, s("title", {}, told));
-      circle.addEventListener("click", () => front.length && pick(k));
+      circle.addEventListener("click", () => pick(k));
       return circle;
     });
     group.append(...circles);
@@ -456,7 +472,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
       if (Number.isNaN(to)) return;
       event.preventDefault();
       const next = byCost[(to + byCost.length) % byCost.length];
-      if (front.length && next !== row) pick(next);
+      if (next !== row) pick(next);
     });
     svg.append(group);
     if (hadFocus) circles[byCost.indexOf(row)]?.focus();
@@ -466,8 +482,8 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
   }
 
   function fillTable() {
-    const { front } = found;
-    parts.tableTitle.textContent = `The front as a table (${front.length} ${front.length === 1 ? "row" : "rows"})`;
+    const front = drawn();
+    parts.tableTitle.textContent = `${found.front.length ? "The front" : "What is near"} as a table (${front.length} ${front.length === 1 ? "row" : "rows"})`;
     if (!parts.tableFold.open) return;
     const body = [...front].sort((a, b) => grid[state.minimise][a] - grid[state.minimise][b] || a - b).slice(0, MOST_ROWS);
     const of = (axis, k) => named(axis, valueOn(grid, axis, k));
@@ -475,7 +491,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     const heads = ["Order", "Realization", "Family", "Op-amp", "R", "C", "Series", "C level"];
     parts.table.replaceChildren(h("table", {},
       h("caption", {}, `By ${WANTED[state.minimise]}${front.length > MOST_ROWS ? `, the first ${MOST_ROWS}` : ""}`),
-      h("thead", {}, h("tr", {}, ["", ...heads, "Error, 95 %", "Cost, USD", "Power", "Parts"].map((name) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, ["Shown", ...heads, "Error, 95 %", "Cost, USD", "Power", "Parts"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, body.map((k) => h("tr", { class: k === row ? "chosen" : false },
         h("td", {}, h("button", { type: "button", "aria-pressed": String(k === row), "aria-label": `Show ${nameOf(k)}`, onclick: () => pick(k) }, k === row ? "●" : "○")),
         columns.map((axis) => h("td", {}, of(axis, k))),
@@ -500,7 +516,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     const tiles = h("dl", { class: "tiles" },
       tile("Error", percentText(f.kept), `that ${digits(100 * state.good, 4)} % of circuits keep${limits.nrmse === null ? "" : `; at most ${percentText(limits.nrmse)}`}`, over("nrmse", f.kept)),
       tile("Yield", f.share === null ? "–" : shareText(f.share), limits.nrmse === null ? "no limit of the error" : `within ${percentText(limits.nrmse)}`),
-      tile("Cost", `${money(f.cost)} USD`, atMost("cost", "parts, at a hundred"), over("cost", f.cost)),
+      tile("Cost", shown.cost(f.cost), atMost("cost", "parts, at a hundred"), over("cost", f.cost)),
       tile("Power", watts(f.power), atMost("power", "supply current and load"), over("power", f.power)),
       tile("Parts", String(f.parts), atMost("parts", "R, C and packages"), over("parts", f.parts)));
     parts.candidate.replaceChildren(
@@ -653,6 +669,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
   }
   chartWidth = parts.chart.clientWidth;
   update();
+  sortLong();
   const resized = new ResizeObserver(() => {
     if (parts.chart.clientWidth === chartWidth) return; // the chart's own height
     chartWidth = parts.chart.clientWidth;
