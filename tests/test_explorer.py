@@ -31,6 +31,7 @@ bandwidth = "300 Hz"
 [need]
 nrmse = "6 %"
 yield = "90 %"
+snr = 60
 [conditions]
 supply = "5 V"
 [allow]
@@ -91,6 +92,9 @@ def test_the_page_holds_the_rows_of_the_grid(shown, grid):
         sure = grid.p95 <= 0.06 if name == "p95" else np.ones(len(grid), bool)
         assert np.count_nonzero(sure) > 20
         np.testing.assert_allclose(got[sure], getattr(grid, name)[sure], rtol=1e-12, atol=WITHIN)
+    noise = np.array(shown.run("Array.from(shownExplorer.grid.noise)"))
+    known = np.isfinite(grid.snr)  # of those that keep the other limits
+    np.testing.assert_allclose(-20.0 * np.log10(noise)[known], grid.snr[known], rtol=1e-9)
     assert shown.run("shownExplorer.found.front") == wanted_front(grid, grid.within_limits())
     assert not shown.complaints
 
@@ -145,7 +149,9 @@ def test_a_slider_moves_the_answer_to_what_python_says(shown, grid):
     assert np.sqrt(list(figures["causes"].values())) == pytest.approx(np.sqrt(wanted), abs=WITHIN)
     # And the words of the page are these numbers.
     tiles = shown.run("Array.from(document.querySelectorAll('.tiles .value'), (x) => x.textContent)")
-    assert float(tiles[0].removesuffix("\N{NO-BREAK SPACE}%")) == pytest.approx(100.0 * kept[winner], rel=5e-3)
+    assert float(tiles[0].removesuffix("\N{NO-BREAK SPACE}%")) == pytest.approx(
+        100.0 * kept[winner], rel=5e-3
+    )
     assert tiles[2] == f"{grid.cost[winner]:.2f}\N{NO-BREAK SPACE}USD"
 
 

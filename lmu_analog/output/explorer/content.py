@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.devices.packages import form_of
+from lmu_analog.codesign.board_noise import BoardNoise
 from lmu_analog.codesign.grid import Figures, Grid, bought
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.structures import BIAS, CLASSES, OFFSET, TERMS, Bank
@@ -41,7 +42,8 @@ def content(grid: Grid) -> dict[str, Any]:
     templates = [_template(grid, row) for row in first["bank"].values()]
     different = list(dict.fromkeys(json.dumps(one) for one in templates))
     limits = {"nrmse": need.nrmse, "cost": need.cost, "power": need.power, "parts": need.parts}
-    elsewhere = {"tap_nrmse": need.tap_nrmse, "area": need.area, "snr": need.snr}
+    limits["noise"] = None if need.snr is None else 10.0 ** (-need.snr / 20.0)
+    elsewhere = {"tap_nrmse": need.tap_nrmse, "area": need.area}
     return {
         "version": __version__,
         "asked": _asked(grid),
@@ -54,6 +56,7 @@ def content(grid: Grid) -> dict[str, Any]:
         "bandwidth_tolerance": requirement.bandwidth,
         "supply_voltage": base.supply * (1.0 if base.has_single_supply else 2.0),
         "rail": base.rail,
+        "full_scale": base.full_scale,
         "classes": CLASSES,
         "terms": TERMS,
         "unit_offset": OFFSET,
@@ -130,6 +133,9 @@ def _opamps(grid: Grid) -> list[dict[str, Any]]:
             "offset": model.offset,
             "offset_max": model.offset_max,
             "bias": model.bias,
+            "noise": model.noise,
+            "noise_corner": model.noise_corner,
+            "current_noise": model.current_noise,
             "swing": model.swing,
         })  # fmt: skip
     return found
@@ -154,9 +160,15 @@ def _bank(grid: Grid, bank: Bank) -> dict[str, Any]:
         "gbw": bank.reference.gbw,
         "resistor_cost": [sums[d][0] for d in bank.decades],
         "capacitor_cost": [sums[d][1] for d in bank.decades],
+        "noise": None if grid.requirement.need.snr is None else _noise(grid, bank),
         "rest": bank.traces.rest,
         "law": packed(bank.traces),
     }
+
+
+def _noise(grid: Grid, bank: Bank) -> list[float]:
+    of = BoardNoise.of(grid.requirement, bank)
+    return [of.resistors, of.white, of.flicker, of.current]
 
 
 def packed(traces: Traces) -> str:

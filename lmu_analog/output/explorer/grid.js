@@ -2,7 +2,7 @@
 import { causes, cumulants, deviationsOf, lawAt, quantile, unpackTraces, within } from "./law.js";
 
 export const AXES = ["order", "family", "realization", "series", "calibration", "opamp", "resistor", "capacitor", "decade"];
-export const LIMITS = ["nrmse", "cost", "power", "parts"];
+export const LIMITS = ["nrmse", "cost", "power", "parts", "noise"];
 export const OBJECTIVES = ["p95", "cost", "power", "parts"];
 const CLOUD = 512; // dominated candidates that a chart shows at most
 const NEAR = 1.5; // times a limit: what is shown where nothing keeps them
@@ -25,7 +25,7 @@ export function makeGrid(content) {
   const count = blocks.length * each;
   const column = () => new Float64Array(count);
   const grid = { content, banks, blocks, each, count, mean: column(), deviation: column(), skewness: column(),
-    p95: column(), cost: column(), power: column(), parts: column() };
+    p95: column(), cost: column(), power: column(), parts: column(), noise: column() };
   grid.axes = axesOf(content, banks);
   for (const one of blocks) {
     const { of, series, calibration } = banks[one.bank];
@@ -46,6 +46,7 @@ export function makeGrid(content) {
         grid.cost[row] = one.packageCost + (orNaN(one.resistorCost[r]) + orNaN(one.capacitorCost[c]));
         grid.power[row] = one.power;
         grid.parts[row] = one.parts;
+        grid.noise[row] = one.noise;
       }
     }
   }
@@ -59,6 +60,10 @@ function block(content, bank, b, o, decade, d) {
     1, slow, slow * slow, slow ** 3, opamp.per_gain - bank.per_gain,
     opamp.offset / content.unit_offset, opamp.bias / content.unit_bias / 10 ** decade,
   ];
+  // Over the rms of a full-scale sine; nothing where no limit of it is asked for.
+  const [resistors, white, flicker, current] = bank.noise ?? [0, 0, 0, 0];
+  const power = resistors / 10 ** decade + opamp.noise ** 2 * (white + opamp.noise_corner * flicker)
+    + opamp.current_noise ** 2 * current / 100 ** decade;
   const packages = Math.ceil(bank.of.amplifiers / opamp.amplifiers);
   return {
     bank: b, opamp: o, decade,
@@ -70,6 +75,7 @@ function block(content, bank, b, o, decade, d) {
     capacitorCost: bank.capacitor_cost[d],
     power: packages * opamp.amplifiers * orNaN(opamp.current) * content.supply_voltage + bank.load * 10 ** decade,
     parts: bank.values.length + packages,
+    noise: Math.sqrt(power / (0.5 * content.full_scale ** 2)),
   };
 }
 
@@ -318,6 +324,7 @@ export function figuresOf(grid, row, limits, good) {
     },
     power: grid.power[row],
     parts: grid.parts[row],
+    noise: grid.noise[row],
     values,
   };
 }

@@ -17,15 +17,18 @@ const CAUSES = {
   bandwidth: ["Op-amp bandwidth", "its spread"],
   offset: ["Op-amp offset", "its spread"],
 };
-const NAMES = { nrmse: "error", cost: "cost", power: "power", parts: "number of parts" };
-const UNCHECKED = { tap_nrmse: "the error of taps", area: "area", snr: "signal-to-noise ratio", temperature: "temperature" };
+const NAMES = { nrmse: "error", cost: "cost", power: "power", parts: "number of parts", noise: "signal-to-noise ratio" };
+const UNCHECKED = { tap_nrmse: "the error of taps", area: "area", temperature: "temperature" };
 // How a limit is shown: its label, unit, and how many of that unit one is in SI.
 const SHOWN = {
   nrmse: { label: "Window error, at most", unit: "%", times: 100 },
   cost: { label: "Cost, at most", unit: "USD", times: 1 },
   power: { label: "Power, at most", unit: "mW", times: 1e3 },
   parts: { label: "Parts, at most", unit: "", times: 1 },
+  noise: { label: "Signal to noise, at least", unit: "dB" },
 };
+const decibels = (noise) => -20 * Math.log10(noise);
+const most = (name) => (name === "noise" ? "at least" : "at most");
 const SLIDER = 1000; // steps
 const LONG = 8; // values of an axis that get a search and a box of their own
 const MOST_ROWS = 300; // of the table of the front
@@ -54,6 +57,7 @@ const watts = (value) => write(Number(value.toPrecision(3)), "W").replace("u", "
 const whole = (value) => value.toLocaleString("en");
 const shown = {
   p95: percentText, nrmse: percentText, cost: (x) => `${money(x)}\u00a0USD`, power: watts, parts: (x) => `${x} parts`,
+  noise: (x) => `${digits(decibels(x), 4)}\u00a0dB`,
 };
 const times = (decade) => ["÷100", "÷10", "×1", "×10", "×100"][decade + 2] ?? `×10^${decade}`;
 
@@ -91,6 +95,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
   let found = null;
   let row = -1;
   let chartWidth = 0; // asked for only where it changes, since the browser lays out the page for it
+  const isNoisy = content.limits.noise !== null; // otherwise nothing is known of noise
   const handle = { grid, state, evaluated, milliseconds: 0 };
   const parts = {};
 
@@ -215,6 +220,21 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
       (value) => (state.limits[name] = value === null ? null : rounded(value) / by));
   }
 
+  function noiseDial() {
+    let [low, high] = [Infinity, -Infinity];
+    grid.noise.forEach((value) => {
+      low = Math.min(low, decibels(value));
+      high = Math.max(high, decibels(value));
+    });
+    const asked = decibels(content.limits.noise);
+    [low, high] = [Math.min(low, asked) - 1, Math.max(high, asked) + 1];
+    // To the right, as with other limits, more is left.
+    const scale = { open: true, digits: 4, share: (value) => (high - value) / (high - low), value: (share) => high - share * (high - low) };
+    return dial("noise", SHOWN.noise.label, SHOWN.noise.unit, scale,
+      () => (state.limits.noise === null ? null : decibels(state.limits.noise)),
+      (value) => (state.limits.noise = value === null ? null : 10 ** (-value / 20)));
+  }
+
   function yieldDial() {
     const [low, high] = [Math.log10(2), 4]; // 50 to 99.99 %
     const scale = {
@@ -235,7 +255,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     state.good = content.good;
     state.minimise = content.minimise;
     parts.minimise.value = state.minimise;
-    [...LIMITS, "yield"].forEach((name) => parts[`show-${name}`]());
+    [...LIMITS, "yield"].forEach((name) => parts[`show-${name}`]?.());
     AXES.forEach((axis) => {
       state.chosen[axis] = new Set(grid.axes[axis]);
       choices[axis].forEach(({ box }) => (box.checked = true));
@@ -259,7 +279,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     if (matchMedia("(max-width: 60rem)").matches) folded.removeAttribute("open");
     return h("form", { class: "controls", "aria-label": "Limits and choices", onsubmit: (event) => event.preventDefault() },
       h("fieldset", { class: "limits" }, h("legend", {}, "Limits"),
-        limitDial("nrmse"), yieldDial(), limitDial("cost"), limitDial("power"), limitDial("parts"),
+        limitDial("nrmse"), yieldDial(), limitDial("cost"), limitDial("power"), limitDial("parts"), isNoisy ? noiseDial() : null,
         h("div", { class: "dial" }, h("label", { for: id("minimise") }, "Choose the one with"), parts.minimise)),
       folded,
       h("button", { type: "button", class: "reset", onclick: reset }, "As the requirement has it"));
@@ -288,10 +308,10 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
       return ["bad", "✗ none", allowed ? "Prices or currents of all that is chosen are not known."
         : "Nothing is left: on some axis no value is allowed."];
     }
-    const ways = LIMITS.filter((name) => Number.isFinite(reach[name])).map((name) => `${NAMES[name]} up to ${told(name)}`);
+    const ways = LIMITS.filter((name) => Number.isFinite(reach[name])).map((name) => `${NAMES[name]} ${name === "noise" ? "down" : "up"} to ${told(name)}`);
     const is = { nrmse: figures().kept, ...figures() };
     const misses = LIMITS.filter((name) => state.limits[name] !== null && is[name] > state.limits[name])
-      .map((name) => `${NAMES[name]} ${shown[name](is[name])} (at most ${shown[name](state.limits[name])})`);
+      .map((name) => `${NAMES[name]} ${shown[name](is[name])} (${most(name)} ${shown[name](state.limits[name])})`);
     return ["bad", "✗ none", `No candidate keeps all limits. ${row === closest ? "Closest" : "Picked by hand"}: ${nameOf(row)}, which misses `
       + `${misses.join(" and ")}.${ways.length ? ` One limit alone would have to be: ${ways.join(", or ")}.` : ""}`];
   }
@@ -512,13 +532,14 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
     const f = figures();
     const { limits } = state;
     const over = (name, value) => limits[name] !== null && value > limits[name];
-    const atMost = (name, text) => (limits[name] === null ? text : `at most ${shown[name](limits[name])}`);
+    const atMost = (name, text) => (limits[name] === null ? text : `${most(name)} ${shown[name](limits[name])}`);
     const tiles = h("dl", { class: "tiles" },
       tile("Error", percentText(f.kept), `that ${digits(100 * state.good, 4)} % of circuits keep${limits.nrmse === null ? "" : `; at most ${percentText(limits.nrmse)}`}`, over("nrmse", f.kept)),
       tile("Yield", f.share === null ? "–" : shareText(f.share), limits.nrmse === null ? "no limit of the error" : `within ${percentText(limits.nrmse)}`),
       tile("Cost", shown.cost(f.cost), atMost("cost", "parts, at a hundred"), over("cost", f.cost)),
       tile("Power", watts(f.power), atMost("power", "supply current and load"), over("power", f.power)),
-      tile("Parts", String(f.parts), atMost("parts", "R, C and packages"), over("parts", f.parts)));
+      tile("Parts", String(f.parts), atMost("parts", "R, C and packages"), over("parts", f.parts)),
+      isNoisy ? tile("Signal to noise", shown.noise(f.noise), atMost("noise", "full-scale sine, in the band"), over("noise", f.noise)) : null);
     parts.candidate.replaceChildren(
       h("p", { class: "which" }, `${nameOf(row)}; capacitances ${times(f.decade)}`), tiles,
       h("div", { class: "pair" }, causeTable(f), spreadChart(f)), bill(f), textOf());
