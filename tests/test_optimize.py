@@ -152,19 +152,28 @@ def test_measured_parts_have_their_places_in_the_winner(answered, tmp_path: Path
 
 
 def test_a_recording_is_searched_by_its_spectrum_and_verified_itself(tmp_path: Path) -> None:
-    t = np.arange(0.0, 1.5, 2e-3)
+    t = np.arange(0.0, 0.9, 3e-3)
     u = np.sin(2.0 * np.pi * 7.0 * t) + 0.5 * np.sin(2.0 * np.pi * 19.0 * t)
     lines = [f"{a:.4f},{b:.6f}" for a, b in zip(t, 0.3 * u, strict=True)]
     (tmp_path / "u.csv").write_text("\n".join(lines))
     text = SMALL.replace('bandwidth = "300 Hz"', 'file = "u.csv"\nbandwidth = "30 Hz"').replace(
         '"1 ms"', '"10 ms"'
     )
+    # One candidate: an ensemble of a recording takes long.
+    for more, one in (
+        ('"TL072", "LM358", ', ""),
+        ('["1 %", "0.1 %"]', '["0.1 %"]'),
+        ('["5 %", "1 %"]', '["1 %"]'),
+    ):
+        text = text.replace(more, one)
     (tmp_path / "r.toml").write_text(text)
     requirement = read_requirement(tmp_path / "r.toml")
     assert requirement.base.full_scale == pytest.approx(requirement.recorded.full_scale, rel=1e-6)
     tones = requirement.base.stimulus
-    strongest = tones.frequency[np.argsort(-np.abs(tones.phasor))[:2]]
-    assert sorted(strongest) == pytest.approx([7.0, 19.0], abs=30.0 / 16)
+    power = np.abs(tones.phasor) ** 2
+    beside = [np.abs(tones.frequency - f) < 30.0 / 16 * 1.5 for f in (7.0, 19.0)]
+    # 1 and .25 of 1.25, but for what the window of the spectrum lets leak.
+    assert [float(power[at].sum() / power.sum()) for at in beside] == pytest.approx([0.8, 0.2], abs=0.05)
     found = search(requirement)
     assert found.front
     seen = found.verified[found.front[0]]
