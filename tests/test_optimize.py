@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_codesign import DELAY
+from test_task import task as network_of
 
 from lmu_analog.cli import run_command
 from lmu_analog.codesign.kept import kept_in
@@ -15,6 +16,7 @@ from lmu_analog.codesign.search import search
 from lmu_analog.codesign.standing import standing
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.networks.task import write_task
 from lmu_analog.output import optimized
 from lmu_analog.simulation import simulate
 
@@ -180,3 +182,27 @@ def test_a_recording_is_searched_by_its_spectrum_and_verified_itself(tmp_path: P
     design = requirement.with_signal(found.grid.design_of(found.front[0]))
     assert design.file is not None
     assert simulate(design).window_nrmse == pytest.approx(seen.nrmse, rel=1e-3)
+
+
+def test_a_network_can_be_the_requirement(tmp_path: Path) -> None:
+    write_task(tmp_path / "task.npz", network_of(against="software"))
+    text = SMALL.replace('nrmse = "5 %"', 'task = "task.npz"\nloss = 1e-3').replace("orders = [4]\n", "")
+    (tmp_path / "r.toml").write_text(text)
+    requirement = read_requirement(tmp_path / "r.toml")
+    assert requirement.allow.orders == (3,)
+    assert requirement.base.nrmse is None
+    found = search(requirement)
+    assert found.front
+    for k in found.front:
+        seen = found.verified[k]
+        assert seen.good >= 0.9
+        # 300 circuits: a p95 is known to some 6 % of a mean square, half of that of its root.
+        assert seen.law_p95 == pytest.approx(seen.p95, rel=0.1)
+        assert found.grid.p95[k] == pytest.approx(seen.law_p95, rel=0.1)
+    for wrong, said in (
+        ("loss = 1e-3", "task and loss go together"),
+        ('task = "task.npz"', "task and loss go together"),
+    ):
+        (tmp_path / "wrong.toml").write_text(text.replace(wrong, "", 1))
+        with pytest.raises(DesignError, match=said):
+            read_requirement(tmp_path / "wrong.toml")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lmu_analog.codesign.relaxing import Relaxed, figure, obstacle, percent
+from lmu_analog.codesign.relaxing import Relaxed, figure, limit_text, obstacle
 from lmu_analog.codesign.requirement import Calibration
 from lmu_analog.codesign.search import Search, Verified
 from lmu_analog.design import Design
@@ -131,7 +131,7 @@ def _said(found: Search, best: Member) -> str:
         "nominal": ", readout fitted to the nominal circuit",
         "each": ", readout fitted to each",
     }
-    limit = "" if need.nrmse is None else f" within {percent(need.nrmse)}"
+    limit = "" if need.nrmse is None else f" within {limit_text(found.grid.requirement, need.nrmse)}"
     told = [figure(name, value) for name, value in best.figures.items() if name != "p95"]
     part = f", {best.made_of['opamp']}" if "opamp" in best.made_of else ""
     return (

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -69,6 +70,11 @@ def percent(value: float) -> str:
     return f"{100.0 * value:.4g} %"
 
 
+def limit_text(requirement: Requirement, error: float) -> str:
+    """Write an error: a window NRMSE in per cent, or a network's loss."""
+    return percent(error) if requirement.task is None else f"a loss of {error * error:.4g}"
+
+
 def figure(name: str, value: float) -> str:
     """Write an objective with its name and unit."""
     if name == "area":
@@ -80,6 +86,7 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
     """Tell what comes closest, what binds, and what would help."""
     requirement = found.grid.requirement
     need = requirement.need
+    said = partial(limit_text, requirement)
     say("no circuit keeps all limits; looking for what binds")
     kept = dict(found.verified)
     look = found
@@ -107,7 +114,7 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
             f"{name} ({100.0 * shares[name] / total:.2g} % of the mean square error)" for name in ranked[:2]
         ]
         sentence = (
-            f"no circuit keeps {percent(need.nrmse)} at {percent(need.good)}; closest {percent(least)}; "
+            f"no circuit keeps {said(need.nrmse)} at {percent(need.good)}; closest {said(least)}; "
             f"{ranked[0]} binds"
         )
     else:
@@ -167,15 +174,18 @@ def _changes(requirement: Requirement, least: float) -> Iterator[tuple[str, Requ
         yield " and ".join(said.values()), allowing(**classes)
     ways = {"nominal": "a readout fitted to the nominal circuit", "each": "a readout fitted to each circuit"}
     for way, text in ways.items():
-        if way not in allow.calibration and not requirement.temperatures:
+        if way not in allow.calibration and not requirement.temperatures and requirement.task is None:
             yield text, allowing(calibration=(*allow.calibration, way))
     more = tuple(range(max(allow.orders) + 1, min(max(allow.orders) + _LARGER, HIGHEST_ORDER) + 1))
-    if more:
+    if more and requirement.task is None:
         yield f"order {' or '.join(map(str, more))}", allowing(orders=(*allow.orders, *more))
     if need.nrmse is not None and least > need.nrmse:
         limit = _up(least * _ROOM)
-        base = requirement.base.replace(nrmse=limit)
-        yield f"a limit of {percent(limit)}", replace(requirement, need=replace(need, nrmse=limit), base=base)
+        base = requirement.base if requirement.task is not None else requirement.base.replace(nrmse=limit)
+        yield (
+            f"a limit of {limit_text(requirement, limit)}",
+            replace(requirement, need=replace(need, nrmse=limit), base=base),
+        )
     for name in ("cost", "power", "parts", "area", "snr"):
         if getattr(need, name) is not None:
             yield f"no limit of {name}", replace(requirement, need=replace(need, **{name: None}))

@@ -20,6 +20,8 @@ from lmu_analog.design_keys import KEYS, labelled
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.files_in import read_toml
 from lmu_analog.memory.legendre import HIGHEST_ORDER, smallest_order
+from lmu_analog.networks.network import LMULayer
+from lmu_analog.networks.task import NetworkTask, read_task
 from lmu_analog.units import area, parse, share, temperature, tolerance
 
 Objective = Literal["cost", "power", "parts", "area", "p95"]
@@ -43,7 +45,7 @@ _OF_A_DESIGN = {
     "signal": ("bandwidth", "amplitude", "kind", "tones", "file", "column", "channel"),
     "conditions": ("supply", "reference", "headroom"),
 }
-_NEEDS = ("nrmse", "tap_nrmse", "yield", "power", "cost", "parts", "area", "snr")
+_NEEDS = ("nrmse", "task", "loss", "tap_nrmse", "yield", "power", "cost", "parts", "area", "snr")
 _ALLOWED = (
     "orders", "families", "realizations", "opamps", "own_parts", "resistor", "capacitor", "values", "calibration",
     "distribution", "taps", "technology", "transconductor_area", "capacitance", "sizing", "linear_range",
@@ -60,7 +62,8 @@ class Need:
     Attributes
     ----------
     nrmse : float or None
-        Largest window NRMSE, a fraction of rms(u), of the share ``good`` of all circuits.
+        Largest window NRMSE, a fraction of rms(u), of the share ``good`` of all circuits; with a network as the task
+        the root of the largest loss, as its law is that of a mean square error.
     tap_nrmse : float or None
         The same of every tap.
     good : float
@@ -168,6 +171,8 @@ class Requirement:
         From ``read_prices``; None where the middles of price classes are taken, which are from memory.
     recorded : Design or None
         ``base`` with the recording that is the signal; ``base`` then has tones with its spectrum.
+    task : NetworkTask or None
+        The network whose loss counts in place of the window error.
     """
 
     base: Design
@@ -178,6 +183,7 @@ class Requirement:
     temperatures: tuple[float, ...] = ()
     prices: dict[str, Price] | None = field(default=None)
     recorded: Design | None = None
+    task: NetworkTask | None = None
 
     def with_signal(self, design: Design) -> Design:
         """Give a candidate with the signal that was asked for, where the law takes tones in place of a recording."""
@@ -222,14 +228,20 @@ def requirement_of(tables: Mapping[str, Any], folder: Path) -> Requirement:
     for name, content in plain.items():
         if not isinstance(content, dict):
             raise DesignError(f"[{name}] must be a table, not {shown(content)}")
-    need = _need(tables.get("need", {}))
+    needed = tables.get("need", {})
+    need = _need(needed)
+    task = labelled("[need] task", _task, needed, folder)
     allow = tables.get("allow", {})
     _known("key of [allow]", allow, _ALLOWED)
     base = _base(tables, allow, need, folder)
     recorded = base if base.file is not None else None
     if recorded is not None:
         base = labelled("[signal] file", _in_tones, recorded)
+    if task is not None and "orders" not in allow:
+        allow = {**allow, "orders": [_order_of(task)]}
     allowed = _allow(allow, base, need)
+    if task is not None and (allowed.chip is not None or set(allowed.calibration) != {"none"}):
+        raise DesignError("[need] task: networks are searched on boards, without a fitted readout")
     prefer = tables.get("prefer", {})
     _known("key of [prefer]", prefer, ("minimise",))
     on_chip = allowed.chip is not None
@@ -250,7 +262,26 @@ def requirement_of(tables: Mapping[str, Any], folder: Path) -> Requirement:
         _temperatures(conditions, allowed),
         _prices(tables, base, folder),
         recorded,
+        task,
     )
+
+
+def _task(needed: Mapping[str, Any], folder: Path) -> NetworkTask | None:
+    """Read the network that is the requirement, if one is."""
+    if ("task" in needed) != ("loss" in needed):
+        raise DesignError("task and loss go together: a network with its data, and the limit of its loss")
+    if "task" not in needed:
+        return None
+    if "nrmse" in needed:
+        raise DesignError("give nrmse, or task and loss")
+    if not isinstance(needed["task"], str):
+        raise DesignError(f"the name of a file is wanted, not {shown(needed['task'])}")
+    return read_task(folder / needed["task"])
+
+
+def _order_of(task: NetworkTask) -> int:
+    """Give the order of a network's memories."""
+    return next(layer.order for layer in task.network.layers if isinstance(layer, LMULayer))
 
 
 def _known(what: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -270,9 +301,12 @@ def _need(given: Mapping[str, Any]) -> Need:
         "area": lambda x: _above_zero(area(x), "m2"),
         "snr": lambda x: _above_zero(parse(x, "dB") if isinstance(x, str) else _number(x), "dB"),
     }
+    readers["loss"] = lambda x: math.sqrt(_above_zero(_number(x), ""))
     found = {
         name: labelled(f"[need] {name}", read, given[name]) for name, read in readers.items() if name in given
     }
+    if "loss" in found:
+        found["nrmse"] = found.pop("loss")
     good = found.pop("yield", USUAL_YIELD)
     return Need(good=good, **cast("Any", found))
 
@@ -330,10 +364,10 @@ def _base(tables: Mapping[str, Any], allow: Mapping[str, Any], need: Need, folde
     for key, name in (("own_parts", "parts"), ("taps", "taps"), ("technology", "technology")):
         if key in allow:
             given[name] = folder / allow[key] if name == "parts" else allow[key]
-    limits = {"nrmse": need.nrmse, "tap_nrmse": need.tap_nrmse}
+    limits = {"nrmse": None if "task" in tables.get("need", {}) else need.nrmse, "tap_nrmse": need.tap_nrmse}
     if need.tap_nrmse is not None and "taps" not in given:
         raise DesignError("[need] tap_nrmse: of which taps? give [allow] taps, for example taps = [1.0]")
-    wanted = need.good if need.nrmse is not None or need.tap_nrmse is not None else None
+    wanted = need.good if any(limit is not None for limit in limits.values()) else None
     return Design(order=1, wanted_yield=wanted, **{k: v for k, v in limits.items() if v is not None}, **given)
 
 

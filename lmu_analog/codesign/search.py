@@ -29,6 +29,7 @@ from lmu_analog.codesign.front import front
 from lmu_analog.codesign.grid import MARGIN, Grid, grid_of
 from lmu_analog.codesign.requirement import Calibration, Requirement
 from lmu_analog.codesign.structures import DECADES, Bank, Made, made_of
+from lmu_analog.codesign.task import task_first_order, task_results
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import one_thread_each
 from lmu_analog.ensembles.cluster import Crew
@@ -42,6 +43,7 @@ from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.quadratic import nrmse_quantiles, quadratic_form, within
 
 SAMPLES = 5000  # of the ensemble that verifies
+TASKED = 300  # of one whose circuits run in a network
 CALIBRATED = 1000  # of one whose circuits are calibrated one by one, which takes longer
 SEED = 0
 TIMEOUT = 3600.0  # s for one structure, or one verification
@@ -56,7 +58,7 @@ class Verified:
     reason : str
         Why it is none; empty where it holds.
     nrmse : float
-        Window NRMSE without mismatch.
+        Window NRMSE without mismatch; with a network the root of its loss, as in all that follows.
     law_p95, law_good : float
         What 95 % of circuits keep, and the share within the limit, by first-order theory of the circuit as it is built.
     p95, good, low, high : float
@@ -311,10 +313,11 @@ def verify(
     calibration : {"none", "nominal", "each"}
         With ``each`` every circuit of the ensemble gets a readout of its own.
     samples : int, optional
-        ``SAMPLES`` unless given, with ``each`` ``CALIBRATED``.
+        ``SAMPLES`` unless given, with ``each`` ``CALIBRATED``, with a network ``TASKED``.
     """
+    task = requirement.task
     if samples is None:
-        samples = CALIBRATED if calibration == "each" else SAMPLES
+        samples = TASKED if task is not None else CALIBRATED if calibration == "each" else SAMPLES
     need = requirement.need
     try:
         circuit = build(design)
@@ -323,7 +326,12 @@ def verify(
         if beyond:
             return Verified(beyond[0])
         each = calibration == "each"
-        theory = first_order_calibrated(design, "readout") if each else first_order(design, circuit=circuit)
+        if task is not None:
+            theory = task_first_order(design, task)
+        else:
+            theory = (
+                first_order_calibrated(design, "readout") if each else first_order(design, circuit=circuit)
+            )
         snr = None
         if need.snr is not None:
             snr = float(noise(design, circuit=circuit).attrs["band_snr_db"])
@@ -351,7 +359,9 @@ def verify(
 def _share(requirement: Requirement, design: Design, samples: int, *, each: bool) -> tuple[float, float]:
     """Give the share of exact circuits that keep the limits of errors, and the p95 of the window's."""
     need = requirement.need
-    if each:
+    if requirement.task is not None:
+        found = np.sqrt(task_results(design, requirement.task, seed=SEED, samples=range(samples))[0])
+    elif each:
         left = calibrate(design, samples, SEED, methods=("readout",)).sel(calibration="readout")
         found = np.where(left.status.values == GOOD, left.window_nrmse.values, np.inf)
     else:

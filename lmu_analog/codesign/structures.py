@@ -33,9 +33,17 @@ from lmu_analog.circuits.rounding import Rounded, choose_common
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import Calibration, Requirement, usable_with
+from lmu_analog.codesign.task import task_first_order
 from lmu_analog.design import Design
 from lmu_analog.mismatch.law import Mismatch, columns
-from lmu_analog.theory.first_order import by_draws, errors_of, first_order, linearised, offset_slopes
+from lmu_analog.theory.first_order import (
+    FirstOrder,
+    by_draws,
+    errors_of,
+    first_order,
+    linearised,
+    offset_slopes,
+)
 
 CLASSES = ("resistor", "capacitor", "bandwidth", "offset")  # of the law's draws
 TERMS = (
@@ -212,8 +220,8 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     count = len(usable) * each * len(decades)
     unfit = len(allow.opamps) * each * len(DECADES) - count
     limit = requirement.need.nrmse
-    # What a fitted readout leaves may be less than the best parts do without.
-    plain = set(allow.calibration) == {"none"}
+    # What a fitted readout leaves may be less than the best parts do without; a network's loss is another error.
+    plain = set(allow.calibration) == {"none"} and requirement.task is None
     if not decades or (prune and plain and limit is not None and least > limit):
         return Made((), least, count, unfit)
     found: list[Bank] = []
@@ -227,7 +235,7 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             fit="joint",
         )
         found += [
-            bank
+            _plain(requirement, bank, linear.design)
             if calibration == "none"
             else calibrated(requirement, bank, linear.design, calibration=calibration)
             for bank in _banks(linear, rounded, series, classes, models)
@@ -277,6 +285,30 @@ def design_from(
     )
 
 
+def _plain(requirement: Requirement, bank: Bank, taken: Design) -> Bank:
+    """Give a bank the law of a network's loss, if that is what is asked for.
+
+    What single op-amps do to the nominal loss is not in it; verification has it.
+    """
+    if requirement.task is None:
+        return bank
+    design = design_from(requirement, bank, cast("dict[str, object]", taken.opamp))
+    theory = task_first_order(design, requirement.task)
+    terms = np.zeros((len(theory.error), len(TERMS)))
+    terms[:, 0] = theory.error
+    return replace(bank, traces=Traces.of(theory.rest, terms, _of_draws(requirement, theory)))
+
+
+def _of_draws(requirement: Requirement, theory: FirstOrder) -> list[Float[np.ndarray, "e _"]]:
+    """Give the Jacobian of every class of draws, at tolerances of one, of a design that ``design_from`` gave."""
+    of = [_class_of(name) for name in theory.names]
+    spreads = (UNIT, UNIT, requirement.bandwidth or 1.0, 1.0)
+    return [
+        theory.jacobian[:, [k for k, c in enumerate(of) if c == name]] / spread
+        for name, spread in zip(CLASSES, spreads, strict=True)
+    ]
+
+
 def calibrated(requirement: Requirement, bank: Bank, taken: Design, *, calibration: Calibration) -> Bank:
     """Give a bank with a readout that is fitted to its nominal circuit, or to each of its circuits.
 
@@ -286,12 +318,6 @@ def calibrated(requirement: Requirement, bank: Bank, taken: Design, *, calibrati
     design = design_from(requirement, bank, cast("dict[str, object]", taken.opamp))
     each = calibration == "each"
     theory = first_order_calibrated(design, "readout") if each else first_order(design)
-    of = [_class_of(name) for name in theory.names]
-    spreads = (UNIT, UNIT, requirement.bandwidth or 1.0, 1.0)
-    jacobians = [
-        theory.jacobian[:, [k for k, c in enumerate(of) if c == name]] / spread
-        for name, spread in zip(CLASSES, spreads, strict=True)
-    ]
     terms = np.zeros((len(theory.error), len(TERMS)))
     terms[:, 0] = theory.error
     if not each:
@@ -301,7 +327,7 @@ def calibrated(requirement: Requirement, bank: Bank, taken: Design, *, calibrati
         terms[:, 6] = (
             _with_model(design, circuit, bias=BIAS) - errors_of(design, circuit, circuit.values[None])[:, 0]
         )
-    return replace(bank, traces=Traces.of(theory.rest, terms, jacobians))
+    return replace(bank, traces=Traces.of(theory.rest, terms, _of_draws(requirement, theory)))
 
 
 def _by_swing(models: dict[int, OpAmpModel], base: Design) -> dict[float, list[int]]:

@@ -179,14 +179,14 @@ def content_of(
     requirement: Requirement, told: Answer, names: dict[int, str], *, asked: Standing | None = None
 ) -> dict[str, Any]:
     """Give what ``result.json`` has: errors and yields are fractions, powers in W."""
-    need, allow = requirement.need, requirement.allow
+    allow = requirement.allow
     front = [_member(one, names) for one in told.front]
     winner = None if told.winner is None else names[told.winner.row]
     found: dict[str, Any] = {
         "requirement": {
             "theta": requirement.base.theta,
             "bandwidth": requirement.base.bandwidth,
-            "need": {name: value for name, value in asdict(need).items() if value is not None},
+            "need": {name: value for name, value in _limits(requirement).items() if value is not None},
             "orders": list(allow.orders),
             "minimise": requirement.minimise,
             "assumed_prices": requirement.prices is None,
@@ -212,6 +212,14 @@ def content_of(
         beaten = None if asked.beaten_by is None else names.get(asked.beaten_by)
         found["why"] = {**asdict(asked), "beaten_by": beaten}
     return _rounded(found)
+
+
+def _limits(requirement: Requirement) -> dict[str, float | None]:
+    """Give the limits; with a network its ``loss`` in place of ``nrmse``."""
+    found = asdict(requirement.need)
+    if requirement.task is not None:
+        found["loss"] = found.pop("nrmse") ** 2
+    return found
 
 
 def _member(one: Member, names: dict[int, str]) -> dict[str, Any]:
