@@ -399,7 +399,9 @@ def _temperatures(conditions: Mapping[str, Any], allow: Allow) -> tuple[float, .
 def _allow(given: Mapping[str, Any], base: Design, need: Need) -> Allow:
     families = _families(given)
     wanted = _words(given, "realizations", (), tuple(r for f in families for r in FAMILIES[f].realizations))
-    pairs = tuple((f, r) for f in families for r in FAMILIES[f].realizations if not wanted or r in wanted)
+    # Once states are scaled to the rails, orthonormal coordinates are the circuit of Legendre's.
+    usual = tuple(r for f in families for r in FAMILIES[f].realizations if r != "orthonormal")
+    pairs = tuple((f, r) for f in families for r in FAMILIES[f].realizations if r in (wanted or usual))
     calibration = cast("tuple[Calibration, ...]", _words(given, "calibration", ("none",), CALIBRATIONS))
     orders = _orders(given, base, need, fitted=set(calibration) != {"none"})
     if families[0] in CHIP:

@@ -214,15 +214,19 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
         return Made((), math.inf, 0, len(allow.opamps) * each)
     models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
     classes = _by_swing(models, base)
-    linear, least = _linear(requirement, which, list(models.values()), max(classes))
-    parts = {of: np.array([c.value for c in linear.circuit.only(of)]) for of in (Resistor, Capacitor)}
+    design = _with_reference(requirement, which, list(models.values()), swing=max(classes))
+    circuit = build(design)
+    parts = {of: np.array([c.value for c in circuit.only(of)]) for of in (Resistor, Capacitor)}
     decades = [k for k in DECADES if _within(parts[Resistor] * 10.0**-k, parts[Capacitor] * 10.0**k)]
     count = len(usable) * each * len(decades)
     unfit = len(allow.opamps) * each * len(DECADES) - count
+    if not decades:
+        return Made((), math.inf, 0, unfit)
+    linear, least = _linear(requirement, design, circuit, models=list(models.values()))
     limit = requirement.need.nrmse
     # What a fitted readout leaves may be less than the best parts do without; a network's loss is another error.
     plain = set(allow.calibration) == {"none"} and requirement.task is None
-    if not decades or (prune and plain and limit is not None and least > limit):
+    if prune and plain and limit is not None and least > limit:
         return Made((), least, count, unfit)
     found: list[Bank] = []
     for series in allow.values:
@@ -347,11 +351,11 @@ def swung(base: Design, opamp: OpAmpModel, swing: float) -> float:
     return 1.0 - swing / min(base.rail, opamp.swing)
 
 
-def _linear(
-    requirement: Requirement, which: tuple[int, str, str], models: Sequence[OpAmpModel], swing: float
-) -> tuple[Linear, float]:
-    """Build and linearise a structure; with what the wanted share of circuits keeps with the best parts."""
-    allow, base = requirement.allow, requirement.base
+def _with_reference(
+    requirement: Requirement, which: tuple[int, str, str], models: Sequence[OpAmpModel], *, swing: float
+) -> Design:
+    """Give a structure with an op-amp as fast as the fastest, and the outputs' swing, V."""
+    base = requirement.base
     order, family, realization = which
     reference = {
         "gain": _BEST_GAIN,
@@ -359,11 +363,17 @@ def _linear(
         "rail": swing / (1.0 - base.headroom),
         "offset_max": OFFSET,
     }
-    design = base.replace(
+    return base.replace(
         order=order, family=family, realization=realization, opamp=reference,
-        mismatch=mismatch_of(requirement, UNIT, allow.capacitor[-1], bandwidth=UNIT),
+        mismatch=mismatch_of(requirement, UNIT, requirement.allow.capacitor[-1], bandwidth=UNIT),
     )  # fmt: skip
-    circuit = build(design)
+
+
+def _linear(
+    requirement: Requirement, design: Design, circuit: Circuit, *, models: Sequence[OpAmpModel]
+) -> tuple[Linear, float]:
+    """Linearise a structure; with what the wanted share of circuits keeps with the best parts."""
+    allow = requirement.allow
     rest, error, slopes = linearised(design, circuit)
     jacobians = _by_class(design, circuit, slopes, (UNIT, allow.capacitor[-1], UNIT, 1.0))
     traces = Traces.of(rest, error[:, None], jacobians)
