@@ -106,7 +106,11 @@ def test_noise_of_the_grid_is_that_of_the_designs_when_built(written) -> None:
     )
     text = text.replace("[3, 4]", '[4]\ncalibration = ["none", "nominal"]').replace("6 %", "12 %")
     requirement = read_requirement(written(text))
-    grid = gathered(requirement, *structures(requirement)).grid
+    found = gathered(requirement, *structures(requirement))
+    grid = found.grid
+    # A fitted readout makes another candidate of the same values.
+    assert {grid.banks[b].calibration for b in grid.bank.tolist()} == {"none", "nominal"}
+    assert found.counts["same"] == 0
     known = np.flatnonzero(np.isfinite(grid.snr))
     assert 0 < np.count_nonzero(grid.within_limits()) < len(known), "the limit acts"
     least, most = known[np.argmin(grid.snr[known])], known[np.argmax(grid.snr[known])]
@@ -140,6 +144,16 @@ def test_what_holds_is_what_the_exact_engine_says(written) -> None:
     assert found.grid.cost[found.winner] == min(found.grid.cost[found.front])
     assert winner.order in (3, 4)
     assert winner.element_values
+
+
+def test_all_candidates_are_counted_where_no_op_amp_suits_a_family(written) -> None:
+    text = DELAY.replace('["active-rc"]', '["active-rc", "active-rc-differential"]').replace("6 %", "1 %")
+    # The limit prunes all that can be built, and none of these op-amps has two outputs.
+    found = gathered(requirement := read_requirement(written(text)), *structures(requirement))
+    counts = found.counts
+    assert counts["grid"] == 2 * 4 * 3 * 5 * 4
+    assert counts["unfit"] >= counts["grid"] / 2
+    assert counts["grid"] == sum(counts[k] for k in ("failed", "unfit", "same", "pruned", "evaluated"))
 
 
 def test_a_bound_prunes_only_what_cannot_keep_the_limit(written) -> None:

@@ -217,7 +217,7 @@ def gathered(
         elif not any(_is_same(bank, other) for other in banks):
             banks.append(bank)
         else:
-            same += len(bank.opamps) * len(bank.decades) * len(allow.resistor) * len(allow.capacitor)
+            same += bank.candidates(requirement)
     if allow.chip is None:
         grid = grid_of(requirement, banks)
         of_a_structure = (
@@ -245,8 +245,8 @@ def gathered(
 def _is_same(one: Bank, other: Bank) -> bool:
     """Tell whether two structures are the same circuit, as Legendre and orthonormal coordinates are once scaled."""
     return (
-        (one.order, one.family, one.series, one.names)
-        == (other.order, other.family, other.series, other.names)
+        (one.order, one.family, one.series, one.calibration, one.names)
+        == (other.order, other.family, other.series, other.calibration, other.names)
         and one.swing == other.swing
         and np.array_equal(one.values, other.values)
     )

@@ -148,6 +148,11 @@ class Bank:
     reference: OpAmpModel
     traces: Traces
 
+    def candidates(self, requirement: Requirement) -> int:
+        """Count its candidates."""
+        allow = requirement.allow
+        return len(self.opamps) * len(self.decades) * len(allow.resistor) * len(allow.capacitor)
+
     def terms(self, model: OpAmpModel, decade: int) -> Float[np.ndarray, " k"]:
         """Give how much of each of ``TERMS`` an op-amp has at a decade, (k,)."""
         x = 1.0 / model.gbw - 1.0 / self.reference.gbw
@@ -211,7 +216,7 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     # Of an op-amp and a decade.
     each = len(allow.resistor) * len(allow.capacitor) * len(allow.values) * len(allow.calibration)
     if not usable:
-        return Made((), math.inf, 0, len(allow.opamps) * each)
+        return Made((), math.inf, 0, len(allow.opamps) * each * len(DECADES))
     models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
     classes = _by_swing(models, base)
     design = _with_reference(requirement, which, list(models.values()), swing=max(classes))
@@ -250,9 +255,8 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
         for bank in found
         if limit is None or not prune or bank.traces.rest + bank.traces.nominal[0, 0] <= limit**2
     ]
-    of_a_bank = len(allow.resistor) * len(allow.capacitor)
-    held, built = (sum(len(b.opamps) * len(b.decades) for b in banks) for banks in (kept, found))
-    return Made(tuple(kept), least, (built - held) * of_a_bank, unfit + count - built * of_a_bank)
+    held, built = (sum(bank.candidates(requirement) for bank in banks) for banks in (kept, found))
+    return Made(tuple(kept), least, built - held, unfit + count - built)
 
 
 def design_from(
