@@ -296,7 +296,7 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
 
   function verdict() {
     const { front, allowed, keeping, closest, reach } = found;
-    const told = (name) => shown[name](reach[name]);
+    const figure = { ...shown, parts: String }; // behind the name of the limit
     if (front.length) {
       const picked = row === found.winner ? `The one with ${WANTED[state.minimise]}` : "Picked by hand";
       return ["good", `✓ ${whole(front.length)} of ${whole(allowed)}`,
@@ -308,10 +308,10 @@ export function mount(root, content, { onChoice = () => {}, heading = "h1" } = {
       return ["bad", "✗ none", allowed ? "Prices or currents of all that is chosen are not known."
         : "Nothing is left: on some axis no value is allowed."];
     }
-    const ways = LIMITS.filter((name) => Number.isFinite(reach[name])).map((name) => `${NAMES[name]} ${name === "noise" ? "down" : "up"} to ${told(name)}`);
+    const ways = LIMITS.filter((name) => Number.isFinite(reach[name])).map((name) => `${NAMES[name]} ${name === "noise" ? "down" : "up"} to ${figure[name](reach[name])}`);
     const is = { nrmse: figures().kept, ...figures() };
     const misses = LIMITS.filter((name) => state.limits[name] !== null && is[name] > state.limits[name])
-      .map((name) => `${NAMES[name]} ${shown[name](is[name])} (${most(name)} ${shown[name](state.limits[name])})`);
+      .map((name) => `${NAMES[name]} ${figure[name](is[name])} (${most(name)} ${figure[name](state.limits[name])})`);
     return ["bad", "✗ none", `No candidate keeps all limits. ${row === closest ? "Closest" : "Picked by hand"}: ${nameOf(row)}, which misses `
       + `${misses.join(" and ")}.${ways.length ? ` One limit alone would have to be: ${ways.join(", or ")}.` : ""}`];
   }
