@@ -205,3 +205,11 @@ def test_a_wrong_requirement_gets_one_line(written, old: str, new: str, said: st
         read_requirement(written(DELAY.replace(old, new, 1)))
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_single_supply_has_its_divider_among_the_parts(written) -> None:
+    text = DELAY.replace('supply = "5 V"', 'supply = "10 V"\nreference = "mid"').replace("[3, 4]", "[3]")
+    made = made_of(read_requirement(written(text)), (3, "active-rc", "ladder"))
+    bank = made.banks[0]
+    assert len(bank.others) == 2
+    assert not set(bank.names) & {"Rref_a", "Rref_b"}

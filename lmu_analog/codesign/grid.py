@@ -253,7 +253,7 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
                 ],
                 count,
             ),
-            parts=np.repeat([len(bank.values) + packages[o] for o, _ in at], count),
+            parts=np.repeat([len(bank.values) + len(bank.others) + packages[o] for o, _ in at], count),
         )
         both = np.concatenate([np.tile(tolerances, (len(at), 1)), np.repeat(spreads, count, axis=0)], axis=1)
         cumulants = bank.traces.cumulants(np.repeat(terms, count, axis=0), both)
@@ -300,7 +300,7 @@ def bought(requirement: Requirement, bank: Bank, decade: int) -> tuple[list[floa
     allow, prices = requirement.allow, requirement.prices
     values = list(bank.at(decade).values())
     kinds = (
-        ("resistor", values[: bank.resistors], allow.resistor),
+        ("resistor", [*values[: bank.resistors], *bank.others], allow.resistor),
         ("capacitor", values[bank.resistors :], allow.capacitor),
     )
     resistors, capacitors = (

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from lmu_analog.analysis.calibrated_law import first_order_calibrated
 from lmu_analog.analysis.resources import resources
 from lmu_analog.building import build, mapped, stock
-from lmu_analog.circuits.circuit import Circuit, with_values
+from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Amplifier, Capacitor, Resistor
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.tolerance import Distribution, Tolerance
@@ -123,6 +123,8 @@ class Bank:
         Of these, at decade 0.
     resistors : int
         How many of these are resistors, the first.
+    others : tuple of float, Ohm
+        Resistors outside of the memory, such as those that divide a single supply.
     amplifiers : int
     load : float, W
         What its outputs deliver at decade 0; goes with the capacitance.
@@ -143,6 +145,7 @@ class Bank:
     names: tuple[str, ...]
     values: Float[np.ndarray, " m"]
     resistors: int
+    others: tuple[float, ...]
     amplifiers: int
     load: float
     reference: OpAmpModel
@@ -478,8 +481,10 @@ def _banks(
     """Give the banks of one series: one for each swing of op-amps."""
     design, most = linear.design, max(classes)
     names = [p.name for p in rounded.circuit.parameters]
+    inside = {p.name for p in mapped(design, ORIGIN).parameters}
     kinds = {c.name: type(c) for c in rounded.circuit.components if isinstance(c, Resistor | Capacitor)}
-    parts = [n for n in names if kinds.get(n) is Resistor] + [n for n in names if kinds.get(n) is Capacitor]
+    parts = [n for of in (Resistor, Capacitor) for n in names if kinds.get(n) is of and n in inside]
+    others = tuple(c.value for c in rounded.circuit.only(Resistor) if c.name not in inside)
     places = [names.index(n) for n in parts]
     resistors = sum(kinds[n] is Resistor for n in parts)
     load = _load(design, rounded.circuit)
@@ -517,7 +522,7 @@ def _banks(
             found.append(
                 Bank(
                     design.order, design.family, design.realization, series, "none", used, fast, decades, tuple(parts),
-                    values, resistors, len(circuit.amplifiers), load * (used / most) ** 2,
+                    values, resistors, others, len(circuit.amplifiers), load * (used / most) ** 2,
                     design.opamp_model, Traces.of(linear.rest, terms, jacobians),
                 )
             )  # fmt: skip
@@ -531,9 +536,7 @@ def _with_rail(design: Design, rail: float) -> Design:
 
 def with_parts(design: Design, values: Mapping[str, float]) -> Circuit:
     """Give the circuit of a design with values of one's own for its resistors and capacitors."""
-    circuit = mapped(design, ORIGIN)
-    own = [values.get(p.name, p.nominal) for p in circuit.parameters]
-    return with_values(circuit, np.array(own))
+    return build(design.replace(capacitance=ORIGIN, element_values=dict(values)))
 
 
 def _powers_of_swing(design: Design, parts: Sequence[str], swing: float) -> Float[np.ndarray, " m"]:
