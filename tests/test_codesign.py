@@ -8,6 +8,7 @@ import pytest
 from lmu_analog.analysis.noise import noise
 from lmu_analog.building import build
 from lmu_analog.codesign import pearson
+from lmu_analog.codesign import search as searching
 from lmu_analog.codesign.front import front
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import read_requirement
@@ -83,7 +84,7 @@ def test_no_row_dominates_the_front_and_all_others_are_dominated() -> None:
 
 def test_figures_of_the_grid_are_those_of_the_designs_when_built(written) -> None:
     requirement = read_requirement(written())
-    found = search(requirement, prune=False)
+    found = gathered(requirement, *structures(requirement, prune=False))
     grid = found.grid
     assert len(grid) == found.counts["evaluated"]
     random = np.random.default_rng(0)
@@ -119,7 +120,9 @@ def test_noise_of_the_grid_is_that_of_the_designs_when_built(written) -> None:
         assert noise(grid.design_of(k)).attrs["band_snr_db"] == pytest.approx(grid.snr[k], abs=0.2)
 
 
-def test_what_holds_is_what_the_exact_engine_says(written) -> None:
+def test_what_holds_is_what_the_exact_engine_says(written, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of 2000 circuits sigma of a 95th percentile is 1 %, below what the law may be off.
+    monkeypatch.setattr(searching, "SAMPLES", 2000)
     requirement = read_requirement(written())
     found = search(requirement)
     assert found.front
