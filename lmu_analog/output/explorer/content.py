@@ -155,6 +155,7 @@ def _bank(grid: Grid, bank: Bank) -> dict[str, Any]:
         "opamps": bank.opamps,
         "decades": bank.decades,
         "values": [float(f"{v:.6g}") for v in bank.values.tolist()],
+        "others": len(bank.others),
         "load": bank.load,
         "per_gain": 1.0 / bank.reference.gain,
         "gbw": bank.reference.gbw,

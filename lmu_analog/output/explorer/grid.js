@@ -74,7 +74,7 @@ function block(content, bank, b, o, decade, d) {
     resistorCost: bank.resistor_cost[d],
     capacitorCost: bank.capacitor_cost[d],
     power: packages * opamp.amplifiers * orNaN(opamp.current) * content.supply_voltage + bank.load * 10 ** decade,
-    parts: bank.values.length + packages,
+    parts: bank.values.length + bank.others + packages,
     noise: Math.sqrt(power / (0.5 * content.full_scale ** 2)),
   };
 }
