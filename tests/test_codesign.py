@@ -5,16 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lmu_analog.codesign.search
 from lmu_analog.analysis.noise import noise
 from lmu_analog.building import build
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign import search as searching
 from lmu_analog.codesign.front import front
+from lmu_analog.codesign.grid import quantiles
+from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import read_requirement
-from lmu_analog.codesign.search import gathered, search, structures
+from lmu_analog.codesign.search import SEED, gathered, search, structures, verify
 from lmu_analog.codesign.structures import made_of
+from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.errors import DesignError
+from lmu_analog.storage.store import GOOD
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.quadratic import nrmse_quantiles
 
@@ -157,6 +162,49 @@ def test_all_candidates_are_counted_where_no_op_amp_suits_a_family(written) -> N
     assert counts["grid"] == 2 * 4 * 3 * 5 * 4
     assert counts["unfit"] >= counts["grid"] / 2
     assert counts["grid"] == sum(counts[k] for k in ("failed", "unfit", "same", "pruned", "evaluated"))
+
+
+def test_half_of_all_circuits_may_keep_a_limit_that_their_mean_error_does_not(written) -> None:
+    # One square of a normal draw: its mean is one, its median .4549.
+    requirement = read_requirement(written(DELAY.replace("90 %", "50 %").replace("6 %", "80 %")))
+    kept = quantiles(np.array([[1.0, 2.0, 8.0]]), requirement)["kept"]
+    assert kept[0] == pytest.approx(np.sqrt(0.4549), rel=1e-3)
+
+
+def test_without_a_limit_a_circuit_that_is_unstable_does_not_count(written) -> None:
+    requirement = read_requirement(written(DELAY.replace('nrmse = "6 %"', "")))
+    wide = {"resistor": "30 %", "capacitor": "30 %"}
+    design = requirement.base.replace(order=12, realization="legendre", opamp="ideal", mismatch=wide)
+    share = float((exact_chunk(design, SEED, range(200)).status == GOOD).mean())
+    assert 0.0 < share < 0.95
+    found = verify(requirement, design, samples=200)
+    assert found.good == share
+    assert found.p95 == np.inf
+
+
+def test_what_a_search_says_does_not_depend_on_what_was_finished_first(written, monkeypatch) -> None:
+    requirement = read_requirement(written())
+    told: list[list[tuple[str, int]]] = []
+    for step in (1, -1):
+
+        def each(function, tasks, keys, crew, kept, step=step):
+            yield from [(k, f"no circuit of {tasks[k][1]}") for k in range(len(tasks))][::step]
+
+        monkeypatch.setattr(lmu_analog.codesign.search, "_each", each)
+        told.append(list(structures(requirement)[1].items()))
+    assert told[0] == told[1]
+    assert len(told[0]) == 4
+
+
+def test_what_is_kept_of_a_structure_is_all_of_it(written, tmp_path: Path) -> None:
+    made = made_of(read_requirement(written()), (3, "active-rc", "ladder"))
+    kept = kept_in(tmp_path)
+    kept.save("it", made)
+    again = kept.load("it")
+    assert [bank.reference for bank in again.banks] == [bank.reference for bank in made.banks]
+    for one, other in zip(made.banks, again.banks, strict=True):
+        for name, value in vars(one.traces).items():
+            assert np.array_equal(vars(other.traces)[name], value)
 
 
 def test_a_bound_prunes_only_what_cannot_keep_the_limit(written) -> None:

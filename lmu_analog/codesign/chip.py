@@ -27,8 +27,8 @@ from lmu_analog.circuits.components import Capacitor, Transconductor
 from lmu_analog.circuits.devices.technology import resolved, technology
 from lmu_analog.circuits.devices.tolerance import Tolerance, spreads
 from lmu_analog.codesign import pearson
-from lmu_analog.codesign.grid import MARGIN, quantiles
-from lmu_analog.codesign.law import Traces
+from lmu_analog.codesign.grid import quantiles
+from lmu_analog.codesign.law import MARGIN, Traces
 from lmu_analog.codesign.requirement import Calibration, Chip, Requirement, Sizing
 from lmu_analog.design import Design
 from lmu_analog.limits import limit_warnings
@@ -176,7 +176,7 @@ def made_on_chip(requirement: Requirement, which: tuple[int, str, str], *, prune
                     best = bank.traces.cumulants(np.ones((1, 1)), _spreads(requirement, bank)[-1:])
                     bound = float(pearson.quantile(best, requirement.need.good)[0])
                     least = min(least, bound)
-                    if prune and limit is not None and bound > limit:
+                    if prune and limit is not None and bound > limit * (1.0 + MARGIN):
                         pruned += count
                     else:
                         found.append(bank)
@@ -407,6 +407,10 @@ class ChipGrid:
             if limit is not None:
                 found &= values <= limit
         return found
+
+    def is_circuit_of(self, row: int) -> Bool[np.ndarray, " n"]:
+        """Tell which candidates are the same circuit but for the areas of transistors."""
+        return (self.bank == self.bank[row]) & (self.level == self.level[row])
 
     def falls_with(self, row: int) -> Bool[np.ndarray, " n"]:
         """Tell which candidates cannot hold where too few circuits of one keep the limit.

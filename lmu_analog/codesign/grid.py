@@ -20,6 +20,7 @@ from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
 from lmu_analog.circuits.devices.prices import Price, names_of, price_of
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.board_noise import BoardNoise
+from lmu_analog.codesign.law import MARGIN
 from lmu_analog.codesign.prices import class_price
 from lmu_analog.codesign.requirement import Requirement
 from lmu_analog.codesign.structures import Bank, design_from
@@ -27,7 +28,8 @@ from lmu_analog.design import Design
 from lmu_analog.units import parse
 
 SLOW = 0.3  # dB: what noise may be wrong by, for it is taken with the fastest op-amp
-MARGIN = 0.03  # of the limit, that the law may be wrong by: 1 % by Pearson, the rest by higher orders
+LIKELY = 0.7  # share that is never below the mean of Pearson's law of a sum of squares, whose mean is at .68 at most
+_BELOW = 1.5  # times the median at most, that the root of such a mean is: of one square it is 1.483
 
 
 _NEAR = 1.3  # times the least mean error of a bank
@@ -123,6 +125,14 @@ class Grid:
     def falls_with(self, row: int) -> Bool[np.ndarray, " n"]:
         """Tell which candidates cannot hold where too few circuits of one keep the limit: itself alone."""
         return np.arange(len(self)) == row
+
+    def is_circuit_of(self, row: int) -> Bool[np.ndarray, " n"]:
+        """Tell which candidates are the same circuit but for tolerances."""
+        return (
+            (self.bank == self.bank[row])
+            & (self.opamp == self.opamp[row])
+            & (self.decade == self.decade[row])
+        )
 
     def figures(self, row: int) -> dict[str, float]:
         """Give a candidate's objectives."""
@@ -281,7 +291,8 @@ def quantiles(
     """
     limit, good = requirement.need.nrmse, requirement.need.good
     mean = np.sqrt(cumulants[:, 0])
-    near = np.ones(len(mean), bool) if limit is None else mean <= limit * (1.0 + MARGIN)
+    room = 1.0 if good >= LIKELY else _BELOW
+    near = np.ones(len(mean), bool) if limit is None else mean <= limit * (1.0 + MARGIN) * room
     if not near.any():
         near = mean <= mean.min() * _NEAR
 

@@ -21,7 +21,9 @@ from lmu_analog.codesign.structures import Bank, Made
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_bytes
 
-_FORMAT = "lmu-analog search, 1"
+_FORMAT = "lmu-analog search, 2"
+# The figures of the op-amp that a structure was linearised with, see ``structures``; all others are those of any.
+_OF_A_REFERENCE = ("name", "gain", "gbw", "rail", "offset_max")
 
 
 def kept_in(folder: Path) -> Kept:
@@ -65,8 +67,8 @@ def _written(value: Any) -> tuple[str, Any, dict[str, np.ndarray]]:
         for name, x in ({"values": plain.pop("values")} | vars(plain.pop("traces"))).items():
             arrays[f"{k} {name}"] = np.asarray(x)
         if isinstance(bank, Bank):
-            reference = plain.pop("reference")
-            plain["reference"] = {"gain": reference.gain, "gbw": reference.gbw}
+            of = plain.pop("reference")
+            plain["reference"] = {name: getattr(of, name) for name in _OF_A_REFERENCE}
         banks.append(plain)
     kind = "chip" if isinstance(value, MadeOnChip) else "board"
     return kind, {"banks": banks, "least": value.least, "pruned": value.pruned, "unfit": value.unfit}, arrays
@@ -84,7 +86,7 @@ def _read(kind: str, content: Any, arrays: dict[str, np.ndarray]) -> Any:
         found = {f.name: arrays[f"{k} {f.name}"] for f in fields(Traces)}
         given = {name: tuple(x) if isinstance(x, list) else x for name, x in plain.items()}
         if isinstance(given["reference"], dict):
-            given["reference"] = OpAmpModel(name="reference", **given["reference"])
+            given["reference"] = OpAmpModel(**given["reference"])
         traces = Traces(float(found.pop("rest")), **found)
         banks.append(of(values=arrays[f"{k} values"], traces=traces, **given))
     return made(tuple(banks), **content)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+MARGIN = 0.03  # of a limit, that the law may be wrong by: 1 % by Pearson, the rest by higher orders
+
 
 @dataclass(frozen=True, eq=False)
 class Traces:

@@ -26,7 +26,8 @@ from lmu_analog.circuits import ranges
 from lmu_analog.codesign.chip import ChipBank, ChipGrid, MadeOnChip, grid_on_chip, made_on_chip
 from lmu_analog.codesign.chip import of_a_structure as of_a_structure_on_chip
 from lmu_analog.codesign.front import front
-from lmu_analog.codesign.grid import MARGIN, Grid, grid_of
+from lmu_analog.codesign.grid import Grid, grid_of
+from lmu_analog.codesign.law import MARGIN
 from lmu_analog.codesign.requirement import Calibration, Requirement
 from lmu_analog.codesign.structures import DECADES, Bank, Made, made_of
 from lmu_analog.codesign.task import task_first_order, task_results
@@ -62,9 +63,13 @@ class Verified:
     law_p95, law_good : float
         What 95 % of circuits keep, and the share within the limit, by first-order theory of the circuit as it is built.
     p95, good, low, high : float
-        The same of the exact ensemble, at the temperature where fewest are good, with a 95 % interval of the share.
+        The same of the exact ensemble, with a 95 % interval of the share. All are those at the temperature where fewest
+        are good, and of equally many where p95 is largest.
     samples : int
     snr : float or None, dB
+        At the temperature where it is least.
+    of_circuit : bool
+        Whether the reason is one of the nominal circuit, whatever its tolerances.
     """
 
     reason: str
@@ -77,6 +82,7 @@ class Verified:
     high: float = math.nan
     samples: int = 0
     snr: float | None = None
+    of_circuit: bool = False
 
 
 @dataclass(eq=False)
@@ -93,7 +99,7 @@ class Search:
     counts : dict
         Candidates: ``grid`` of all, which is ``failed`` (could not be built), ``unfit`` (values or op-amps), ``same``
         (as others), ``pruned`` and ``evaluated``; and of the evaluated ones ``beyond`` (a limit), ``refused`` (by
-        verification), ``dominated`` and ``front``.
+        verification, or with one that was), ``dominated`` and ``front``.
     reasons : dict
         Why structures could not be built, or candidates were refused, to how many.
     least : dict
@@ -178,14 +184,19 @@ def structures(
     made: dict[tuple[int, str, str], Made | MadeOnChip] = {}
     failed: dict[str, int] = {}
     keys = [f"structure {order} {family} {realization}" for order, family, realization in which]
+    done: dict[int, Made | MadeOnChip | str] = {}
     for k, result in _each(_made, tasks, keys, crew, kept):
         order, family, realization = which[k]
         say(f"order {order}, {family}, {realization}")
+        done[k] = result
+    # In the order of the structures, not in that in which they were finished.
+    for k, one in enumerate(which):
+        result = done[k]
         if isinstance(result, str):
             failed[result] = failed.get(result, 0) + 1
         else:
-            made[which[k]] = result
-    return {one: made[one] for one in which if one in made}, failed
+            made[one] = result
+    return made, failed
 
 
 def _made(requirement: Requirement, which: tuple[int, str, str], prune: bool) -> Made | MadeOnChip | str:
@@ -274,21 +285,22 @@ def verified(
         ways = [grid.banks[grid.bank[k]].calibration for k in new]
         tasks = [(grid.requirement, *one) for one in zip(designs, ways, strict=True)]
         keys = [f"verified {way} {design.digest}" for design, way in zip(designs, ways, strict=True)]
-        for k, result in _each(_verified, tasks, keys, crew, kept):
-            found.verified[new[k]] = result
-        for k in new:
-            result = found.verified[k]
-            if result.reason and result.samples:
+        done = dict(_each(_verified, tasks, keys, crew, kept))
+        # In the order of the rows, not in that in which they were finished.
+        for n, k in enumerate(new):
+            result = found.verified[k] = done[n]
+            if result.of_circuit:
+                good &= ~grid.is_circuit_of(k)
+            elif result.reason and result.samples:
                 good &= ~grid.falls_with(k)
         for k, result in found.verified.items():
             good[k] = not result.reason
-    refused = [v.reason for v in found.verified.values() if v.reason]
-    for reason in refused:
+    for reason in (v.reason for v in found.verified.values() if v.reason):
         found.reasons[reason] = found.reasons.get(reason, 0) + 1
-    keeping = int(np.count_nonzero(good))
+    keeping, tried = int(np.count_nonzero(good)), int(np.count_nonzero(grid.within_limits(MARGIN)))
     found.counts |= {
-        "beyond": len(grid) - keeping - len(refused),
-        "refused": len(refused),
+        "beyond": len(grid) - tried,
+        "refused": tried - keeping,
         "dominated": keeping - len(members),
         "front": len(members),
     }
@@ -324,29 +336,22 @@ def verify(
         beyond = [w for w in ranges.warnings(circuit) if w.startswith(ranges.OF_LIMITS)]
         beyond += limit_warnings(circuit, design.stimulus)
         if beyond:
-            return Verified(beyond[0])
+            return Verified(beyond[0], of_circuit=True)
         each = calibration == "each"
-        if task is not None:
-            theory = task_first_order(design, task)
-        else:
-            theory = (
-                first_order_calibrated(design, "readout") if each else first_order(design, circuit=circuit)
-            )
+        there = at_temperatures(requirement, design)
         snr = None
         if need.snr is not None:
-            snr = float(noise(design, circuit=circuit).attrs["band_snr_db"])
+            snr = min(float(noise(at).attrs["band_snr_db"]) for at in there)
             if snr < need.snr:
-                return Verified(f"signal-to-noise ratio below {need.snr:g} dB", snr=snr)
+                return Verified(f"signal-to-noise ratio below {need.snr:g} dB", snr=snr, of_circuit=True)
+        shares = [_share(requirement, at, samples, each=each) for at in there]
+        (share, p95), worst = min(zip(shares, there, strict=True), key=lambda one: (one[0][0], -one[0][1]))
+        if task is not None:
+            theory = task_first_order(worst, task)
+        else:
+            theory = first_order_calibrated(worst, "readout") if each else first_order(worst)
         law_p95 = nrmse_quantiles(theory, (0.95,))[0]
         law_good = 1.0 if need.nrmse is None else within(quadratic_form(theory), need.nrmse**2)
-        own = design.element_values
-        there = [
-            design if t is None else design.replace(temperature=t, element_values=own)
-            for t in requirement.temperatures or (None,)
-        ]
-        share, p95 = min(
-            (_share(requirement, at, samples, each=each) for at in there), key=lambda one: one[0]
-        )
         interval = clopper_pearson(round(share * samples), samples)
         found = Verified("", theory.nominal, law_p95, law_good, p95, share, *interval, samples, snr)
         if share < need.good:
@@ -354,6 +359,12 @@ def verify(
     except LmuAnalogError as error:
         return Verified(str(error))
     return found
+
+
+def at_temperatures(requirement: Requirement, design: Design) -> list[Design]:
+    """Give a candidate at every temperature that is asked for; itself where none is."""
+    own = design.element_values  # of the nominal circuit, at whatever temperature it is
+    return [design.replace(temperature=t, element_values=own) for t in requirement.temperatures] or [design]
 
 
 def _share(requirement: Requirement, design: Design, samples: int, *, each: bool) -> tuple[float, float]:
@@ -367,7 +378,8 @@ def _share(requirement: Requirement, design: Design, samples: int, *, each: bool
     else:
         found = exact_chunk(design, SEED, range(samples)).window_nrmse
     errors = np.nan_to_num(found, nan=np.inf)
-    good = np.ones(samples, bool) if need.nrmse is None else errors <= need.nrmse
+    # Without a limit, too, a circuit that is unstable is none.
+    good = np.isfinite(errors) if need.nrmse is None else errors <= need.nrmse
     if need.tap_nrmse is not None:
         taps = tap_errors(design, SEED, range(samples), plan=make_plan(design, "random"))
         good &= np.all(np.nan_to_num(taps, nan=np.inf) <= need.tap_nrmse, axis=1)

@@ -31,7 +31,7 @@ from lmu_analog.circuits.impedance import ORIGIN
 from lmu_analog.circuits.ranges import DISCRETE, ROUNDING
 from lmu_analog.circuits.rounding import Rounded, choose_common
 from lmu_analog.codesign import pearson
-from lmu_analog.codesign.law import Traces
+from lmu_analog.codesign.law import MARGIN, Traces
 from lmu_analog.codesign.requirement import Calibration, Requirement, usable_with
 from lmu_analog.codesign.task import task_first_order
 from lmu_analog.design import Design
@@ -234,7 +234,7 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     limit = requirement.need.nrmse
     # What a fitted readout leaves may be less than the best parts do without; a network's loss is another error.
     plain = set(allow.calibration) == {"none"} and requirement.task is None
-    if prune and plain and limit is not None and least > limit:
+    if prune and plain and limit is not None and least > limit * (1.0 + MARGIN):
         return Made((), least, count, unfit)
     found: list[Bank] = []
     for series in allow.values:
@@ -256,10 +256,17 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     kept = [
         bank
         for bank in found
-        if limit is None or not prune or bank.traces.rest + bank.traces.nominal[0, 0] <= limit**2
+        if limit is None or not prune or _nominal(bank, models) <= limit * (1.0 + MARGIN)
     ]
     held, built = (sum(bank.candidates(requirement) for bank in banks) for banks in (kept, found))
     return Made(tuple(kept), least, built - held, unfit + count - built)
+
+
+def _nominal(bank: Bank, models: Mapping[int, OpAmpModel]) -> float:
+    """Give the least error without mismatch that any op-amp of a bank makes: what half of all circuits do not keep."""
+    terms = np.array([bank.terms(models[k], decade) for k in bank.opamps for decade in bank.decades])
+    squares = bank.traces.rest + np.einsum("nk,nk->n", terms @ bank.traces.nominal, terms)
+    return math.sqrt(max(0.0, float(squares.min())))
 
 
 def design_from(
