@@ -12,6 +12,7 @@ from lmu_analog.circuits.components import OpAmp
 from lmu_analog.circuits.devices.models import CellModel, OtaModel
 from lmu_analog.circuits.devices.parts import ota
 from lmu_analog.circuits.devices.passives import Kind, Stock
+from lmu_analog.circuits.driven import levels_between, with_output_levels
 from lmu_analog.circuits.element_values import named_values, with_element_values
 from lmu_analog.circuits.families.crossbar import cell_model
 from lmu_analog.circuits.families.options import Level, Options, Predistort, Shown
@@ -26,7 +27,7 @@ from lmu_analog.circuits.impedance import (
 from lmu_analog.circuits.interface import buffered, loaded, on_reference, without_interface
 from lmu_analog.circuits.leakage import leaky
 from lmu_analog.circuits.readout import TARGETS, Target, fitted_readout, with_readout
-from lmu_analog.circuits.rounding import ValuesFit, choose_common, paired
+from lmu_analog.circuits.rounding import OutputLevels, ValuesFit, choose_common, paired
 from lmu_analog.circuits.scaling import Scaling, state_scale
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.design import Design
@@ -133,10 +134,25 @@ def memory(design: Design) -> Circuit:
         circuit = choose_impedances(circuit, stock(design, circuit))
     given = labelled("[circuit] element_values", named_values, circuit, design.element_values)
     circuit = with_element_values(circuit, given) if given else circuit
-    return standard(design, circuit, frozenset(given))
+    if design.output_levels:
+        circuit = with_twelve_digits(
+            labelled("[circuit] output_levels", with_output_levels, circuit, design.output_levels)
+        )
+    return standard(design, circuit, frozenset(given), outputs="held" if design.output_levels else "free")
 
 
-def standard(design: Design, circuit: Circuit, kept: frozenset[str] = frozenset()) -> Circuit:
+def output_levels(design: Design) -> dict[str, float]:
+    """Say what reading the outputs of a design's memory is divided by, by net, where that is not one."""
+    return levels_between(mapped(design), memory(design))
+
+
+def standard(
+    design: Design,
+    circuit: Circuit,
+    kept: frozenset[str] = frozenset(),
+    *,
+    outputs: OutputLevels = "free",
+) -> Circuit:
     """Give the circuit the standard values that the design asks for, if any; some components keep theirs."""
     if design.values != "exact":
         levels = "within limits" if chooses_level(design) else "any"
@@ -150,6 +166,7 @@ def standard(design: Design, circuit: Circuit, kept: frozenset[str] = frozenset(
             pairs=design.pairs if design.values_fit == "joint" else None,
             kept=kept,
             readout=readout_target(design),
+            outputs=outputs,
         )
         bound = design.pairs
         return rounded.circuit if bound is None else paired(rounded, design.values, bound=bound)

@@ -139,6 +139,9 @@ class Design:
     element_values : dict
         Name of a component of the memory to its value, SI unit, in place of the one that follows from the rest. They
         are of one circuit: ``replace`` drops them where what the others follow from changes.
+    output_levels : dict
+        Net of an output at which states are read to what the reading is divided by, where ``element_values`` give it
+        another voltage. They go with these.
     readout : str or tuple of tuple of float
         How the Legendre states are estimated from those that the circuit shows: "ideal" as they are, "fitted" by the
         matrix that comes closest to the memory for the nominal circuit, "window" to the window itself, or the matrix.
@@ -212,6 +215,7 @@ class Design:
     values_fit: Word = "common"
     pairs: Quantity | None = None
     element_values: Values = field(default_factory=dict)
+    output_levels: Values = field(default_factory=dict)
     readout: Matrix = "ideal"
     taps: Taps = ()
     outputs: Taps = ()
@@ -291,8 +295,10 @@ class Design:
             known = FAMILIES[changes["family"]].realizations if changes["family"] in FAMILIES else ()
             changes = {"realization": self.realization if self.realization in known else None, **changes}
         made = replace(self, **changes)
-        if made.element_values and "element_values" not in changes and made._mapped_of != self._mapped_of:
-            made = replace(made, element_values={})
+        if "element_values" not in changes and made._mapped_of != self._mapped_of:
+            own = {"output_levels": changes.get("output_levels", {})}
+            if made.element_values or made.output_levels != own["output_levels"]:
+                made = replace(made, element_values={}, **own)
         return made
 
     @property
@@ -426,7 +432,7 @@ class Design:
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
-        for name in ("taps", "outputs", "part_tolerances", "element_values"):
+        for name in ("taps", "outputs", "part_tolerances", "element_values", "output_levels"):
             if not content[name]:
                 del content[name]
         if self.values_fit == "common":

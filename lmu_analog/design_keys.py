@@ -19,6 +19,7 @@ from lmu_analog.circuits.devices.tolerance import (
     read_tolerance,
 )
 from lmu_analog.circuits.devices.values import SERIES
+from lmu_analog.circuits.driven import read_output_levels
 from lmu_analog.circuits.element_values import read_element_values
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.interface import InputBuffer, Load
@@ -325,6 +326,7 @@ KEYS: dict[str, Key] = {
     "values_fit": Key("circuit", "values_fit", _choice("common", "joint")),
     "pairs": Key("circuit", "pairs", _share(1e-6, 1.0)),
     "element_values": Key("circuit", "element_values", read_element_values),
+    "output_levels": Key("circuit", "output_levels", read_output_levels),
     "readout": Key("circuit", "readout", _read_readout),
     "taps": Key("circuit", "taps", _read_taps),
     "outputs": Key("circuit", "output", _read_outputs),

@@ -433,6 +433,7 @@ REFUSED = {
     MEMORY
     + "[circuit.element_values]\nUint_0 = 1": r"\[circuit\] element_values: 'Uint_0' is no component with a value; .*",
     MEMORY + "[circuit]\nelement_values = 3": r"\[circuit\] element_values: \{ Rb_0 = .* is wanted, not 3",
+    MEMORY + "[circuit.output_levels]\nx0 = 0": r"\[circuit\] output_levels: x0 = 0; a level is 0\.1 to 10",
     MEMORY + "[circuit]\nreference = 'VEE'": r"\[circuit\] reference: unknown 'VEE'; known are ground, mid",
     MEMORY + "[circuit]\ninput = 3": r"\[circuit\] input: 'buffer', or .*, not 3",
     MEMORY + "[circuit]\nload = 'much'": r"\[circuit\] load: resistor: 'much' is not a quantity; .*",
@@ -541,6 +542,7 @@ def test_the_digest_changes_with_every_field(written):
         "mismatch": {"resistor": 0.01},
         "groups": [{"components": "Ra_*", "correlation": 0.5}],
         "element_values": {"Ra_0_0": "10 kOhm"},
+        "output_levels": {"x0": 0.93},
         "part_tolerances": [{"components": "Ra_*", "tolerance": "0.1 %"}],
         "only": "Ra_*",
         "without": "Ra_*",

@@ -11,7 +11,7 @@ and in steps of 10^(1/100) where it has none.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Literal
 
@@ -22,9 +22,23 @@ from lmu_analog.circuits.circuit import Circuit, with_twelve_digits, with_values
 from lmu_analog.circuits.components import Capacitor, Component, Resistor, Transconductor
 from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import TIE, Pair, around, best_pair, nearest
+from lmu_analog.circuits.driven import read_at
 from lmu_analog.circuits.families.registry import is_on_chip
 from lmu_analog.circuits.fitting import Model, Node, fit_jointly
 from lmu_analog.circuits.impedance import ANY_CAPACITOR, levels_within, nodes
+from lmu_analog.circuits.joint_values import (
+    MOST_SWING,
+    STEADY,
+    Fit,
+    FitKind,
+    Group,
+    Measure,
+    Problem,
+    fitted,
+    in_columns,
+    problem,
+    with_ideal_amplifiers,
+)
 from lmu_analog.circuits.nodal.adjoint import derivatives
 from lmu_analog.circuits.nodal.extract import extract, split
 from lmu_analog.circuits.ranges import DISCRETE
@@ -35,12 +49,27 @@ from lmu_analog.memory.statespace import frequency_response
 from lmu_analog.memory.window import gauss_legendre
 
 ValuesFit = Literal["common", "joint"]
+OutputLevels = Literal["free", "held"]
 COARSEST_CAPACITORS = "E12"  # C0G capacitors are not sold in finer series
 FACTORS = 10.0 ** (np.arange(-50, 50) / 100.0)  # a decade of common resistors R_0 = 10^(k/100)
 NODES = 48  # frequencies of the norm
 PASSES = 2  # over all nodes; a third finds nothing better
 KEPT = 64  # circuits whose search is remembered: those of a report and its corners
 FEW_NODES = 12  # up to here a joint fit starts with what the descent finds; beyond it was never as good
+KEPT_FITS = (
+    256  # of circuits with ideal amplifiers: small, and what a search asks for again with other op-amps
+)
+FAR_BETTER = 0.25  # of what each node by itself adds: common levels were never as good
+CLEARLY = (
+    1.3  # times less than common levels with ideal amplifiers: those with the circuit's own are not better
+)
+AS_IDEAL = (
+    0.5  # of the circuit's own error: a fit with ideal amplifiers that adds more found what there is to find
+)
+DIGITS = 6  # of the levels of outputs
+# Where roundings raise outputs too far: how much lower than usual they start, in logarithms, and what their voltages
+# count then, of the window error.
+MUCH_LOWER, STEADIER = 0.1, 0.1
 MOST_TRIALS = 400  # extractions in one pass; a larger circuit takes the best of the simple choices
 
 
@@ -64,21 +93,6 @@ class Rounded:
     exact: Circuit
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """What hangs on one node, or on its mirror images: its columns of the values, and its levels.
-
-    ``power`` is that of the level in each value; ``timed`` says that there is a capacitor, ``held`` that a value is
-    given, so that the node keeps its level.
-    """
-
-    columns: np.ndarray
-    power: np.ndarray
-    levels: np.ndarray
-    timed: bool
-    held: bool
-
-
 @lru_cache(maxsize=KEPT)
 def choose_common(
     circuit: Circuit,
@@ -92,6 +106,7 @@ def choose_common(
     pairs: float | None = None,
     kept: frozenset[str] = frozenset(),
     readout: Target | None = None,
+    outputs: OutputLevels = "free",
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -117,7 +132,7 @@ def choose_common(
         Which capacitors can be ordered: within limits, no level has fewer of them than the circuit as it is.
     fit : {"common", "joint"}
         Whether every value is rounded to the nearest at its node's level, or levels and roundings of the whole circuit
-        are chosen together (``fitting``), which is never worse, and takes seconds.
+        are chosen together (``joint_search``), which is never worse.
     pairs : float or None
         With ``joint``: the bound of ``paired``, if that follows. What it makes of two parts rounds nothing, so that no
         other rounding may count on it.
@@ -125,37 +140,181 @@ def choose_common(
         Components that keep their values, and with them the level of their nodes.
     readout : {"fitted", "window"} or None
         With ``joint``: what a readout is fitted to afterwards. Then what counts is what it cannot undo.
+    outputs : {"free", "held"}
+        With ``joint``, whether the voltages of outputs are chosen, too, which what reads them then divides by. Held,
+        the probes stay as they are, and the values alone describe the circuit. They are held in any case where
+        components are kept or a readout is fitted.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
     if capacitors is None:
         capacitors = capacitors_beside(resistors)
-    rounding = _Rounding(
-        circuit,
-        bandwidth,
-        {"R": resistors, "C": capacitors},
-        stock if levels == "within limits" else None,
-        kept=kept,
-    )
+    series = {"R": resistors, "C": capacitors}
+    limited = stock if levels == "within limits" else None
+    rounding = _Rounding(circuit, bandwidth, series, limited, kept=kept)
     if not any(on.any() for on in rounding.rounds.values()):
         return Rounded(circuit, 0.0, 0.0, circuit)
-    simple = rounding.simple()
-    errors = rounding.errors(np.stack([rounding.rounded(levels) for levels in simple]))
-    before, start = float(errors[0]), int(_equally_good(errors).argmax())
-    chosen, after = simple[start], float(errors[start])
-    if fit == "common" or len(rounding.groups) <= FEW_NODES:
-        chosen, after = rounding.descended(chosen, after)
-    values, exact = rounding.rounded(chosen), rounding.exact(chosen)
-    if fit == "joint" and rounding.groups:
-        joint = rounding.joint(pairs, readout)
-        both = [rounding.made(*each, pairs) for each in ((values, exact), joint)]
-        by_one, together = np.linalg.norm(rounding.residual(readout)(np.stack(both)), axis=1)
-        if together < by_one:
-            values, exact = joint
-            after = float(rounding.errors(values[None])[0])
+    if fit == "common" or not rounding.groups:
+        made = rounding.common()
+    elif outputs == "free" and circuit.clock is None and not kept and readout is None:
+        made = _jointly(rounding, bandwidth, pairs)
+    else:
+        made = rounding.best_of_both(pairs, readout)
     # A level may be a power of ten, whose last digits are the C library's.
-    made = [with_twelve_digits(with_values(circuit, those)) for those in (values, exact)]
-    return Rounded(made[0], before, after, made[1])
+    circuits = [
+        with_twelve_digits(read_at(with_values(circuit, values), levels))
+        for values, levels in ((made.values, made.read_at), (made.exact, made.exact_read_at))
+    ]
+    return Rounded(circuits[0], made.before, made.after, circuits[1])
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """Values of a circuit, (m,), standard and before rounding, and what they add to the window's error.
+
+    ``before`` is what each value where it stands adds. What reads the nets of ``read_at`` divides by their levels,
+    and before rounding by those of ``exact_read_at``.
+    """
+
+    values: Float[np.ndarray, " m"]
+    exact: Float[np.ndarray, " m"]
+    before: float
+    after: float
+    read_at: dict[str, float] = field(default_factory=dict)
+    exact_read_at: dict[str, float] = field(default_factory=dict)
+
+
+def _jointly(rounding: "_Rounding", bandwidth: float, pairs: float | None) -> _Made:
+    """Take the best of the fits of a circuit: with ideal amplifiers, and with its own where these matter too much.
+
+    Where these are not clearly better than common levels, the common levels of the circuit itself are found, too, and
+    where outputs would swing too far with every one of them, levels and roundings by ``fitting``.
+    """
+    circuit, ideal = rounding.circuit, with_ideal_amplifiers(rounding.circuit)
+    measure = Measure(circuit, bandwidth)
+    fits = tuple[Fit, ...]()
+    series = (rounding.series["R"], rounding.series["C"])
+    for fitted_to in (ideal,) if ideal == circuit else (ideal, circuit):
+        fits += _fits(fitted_to, bandwidth, *series, rounding.stock, pairs)
+        best = _judged(measure, rounding, fits, pairs)
+        if best.joint < FAR_BETTER * best.alone and best.raised <= MOST_SWING:
+            return best.made
+        if fits[0].error > AS_IDEAL * best.made.after:
+            break
+    if not best.joint * CLEARLY < best.common < math.inf or best.raised > MOST_SWING:
+        fits += (_as_fit(circuit, rounding.common(), measure),)
+        best = _judged(measure, rounding, fits, pairs)
+    if math.isinf(best.joint):
+        values, exact = rounding.joint(pairs)
+        fits += (_as_fit(circuit, replace(best.made, values=values, exact=exact), measure, kind="joint"),)
+        best = _judged(measure, rounding, fits, pairs)
+    return best.made
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The best of some fits by the error of the circuit itself, and the least errors of the kinds of fits.
+
+    ``raised`` is by how much an output swings more than with exact values, at most. A joint fit with which one swings
+    too far does not count.
+    """
+
+    made: _Made
+    raised: float
+    joint: float
+    common: float
+    alone: float
+
+
+def _judged(measure: Measure, rounding: "_Rounding", fits: tuple[Fit, ...], pairs: float | None) -> _Judged:
+    circuit = rounding.circuit
+    values = np.array([in_columns(circuit, fit.values) for fit in fits])
+    exact = np.array([in_columns(circuit, fit.exact) for fit in fits])
+    stands = rounding.rounded([1.0] * len(rounding.groups))
+    made = [rounding.made(v, e, pairs) for v, e in zip(values, exact, strict=True)]
+    scales = np.array([fit.log_scales for fit in fits])
+    follows = np.array([fit.kind == "joint" for fit in fits])
+    seen = measure(
+        np.array([*made, stands]), np.concatenate([scales, 0.0 * scales[:1]]), np.append(follows, False)
+    )
+    # An output may swing a little further than with exact values, or as far as common levels make it.
+    is_common = np.array([fit.kind == "common" for fit in fits])
+    highest = np.maximum(MOST_SWING, seen.raised[:-1][is_common][-1:].max(axis=0, initial=0.0))
+    may = np.all(seen.raised[:-1] <= highest * (1.0 + TIE), axis=1)
+    errors = np.where(may, seen.errors[:-1], np.inf)
+    best = int(_equally_good(errors).argmax())
+    after = seen.errors[best]
+    if pairs is not None:
+        after = measure(values[[best]], scales[[best]], follows[[best]]).errors[0]
+    read_at, exact_read_at = (
+        {
+            net: float(f"{level:.{DIGITS - 1}e}")
+            for nets, level in zip(measure.driven.outputs, np.exp(log_level), strict=True)
+            for net in nets
+        }
+        for log_level in (scales[best] + seen.t[best], scales[best])
+    )
+    found = _Made(values[best], exact[best], float(seen.errors[-1]), float(after), read_at, exact_read_at)
+    # Each node by itself is what others are compared with, however far an output swings.
+    joint, common, alone = (
+        float(of[[fit.kind == kind for fit in fits]].min(initial=math.inf))
+        for kind, of in (("joint", errors), ("common", errors), ("alone", seen.errors[:-1]))
+    )
+    return _Judged(found, float(seen.raised[best].max(initial=0.0)), joint, common, alone)
+
+
+def _as_fit(circuit: Circuit, made: _Made, measure: Measure, kind: FitKind = "common") -> Fit:
+    names = [p.name for p in circuit.parameters]
+    values, exact = (dict(zip(names, of.tolist(), strict=True)) for of in (made.values, made.exact))
+    return Fit(values, exact, np.zeros(len(measure.free)), made.after, kind)
+
+
+@lru_cache(maxsize=KEPT_FITS)
+def _fits(
+    circuit: Circuit,
+    bandwidth: float,
+    resistors: str,
+    capacitors: str,
+    stock: Stock | None,
+    pairs: float | None,
+) -> tuple[Fit, ...]:
+    """Fit the values of a circuit: the best few, then common levels, last each node by itself.
+
+    Common levels are only searched for where no fit is so much better than each node by itself that they cannot be.
+    """
+    rounding = _Rounding(circuit, bandwidth, {"R": resistors, "C": capacitors}, stock)
+
+    def put(lower: float | None, steady: float = STEADY) -> Problem:
+        return problem(
+            circuit,
+            rounding.groups,
+            bandwidth=bandwidth,
+            resistors=resistors,
+            capacitors=capacitors,
+            stock=stock,
+            pairs=pairs,
+            lower=lower,
+            steady=steady,
+        )
+
+    found = put(0.0)
+    highest = np.full(len(found.measure.free), MOST_SWING)
+    fits = fitted(found, highest, loads=stock is not None)
+    # Where roundings raise outputs too far, these may start lower; where outputs have all the load that they may have,
+    # lower ones have more.
+    for lower in (MUCH_LOWER, None) if found.measure.free.any() else ():
+        if len(fits) == 1:
+            found = put(lower, STEADIER)
+            fits = fitted(found, highest, loads=stock is not None)
+    if len(fits) > 1 and fits[0].error < FAR_BETTER * fits[-1].error:
+        return fits
+    beside = _as_fit(circuit, rounding.common(), found.measure)
+    if len(fits) == 1:
+        values = in_columns(circuit, beside.values)[None]
+        raised = found.measure(values, beside.log_scales[None], False).raised[0]
+        if np.any(raised > highest):
+            fits = fitted(found, np.maximum(highest, raised), loads=stock is not None)
+    return (*fits[:-1], beside, fits[-1])
 
 
 def capacitors_beside(resistors: str) -> str:
@@ -232,7 +391,7 @@ class _Rounding:
         ]
         return [[1.0] * len(own), own, *same]
 
-    def _closest(self, group: _Group) -> float:
+    def _closest(self, group: Group) -> float:
         exact = self.circuit.values[group.columns] * group.levels[:, None] ** group.power
         error = np.zeros_like(exact)
         for kind, chosen in self.rounds.items():
@@ -269,6 +428,33 @@ class _Rounding:
             return self._coordinates(by_logarithm)
         refit = Refit.of(self.circuit, self.frequency, self.weight, target=readout)
         return refit.slopes(found.states, by_logarithm)
+
+    def common(self) -> _Made:
+        """Round every value to the nearest, at the levels of nodes that are best."""
+        before, chosen, after = self._start(descends=True)
+        return _Made(self.rounded(chosen), self.exact(chosen), before, after)
+
+    def _start(self, *, descends: bool) -> tuple[float, list[float], float]:
+        """Give the error of values where they stand, good levels of nodes, simple or by descent, and their error."""
+        simple = self.simple()
+        errors = self.errors(np.stack([self.rounded(levels) for levels in simple]))
+        start = int(_equally_good(errors).argmax())
+        chosen, after = simple[start], float(errors[start])
+        if descends:
+            chosen, after = self.descended(chosen, after)
+        return float(errors[0]), chosen, after
+
+    def best_of_both(self, pairs: float | None, readout: Target | None) -> _Made:
+        """Round by common levels or by ``fitting``, whichever is better, with probes as they are."""
+        before, chosen, after = self._start(descends=len(self.groups) <= FEW_NODES)
+        values, exact = self.rounded(chosen), self.exact(chosen)
+        joint = self.joint(pairs, readout)
+        both = [self.made(*each, pairs) for each in ((values, exact), joint)]
+        by_one, together = np.linalg.norm(self.residual(readout)(np.stack(both)), axis=1)
+        if together < by_one:
+            values, exact = joint
+            after = float(self.errors(values[None])[0])
+        return _Made(values, exact, before, after)
 
     def joint(
         self, pairs: float | None, readout: Target | None = None
@@ -343,7 +529,7 @@ def _equally_good(errors: Float[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
     return errors <= errors.min() * (1.0 + TIE) + TIE
 
 
-def _group(circuit: Circuit, parts: list[Component], capacitors: str, kept: frozenset[str]) -> _Group:
+def _group(circuit: Circuit, parts: list[Component], capacitors: str, kept: frozenset[str]) -> Group:
     names = {c.name: c for c in parts}
     columns = [k for k, p in enumerate(circuit.parameters) if p.name in names]
     power = [-1.0 if isinstance(names[circuit.parameters[k].name], Capacitor | Transconductor) else 1.0
@@ -351,9 +537,7 @@ def _group(circuit: Circuit, parts: list[Component], capacitors: str, kept: froz
     anchors = [c.value for c in parts if isinstance(c, Capacitor)]
     levels = anchors[0] / around(anchors[0], capacitors) if anchors else FACTORS
     held = not kept.isdisjoint(names)
-    return _Group(
-        np.array(columns, int), np.array(power), np.ones(1) if held else levels, bool(anchors), held
-    )
+    return Group(np.array(columns, int), np.array(power), np.ones(1) if held else levels, bool(anchors), held)
 
 
 def paired(rounded: Rounded, resistors: str, *, bound: float) -> Circuit:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from lmu_analog.building import readout_target, without_readout
+from lmu_analog.building import memory, output_levels, readout_target, without_readout
 from lmu_analog.circuits.circuit import Circuit, with_values
 from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.devices.measured import UNITS, MeasuredPart
 from lmu_analog.circuits.devices.passives import Kind
 from lmu_analog.circuits.devices.tolerance import Tolerance
+from lmu_analog.circuits.element_values import element_values
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.interface import without_interface
 from lmu_analog.circuits.nodal.adjoint import derivatives
@@ -60,7 +61,7 @@ class Placement:
     Attributes
     ----------
     design : Design
-        With the measured values in ``element_values``.
+        With the measured values in ``element_values``, where those of standard values are, too.
     placed : tuple of Placed
         In the order of the circuit's components.
     unused : int
@@ -210,7 +211,17 @@ def _check(bins: list[tuple[Kind, float]], of_place: list[int], of_part: list[in
 
 
 def _with_parts(design: Design, placed: tuple[Placed, ...]) -> Design:
-    return design.replace(element_values={**design.element_values, **{p.component: p.value for p in placed}})
+    """Give the design with parts in their places.
+
+    Standard values are of levels that were chosen, which those of some parts alone do not tell: then all are given.
+    """
+    parts = {p.component: p.value for p in placed}
+    if design.values == "exact":
+        return design.replace(element_values={**design.element_values, **parts})
+    own = element_values(memory(design), digits=12)
+    return design.replace(
+        element_values={**own, **design.element_values, **parts}, output_levels=output_levels(design)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,7 +148,7 @@ def centre(design: Design, *, capacitors: bool = False, second_order: bool = Fal
     exact = plain.replace(element_values=element_values(values))
     made, before_rounding = exact, None
     if design.values != "exact":
-        rounded = standard(design, memory(exact))
+        rounded = standard(design, memory(exact), outputs="held")  # for the values are to describe it alone
         made = design.replace(element_values=element_values(rounded))
         before_rounding = start.errors(exact)
     return Centred(

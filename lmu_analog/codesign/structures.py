@@ -245,6 +245,7 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             levels="within limits",
             stock=stock(linear.design, linear.circuit),
             fit="joint",
+            outputs="held",  # for the values of a bank are to describe a circuit alone, and its swing is chosen here
         )
         found += [
             _plain(requirement, bank, linear.design)

@@ -22,7 +22,7 @@ _CHOICES = (
     ("scaling", "peak", ", ".join(SCALINGS)),
     ("predistort", "none", "none or gbw"),
     ("values", "exact", f"exact, {', '.join(SERIES)}"),
-    ("values_fit", "common", "common, or joint: roundings chosen together, which takes seconds"),
+    ("values_fit", "common", "common, or joint: roundings chosen together"),
     ("level", "behavioural", "behavioural or transistor"),
     ("variant", "", "gyrator or no-derivative"),
     ("technology", None, ", ".join(technologies())),
@@ -203,6 +203,9 @@ def _circuit_tables(design: Design, names: Mapping[str, str]) -> list[str]:
             f"{name} = {json.dumps(_exact(x, UNITS[name[0]]))}" for name, x in design.element_values.items()
         )
         lines += ["", "[circuit.element_values]", *values]
+    if design.output_levels:
+        levels = (f"{json.dumps(net)} = {level!r}" for net, level in design.output_levels.items())
+        lines += ["", "[circuit.output_levels]", *levels]
     for output in design.outputs:
         lines += [
             "",
