@@ -192,15 +192,14 @@ def _jointly(rounding: "_Rounding", bandwidth: float, pairs: float | None) -> _M
     """
     circuit, ideal = rounding.circuit, with_ideal_amplifiers(rounding.circuit)
     measure = Measure(circuit, bandwidth)
-    fits = tuple[Fit, ...]()
-    series = (rounding.series["R"], rounding.series["C"])
-    for fitted_to in (ideal,) if ideal == circuit else (ideal, circuit):
-        fits += _fits(fitted_to, bandwidth, *series, rounding.stock, pairs)
+    given = (bandwidth, rounding.series["R"], rounding.series["C"], rounding.stock, pairs)
+    fits = _fits(ideal, *given)
+    best = _judged(measure, rounding, fits, pairs)
+    if not best.is_far_better and ideal != circuit and fits[0].error <= AS_IDEAL * best.made.after:
+        fits += _fits(circuit, *given)
         best = _judged(measure, rounding, fits, pairs)
-        if best.joint < FAR_BETTER * best.alone and best.raised <= MOST_SWING:
-            return best.made
-        if fits[0].error > AS_IDEAL * best.made.after:
-            break
+    if best.is_far_better:
+        return best.made
     if not best.joint * CLEARLY < best.common < math.inf or best.raised > MOST_SWING:
         fits += (_as_fit(circuit, rounding.common(), measure),)
         best = _judged(measure, rounding, fits, pairs)
@@ -224,6 +223,11 @@ class _Judged:
     joint: float
     common: float
     alone: float
+
+    @property
+    def is_far_better(self) -> bool:
+        """Whether a joint fit is so good that common levels cannot be better."""
+        return self.joint < FAR_BETTER * self.alone and self.raised <= MOST_SWING
 
 
 def _judged(measure: Measure, rounding: "_Rounding", fits: tuple[Fit, ...], pairs: float | None) -> _Judged:
@@ -306,15 +310,17 @@ def _fits(
         if len(fits) == 1:
             found = put(lower, STEADIER)
             fits = fitted(found, highest, loads=stock is not None)
-    if len(fits) > 1 and fits[0].error < FAR_BETTER * fits[-1].error:
+    joint, alone = fits[:-1], fits[-1]
+    if joint and joint[0].error < FAR_BETTER * alone.error:
         return fits
     beside = _as_fit(circuit, rounding.common(), found.measure)
-    if len(fits) == 1:
+    if not joint:
+        # An output may swing as far as common levels make it.
         values = in_columns(circuit, beside.values)[None]
         raised = found.measure(values, beside.log_scales[None], False).raised[0]
         if np.any(raised > highest):
-            fits = fitted(found, np.maximum(highest, raised), loads=stock is not None)
-    return (*fits[:-1], beside, fits[-1])
+            joint = fitted(found, np.maximum(highest, raised), loads=stock is not None)[:-1]
+    return (*joint, beside, alone)
 
 
 def capacitors_beside(resistors: str) -> str:
