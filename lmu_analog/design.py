@@ -295,10 +295,9 @@ class Design:
             known = FAMILIES[changes["family"]].realizations if changes["family"] in FAMILIES else ()
             changes = {"realization": self.realization if self.realization in known else None, **changes}
         made = replace(self, **changes)
-        if "element_values" not in changes and made._mapped_of != self._mapped_of:
-            own = {"output_levels": changes.get("output_levels", {})}
-            if made.element_values or made.output_levels != own["output_levels"]:
-                made = replace(made, element_values={}, **own)
+        has_own = bool(made.element_values or made.output_levels)
+        if has_own and "element_values" not in changes and made._mapped_of != self._mapped_of:
+            made = replace(made, element_values={}, output_levels=changes.get("output_levels", {}))
         return made
 
     @property
