@@ -629,6 +629,7 @@ def fit_jointly(
     model: Model,
     evaluate: Callable[[Float[np.ndarray, "s m"], Float[np.ndarray, "s o"]], Seen],
     levels: Sequence[int],
+    *,
     much: Effort | None = None,
 ) -> tuple[Choices, Float[np.ndarray, " s"]]:
     """Choose levels and roundings of all nodes together.
