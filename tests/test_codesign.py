@@ -15,7 +15,7 @@ from lmu_analog.codesign.grid import quantiles
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import read_requirement
-from lmu_analog.codesign.search import SEED, gathered, search, structures, verify
+from lmu_analog.codesign.search import SEED, gathered, search, structures
 from lmu_analog.codesign.structures import made_of
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.errors import DesignError
@@ -177,9 +177,28 @@ def test_without_a_limit_a_circuit_that_is_unstable_does_not_count(written) -> N
     design = requirement.base.replace(order=12, realization="legendre", opamp="ideal", mismatch=wide)
     share = float((exact_chunk(design, SEED, range(200)).status == GOOD).mean())
     assert 0.0 < share < 0.95
-    found = verify(requirement, design, samples=200)
-    assert found.good == share
-    assert found.p95 == np.inf
+    good, p95 = lmu_analog.codesign.search._share(requirement, design, 200, each=False)
+    assert good == share
+    assert p95 == np.inf
+
+
+def test_the_worst_temperature_counts_in_the_law_and_in_what_is_verified(written) -> None:
+    text = DELAY.replace(
+        "[conditions]",
+        '[drift]\ncapacitor = "400 ppm"\n[conditions]\ntemperature = ["27 C", "-40 C", "85 C"]',
+    )
+    text = text.replace('"ladder", "cap-feedforward"', '"ladder"').replace("[3, 4]", "[4]")
+    grid = (found := search(read_requirement(written(text.replace('"TL072", "LM358", ', ""))))).grid
+    assert found.front
+    for k in found.front:
+        seen = found.verified[k]
+        assert seen.law_p95 == pytest.approx(seen.p95, rel=0.03)
+        assert grid.p95[k] == pytest.approx(seen.p95, rel=0.03)
+        causes = grid.causes(k)
+        # The middle temperature is that of nominal values: without the others, the error would be less.
+        assert causes["temperature"] > 0.0
+        # Causes are those of the mean square, which is below its 95th percentile.
+        assert 0.2 * grid.p95[k] ** 2 < sum(causes.values()) < grid.p95[k] ** 2
 
 
 def test_what_a_search_says_does_not_depend_on_what_was_finished_first(written, monkeypatch) -> None:

@@ -163,13 +163,21 @@ class Grid:
         """Give the mean square error of a candidate by cause, fractions of rms(u)^2."""
         bank = self.banks[self.bank[row]]
         model = self.design_of(row).opamp_model
-        terms = bank.terms(model, int(self.decade[row]))
+        decade = int(self.decade[row])
+
+        def nominal(temperature: int | None) -> float:
+            terms = bank.terms(model, decade, temperature)
+            return float(terms @ bank.traces.nominal @ terms)
+
         spread = np.array([*self.tolerances(row), *bank.spreads(model, self.requirement.bandwidth)])
         alone = float(bank.traces.nominal[0, 0])
+        worst = max(nominal(place) for place in bank.temperatures)
+        drifted = {"temperature": worst - nominal(None)} if self.requirement.temperatures else {}
         return {
             "order": bank.traces.rest,
             "standard values": alone,
-            "op-amps, nominal": float(terms @ bank.traces.nominal @ terms) - alone,
+            "op-amps, nominal": nominal(None) - alone,
+            **drifted,
             **dict(zip(_CAUSES, bank.traces.causes(spread).tolist(), strict=True)),
         }
 
@@ -244,7 +252,6 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
     for b, bank in enumerate(banks):
         sums = {decade: np.add.outer(*bought(requirement, bank, decade)).ravel() for decade in bank.decades}
         at = [(o, decade) for o in bank.opamps for decade in bank.decades]
-        terms = np.array([bank.terms(models[o], decade) for o, decade in at])
         spreads = np.array([bank.spreads(models[o], requirement.bandwidth) for o, _ in at])
         packages = np.ceil(bank.amplifiers / figures.amplifiers)
         count = len(tolerances)
@@ -266,8 +273,13 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
             parts=np.repeat([len(bank.values) + len(bank.others) + packages[o] for o, _ in at], count),
         )
         both = np.concatenate([np.tile(tolerances, (len(at), 1)), np.repeat(spreads, count, axis=0)], axis=1)
-        cumulants = bank.traces.cumulants(np.repeat(terms, count, axis=0), both)
-        add(**quantiles(cumulants, requirement))
+        found = []
+        for place in bank.temperatures:
+            terms = np.array([bank.terms(models[o], decade, place) for o, decade in at])
+            cumulants = bank.traces.cumulants(np.repeat(terms, count, axis=0), both)
+            found.append(quantiles(cumulants, requirement))
+        # The worst temperature counts.
+        add(**{name: np.max([one[name] for one in found], axis=0) for name in found[0]})
     if not columns:
         names = ("bank", "opamp", "decade", "resistor", "capacitor")
         empty = {n: np.zeros(0, int) for n in names} | {

@@ -9,7 +9,7 @@ their quantiles.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -110,6 +110,15 @@ class Traces:
             for b in range(w.shape[1]):
                 third = third + w[:, a] * w[:, b] * np.einsum("nk,nk->n", terms @ self.turned[a, b], terms)
         return np.stack([mean, variance, third], axis=-1)
+
+    def leading(self, count: int) -> "Traces":
+        """Leave out all terms of the nominal error but the first."""
+        return replace(
+            self,
+            nominal=self.nominal[:count, :count],
+            along=self.along[:, :count, :count],
+            turned=self.turned[:, :, :count, :count],
+        )
 
     def causes(self, tolerances: Float[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
         """Give the mean square error that every class adds, (c,)."""

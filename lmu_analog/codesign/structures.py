@@ -30,6 +30,7 @@ from lmu_analog.circuits.devices.values import TIE, members_between, nearest
 from lmu_analog.circuits.impedance import ORIGIN
 from lmu_analog.circuits.ranges import DISCRETE, ROUNDING
 from lmu_analog.circuits.rounding import Rounded, choose_common
+from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.law import MARGIN, Traces
 from lmu_analog.codesign.requirement import Calibration, Requirement, usable_with
@@ -131,7 +132,7 @@ class Bank:
     reference : OpAmpModel
         That the law's terms are relative to.
     traces : Traces
-        Over ``CLASSES`` and ``TERMS``.
+        Over ``CLASSES`` and ``TERMS``, and what each of the requirement's temperatures adds to the nominal error.
     """
 
     order: int
@@ -151,17 +152,35 @@ class Bank:
     reference: OpAmpModel
     traces: Traces
 
+    @property
+    def temperatures(self) -> Sequence[int | None]:
+        """Places of the requirement's temperatures; None alone where it has none."""
+        return range(len(self.traces.nominal) - len(TERMS)) or (None,)
+
     def candidates(self, requirement: Requirement) -> int:
         """Count its candidates."""
         allow = requirement.allow
         return len(self.opamps) * len(self.decades) * len(allow.resistor) * len(allow.capacitor)
 
-    def terms(self, model: OpAmpModel, decade: int) -> Float[np.ndarray, " k"]:
-        """Give how much of each of ``TERMS`` an op-amp has at a decade, (k,)."""
+    def terms(
+        self, model: OpAmpModel, decade: int, temperature: int | None = None
+    ) -> Float[np.ndarray, " k"]:
+        """Give how much of each of ``TERMS`` an op-amp has at a decade, (k,).
+
+        Parameters
+        ----------
+        model : OpAmpModel
+        decade : int
+        temperature : int, optional
+            Place of a temperature of the requirement, each of which is one more term; unless given none is counted.
+        """
+        drifted = np.zeros(len(self.traces.nominal) - len(TERMS))
+        if temperature is not None:
+            drifted[temperature] = 1.0
         x = 1.0 / model.gbw - 1.0 / self.reference.gbw
         return np.array([
             1.0, x, x * x, x**3, 1.0 / model.gain - 1.0 / self.reference.gain,
-            model.offset / OFFSET, model.bias / BIAS / 10.0**decade,
+            model.offset / OFFSET, model.bias / BIAS / 10.0**decade, *drifted,
         ])  # fmt: skip
 
     def spreads(self, model: OpAmpModel, bandwidth: float) -> tuple[float, float]:
@@ -251,7 +270,7 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             _plain(requirement, bank, linear.design)
             if calibration == "none"
             else calibrated(requirement, bank, linear.design, calibration=calibration)
-            for bank in _banks(linear, rounded, series, classes, models)
+            for bank in _banks(requirement, linear, rounded, series, classes=classes, models=models)
             for calibration in allow.calibration
         ]
     kept = [
@@ -265,9 +284,23 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
 
 def _nominal(bank: Bank, models: Mapping[int, OpAmpModel]) -> float:
     """Give the least error without mismatch that any op-amp of a bank makes: what half of all circuits do not keep."""
-    terms = np.array([bank.terms(models[k], decade) for k in bank.opamps for decade in bank.decades])
-    squares = bank.traces.rest + np.einsum("nk,nk->n", terms @ bank.traces.nominal, terms)
-    return math.sqrt(max(0.0, float(squares.min())))
+    at = [(models[k], decade) for k in bank.opamps for decade in bank.decades]
+    worst = np.zeros(len(at))
+    for place in bank.temperatures:
+        terms = np.array([bank.terms(model, decade, place) for model, decade in at])
+        squares = bank.traces.rest + np.einsum("nk,nk->n", terms @ bank.traces.nominal, terms)
+        worst = np.maximum(worst, squares)
+    return math.sqrt(float(worst.min()))
+
+
+def _drifted(
+    requirement: Requirement, design: Design, circuit: Circuit, error: Float[np.ndarray, " e"]
+) -> Float[np.ndarray, "e t"]:
+    """Give what every temperature of a requirement adds to the error of a circuit that is nominal, (e, t)."""
+    if not requirement.temperatures:
+        return np.zeros((len(error), 0))
+    values = at_temperature(circuit, design.temperature_law, np.array(requirement.temperatures))
+    return errors_of(design, circuit, values) - error[:, None]
 
 
 def design_from(
@@ -307,13 +340,13 @@ def design_from(
 def _plain(requirement: Requirement, bank: Bank, taken: Design) -> Bank:
     """Give a bank the law of a network's loss, if that is what is asked for.
 
-    What single op-amps do to the nominal loss is not in it; verification has it.
+    What single op-amps and temperatures do to the nominal loss is not in it; verification has it.
     """
     if requirement.task is None:
         return bank
     design = design_from(requirement, bank, cast("dict[str, object]", taken.opamp))
     theory = task_first_order(design, requirement.task)
-    terms = np.zeros((len(theory.error), len(TERMS)))
+    terms = np.zeros((len(theory.error), len(TERMS) + len(requirement.temperatures)))
     terms[:, 0] = theory.error
     return replace(bank, traces=Traces.of(theory.rest, terms, _of_draws(requirement, theory)))
 
@@ -391,9 +424,13 @@ def _linear(
     allow = requirement.allow
     rest, error, slopes = linearised(design, circuit)
     jacobians = _by_class(design, circuit, slopes, (UNIT, allow.capacitor[-1], UNIT, 1.0))
-    traces = Traces.of(rest, error[:, None], jacobians)
-    best = np.array([[allow.resistor[-1], allow.capacitor[-1], 0.0, 0.0]])
-    least = float(pearson.quantile(traces.cumulants(np.ones((1, 1)), best), requirement.need.good)[0])
+    drifted = _drifted(requirement, design, circuit, error)
+    traces = Traces.of(rest, np.column_stack([error, drifted]), jacobians)
+    # Of every temperature, the worst of which counts.
+    terms = np.column_stack([np.ones(drifted.shape[1]), np.eye(drifted.shape[1])])
+    terms = terms if len(terms) else np.ones((1, 1))
+    best = np.tile([allow.resistor[-1], allow.capacitor[-1], 0.0, 0.0], (len(terms), 1))
+    least = float(pearson.quantile(traces.cumulants(terms, best), requirement.need.good).max())
     terms, slowest = _terms(design, circuit, error, models, requirement.need.nrmse)
     return Linear(design, circuit, jacobians, slopes * circuit.values, terms, rest, slowest), least
 
@@ -480,9 +517,11 @@ def _with_model(design: Design, circuit: Circuit, **figures: float) -> Float[np.
 
 
 def _banks(
+    requirement: Requirement,
     linear: Linear,
     rounded: Rounded,
     series: str,
+    *,
     classes: dict[float, list[int]],
     models: dict[int, OpAmpModel],
 ) -> list[Bank]:
@@ -519,7 +558,13 @@ def _banks(
         offsets = [k for k, p in enumerate(circuit.parameters) if p.name.endswith(".offset")]
         biased = _with_model(made, circuit, bias=BIAS) - error
         terms = np.column_stack(
-            [error, linear.terms[:, 1:5], OFFSET * by_offset[:, offsets].sum(axis=1), biased]
+            [
+                error,
+                linear.terms[:, 1:5],
+                OFFSET * by_offset[:, offsets].sum(axis=1),
+                biased,
+                _drifted(requirement, made, circuit, error),
+            ]
         )
         moved = _by_class(made, circuit, by_offset, (1.0,) * len(CLASSES))[3]
         jacobians = (*linear.jacobians[:3], moved)

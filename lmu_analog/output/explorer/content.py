@@ -163,7 +163,7 @@ def _bank(grid: Grid, bank: Bank) -> dict[str, Any]:
         "capacitor_cost": [sums[d][1] for d in bank.decades],
         "noise": None if grid.requirement.need.snr is None else _noise(grid, bank),
         "rest": bank.traces.rest,
-        "law": packed(bank.traces),
+        "law": packed(bank.traces.leading(len(TERMS))),
     }
 
 
