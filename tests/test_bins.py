@@ -139,3 +139,15 @@ def test_the_command_writes_design_and_list(tmp_path, capsys):
     (tmp_path / "bins.csv").write_text("\n".join(rows[:3]))
     assert run_command(["place", *paths[:1], "--bins", paths[1]]) == 2
     assert "bins.csv: too few parts were measured: the circuit needs " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fit", ["common", "joint"])
+def test_standard_values_keep_their_levels_where_only_resistors_were_measured(fit):
+    design = DESIGN.replace(values_fit=fit)
+    found = place_parts(design, [part for part in bag(design, 2, 0) if part.kind == "resistor"])
+    before, after = (
+        {c.name: c.value for c in build(d).components if c.name[0] == "C"} for d in (design, found.design)
+    )
+    assert after == before
+    # Parts of 1 % in what is read as before: the error of another circuit would be a multiple.
+    assert simulate(found.design).window_nrmse < 2.0 * simulate(design).window_nrmse
