@@ -155,6 +155,11 @@ def test_a_lot_that_nothing_tunes_away_is_in_the_law(written: Written):
         ('["gm-c"]', '["active-rc"]', "[allow] transconductor_area: active-rc is on a board and has none"),
         ("tuned = true", 'resistor = ["1 %"]', "[allow] resistor: gm-c is on a chip and has none"),
         ("tuned = true", "tuned = 1", "[allow] tuned: true or false"),
+        (
+            'transconductor = { gain = "60 dB", noise_corner = "1 kHz" }',
+            "transconductor = []",
+            "a table of figures",
+        ),
         ("tuned = true", 'sizing = ["large"]', "[allow] sizing: unknown 'large'"),
         ('"5 um2"', '"0.05 um2"', "three sigma"),
         ('"0.5 pF"', '"0.5 pH"', "[allow] capacitance"),

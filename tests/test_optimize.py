@@ -86,6 +86,29 @@ def test_a_search_that_was_stopped_ends_with_the_same_bytes(answered, tmp_path: 
         optimized.optimize(another, other, resumed=True, workers=1)
 
 
+def test_a_search_does_not_go_on_with_another_price_list(tmp_path: Path) -> None:
+    path, prices = tmp_path / "requirement.toml", tmp_path / "prices.csv"
+    path.write_text('prices = "prices.csv"\n' + SMALL)
+    prices.write_text("part,price\nresistor 1 %,0.01\n")
+    files = read_requirement(path).files
+    assert files == (prices,)
+    folder = tmp_path / "found"
+    optimized._claim(path, files, folder, resumed=False)
+    optimized._claim(path, files, folder, resumed=True)
+    prices.write_text("part,price\nresistor 1 %,0.02\n")
+    with pytest.raises(DesignError, match="a file that it names has changed"):
+        optimized._claim(path, files, folder, resumed=True)
+
+
+def test_an_answer_can_be_written_where_some_circuits_are_unstable(answered) -> None:
+    _, _, content = answered
+    content = {**content, "front": [{**content["front"][0], "nrmse_p95": float("inf")}]}
+    content["winner"] = content["front"][0]["design"]
+    rounded = optimized._rounded(content)
+    assert json.loads(json.dumps(rounded, allow_nan=False))["front"][0]["nrmse_p95"] is None
+    assert "unstable" in optimized.text(rounded)
+
+
 def test_where_a_candidate_stands(answered) -> None:
     path, folder, _ = answered
     found = search(read_requirement(path), kept=kept_in(folder / "work"))

@@ -124,7 +124,7 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
         )
         refused = [v.reason for v in kept.values() if v.reason]
         if not binding and refused:
-            binding = [max(set(refused), key=refused.count)]
+            binding = [max(sorted(set(refused)), key=refused.count)]
             sentence = f"no circuit keeps all limits: {binding[0]}"
     relax = _relaxed(_narrowed(look, closest), least, crew, say)
     helping = [r.change for r in relax if r.feasible]
@@ -155,6 +155,12 @@ def _other_limits(found: Search) -> list[str]:
             least = float(values[good].min())
             text = f"{figure(name, least)} at least, and {figure(name, limit)} wanted"
             found_ones.append((least / limit, text))
+    known = grid.snr[good & np.isfinite(grid.snr)]
+    if need.snr is not None and known.size and known.max() < need.snr:
+        most = float(known.max())
+        text = f"signal-to-noise ratio {most:.4g} dB at most, and {need.snr:.4g} dB wanted"
+        # As a ratio of voltages, beside ratios of the others.
+        found_ones.append((10.0 ** ((need.snr - most) / 20.0), text))
     return [text for _, text in sorted(found_ones, reverse=True)]
 
 
@@ -186,13 +192,15 @@ def _changes(requirement: Requirement, least: float) -> Iterator[tuple[str, Requ
             f"a limit of {limit_text(requirement, limit)}",
             replace(requirement, need=replace(need, nrmse=limit), base=base),
         )
-    for name in ("cost", "power", "parts", "area", "snr"):
+    for name in ("cost", "power", "parts", "area", "snr", "tap_nrmse"):
         if getattr(need, name) is not None:
             yield f"no limit of {name}", replace(requirement, need=replace(need, **{name: None}))
+    if requirement.temperatures:
+        yield "no temperature but that of nominal values", replace(requirement, temperatures=())
 
 
 def _tighter(kind: str, allowed: Sequence[float]) -> float | None:
-    """Give the next tolerance that is sold below those that are allowed, or half of the tightest where none is."""
+    """Give the next tolerance that is sold below those that are allowed; None where none is."""
     known = sorted(
         {c.tolerance for s in passives().values() if s.kind == kind and s.linear for c in s.classes},
         reverse=True,

@@ -173,6 +173,8 @@ class Requirement:
         ``base`` with the recording that is the signal; ``base`` then has tones with its spectrum.
     task : NetworkTask or None
         The network whose loss counts in place of the window error.
+    files : tuple of Path
+        That the requirement names, and that its answer depends on.
     """
 
     base: Design
@@ -184,6 +186,7 @@ class Requirement:
     prices: dict[str, Price] | None = field(default=None)
     recorded: Design | None = None
     task: NetworkTask | None = None
+    files: tuple[Path, ...] = ()
 
     def with_signal(self, design: Design) -> Design:
         """Give a candidate with the signal that was asked for, where the law takes tones in place of a recording."""
@@ -250,19 +253,30 @@ def requirement_of(tables: Mapping[str, Any], folder: Path) -> Requirement:
         raise DesignError(f"[prefer] minimise: unknown {shown(minimise)}; known are {', '.join(OBJECTIVES)}")
     _check_objectives(need, minimise, on_chip=on_chip)
     conditions = tables.get("conditions", {})
-    spread = labelled(
-        "[conditions] gbw_tolerance", tolerance, conditions.get("gbw_tolerance", USUAL_BANDWIDTH)
-    )
+    spread = labelled("[conditions] gbw_tolerance", _spread, conditions.get("gbw_tolerance", USUAL_BANDWIDTH))
     return Requirement(
         base,
         need,
         allowed,
         minimise,
         spread,
-        _temperatures(conditions, allowed),
+        _temperatures(conditions, allowed, base),
         _prices(tables, base, folder),
         recorded,
         task,
+        _named(tables, base, recorded, folder),
+    )
+
+
+def _named(
+    tables: Mapping[str, Any], base: Design, recorded: Design | None, folder: Path
+) -> tuple[Path, ...]:
+    """List the files that a requirement names, which were read."""
+    beside = (tables.get("prices"), tables.get("need", {}).get("task"))
+    of_designs = (base.parts, None if recorded is None else recorded.file)
+    return (
+        *(folder / name for name in beside if name is not None),
+        *(Path(name) for name in of_designs if name is not None),
     )
 
 
@@ -297,7 +311,7 @@ def _need(given: Mapping[str, Any]) -> Need:
         "yield": _yield,
         "power": lambda x: _above_zero(parse(x, "W"), "W"),
         "cost": lambda x: _above_zero(_number(x), ""),
-        "parts": lambda x: int(_above_zero(_number(x), "")),
+        "parts": lambda x: int(_above_zero(math.floor(_above_zero(_number(x), "")), "")),
         "area": lambda x: _above_zero(area(x), "m2"),
         "snr": lambda x: _above_zero(parse(x, "dB") if isinstance(x, str) else _number(x), "dB"),
     }
@@ -329,6 +343,13 @@ def _yield(given: object) -> float:
     if not 0.5 <= good < 1.0:
         raise DesignError(f"{100 * good:g} % is outside 50 to below 100 %")
     return good
+
+
+def _spread(given: object) -> float:
+    found = tolerance(given)
+    if not 0.0 <= found < 1.0:
+        raise DesignError(f"{100 * found:g} % is outside 0 to below 100 %")
+    return found
 
 
 def _number(given: object) -> float:
@@ -363,12 +384,18 @@ def _base(tables: Mapping[str, Any], allow: Mapping[str, Any], need: Need, folde
         given["drift"] = tables["drift"]
     for key, name in (("own_parts", "parts"), ("taps", "taps"), ("technology", "technology")):
         if key in allow:
-            given[name] = folder / allow[key] if name == "parts" else allow[key]
+            given[name] = _own_parts(allow[key], folder) if name == "parts" else allow[key]
     limits = {"nrmse": None if "task" in tables.get("need", {}) else need.nrmse, "tap_nrmse": need.tap_nrmse}
     if need.tap_nrmse is not None and "taps" not in given:
         raise DesignError("[need] tap_nrmse: of which taps? give [allow] taps, for example taps = [1.0]")
     wanted = need.good if any(limit is not None for limit in limits.values()) else None
     return Design(order=1, wanted_yield=wanted, **{k: v for k, v in limits.items() if v is not None}, **given)
+
+
+def _own_parts(given: object, folder: Path) -> Path:
+    if not isinstance(given, str):
+        raise DesignError(f"[allow] own_parts: the name of a file is wanted, not {shown(given)}")
+    return folder / given
 
 
 def _in_tones(recorded: Design) -> Design:
@@ -377,7 +404,7 @@ def _in_tones(recorded: Design) -> Design:
     return recorded.replace(file=None, **given)
 
 
-def _temperatures(conditions: Mapping[str, Any], allow: Allow) -> tuple[float, ...]:
+def _temperatures(conditions: Mapping[str, Any], allow: Allow, base: Design) -> tuple[float, ...]:
     if "temperature" not in conditions:
         return ()
     given = conditions["temperature"]
@@ -393,6 +420,8 @@ def _temperatures(conditions: Mapping[str, Any], allow: Allow) -> tuple[float, .
             "[conditions] temperature: what a fitted readout does at another temperature is not known; leave out the "
             "temperature, or [allow] calibration"
         )
+    # A design says what a temperature needs: coefficients.
+    labelled("[conditions] temperature", lambda: base.replace(temperature=found[0]))
     return tuple(dict.fromkeys(found))
 
 
@@ -461,6 +490,8 @@ def _chip(given: Mapping[str, Any], base: Design, pairs: tuple[tuple[str, str], 
             "[allow] technology is missing: what the chip is made in, for example technology = 'cmos-180'"
         )
     figures = given.get("transconductor", {})
+    if not isinstance(figures, dict):
+        raise DesignError(f"[allow] transconductor: a table of figures is wanted, not {shown(figures)}")
     tuned = given.get("tuned", False)
     if not isinstance(tuned, bool):
         raise DesignError(f"[allow] tuned: true or false is wanted, not {shown(tuned)}")

@@ -102,6 +102,8 @@ def _lost(found: Search, row: int) -> list[str]:
         limit = getattr(need, name, None)
         if limit is not None and value > limit:
             lines.append(f"{name} {value:.4g} is beyond the limit of {limit:.4g}")
+    if need.snr is not None and grid.snr[row] < need.snr:
+        lines.append(f"snr {float(grid.snr[row]):.4g} dB is below the limit of {need.snr:.4g} dB")
     if row in found.verified and found.verified[row].reason:
         lines.append(f"verification: {found.verified[row].reason}")
     winner = found.winner

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import shutil
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from lmu_analog.ensembles.cluster import hired
 from lmu_analog.ensembles.pool import processors
 from lmu_analog.errors import DesignError
 from lmu_analog.files_in import read_bytes
-from lmu_analog.files_out import write_text
+from lmu_analog.files_out import write_bytes, write_text
 from lmu_analog.output import placement
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.layout import lined_up
 from lmu_analog.output.text_tables import Table, percent, quantity
+from lmu_analog.recording import MOST_WAV_BYTES
 from lmu_analog.version import __version__
 
 MARK = "lmu-analog.json"  # says whose folder it is
@@ -108,20 +109,27 @@ def optimize(
     started = time.perf_counter()
     requirement = read_requirement(path)
     measured = None if bins is None else read_measured(bins)
-    _claim(path, folder, resumed=resumed)
+    _claim(path, requirement.files, folder, resumed=resumed)
     kept = kept_in(folder / WORK)
     with hired(workers or processors(), scheduler) as crew:
         found = search(requirement, crew, say=say, kept=kept)
         told = answer(found, crew, say=say)
-    asked = None if why is None else standing(found, why)
     names = _write_designs(requirement, told, folder / FRONT)
-    content = content_of(requirement, told, names, asked=asked)
+    content = content_of(requirement, told, names)
+    _leave(content, folder)
+    # What may be refused comes when the result is there.
+    if why is not None:
+        content = content_of(requirement, told, names, asked=standing(found, why))
     if measured is not None:
         content["placed"] = (
             None if told.winner is None else _place(told.winner.design, measured, bins, folder)
         )
-    write_text(folder / "result.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    _leave(content, folder)
     return {**content, "seconds": time.perf_counter() - started}
+
+
+def _leave(content: dict[str, Any], folder: Path) -> None:
+    write_text(folder / "result.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def _place(
@@ -134,10 +142,16 @@ def _place(
     return _rounded(placement.content(found))
 
 
-def _claim(path: Path, folder: Path, *, resumed: bool) -> None:
-    """Make the folder that results go to, or make sure that it is of the same requirement and version."""
+def _claim(path: Path, beside: Sequence[Path], folder: Path, *, resumed: bool) -> None:
+    """Make the folder that results go to, or make sure that it is of the same requirement and version.
+
+    Of the same contents, too, of the files that the requirement names.
+    """
     text = read_bytes(path, most=_LARGEST, wanted="a requirement")
-    mine = {"job": "optimize", "requirement": hashlib.sha256(text).hexdigest(), "version": __version__}
+    digest = hashlib.sha256(text)
+    for file in beside:
+        digest.update(hashlib.sha256(_contents(file)).digest())
+    mine = {"job": "optimize", "requirement": digest.hexdigest(), "version": __version__}
     mark = folder / MARK
     if resumed:
         if not mark.is_file():
@@ -148,17 +162,28 @@ def _claim(path: Path, folder: Path, *, resumed: bool) -> None:
             theirs = None
         if theirs != mine:
             raise DesignError(
-                f"--resume: {folder} is of another requirement or version; give another folder, or the same requirement"
+                f"--resume: {folder} is of another requirement or version, or a file that it names has changed; "
+                "give another folder, or the same requirement"
             )
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DesignError(f"-o {folder} is there already; give another name, or --resume to go on in it")
-    for each in (folder / WORK, folder / FRONT):
-        try:
-            each.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DesignError(f"-o {folder} cannot be made: {error.strerror}") from error
+    # The mark comes first: with it, whatever was made before a search was stopped can be gone on with.
+    _make(folder)
     write_text(mark, json.dumps(mine) + "\n")
+    for each in (folder / WORK, folder / FRONT):
+        _make(each)
     write_text(folder / "requirement.toml", text.decode("utf-8", "replace"))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DesignError(f"-o {folder} cannot be made: {error.strerror}") from error
+
+
+def _contents(file: Path) -> bytes:
+    return read_bytes(file, most=MOST_WAV_BYTES, wanted="what the requirement reads")
 
 
 def _write_designs(requirement: Requirement, told: Answer, folder: Path) -> dict[int, str]:
@@ -166,7 +191,7 @@ def _write_designs(requirement: Requirement, told: Answer, folder: Path) -> dict
     recorded = None if requirement.recorded is None else requirement.recorded.file
     for beside in (requirement.base.parts, recorded):
         if beside is not None:
-            shutil.copyfile(beside, folder / Path(beside).name)
+            write_bytes(folder / Path(beside).name, _contents(Path(beside)))
     names = {}
     for k, one in enumerate(told.front, 1):
         name = f"{k:03d}-order{one.design.order}-{one.design.realization}.toml"
@@ -199,7 +224,7 @@ def content_of(
             {
                 "change": one.change,
                 "nrmse_p95": one.p95,
-                "yield": one.good if one.good == one.good else None,  # noqa: PLR0124 - NaN
+                "yield": one.good,
                 "feasible": one.feasible,
                 **_money(one.figures),
             }
@@ -241,7 +266,7 @@ def _member(one: Member, names: dict[int, str]) -> dict[str, Any]:
         **_money(one.figures),
         "law_p95": seen.law_p95,
         "law_yield": seen.law_good,
-        "law_over_exact": seen.law_p95 / seen.p95,
+        "law_over_exact": seen.law_p95 / seen.p95 if math.isfinite(seen.p95) else math.nan,
         "causes": one.causes,
     }
 
@@ -253,12 +278,17 @@ def _money(figures: dict[str, float]) -> dict[str, Any]:
 
 
 def _rounded(content: Any) -> Any:
-    """Round all figures so that the last digits, which differ between processors, do not show."""
+    """Round all figures so that the last digits, which differ between processors, do not show; null of no number.
+
+    A 95th percentile is none where more than 5 % of the circuits are unstable, which a smaller yield allows.
+    """
     if isinstance(content, dict):
         return {name: _rounded(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
         return [_rounded(value) for value in content]
-    return float(f"{content:.{_DIGITS}g}") if isinstance(content, float) else content
+    if isinstance(content, float):
+        return float(f"{content:.{_DIGITS}g}") if math.isfinite(content) else None
+    return content
 
 
 def text(content: dict[str, Any]) -> str:
@@ -309,7 +339,7 @@ def _front(content: dict[str, Any]) -> Table:
             (
                 f"{mark}{one['design'].rpartition('/')[2]}",
                 _parts(one),
-                percent(one["nrmse_p95"]),
+                _error(one["nrmse_p95"]),
                 f"{percent(one['yield'])} ({percent(low)} to {percent(high)})",
                 _price(one),
                 quantity(one["power"], "W"),
@@ -332,6 +362,10 @@ def _parts(one: dict[str, Any]) -> str:
     return f"{quantity(one['capacitance'], 'F')}, {1e12 * one['transconductor_area']:.4g} um2{wide}"
 
 
+def _error(p95: float | None) -> str:
+    return "unstable" if p95 is None else percent(p95)
+
+
 def _price(one: dict[str, Any]) -> str:
     return f"{one['cost']:.2f}" if one["cost"] is not None else f"{1e6 * one['area']:.3g} mm2"
 
@@ -340,7 +374,7 @@ def _relax(content: dict[str, Any]) -> Table:
     rows = tuple(
         (
             one["change"],
-            percent(one["nrmse_p95"]),
+            _error(one["nrmse_p95"]),
             f"yes, {percent(one['yield'])} of exact circuits" if one["feasible"] else "no",
             _price(one),
         )
