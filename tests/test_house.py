@@ -91,6 +91,12 @@ parsed = cache(ast.parse)  # every guard reads all files
 
 
 @cache
+def nodes(tree: ast.AST) -> list[ast.AST]:
+    """List what a tree holds, itself too: to walk it again takes longer than all that a guard does."""
+    return list(ast.walk(tree))
+
+
+@cache
 def files() -> dict[str, str]:
     """Give the source of every file by its path inside the package."""
     return {
@@ -107,7 +113,7 @@ def room_of(path: str) -> str:
 def imports(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Give line and absolute dotted name of all that is imported, ``a.b.c`` for ``from a.b import c``."""
     folders = ["lmu_analog", *PurePosixPath(path).parts[:-1]]
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -117,7 +123,7 @@ def imports(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def functions(tree: ast.AST) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
+    return (node for node in nodes(tree) if isinstance(node, Function))
 
 
 def public(tree: ast.Module) -> Iterator[tuple[Function | ast.ClassDef, ast.ClassDef | None]]:
@@ -153,7 +159,7 @@ def guard_root(path: str, source: str) -> Iterator[str]:
         through_root = parts[0] == "lmu_analog" and len(parts) <= 2 and not FLOORS.keys() & parts
         if through_root and room_of(path) not in ENTRANCES:
             yield f"{path}:{line}: imports {name} through the package's root; import it from its own file"
-    for node in ast.walk(parsed(source)):
+    for node in nodes(parsed(source)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if any(name.startswith("lmu_analog.") for name in names):
             yield f"{path}:{node.lineno}: import lmu_analog.x binds the root; use from lmu_analog.x import y"
@@ -180,7 +186,7 @@ def guard_spice(path: str, source: str) -> Iterator[str]:
             yield f"{path}:{line}: imports {name}; PySpice stays in spice/"
     if "ngspice" not in source:
         return
-    lines = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.expr) and names_the_program(node)}
+    lines = {node.lineno for node in nodes(tree) if isinstance(node, ast.expr) and names_the_program(node)}
     yield from (f"{path}:{line}: starts or looks for ngspice; that stays in spice/" for line in sorted(lines))
 
 
@@ -197,7 +203,7 @@ def names_the_program(node: ast.expr) -> bool:
 
 
 def guard_failures(path: str, source: str) -> Iterator[str]:
-    for node in ast.walk(parsed(source)):
+    for node in nodes(parsed(source)):
         if isinstance(node, ast.Assert):
             yield f"{path}:{node.lineno}: assert; raise an error that says what to do"
         elif isinstance(node, ast.ExceptHandler):
