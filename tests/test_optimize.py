@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_codesign import DELAY
+from test_report import HOSTILE, outline
 from test_task import task as network_of
 
+from lmu_analog.building import build
+from lmu_analog.circuits.devices.prices import Price
 from lmu_analog.cli import run_command
 from lmu_analog.codesign import answers, assignment, relaxing
 from lmu_analog.codesign import search as searching
@@ -17,9 +20,13 @@ from lmu_analog.codesign.requirement import read_requirement
 from lmu_analog.codesign.search import search
 from lmu_analog.codesign.standing import standing
 from lmu_analog.design import Design
+from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.errors import DesignError
 from lmu_analog.networks.task import write_task
 from lmu_analog.output import optimized
+from lmu_analog.output.codesign import ordered, tables
+from lmu_analog.output.codesign.page import search_report
+from lmu_analog.output.html import unbroken
 from lmu_analog.simulation import simulate
 
 SMALL = (
@@ -70,16 +77,18 @@ def test_every_member_is_a_whole_design_file_and_both_engines_agree_on_the_winne
 def test_a_search_that_was_stopped_ends_with_the_same_bytes(answered, tmp_path: Path) -> None:
     path, folder, _ = answered
     other = tmp_path / "found"
-    wanted = (folder / "result.json").read_bytes()
+    wanted, page = [(folder / name).read_bytes() for name in ("result.json", "report.html")]
     shutil.copytree(folder, other)
     # As if it had been killed: some pieces are finished, one is half written under another name, no result is there.
     for piece in sorted((other / "work").iterdir())[::2]:
         piece.unlink()
     (other / "result.json").unlink()
+    (other / "report.html").write_text("half")
     with pytest.raises(DesignError, match="is there already"):
         optimized.optimize(path, other, workers=1)
     optimized.optimize(path, other, resumed=True, workers=1)
     assert (other / "result.json").read_bytes() == wanted
+    assert (other / "report.html").read_bytes() == page
     another = tmp_path / "another.toml"
     another.write_text(path.read_text().replace('"90 %"', '"91 %"'))
     with pytest.raises(DesignError, match="of another requirement"):
@@ -109,6 +118,70 @@ def test_an_answer_can_be_written_where_some_circuits_are_unstable(answered) -> 
     assert "unstable" in optimized.text(rounded)
 
 
+def test_the_report_shows_what_was_found_and_loads_nothing(answered) -> None:
+    _, folder, content = answered
+    page = (folder / "report.html").read_text()
+    parsed = outline(page)
+    assert not parsed.open
+    assert not {"script", "link", "iframe", "img"} & {tag for tag, _ in parsed.tags}
+    links = [attributes["href"] for tag, attributes in parsed.tags if tag == "a"]
+    ids = {attributes.get("id") for _, attributes in parsed.tags}
+    assert all(link[1:] in ids if link.startswith("#") else (folder / link).is_file() for link in links)
+    assert content["winner"] in links
+    front, rows = content["front"], tables.whole_front(content).rows
+    assert [row[0].split()[0] for row in rows] == [one["design"][6:9] for one in front]
+    counts = dict(row[:2] for row in tables.counted(content).rows)
+    assert sum(int(counts.get(name, 0)) for name in ("unfit", "evaluated", "pruned")) == int(
+        counts["looked at"]
+    )
+    # The least error of the front is one of its ends, and its difference from the winner that of the two.
+    best = tables.winner_of(content)
+    (end,) = [row for row in tables.steps(content).rows if "the least error" in row[0]]
+    assert end[1] == f"{100.0 * (front[0]['nrmse_p95'] - best['nrmse_p95']):+.2g} points".replace(
+        "-", "\u2212"
+    )
+    assert f"op-amp {best['opamp']} → {front[0]['opamp']}" in end[0]
+    # A step dearer is the next price that is not the same.
+    (dearer,) = [row for row in tables.steps(content).rows if "a step dearer" in row[0]]
+    prices = sorted(one["cost"] for one in front if one["cost"] > 1.01 * best["cost"])
+    assert dearer[2] == f"{prices[0] - best['cost']:+.2f}"
+
+
+def test_tight_parts_make_their_share_of_the_spread_of_exact_circuits(answered) -> None:
+    _, folder, content = answered
+    winner = tables.winner_of(content)
+    design = Design.load(folder / winner["design"])
+    shares = ordered.shares_of(design, build(design))
+    names = ordered.tight(shares)
+    wanted = sum(shares[name] for name in names)
+    assert 0.5 <= wanted < 0.95
+    # Without the last of them they are less than half.
+    assert wanted - min(shares[name] for name in names) < 0.5
+
+    def added(chosen: Design) -> float:
+        run = monte_carlo(chosen, 4000, 0, workers=1)
+        return float(np.mean(run.window_nrmse.values**2)) - winner["nrmse"] ** 2
+
+    # Of 4000 circuits a mean square has 3 %; the first order leaves out as much.
+    assert added(design.replace(only=tuple(sorted(names)))) / added(design) == pytest.approx(wanted, rel=0.1)
+
+
+def test_hostile_words_are_shown_as_they_are(answered) -> None:
+    _, folder, content = answered
+    design = Design.load(folder / content["winner"])
+    told = {**content, "sentence": HOSTILE, "reasons": {HOSTILE: 1}}
+    listed = {"resistor": Price(0.01, maker=HOSTILE, number="$x^{")}
+    page = search_report(told, winner=design, requirement=f"</pre>{HOSTILE}", prices=listed)
+    parsed = outline(page)
+    assert not parsed.open
+    assert not {"script", "img"} & {tag for tag, _ in parsed.tags}
+    assert page.count("&lt;script&gt;") >= 4  # sentence, reasons, bill of materials, requirement
+    empty = {**told, "front": [], "winner": None, "closest": None, "binding": [HOSTILE]}
+    assert not {"script", "img"} & {
+        tag for tag, _ in outline(search_report(empty, winner=None, requirement="")).tags
+    }
+
+
 def test_where_a_candidate_stands(answered) -> None:
     path, folder, _ = answered
     found = search(read_requirement(path), kept=kept_in(folder / "work"))
@@ -130,9 +203,8 @@ def test_without_an_answer_it_says_what_binds_and_shows_what_helps(
     monkeypatch.setattr(relaxing, "_LARGER", 1)
     path = tmp_path / "requirement.toml"
     path.write_text(SMALL.replace('"5 %"', '"0.6 %"').replace('"TL072", "OPA2192"', '"OPA2192"'))
-    assert (
-        run_command(["optimize", str(path), "-o", str(tmp_path / "found"), "--json", "--workers", "1"]) == 0
-    )
+    words = ["-o", str(tmp_path / "found"), "--json", "--workers", "1", "--plot", str(tmp_path / "bars.svg")]
+    assert run_command(["optimize", str(path), *words]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["front"] == []
     assert content["winner"] is None
@@ -142,6 +214,15 @@ def test_without_an_answer_it_says_what_binds_and_shows_what_helps(
     assert any(one["change"].startswith("a limit of") for one in helping)
     for one in helping:
         assert one["yield"] >= 0.9
+    near = content["closest"]
+    assert near["beyond"] == {"nrmse": [near["nrmse_kept"], 0.006]}
+    least, total = max(near["causes"], key=near["causes"].__getitem__), sum(near["causes"].values())
+    assert content["binding"][0].startswith(f"{least} ({100.0 * near['causes'][least] / total:.2g} %")
+    page = (tmp_path / "found" / "report.html").read_text()
+    assert not outline(page).open
+    assert "No circuit keeps all limits" in page
+    assert all(unbroken(one["change"]) in page for one in content["relax"])
+    assert "<svg" in (tmp_path / "bars.svg").read_text()
 
 
 @pytest.mark.parametrize(
@@ -152,6 +233,7 @@ def test_without_an_answer_it_says_what_binds_and_shows_what_helps(
         (["optimize", "r.toml", "-o", "x", "--why", "order"], "KEY=VALUE is wanted"),
         (["optimize", "r.toml", "-o", "x", "--resume"], "no folder of a search"),
         (["optimize", "r.toml", "-o", "r.toml"], "is there already"),
+        (["optimize", "r.toml", "-o", "x", "--plot", "x.txt"], "ends in .svg"),
     ],
 )
 def test_wrong_words_get_one_line(words, said, tmp_path, monkeypatch, capsys) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmu_analog.cli.options import InputDesign, Json, Workers, load, say, show
+from lmu_analog.cli.options import InputDesign, Json, Plot, Workers, draw, load, say, show
 from lmu_analog.errors import DesignError
 from lmu_analog.option import argument, option
 from lmu_analog.output.progress import progress
@@ -123,7 +123,7 @@ def _check_beside(output: Path, design: "Design") -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Optimize(Workers, Json):
+class _Optimize(Workers, Plot, Json):
     requirement: Path | None = argument("REQUIREMENT", "Requirement (TOML).", optional=True)
     output: Path = option(..., "Folder for all results; with --example the file to write.", "DIR", short="-o")
     example: bool = option(False, "Write a commented requirement instead.")
@@ -141,6 +141,8 @@ def optimize(options: _Optimize) -> None:
     """Find the circuits that a requirement asks for, all verified; or what binds, and what would help."""
     from lmu_analog.files_out import check_file, write_text
     from lmu_analog.output import optimized
+    from lmu_analog.output.codesign.drawn import plot_found
+    from lmu_analog.output.files import check_figure
 
     if options.example:
         if options.output.exists():
@@ -154,6 +156,7 @@ def optimize(options: _Optimize) -> None:
             "REQUIREMENT is missing; lmu-analog optimize --example -o requirement.toml writes one"
         )
     why = None if options.why is None else _pairs(options.why)
+    check_figure(options.plot)
     with progress("searching") as advance:
 
         def told(text: str) -> None:
@@ -170,6 +173,8 @@ def optimize(options: _Optimize) -> None:
             bins=options.bins,
             say=told,
         )
+    say(f"wrote {options.output / optimized.REPORT}")
+    draw(options, lambda ax: plot_found(content, ax), height=4.5)
     show(options, content, optimized.text)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lmu_analog.codesign.relaxing import Relaxed, figure, limit_text, obstacle
+from lmu_analog.codesign.relaxing import Closest, Relaxed, figure, limit_text, obstacle
 from lmu_analog.codesign.requirement import Calibration
 from lmu_analog.codesign.search import Search, Verified
 from lmu_analog.design import Design
@@ -60,6 +60,8 @@ class Answer:
         Without a front: what stands in the way, the largest first.
     relax : list of Relaxed
         Without a front: what would help, and how much.
+    closest : Closest or None
+        Without a front: what comes closest, if anything can be built.
     """
 
     search: Search
@@ -68,6 +70,7 @@ class Answer:
     sentence: str
     binding: list[str]
     relax: list[Relaxed]
+    closest: Closest | None = None
 
 
 def answer(
@@ -104,7 +107,7 @@ def answer(
     if best is not None:
         return Answer(found, members, best, _said(found, best), [], [])
     why = obstacle(found, crew, say)
-    return Answer(found, [], None, why.sentence, why.binding, why.relax)
+    return Answer(found, [], None, why.sentence, why.binding, why.relax, why.closest)
 
 
 def member(found: Search, row: int, *, ngspice: bool = False) -> Member:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lmu_analog.circuits.devices.passives import passives
 from lmu_analog.codesign.chip import ChipBank
-from lmu_analog.codesign.requirement import Requirement
+from lmu_analog.codesign.requirement import Calibration, Requirement
 from lmu_analog.codesign.search import Search, gathered, structures, verify
 from lmu_analog.ensembles.cluster import Crew
 from lmu_analog.errors import LmuAnalogError
@@ -47,6 +47,38 @@ class Relaxed:
 
 
 @dataclass(frozen=True)
+class Closest:
+    """The candidate that comes closest to the limit of the error, by the law, and the limits that none keeps.
+
+    Attributes
+    ----------
+    order : int
+    family, realization : str
+    calibration : {"none", "nominal", "each"}
+    made_of : dict
+        What it is made of, beside these.
+    kept : float
+        Error that the wanted share of its circuits keep; p95 where no error is limited.
+    figures : dict
+        Objective to its value.
+    causes : dict
+        Mean square error by cause, fractions of rms(u)^2.
+    beyond : dict
+        Limit that no candidate keeps to the best that there is, and what is wanted.
+    """
+
+    order: int
+    family: str
+    realization: str
+    calibration: Calibration
+    made_of: dict[str, object]
+    kept: float
+    figures: dict[str, float]
+    causes: dict[str, float]
+    beyond: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Obstacle:
     """Why no circuit keeps a requirement.
 
@@ -58,11 +90,14 @@ class Obstacle:
         What stands in the way, the largest first.
     relax : list of Relaxed
         What would help, what does first.
+    closest : Closest or None
+        None where no circuit can be built.
     """
 
     sentence: str
     binding: list[str]
     relax: list[Relaxed]
+    closest: Closest | None
 
 
 def percent(value: float) -> str:
@@ -101,13 +136,15 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
             if reasons
             else "no part that is allowed is sold, priced and known by its supply current"
         )
-        return Obstacle(f"no circuit can be built: {why}", [why], [])
+        return Obstacle(f"no circuit can be built: {why}", [why], [], None)
     within = grid.kept[known] if need.nrmse is not None else grid.p95[known]
     closest = int(known[int(np.argmin(within))])
     least = float(within.min())
     binding: list[str] = []
+    beyond: dict[str, tuple[float, float]] = {}
+    shares = grid.causes(closest)
     if need.nrmse is not None and least > need.nrmse:
-        shares = grid.causes(closest)
+        beyond = {"nrmse": (least, need.nrmse)}
         total = sum(shares.values())
         ranked = sorted(shares, key=lambda name: -shares[name])
         binding = [
@@ -118,7 +155,8 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
             f"{ranked[0]} binds"
         )
     else:
-        binding = _other_limits(look)
+        beyond = _other_limits(look)
+        binding = [_beyond_text(name, *pair) for name, pair in beyond.items()]
         sentence = (
             f"no circuit keeps all limits; {binding[0]} binds" if binding else "no circuit keeps all limits"
         )
@@ -130,7 +168,19 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None]) -> Ob
     helping = [r.change for r in relax if r.feasible]
     if helping:
         sentence += f"; feasible with {', or with '.join(helping[:3])}"
-    return Obstacle(sentence, binding, relax)
+    bank = grid.banks[grid.bank[closest]]
+    near = Closest(
+        bank.order,
+        bank.family,
+        bank.realization,
+        bank.calibration,
+        grid.made_of(closest),
+        least,
+        grid.figures(closest),
+        shares,
+        beyond,
+    )
+    return Obstacle(sentence, binding, relax, near)
 
 
 def _closest(found: Search) -> Requirement:
@@ -142,26 +192,35 @@ def _closest(found: Search) -> Requirement:
     return replace(requirement, allow=replace(requirement.allow, orders=orders, pairs=pairs))
 
 
-def _other_limits(found: Search) -> list[str]:
-    """Name other limits than the error's that candidates which keep the error do not keep, with the least there is."""
+def _other_limits(found: Search) -> dict[str, tuple[float, float]]:
+    """Give other limits than the error's that no candidate which keeps the error keeps: the least, and the limit.
+
+    The one that is missed most comes first.
+    """
     grid, need = found.grid, found.grid.requirement.need
     good = np.isfinite(grid.p95)
     if need.nrmse is not None:
         good &= grid.kept <= need.nrmse
-    found_ones = []
+    missed: dict[str, tuple[float, float]] = {}
     for name, values in grid.objectives().items():
         limit = getattr(need, name, None)
         if limit is not None and good.any() and values[good].min() > limit:
-            least = float(values[good].min())
-            text = f"{figure(name, least)} at least, and {figure(name, limit)} wanted"
-            found_ones.append((least / limit, text))
+            missed[name] = (float(values[good].min()), float(limit))
     known = grid.snr[good & np.isfinite(grid.snr)]
     if need.snr is not None and known.size and known.max() < need.snr:
-        most = float(known.max())
-        text = f"signal-to-noise ratio {most:.4g} dB at most, and {need.snr:.4g} dB wanted"
-        # As a ratio of voltages, beside ratios of the others.
-        found_ones.append((10.0 ** ((need.snr - most) / 20.0), text))
-    return [text for _, text in sorted(found_ones, reverse=True)]
+        missed["snr"] = (float(known.max()), need.snr)
+    return dict(sorted(missed.items(), key=lambda one: -over_limit(one[0], *one[1])))
+
+
+def over_limit(name: str, best: float, limit: float) -> float:
+    """Give the best of a figure over its limit; of a signal-to-noise ratio the noise, as voltages."""
+    return 10.0 ** ((limit - best) / 20.0) if name == "snr" else best / limit
+
+
+def _beyond_text(name: str, best: float, limit: float) -> str:
+    if name == "snr":
+        return f"signal-to-noise ratio {best:.4g} dB at most, and {limit:.4g} dB wanted"
+    return f"{figure(name, best)} at least, and {figure(name, limit)} wanted"
 
 
 def _changes(requirement: Requirement, least: float) -> Iterator[tuple[str, Requirement]]:

@@ -13,6 +13,7 @@ from lmu_analog.circuits.devices.measured import MeasuredPart, read_measured
 from lmu_analog.codesign.answers import Answer, Member, answer
 from lmu_analog.codesign.bins import place_parts
 from lmu_analog.codesign.kept import kept_in
+from lmu_analog.codesign.relaxing import Closest
 from lmu_analog.codesign.requirement import Requirement, read_requirement
 from lmu_analog.codesign.search import search
 from lmu_analog.codesign.standing import Standing, standing
@@ -24,6 +25,8 @@ from lmu_analog.errors import DesignError
 from lmu_analog.files_in import read_bytes
 from lmu_analog.files_out import write_bytes, write_text
 from lmu_analog.output import placement
+from lmu_analog.output.codesign import tables
+from lmu_analog.output.codesign.page import search_report
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.layout import lined_up
 from lmu_analog.output.text_tables import Table, percent, quantity
@@ -33,6 +36,8 @@ from lmu_analog.version import __version__
 MARK = "lmu-analog.json"  # says whose folder it is
 WORK = "work"  # folder of finished pieces, with which a search goes on
 FRONT = "front"  # folder of the designs
+REQUIREMENT = "requirement.toml"  # what was asked for, as it was
+REPORT = "report.html"
 _LARGEST = 1_000_000  # bytes of a requirement, or a mark
 _SHOWN = 14  # members of the front on a terminal
 _DIGITS = 9  # of figures on disk: the law's last ones differ between processors
@@ -125,6 +130,10 @@ def optimize(
             None if told.winner is None else _place(told.winner.design, measured, bins, folder)
         )
     _leave(content, folder)
+    winner = None if told.winner is None else told.winner.design
+    asked_for = (folder / REQUIREMENT).read_text("utf-8")
+    page = search_report(content, winner=winner, requirement=asked_for, prices=requirement.prices)
+    write_text(folder / REPORT, page)
     return {**content, "seconds": time.perf_counter() - started}
 
 
@@ -172,7 +181,7 @@ def _claim(path: Path, beside: Sequence[Path], folder: Path, *, resumed: bool) -
     write_text(mark, json.dumps(mine) + "\n")
     for each in (folder / WORK, folder / FRONT):
         _make(each)
-    write_text(folder / "requirement.toml", text.decode("utf-8", "replace"))
+    write_text(folder / REQUIREMENT, text.decode("utf-8", "replace"))
 
 
 def _make(folder: Path) -> None:
@@ -230,6 +239,7 @@ def content_of(
             }
             for one in told.relax
         ],
+        "closest": None if told.closest is None else _closest(told.closest),
         "counts": told.search.counts,
         "reasons": told.search.reasons,
     }
@@ -271,6 +281,17 @@ def _member(one: Member, names: dict[int, str]) -> dict[str, Any]:
     }
 
 
+def _closest(one: Closest) -> dict[str, Any]:
+    return {
+        **{key: getattr(one, key) for key in ("order", "family", "realization", "calibration")},
+        **one.made_of,
+        "nrmse_kept": one.kept,
+        **_money(one.figures),
+        "causes": one.causes,
+        "beyond": one.beyond,
+    }
+
+
 def _money(figures: dict[str, float]) -> dict[str, Any]:
     """Give objectives but the error's: ``cost`` is null on a chip, ``area`` on a board."""
     found: dict[str, Any] = {name: figures.get(name) for name in ("cost", "power", "parts", "area")}
@@ -298,7 +319,7 @@ def text(content: dict[str, Any]) -> str:
     if content["front"]:
         lines += [lined_up(_front(content)), ""]
     if content["relax"]:
-        lines += [lined_up(_relax(content)), ""]
+        lines += [lined_up(tables.helping(content)), ""]
     lines += [f"binding: {line}" for line in content["binding"]]
     unfit = counts["unfit"] + counts["failed"] + counts["same"]
     lines.append(
@@ -338,10 +359,10 @@ def _front(content: dict[str, Any]) -> Table:
         rows.append(
             (
                 f"{mark}{one['design'].rpartition('/')[2]}",
-                _parts(one),
-                _error(one["nrmse_p95"]),
+                tables.made_of(one),
+                tables.p95_text(one["nrmse_p95"]),
                 f"{percent(one['yield'])} ({percent(low)} to {percent(high)})",
-                _price(one),
+                tables.price(one),
                 quantity(one["power"], "W"),
                 str(one["parts"]),
             )
@@ -353,34 +374,6 @@ def _front(content: dict[str, Any]) -> Table:
     if len(shown) < len(content["front"]):
         caption += f"; {len(shown)} of its {len(content['front'])} members, all are in {FRONT}/"
     return Table(caption, columns, tuple(rows))
-
-
-def _parts(one: dict[str, Any]) -> str:
-    if one["cost"] is not None:
-        return f"{one['opamp']}, {percent(one['resistor'])}, {percent(one['capacitor'])}"
-    wide = "" if one["linear_range"] is None else f", {quantity(one['linear_range'], 'V')}"
-    return f"{quantity(one['capacitance'], 'F')}, {1e12 * one['transconductor_area']:.4g} um2{wide}"
-
-
-def _error(p95: float | None) -> str:
-    return "unstable" if p95 is None else percent(p95)
-
-
-def _price(one: dict[str, Any]) -> str:
-    return f"{one['cost']:.2f}" if one["cost"] is not None else f"{1e6 * one['area']:.3g} mm2"
-
-
-def _relax(content: dict[str, Any]) -> Table:
-    rows = tuple(
-        (
-            one["change"],
-            _error(one["nrmse_p95"]),
-            f"yes, {percent(one['yield'])} of exact circuits" if one["feasible"] else "no",
-            _price(one),
-        )
-        for one in content["relax"]
-    )
-    return Table("What would help", ("change", "p95", "keeps all limits", "cost or area"), rows)
 
 
 def _why(given: dict[str, Any]) -> str:

@@ -1,0 +1,335 @@
+"""What a search found, as tables: steps from the winner, both engines' proof, counts, the front, what would help.
+
+They read what ``result.json`` has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lmu_analog.output.text_tables import Table, percent, quantity, share
+
+Member = Mapping[str, Any]  # of the front, as in ``result.json``
+
+_NOTHING = "–"
+_STEP = 0.01  # of a price or an error: members that are closer are no step apart
+_READ = {"none": "ideal", "nominal": "fitted to the nominal circuit", "each": "fitted to each circuit"}
+
+
+def plain(value: float) -> str:
+    """Write a fraction that somebody chose in percent, without digits that say nothing."""
+    return f"{100.0 * value:.6g} %"
+
+
+# What a member is made of, in words, and how its values are written.
+_MADE = {
+    "order": ("order", str),
+    "family": ("family", str),
+    "realization": ("realization", str),
+    "opamp": ("op-amp", str),
+    "resistor": ("resistors", plain),
+    "capacitor": ("capacitors", plain),
+    "values": ("series", str),
+    "calibration": ("readout", _READ.__getitem__),
+    "capacitance": ("capacitance", lambda x: quantity(x, "F")),
+    "transconductor_area": ("transistors", lambda x: f"{1e12 * x:.4g} µm²"),
+    "sizing": ("sizing", str),
+    "linear_range": ("linear range", lambda x: _NOTHING if x is None else quantity(x, "V")),
+}
+_COUNTED = (
+    ("grid", "looked at", "all combinations of what is allowed"),
+    ("failed", "not built", "a circuit cannot be made of them"),
+    ("unfit", "unfit", "values beyond what a board or chip takes, op-amps that are too slow or do not suit"),
+    ("same", "the same", "circuits that stand in the grid already"),
+    ("pruned", "pruned", "a bound says that none of their structure keeps the limit of the error"),
+    ("evaluated", "evaluated", "by the law of their error"),
+    ("beyond", "beyond a limit", "of the evaluated ones, by the law"),
+    ("refused", "refused", "of the evaluated ones, by the exact engine or the limits of their parts"),
+    ("dominated", "dominated", "of the evaluated ones: a member of the front is as good in all, and better"),
+    ("front", "the front", "each verified by the exact engine"),
+)
+
+
+def on_chip(one: Member) -> bool:
+    """Tell whether a circuit takes area in place of parts that are bought."""
+    return one["cost"] is None
+
+
+def price_name(one: Member) -> str:
+    """Name what a circuit costs: money, or area of a chip."""
+    return "area" if on_chip(one) else "cost"
+
+
+def price(one: Member, area: str = "mm2") -> str:
+    """Write what a circuit costs; ``area`` writes the unit."""
+    return f"{1e6 * one['area']:.3g} {area}" if on_chip(one) else f"{one['cost']:.2f}"
+
+
+def p95_text(p95: float | None) -> str:
+    """Write a 95th percentile, which is none where more than 5 % of the circuits are unstable."""
+    return "unstable" if p95 is None else percent(p95)
+
+
+def made_of(one: Member) -> str:
+    """Write what a circuit is made of, in few words."""
+    if not on_chip(one):
+        return f"{one['opamp']}, {plain(one['resistor'])}, {plain(one['capacitor'])}"
+    wide = "" if one["linear_range"] is None else f", {quantity(one['linear_range'], 'V')}"
+    return f"{quantity(one['capacitance'], 'F')}, {1e12 * one['transconductor_area']:.4g} um2{wide}"
+
+
+def in_words(one: Member) -> str:
+    """Write all that a circuit is made of, each with what it is."""
+    said = [
+        f"{name} {write(one[key])}"
+        for key, (name, write) in _MADE.items()
+        if key in one and not (key in ("calibration", "linear_range") and one[key] in ("none", None))
+    ]
+    return ", ".join(said)
+
+
+def winner_of(content: Mapping[str, Any]) -> Member:
+    """Give the winner of a search that has one."""
+    return next(one for one in content["front"] if one["design"] == content["winner"])
+
+
+def limits(content: Mapping[str, Any]) -> dict[str, str]:
+    """Write the limits that are wanted: figure to its limit."""
+    need = content["requirement"]["need"]
+    written = {
+        "nrmse": lambda x: f"window error ≤ {plain(x)}",
+        "tap_nrmse": lambda x: f"error of every tap ≤ {plain(x)}",
+        "good": lambda x: f"in {plain(x)} of circuits",
+        "power": lambda x: f"power ≤ {quantity(x, 'W')}",
+        "cost": lambda x: f"cost ≤ {x:g}",
+        "parts": lambda x: f"parts ≤ {x}",
+        "area": lambda x: f"area ≤ {1e6 * x:.4g} mm²",
+        "snr": lambda x: f"SNR ≥ {x:g} dB",
+    }
+    limited = {"nrmse", "tap_nrmse"} & set(need)
+    return {
+        name: write(need[name])
+        for name, write in written.items()
+        if name in need and (name != "good" or limited)
+    }
+
+
+def steps(content: Mapping[str, Any]) -> Table:
+    """List what a step from the winner along the front buys and costs, and where the ends of the front are."""
+    best, front = winner_of(content), content["front"]
+    name = price_name(best)
+    labels: dict[str, list[str]] = {}
+
+    def add(label: str, one: Member | None) -> None:
+        if one is not None and one is not best:
+            labels.setdefault(one["design"], []).append(label)
+
+    for key, more, less in (
+        (
+            name,
+            "a step dearer" if name == "cost" else "a step larger",
+            "a step cheaper" if name == "cost" else "a step smaller",
+        ),
+        ("nrmse_p95", "a step less accurate", "a step more accurate"),
+    ):
+        add(more, _beside(front, best, key, up=True))
+        add(less, _beside(front, best, key, up=False))
+    for key, label in (
+        ("nrmse_p95", "the least error"),
+        (name, f"the least {name}"),
+        ("power", "the least power"),
+        ("parts", "the fewest parts"),
+    ):
+        add(
+            label,
+            min(front, key=lambda one, key=key: (one[key], one["nrmse_p95"]))
+            if any(one[key] < best[key] for one in front)
+            else None,
+        )
+    by_name = {one["design"]: one for one in front}
+    unit = "mm²"
+    rows = [
+        (
+            f"the winner: {made_of(best).replace('um2', 'µm²')}",
+            percent(best["nrmse_p95"]),
+            price(best, unit),
+            quantity(best["power"], "W"),
+            str(best["parts"]),
+        )
+    ]
+    for design, said in labels.items():
+        one = by_name[design]
+        apart = one["power"] - best["power"]
+        rows.append(
+            (
+                f"{'; '.join(said)} ({number(one)}): {changes(best, one)}",
+                _signed(f"{100.0 * (one['nrmse_p95'] - best['nrmse_p95']):+.2g}", " points"),
+                _signed(f"{one['cost'] - best['cost']:+.2f}")
+                if name == "cost"
+                else _signed(f"{1e6 * (one['area'] - best['area']):+.2g}", " mm²"),
+                "the same"
+                if abs(apart) <= 1e-3 * best["power"]
+                else _signed(("+" if apart > 0 else "-") + quantity(abs(float(f"{apart:.2g}")), "W")),
+                _signed(f"{one['parts'] - best['parts']:+d}"),
+            )
+        )
+    caption = f"From the winner along the front: differences in p95, {name}, power and parts"
+    return Table(
+        caption, ("member of the front, and what changes", "p95", name, "power", "parts"), tuple(rows)
+    )
+
+
+def _beside(front: Sequence[Member], best: Member, key: str, *, up: bool) -> Member | None:
+    """Give the member of the next larger, or smaller, value; of equal ones that of the least error."""
+    sign = 1.0 if up else -1.0
+    others = [one for one in front if sign * (one[key] - best[key]) > _STEP * best[key]]
+    return min(others, key=lambda one: (sign * one[key], one["nrmse_p95"]), default=None)
+
+
+def _signed(text: str, unit: str = "") -> str:
+    if not text.strip("+-0."):
+        return "the same"
+    return text.replace("-", "\N{MINUS SIGN}") + unit
+
+
+def number(one: Member) -> str:
+    """Give the number of a member, with which its file begins."""
+    return str(one["design"]).rpartition("/")[2].partition("-")[0]
+
+
+def changes(first: Member, other: Member) -> str:
+    """Say in what other parts a member has."""
+    said = [
+        f"{name} {write(first[key])} → {write(other[key])}"
+        for key, (name, write) in _MADE.items()
+        if key in first and first[key] != other[key]
+    ]
+    return ", ".join(said) or "component values"
+
+
+def proof(content: Mapping[str, Any]) -> tuple[str, Table]:
+    """Hold both engines, and the law, against each other: of the winner, and in a sentence of the whole front."""
+    best, front = winner_of(content), content["front"]
+    low, high = best["yield_interval"]
+    ran, samples = best["ngspice_nrmse"], best["samples"]
+    rows = [
+        (
+            "nominal window NRMSE",
+            percent(best["nrmse"]),
+            _NOTHING if ran is None or not best["nrmse"] else _ratio(ran / best["nrmse"]),
+            "not run" if ran is None else f"ngspice, with rails: {percent(ran)}",
+        ),
+        (
+            "p95 of circuits",
+            percent(best["nrmse_p95"]),
+            _ratio(best["law_over_exact"]),
+            f"the law: {percent(best['law_p95'])}",
+        ),
+        (
+            "yield",
+            f"{share(best['yield'])} ({share(low)} to {share(high)})",
+            _ratio(best["law_yield"] / best["yield"]) if best["yield"] else _NOTHING,
+            f"the law: {share(best['law_yield'])}",
+        ),
+    ]
+    if best["snr_db"] is not None:
+        rows.append(("SNR, full-scale sine", f"{best['snr_db']:.4g} dB", _NOTHING, "none"))
+    ratios = [one["law_over_exact"] for one in front]
+    ngspice = [
+        one["ngspice_nrmse"] / one["nrmse"]
+        for one in front
+        if one["ngspice_nrmse"] is not None and one["nrmse"]
+    ]
+    lead = (
+        f"The exact engine ran {samples} mismatched circuits of each of the {len(front)} members of the front; "
+        f"the law's p95 is {_range(ratios)} times theirs."
+    )
+    if ngspice:
+        lead += (
+            f" Of {len(ngspice)}, the winner and those beside it, ngspice ran the nominal circuit with rails: "
+            f"{_range(ngspice)} times the exact engine's error."
+        )
+    columns = ("of the winner", "exact engine", "other over it", "other")
+    return lead, Table("Both engines, and the law. In brackets a 95 % interval", columns, tuple(rows))
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = _ratio(min(values)), _ratio(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def counted(content: Mapping[str, Any]) -> Table:
+    """List what became of all candidates."""
+    counts = content["counts"]
+    rows = tuple(
+        (name, f"{counts[key]}", said) for key, name, said in _COUNTED if counts[key] or key == "grid"
+    )
+    return Table("What became of the candidates", ("candidates", "number", "what they are"), rows)
+
+
+def reasons(content: Mapping[str, Any]) -> Table:
+    """List why candidates could not be built, or were refused."""
+    found = sorted(content["reasons"].items(), key=lambda one: (-one[1], one[0]))
+    return Table(
+        "Why candidates could not be built, or were refused",
+        ("reason", "number"),
+        tuple((why, str(n)) for why, n in found),
+    )
+
+
+def whole_front(content: Mapping[str, Any]) -> Table:
+    """List all members of the front."""
+    front = content["front"]
+    rows = tuple(
+        (
+            f"{number(one)}{' (winner)' if one['design'] == content['winner'] else ''}",
+            f"{one['order']}, {one['family']}, {one['realization']}",
+            made_of(one).replace("um2", "µm²"),
+            _READ[one["calibration"]],
+            percent(one["nrmse"]),
+            percent(one["nrmse_p95"]),
+            f"{share(one['yield'])} ({share(one['yield_interval'][0])} to {share(one['yield_interval'][1])})",
+            price(one, "mm²"),
+            quantity(one["power"], "W"),
+            str(one["parts"]),
+            percent(one["ngspice_nrmse"]),
+            _ratio(one["law_over_exact"]),
+        )
+        for one in front
+    )
+    first = front[0]
+    made = "C, area, range" if on_chip(first) else "op-amp, R, C"
+    columns = (
+        "number",
+        "circuit",
+        made,
+        "readout",
+        "nominal",
+        "p95",
+        "yield, 95 % interval",
+        price_name(first),
+        "power",
+        "parts",
+        "ngspice",
+        "law over exact",
+    )
+    return Table(f"All {len(front)} members of the front, from the least error on", columns, rows)
+
+
+def helping(content: Mapping[str, Any], area: str = "mm2") -> Table:
+    """List what would help where nothing keeps the limits."""
+    rows = tuple(
+        (
+            one["change"],
+            p95_text(one["nrmse_p95"]),
+            price(one, area),
+            f"yes, {percent(one['yield'])} of exact circuits" if one["feasible"] else "no",
+        )
+        for one in content["relax"]
+    )
+    return Table("What would help", ("change", "p95", "cost or area", "keeps all limits"), rows)
