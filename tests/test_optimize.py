@@ -137,7 +137,7 @@ def test_the_report_shows_what_was_found_and_loads_nothing(answered) -> None:
     # The least error of the front is one of its ends, and its difference from the winner that of the two.
     best = tables.winner_of(content)
     (end,) = [row for row in tables.steps(content).rows if "the least error" in row[0]]
-    assert end[1] == f"{100.0 * (front[0]['nrmse_p95'] - best['nrmse_p95']):+.2g} points".replace(
+    assert end[1] == f"{100.0 * (front[0]['nrmse_p95'] - best['nrmse_p95']):+.3g} points".replace(
         "-", "\u2212"
     )
     assert f"op-amp {best['opamp']} → {front[0]['opamp']}" in end[0]

@@ -44,7 +44,7 @@ def plot_front(content: Mapping[str, Any], ax: Axes | None = None) -> Axes:
     across = np.array([factor * one[name] for one in front])
     up = np.array([100.0 * one["nrmse_p95"] for one in front])
     power = np.array([one["power"] for one in front])
-    dots = {"s": 34.0, "linewidths": 0.5, "edgecolors": style.INK, "zorder": 3}
+    dots: style.Look = {"s": 34.0, "linewidths": 0.5, "edgecolors": style.INK, "zorder": 3}
     if power.max() > (1.0 + _ALIKE) * power.min():
         shades = ListedColormap(style.ramp(_COLOURS))
         points = ax.scatter(across, up, c=power, cmap=shades, norm=LogNorm(power.min(), power.max()), **dots)
@@ -56,10 +56,16 @@ def plot_front(content: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         bar.set_label("Power")
     else:
         ax.scatter(across, up, color=style.BLUE, **dots)
-    ring = {"s": 170.0, "facecolors": "none", "edgecolors": style.INK, "linewidths": 1.8, "zorder": 4}
+    ring: style.Look = {
+        "s": 170.0,
+        "facecolors": "none",
+        "edgecolors": style.INK,
+        "linewidths": 1.8,
+        "zorder": 4,
+    }
     ax.scatter([factor * best[name]], [100.0 * best["nrmse_p95"]], label="the winner", **ring)
     need = content["requirement"]["need"]
-    line = {"color": style.VERMILLION, "linewidth": 1.4, "zorder": 2}
+    line: style.Look = {"color": style.VERMILLION, "linewidth": 1.4, "zorder": 2}
     if (limit := need.get("nrmse")) is not None:
         ax.axhline(100.0 * limit, label=f"limit {plain(limit)}", linestyle=(0, (5, 2)), **line)
         up = np.append(up, 100.0 * limit)

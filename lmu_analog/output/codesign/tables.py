@@ -14,6 +14,7 @@ Member = Mapping[str, Any]  # of the front, as in ``result.json``
 
 _NOTHING = "–"
 _STEP = 0.01  # of a price or an error: members that are closer are no step apart
+_ALIKE = 1e-3  # of a power: a smaller difference is none
 _READ = {"none": "ideal", "nominal": "fitted to the nominal circuit", "each": "fitted to each circuit"}
 
 
@@ -119,65 +120,57 @@ def steps(content: Mapping[str, Any]) -> Table:
     """List what a step from the winner along the front buys and costs, and where the ends of the front are."""
     best, front = winner_of(content), content["front"]
     name = price_name(best)
-    labels: dict[str, list[str]] = {}
-
-    def add(label: str, one: Member | None) -> None:
-        if one is not None and one is not best:
-            labels.setdefault(one["design"], []).append(label)
-
-    for key, more, less in (
-        (
-            name,
-            "a step dearer" if name == "cost" else "a step larger",
-            "a step cheaper" if name == "cost" else "a step smaller",
-        ),
-        ("nrmse_p95", "a step less accurate", "a step more accurate"),
-    ):
-        add(more, _beside(front, best, key, up=True))
-        add(less, _beside(front, best, key, up=False))
-    for key, label in (
-        ("nrmse_p95", "the least error"),
-        (name, f"the least {name}"),
-        ("power", "the least power"),
-        ("parts", "the fewest parts"),
-    ):
-        add(
-            label,
-            min(front, key=lambda one, key=key: (one[key], one["nrmse_p95"]))
-            if any(one[key] < best[key] for one in front)
-            else None,
-        )
-    by_name = {one["design"]: one for one in front}
-    unit = "mm²"
-    rows = [
-        (
-            f"the winner: {made_of(best).replace('um2', 'µm²')}",
-            percent(best["nrmse_p95"]),
-            price(best, unit),
-            quantity(best["power"], "W"),
-            str(best["parts"]),
-        )
+    dearer, cheaper = ("dearer", "cheaper") if name == "cost" else ("larger", "smaller")
+    ways = [
+        (f"a step {dearer}", _beside(front, best, name, up=True)),
+        (f"a step {cheaper}", _beside(front, best, name, up=False)),
+        ("a step more accurate", _beside(front, best, "nrmse_p95", up=False)),
+        ("a step less accurate", _beside(front, best, "nrmse_p95", up=True)),
+        ("the least error", _end(front, best, "nrmse_p95")),
+        (f"the least {name}", _end(front, best, name)),
+        ("the least power", _end(front, best, "power")),
+        ("the fewest parts", _end(front, best, "parts")),
     ]
-    for design, said in labels.items():
-        one = by_name[design]
-        apart = one["power"] - best["power"]
-        rows.append(
-            (
-                f"{'; '.join(said)} ({number(one)}): {changes(best, one)}",
-                _signed(f"{100.0 * (one['nrmse_p95'] - best['nrmse_p95']):+.2g}", " points"),
-                _signed(f"{one['cost'] - best['cost']:+.2f}")
-                if name == "cost"
-                else _signed(f"{1e6 * (one['area'] - best['area']):+.2g}", " mm²"),
-                "the same"
-                if abs(apart) <= 1e-3 * best["power"]
-                else _signed(("+" if apart > 0 else "-") + quantity(abs(float(f"{apart:.2g}")), "W")),
-                _signed(f"{one['parts'] - best['parts']:+d}"),
-            )
-        )
-    caption = f"From the winner along the front: differences in p95, {name}, power and parts"
-    return Table(
-        caption, ("member of the front, and what changes", "p95", name, "power", "parts"), tuple(rows)
+    labels: dict[str, list[str]] = {}
+    members = {one["design"]: one for _, one in ways if one is not None}
+    for label, one in ways:
+        if one is not None:
+            labels.setdefault(one["design"], []).append(label)
+    winner = (
+        f"the winner: {made_of(best).replace('um2', 'µm²')}",
+        percent(best["nrmse_p95"]),
+        price(best, "mm²"),
+        quantity(best["power"], "W"),
+        str(best["parts"]),
     )
+    rows = [_apart(best, one, labels[design]) for design, one in members.items()]
+    caption = f"From the winner along the front: differences in p95, {name}, power and parts"
+    columns = ("member of the front, and what changes", "p95", name, "power", "parts")
+    return Table(caption, columns, (winner, *rows))
+
+
+def _apart(best: Member, one: Member, labels: Sequence[str]) -> tuple[str, ...]:
+    """Write which member it is and why it is named, what of its parts changes, and how far it is from the winner."""
+    power = one["power"] - best["power"]
+    watts = f"{'-' if power < 0.0 else '+'}{quantity(abs(float(f'{power:.3g}')), 'W')}"
+    money = (
+        _signed(f"{1e6 * (one['area'] - best['area']):+.3g}", " mm²")
+        if on_chip(best)
+        else _signed(f"{one['cost'] - best['cost']:+.2f}")
+    )
+    return (
+        f"{'; '.join(labels)} ({number(one)}): {changes(best, one)}",
+        _signed(f"{100.0 * (one['nrmse_p95'] - best['nrmse_p95']):+.3g}", " points"),
+        money,
+        "the same" if abs(power) <= _ALIKE * best["power"] else _signed(watts),
+        _signed(f"{one['parts'] - best['parts']:+d}"),
+    )
+
+
+def _end(front: Sequence[Member], best: Member, key: str) -> Member | None:
+    """Give the member that has least of a figure, of equal ones that of the least error; None where the winner has."""
+    least = min(front, key=lambda one: (one[key], one["nrmse_p95"]))
+    return least if least[key] < best[key] else None
 
 
 def _beside(front: Sequence[Member], best: Member, key: str, *, up: bool) -> Member | None:
