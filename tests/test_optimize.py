@@ -110,12 +110,14 @@ def test_a_search_does_not_go_on_with_another_price_list(tmp_path: Path) -> None
 
 
 def test_an_answer_can_be_written_where_some_circuits_are_unstable(answered) -> None:
-    _, _, content = answered
+    _, folder, content = answered
     content = {**content, "front": [{**content["front"][0], "nrmse_p95": float("inf")}]}
     content["winner"] = content["front"][0]["design"]
     rounded = optimized._rounded(content)
     assert json.loads(json.dumps(rounded, allow_nan=False))["front"][0]["nrmse_p95"] is None
     assert "unstable" in optimized.text(rounded)
+    winner = Design.load(folder / content["winner"])
+    assert "unstable" in search_report(rounded, winner=winner, requirement="")
 
 
 def test_the_report_shows_what_was_found_and_loads_nothing(answered) -> None:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 _HARD_SPACE, _JOINED = "\N{NO-BREAK SPACE}", "/\N{WORD JOINER}"  # browsers break lines behind a slash
 _SI = r"[TGMkmuµnpf]?(?:s|Hz|V|F|Ohm|Ω|H|A|S|W)"
 _PER = r"/(?:[mµun]?s|√Hz|rtHz|K)"
-_UNIT = rf"(?:1{_PER}|{_SI}[²2]?(?:{_PER})?|%²?|ppm(?:/K)?|dB|°C?|[KC]|θ|sigma|bits?|USD|×)"
+_UNIT = rf"(?:1{_PER}|{_SI}[²2]?(?:{_PER})?|%²?|ppm(?:/K)?|dB|°C?|[KC]|θ|sigma|bits?|USD|×|[mµ]m²)"
 _QUANTITY = re.compile(rf"(?<=[0-9∞]) ({_UNIT})(?!\w)")
 # Behind a sign, and within u(t − 0.5 θ).
 _COMPARED = re.compile(r"(?<=[≤≥<>±×]) (?=[0-9.−-])|(?<=u\(t) (?=[−-])|(?<=u\(t.[−-]) (?=[0-9rθ])")

@@ -132,7 +132,9 @@ def optimize(
     _leave(content, folder)
     winner = None if told.winner is None else told.winner.design
     asked_for = (folder / REQUIREMENT).read_text("utf-8")
-    page = search_report(content, winner=winner, requirement=asked_for, prices=requirement.prices)
+    page = search_report(
+        content, winner=winner, requirement=asked_for, prices=requirement.prices, task=requirement.task
+    )
     write_text(folder / REPORT, page)
     return {**content, "seconds": time.perf_counter() - started}
 

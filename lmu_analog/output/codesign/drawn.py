@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lmu_analog.output import style
-from lmu_analog.output.codesign.tables import plain, price, price_name, winner_of
+from lmu_analog.output.codesign.tables import (
+    error_text,
+    of_network,
+    ordered_errors,
+    plain,
+    price,
+    price_name,
+    winner_of,
+)
 from lmu_analog.output.figures import Figure, figure
 from lmu_analog.output.svg import draw
 from lmu_analog.output.text_tables import Table, percent, quantity
@@ -38,11 +46,15 @@ def plot_front(content: Mapping[str, Any], ax: Axes | None = None) -> Axes:
     from matplotlib.colors import ListedColormap, LogNorm
 
     ax = style.axes(ax)
-    front, best = content["front"], winner_of(content)
+    content = ordered_errors(content)
+    best = winner_of(content)
+    # Members whose 95th percentile is unstable are in the table.
+    front = [one for one in content["front"] if np.isfinite(one["nrmse_p95"])] or [{**best, "nrmse_p95": 1.0}]
     name = price_name(best)
     factor = 1e6 if name == "area" else 1.0
     across = np.array([factor * one[name] for one in front])
-    up = np.array([100.0 * one["nrmse_p95"] for one in front])
+    loss = of_network(content)
+    up = np.array([_height(content, one["nrmse_p95"]) for one in front])
     power = np.array([one["power"] for one in front])
     dots: style.Look = {"s": 34.0, "linewidths": 0.5, "edgecolors": style.INK, "zorder": 3}
     if power.max() > (1.0 + _ALIKE) * power.min():
@@ -63,12 +75,14 @@ def plot_front(content: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         "linewidths": 1.8,
         "zorder": 4,
     }
-    ax.scatter([factor * best[name]], [100.0 * best["nrmse_p95"]], label="the winner", **ring)
+    ax.scatter([factor * best[name]], [_height(content, best["nrmse_p95"])], label="the winner", **ring)
     need = content["requirement"]["need"]
     line: style.Look = {"color": style.VERMILLION, "linewidth": 1.4, "zorder": 2}
-    if (limit := need.get("nrmse")) is not None:
-        ax.axhline(100.0 * limit, label=f"limit {plain(limit)}", linestyle=(0, (5, 2)), **line)
-        up = np.append(up, 100.0 * limit)
+    if (limit := need.get("loss", need.get("nrmse"))) is not None:
+        height = limit if loss else 100.0 * limit
+        named = f"limit {height:g}{'' if loss else ' %'}"
+        ax.axhline(height, label=named, linestyle=(0, (5, 2)), **line)
+        up = np.append(up, height)
     if (limit := need.get(name)) is not None:
         ax.axvline(
             factor * limit,
@@ -79,8 +93,16 @@ def plot_front(content: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         across = np.append(across, factor * limit)
     _ranged(ax, "x", across)
     _ranged(ax, "y", up)
-    ax.set(xlabel="Area (mm²)" if name == "area" else "Cost", ylabel="p95 of circuits, NRMSE (%)")
+    ax.set(
+        xlabel="Area (mm²)" if name == "area" else "Cost",
+        ylabel="p95 of circuits, loss" if loss else "p95 of circuits, NRMSE (%)",
+    )
     return style.finish(ax, {**style.LOW_LEGEND, "ncols": 3, "handlelength": 1.6})
+
+
+def _height(content: Mapping[str, Any], error: float) -> float:
+    """Give an error as it is drawn: a window NRMSE in percent, or a network's loss."""
+    return error * error if of_network(content) else 100.0 * error
 
 
 def _ranged(ax: Axes, which: Literal["x", "y"], values: np.ndarray) -> None:
@@ -111,7 +133,7 @@ def front_figure(content: Mapping[str, Any]) -> Figure:
     caption = (
         f"What 95 % of circuits keep against {name}. The ring is the winner, which has the least {least}."
     )
-    if "nrmse" in need:
+    if {"nrmse", "loss"} & set(need):
         caption += f" The dashed line is the limit, which {plain(need['good'])} of circuits are to keep."
     powers = [one["power"] for one in front]
     if max(powers) <= (1.0 + _ALIKE) * min(powers):
@@ -121,7 +143,7 @@ def front_figure(content: Mapping[str, Any]) -> Figure:
     rows = tuple(
         (
             one["design"].rpartition("/")[2].removesuffix(".toml"),
-            percent(one["nrmse_p95"]),
+            error_text(content, one["nrmse_p95"]),
             price(one, "mm²"),
             quantity(one["power"], "W"),
             str(one["parts"]),

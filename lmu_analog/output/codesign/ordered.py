@@ -12,8 +12,10 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.prices import Price
 from lmu_analog.circuits.families.registry import is_on_chip
+from lmu_analog.codesign.task import task_first_order
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
+from lmu_analog.networks.task import NetworkTask
 from lmu_analog.output import text_tables
 from lmu_analog.output.export.lists import Line, bom_lines
 from lmu_analog.output.report.subject import Section
@@ -28,7 +30,10 @@ TIGHT = "▲"  # marks them
 
 
 def shares_of(
-    design: Design, circuit: Circuit, calibration: Literal["none", "nominal", "each"] = "none"
+    design: Design,
+    circuit: Circuit,
+    calibration: Literal["none", "nominal", "each"] = "none",
+    task: NetworkTask | None = None,
 ) -> dict[str, float]:
     """Give what every component adds to the variance of the error, a share of what all mismatch adds.
 
@@ -39,13 +44,17 @@ def shares_of(
         Built from it.
     calibration : {"none", "nominal", "each"}
         With ``each``, of the error that is left when every circuit has its own readout.
+    task : NetworkTask, optional
+        With one, of its loss; of several memories the shares of a component add up.
     """
     theory = first_order_calibrated(design, "readout") if calibration == "each" else None
+    if task is not None:
+        theory = task_first_order(design, task)
     found = elements(design, theory)
     component = {p.name: p.component for p in circuit.parameters}
     shares: dict[str, float] = {}
     for name, share in zip(map(str, found.element.values), found.share.values.tolist(), strict=True):
-        of = component.get(name.removesuffix(" (tau)"))
+        of = component.get(name.rpartition("/")[2].removesuffix(" (tau)"))
         if of is not None:
             shares[of] = shares.get(of, 0.0) + share
     return shares
@@ -65,13 +74,14 @@ def ordered(
     design: Design,
     prices: Mapping[str, Price] | None,
     calibration: Literal["none", "nominal", "each"] = "none",
+    task: NetworkTask | None = None,
 ) -> tuple[Section, Table | None]:
     """List what to order: the tight parts and amplifiers first; and the whole list, unless it is the same.
 
     Circuits on a chip have no parts to order; of them the components are counted.
     """
     circuit = build(design)
-    shares = shares_of(design, circuit, calibration)
+    shares = shares_of(design, circuit, calibration, task)
     marked = tight(shares)
     lead = (
         f"{TIGHT} marks the parts whose deviations decide the error: {len(marked)} of {len(shares)}, which make "

@@ -8,6 +8,7 @@ from typing import Any
 from lmu_analog.circuits.devices.prices import Price
 from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.design import Design
+from lmu_analog.networks.task import NetworkTask
 from lmu_analog.output import html
 from lmu_analog.output.codesign import tables
 from lmu_analog.output.codesign.drawn import beyond_figure, causes_figure, front_figure, other_limits
@@ -17,7 +18,7 @@ from lmu_analog.output.report.glossary import TERMS
 from lmu_analog.output.report.sections import Made
 from lmu_analog.output.report.subject import Section
 from lmu_analog.output.report.verdict import Verdict
-from lmu_analog.output.text_tables import Table, percent, quantity, share
+from lmu_analog.output.text_tables import Table, quantity, share
 from lmu_analog.version import __version__
 
 _FOLDED = 40  # rows of a table above which it is shown when asked for
@@ -41,6 +42,7 @@ def search_report(
     winner: Design | None,
     requirement: str,
     prices: Mapping[str, Price] | None = None,
+    task: NetworkTask | None = None,
 ) -> str:
     """Write the report of a search.
 
@@ -54,12 +56,15 @@ def search_report(
         Text of its file.
     prices : dict, optional
         From ``read_prices``: makers and numbers of parts.
+    task : NetworkTask, optional
+        Whose loss is limited in place of the window error.
 
     Returns
     -------
     str
         No scripts, nothing loaded, the same bytes for the same content.
     """
+    content = tables.ordered_errors(content)
     given = content["requirement"]
     asked = f"Wanted: the last {quantity(given['theta'], 's')} of a signal"
     if given["bandwidth"] is not None:
@@ -78,7 +83,7 @@ def search_report(
         said = Verdict("good", "Found", _sentence(content))
         tiles = _tiles(content, best)
         winning = (best["design"], f"{FAMILIES[best['family']].about}: {tables.in_words(best)}")
-        parts, whole = ordered(winner, prices, best["calibration"])
+        parts, whole = ordered(winner, prices, best["calibration"], task)
         sections = _with(content, best, parts)
         details.append((f"The whole front, {len(content['front'])} members", tables.whole_front(content)))
         if whole is not None:
@@ -116,10 +121,17 @@ def _tiles(content: Mapping[str, Any], best: tables.Member) -> list[tuple[str, s
         return f"limit{limits[name].partition(name)[2]}" if name in limits else "no limit"
 
     low, high = best["yield_interval"]
+    what = "the network's loss" if tables.of_network(content) else "window NRMSE"
     name = tables.price_name(best)
     assumed = name == "cost" and content["requirement"]["assumed_prices"]
-    found = [("Error, p95", percent(best["nrmse_p95"]), f"of window NRMSE; nominal {percent(best['nrmse'])}")]
-    if "nrmse" in need or "tap_nrmse" in need:
+    found = [
+        (
+            "Error, p95",
+            tables.error_text(content, best["nrmse_p95"]),
+            f"of {what}; nominal {tables.error_text(content, best['nrmse'])}",
+        )
+    ]
+    if {"nrmse", "tap_nrmse", "loss"} & set(need):
         wanted = f"{share(low)} to {share(high)}; wanted {tables.plain(need['good'])}"
         found.append(("Yield", share(best["yield"]), f"of {best['samples']} exact circuits: {wanted}"))
     found += [
@@ -176,11 +188,11 @@ def _without(content: Mapping[str, Any]) -> tuple[str, Verdict, list[tuple[str, 
         need = content["requirement"]["need"]
         kept = (
             f"that {tables.plain(need['good'])} of circuits keep, by the law"
-            if "nrmse" in need
+            if {"nrmse", "loss"} & set(need)
             else "p95 of circuits, by the law"
         )
         tiles = [
-            ("Least error", percent(near["nrmse_kept"]), kept),
+            ("Least error", tables.error_text(content, near["nrmse_kept"]), kept),
             (
                 tables.price_name(near).capitalize(),
                 tables.price(near, "mm²"),

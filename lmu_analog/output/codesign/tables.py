@@ -5,6 +5,7 @@ They read what ``result.json`` has.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,6 +73,15 @@ def p95_text(p95: float | None) -> str:
     return "unstable" if p95 is None else percent(p95)
 
 
+def ordered_errors(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the result with infinite 95th percentiles where ``result.json`` has none, so that errors can be compared."""
+    front = [
+        {**one, "nrmse_p95": math.inf, "law_over_exact": math.nan} if one["nrmse_p95"] is None else one
+        for one in content["front"]
+    ]
+    return {**content, "front": front}
+
+
 def made_of(one: Member) -> str:
     """Write what a circuit is made of, in few words."""
     if not on_chip(one):
@@ -99,6 +109,7 @@ def limits(content: Mapping[str, Any]) -> dict[str, str]:
     """Write the limits that are wanted: figure to its limit."""
     need = content["requirement"]["need"]
     written = {
+        "loss": lambda x: f"the network's loss ≤ {x:g}",
         "nrmse": lambda x: f"window error ≤ {plain(x)}",
         "tap_nrmse": lambda x: f"error of every tap ≤ {plain(x)}",
         "good": lambda x: f"in {plain(x)} of circuits",
@@ -108,12 +119,24 @@ def limits(content: Mapping[str, Any]) -> dict[str, str]:
         "area": lambda x: f"area ≤ {1e6 * x:.4g} mm²",
         "snr": lambda x: f"SNR ≥ {x:g} dB",
     }
-    limited = {"nrmse", "tap_nrmse"} & set(need)
+    limited = {"nrmse", "tap_nrmse", "loss"} & set(need)
     return {
         name: write(need[name])
         for name, write in written.items()
         if name in need and (name != "good" or limited)
     }
+
+
+def of_network(content: Mapping[str, Any]) -> bool:
+    """Tell whether the error is that of a network, the root of its loss, in place of the window's."""
+    return "loss" in content["requirement"]["need"]
+
+
+def error_text(content: Mapping[str, Any], error: float | None) -> str:
+    """Write an error: a window NRMSE in percent, or a network's loss; none where more circuits are unstable."""
+    if error is None or math.isinf(error):
+        return "unstable"
+    return f"{error * error:.3g}" if of_network(content) else percent(error)
 
 
 def steps(content: Mapping[str, Any]) -> Table:
@@ -138,30 +161,32 @@ def steps(content: Mapping[str, Any]) -> Table:
             labels.setdefault(one["design"], []).append(label)
     winner = (
         f"the winner: {made_of(best).replace('um2', 'µm²')}",
-        percent(best["nrmse_p95"]),
-        price(best, "mm²"),
+        error_text(content, best["nrmse_p95"]),
+        price(best, "mm²").removesuffix(" mm²"),
         quantity(best["power"], "W"),
         str(best["parts"]),
     )
-    rows = [_apart(best, one, labels[design]) for design, one in members.items()]
+    rows = [_apart(content, one, labels[design]) for design, one in members.items()]
     caption = f"From the winner along the front: differences in p95, {name}, power and parts"
-    columns = ("member of the front, and what changes", "p95", name, "power", "parts")
+    unit = "" if name == "cost" else " (mm²)"
+    columns = ("member of the front, and what changes", "p95", f"{name}{unit}", "power", "parts")
     return Table(caption, columns, (winner, *rows))
 
 
-def _apart(best: Member, one: Member, labels: Sequence[str]) -> tuple[str, ...]:
+def _apart(content: Mapping[str, Any], one: Member, labels: Sequence[str]) -> tuple[str, ...]:
     """Write which member it is and why it is named, what of its parts changes, and how far it is from the winner."""
+    best = winner_of(content)
     power = one["power"] - best["power"]
     watts = f"{'-' if power < 0.0 else '+'}{quantity(abs(float(f'{power:.3g}')), 'W')}"
-    money = (
-        _signed(f"{1e6 * (one['area'] - best['area']):+.3g}", " mm²")
-        if on_chip(best)
-        else _signed(f"{one['cost'] - best['cost']:+.2f}")
-    )
+    key, factor, digits = ("area", 1e6, "+.3g") if on_chip(best) else ("cost", 1.0, "+.2f")
+    pair = [x["nrmse_p95"] ** 2 if of_network(content) else 100.0 * x["nrmse_p95"] for x in (one, best)]
+    apart = pair[0] - pair[1] if pair[0] != pair[1] else 0.0
     return (
         f"{'; '.join(labels)} ({number(one)}): {changes(best, one)}",
-        _signed(f"{100.0 * (one['nrmse_p95'] - best['nrmse_p95']):+.3g}", " points"),
-        money,
+        _signed(f"{apart:+.3g}", "" if of_network(content) else " points")
+        if math.isfinite(apart)
+        else "unstable",
+        _signed(f"{factor * (one[key] - best[key]):{digits}}"),
         "the same" if abs(power) <= _ALIKE * best["power"] else _signed(watts),
         _signed(f"{one['parts'] - best['parts']:+d}"),
     )
@@ -206,18 +231,22 @@ def proof(content: Mapping[str, Any]) -> tuple[str, Table]:
     best, front = winner_of(content), content["front"]
     low, high = best["yield_interval"]
     ran, samples = best["ngspice_nrmse"], best["samples"]
+    # ngspice runs one circuit over the window, not a network, so only window errors stand against each other.
+    alike = not of_network(content)
     rows = [
         (
-            "nominal window NRMSE",
-            percent(best["nrmse"]),
-            _NOTHING if ran is None or not best["nrmse"] else _ratio(ran / best["nrmse"]),
-            "not run" if ran is None else f"ngspice, with rails: {percent(ran)}",
+            "nominal window NRMSE" if alike else "nominal loss",
+            error_text(content, best["nrmse"]),
+            _NOTHING if ran is None or not best["nrmse"] or not alike else _ratio(ran / best["nrmse"]),
+            "not run"
+            if ran is None
+            else f"ngspice, with rails: {percent(ran)}{'' if alike else ' of the window'}",
         ),
         (
             "p95 of circuits",
-            percent(best["nrmse_p95"]),
+            error_text(content, best["nrmse_p95"]),
             _ratio(best["law_over_exact"]),
-            f"the law: {percent(best['law_p95'])}",
+            f"the law: {error_text(content, best['law_p95'])}",
         ),
         (
             "yield",
@@ -238,7 +267,7 @@ def proof(content: Mapping[str, Any]) -> tuple[str, Table]:
         f"The exact engine ran {samples} mismatched circuits of each of the {len(front)} members of the front; "
         f"the law's p95 is {_range(ratios)} times theirs."
     )
-    if ngspice:
+    if ngspice and alike:
         lead += (
             f" Of {len(ngspice)}, the winner and those beside it, ngspice ran the nominal circuit with rails: "
             f"{_range(ngspice)} times the exact engine's error."
@@ -248,12 +277,13 @@ def proof(content: Mapping[str, Any]) -> tuple[str, Table]:
 
 
 def _range(values: Sequence[float]) -> str:
-    low, high = _ratio(min(values)), _ratio(max(values))
+    known = [value for value in values if math.isfinite(value)] or [math.nan]
+    low, high = _ratio(min(known)), _ratio(max(known))
     return low if low == high else f"{low} to {high}"
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.4f}"
+    return f"{value:.4f}" if math.isfinite(value) else _NOTHING
 
 
 def counted(content: Mapping[str, Any]) -> Table:
@@ -284,8 +314,8 @@ def whole_front(content: Mapping[str, Any]) -> Table:
             f"{one['order']}, {one['family']}, {one['realization']}",
             made_of(one).replace("um2", "µm²"),
             _READ[one["calibration"]],
-            percent(one["nrmse"]),
-            percent(one["nrmse_p95"]),
+            error_text(content, one["nrmse"]),
+            error_text(content, one["nrmse_p95"]),
             f"{share(one['yield'])} ({share(one['yield_interval'][0])} to {share(one['yield_interval'][1])})",
             price(one, "mm²"),
             quantity(one["power"], "W"),
@@ -319,7 +349,7 @@ def helping(content: Mapping[str, Any], area: str = "mm2") -> Table:
     rows = tuple(
         (
             one["change"],
-            p95_text(one["nrmse_p95"]),
+            error_text(content, one["nrmse_p95"]),
             price(one, area),
             f"yes, {percent(one['yield'])} of exact circuits" if one["feasible"] else "no",
         )
