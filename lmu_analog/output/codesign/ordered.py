@@ -32,6 +32,7 @@ TIGHT = "▲"  # marks them
 def shares_of(
     design: Design,
     circuit: Circuit,
+    *,
     calibration: Literal["none", "nominal", "each"] = "none",
     task: NetworkTask | None = None,
 ) -> dict[str, float]:
@@ -73,6 +74,7 @@ def tight(shares: Mapping[str, float]) -> set[str]:
 def ordered(
     design: Design,
     prices: Mapping[str, Price] | None,
+    *,
     calibration: Literal["none", "nominal", "each"] = "none",
     task: NetworkTask | None = None,
 ) -> tuple[Section, Table | None]:
@@ -81,7 +83,7 @@ def ordered(
     Circuits on a chip have no parts to order; of them the components are counted.
     """
     circuit = build(design)
-    shares = shares_of(design, circuit, calibration, task)
+    shares = shares_of(design, circuit, calibration=calibration, task=task)
     marked = tight(shares)
     lead = (
         f"{TIGHT} marks the parts whose deviations decide the error: {len(marked)} of {len(shares)}, which make "

@@ -83,7 +83,7 @@ def search_report(
         said = Verdict("good", "Found", _sentence(content))
         tiles = _tiles(content, best)
         winning = (best["design"], f"{FAMILIES[best['family']].about}: {tables.in_words(best)}")
-        parts, whole = ordered(winner, prices, best["calibration"], task)
+        parts, whole = ordered(winner, prices, calibration=best["calibration"], task=task)
         sections = _with(content, best, parts)
         details.append((f"The whole front, {len(content['front'])} members", tables.whole_front(content)))
         if whole is not None:
