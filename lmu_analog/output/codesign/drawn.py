@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lmu_analog.codesign.relaxing import over_limit
 from lmu_analog.output import style
 from lmu_analog.output.codesign.tables import (
     error_text,
@@ -48,8 +49,11 @@ def plot_front(content: Mapping[str, Any], ax: Axes | None = None) -> Axes:
     ax = style.axes(ax)
     content = ordered_errors(content)
     best = winner_of(content)
-    # Members whose 95th percentile is unstable are in the table.
-    front = [one for one in content["front"] if np.isfinite(one["nrmse_p95"])] or [{**best, "nrmse_p95": 1.0}]
+    front = [one for one in content["front"] if np.isfinite(one["nrmse_p95"])]
+    if not front:  # they are in the table
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "more than 5 % of circuits are unstable", ha="center", transform=ax.transAxes)
+        return ax
     name = price_name(best)
     factor = 1e6 if name == "area" else 1.0
     across = np.array([factor * one[name] for one in front])
@@ -75,7 +79,8 @@ def plot_front(content: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         "linewidths": 1.8,
         "zorder": 4,
     }
-    ax.scatter([factor * best[name]], [_height(content, best["nrmse_p95"])], label="the winner", **ring)
+    if best in front:
+        ax.scatter([factor * best[name]], [_height(content, best["nrmse_p95"])], label="the winner", **ring)
     need = content["requirement"]["need"]
     line: style.Look = {"color": style.VERMILLION, "linewidth": 1.4, "zorder": 2}
     if (limit := need.get("loss", need.get("nrmse"))) is not None:
@@ -233,7 +238,7 @@ def plot_beyond(beyond: Mapping[str, Sequence[float]], ax: Axes | None = None) -
         Figure to the least that there is, and its limit.
     ax : Axes, optional
     """
-    shares = [100.0 * least / limit for least, limit in beyond.values()]
+    shares = [100.0 * over_limit(name, *pair) for name, pair in beyond.items()]
     notes = [_written(name, least) for name, (least, _) in beyond.items()]
     ax = plot_bars(list(beyond), shares, notes, label="The least that there is, in % of its limit", ax=ax)
     ax.axvline(100.0, color=style.VERMILLION, linewidth=1.4, linestyle=(0, (5, 2)))
@@ -257,6 +262,8 @@ def _written(name: str, value: float) -> str:
     match name:
         case "power":
             return quantity(value, "W")
+        case "snr":
+            return f"{value:.4g} dB"
         case "area":
             return f"{1e6 * value:.4g} mm²"
         case _:
