@@ -1,5 +1,6 @@
 """The search of co-design: the law on the grid, the front, and what verification decides."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from lmu_analog.building import build
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign import search as searching
 from lmu_analog.codesign.front import front
-from lmu_analog.codesign.grid import quantiles
+from lmu_analog.codesign.grid import grid_of, quantiles
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import read_requirement
@@ -169,6 +170,23 @@ def test_half_of_all_circuits_may_keep_a_limit_that_their_mean_error_does_not(wr
     requirement = read_requirement(written(DELAY.replace("90 %", "50 %").replace("6 %", "80 %")))
     kept = quantiles(np.array([[1.0, 2.0, 8.0]]), requirement)["kept"]
     assert kept[0] == pytest.approx(np.sqrt(0.4549), rel=1e-3)
+
+
+def test_candidates_that_are_equal_are_so_to_the_last_digit(written) -> None:
+    text = DELAY.replace('"ladder", "cap-feedforward"', '"ladder"').replace("[3, 4]", "[4]")
+    requirement = read_requirement(written(text))
+    bank = next(b for b in made_of(requirement, (4, "active-rc", "ladder")).banks if len(b.decades) > 1)
+    # As another processor would: traces that are wrong in their last digits, and other places in the sums.
+    random = np.random.default_rng(0)
+    moved = {
+        name: value * (1.0 + 2e-16 * random.integers(-2, 3, np.shape(value)))
+        for name, value in vars(bank.traces).items()
+    }
+    other = replace(bank, traces=Traces(**moved), opamps=bank.opamps[::-1])
+    grids = [grid_of(requirement, [one]) for one in (bank, other)]
+    assert len(grids[0]) > 4
+    for name in ("p95", "kept", "power"):
+        assert set(getattr(grids[0], name).tolist()) == set(getattr(grids[1], name).tolist())
 
 
 def test_without_a_limit_a_circuit_that_is_unstable_does_not_count(written) -> None:

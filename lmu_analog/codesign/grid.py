@@ -32,6 +32,7 @@ LIKELY = 0.7  # share that is never below the mean of Pearson's law of a sum of 
 _BELOW = 1.5  # times the median at most, that the root of such a mean is: of one square it is 1.483
 
 
+_DIGITS = 9  # of figures that candidates are compared in
 _NEAR = 1.3  # times the least mean error of a bank
 # Of the law's classes, in their order.
 _CAUSES = ("resistor tolerance", "capacitor tolerance", "spread of bandwidths", "random offsets")
@@ -287,10 +288,20 @@ def grid_of(requirement: Requirement, banks: Sequence[Bank]) -> Grid:
         }
         return Grid(requirement, (), **empty)
     made = {name: np.concatenate(parts) for name, parts in columns.items()}
+    # Sums differ in their last digits from place to place, and from processor to processor: what is equal stays so.
+    made |= {name: _short(made[name]) for name in ("p95", "kept", "power")}
     bad = ~(np.isfinite(made["cost"]) & np.isfinite(made["power"]))
     made["p95"] = np.where(bad, np.inf, made["p95"])
     grid = Grid(requirement, tuple(banks), **made, snr=np.full(len(made["p95"]), np.nan))
     return grid if requirement.need.snr is None else replace(grid, snr=_snr(grid))
+
+
+def _short(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Round to as many significant digits as figures have that candidates are compared in."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = 10.0 ** (np.floor(np.log10(np.abs(values))) - _DIGITS + 1)
+        found = np.round(values / step) * step
+    return np.where(np.isfinite(found), found, values)
 
 
 def quantiles(

@@ -431,7 +431,9 @@ def _linear(
     terms = terms if len(terms) else np.ones((1, 1))
     best = np.tile([allow.resistor[-1], allow.capacitor[-1], 0.0, 0.0], (len(terms), 1))
     least = float(pearson.quantile(traces.cumulants(terms, best), requirement.need.good).max())
-    terms, slowest = _terms(design, circuit, error, models, requirement.need.nrmse)
+    # The limit of a network's loss is none of the window error.
+    limit = requirement.need.nrmse if requirement.task is None else None
+    terms, slowest = _terms(design, circuit, error, models, limit)
     return Linear(design, circuit, jacobians, slopes * circuit.values, terms, rest, slowest), least
 
 
