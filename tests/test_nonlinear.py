@@ -186,16 +186,16 @@ def test_samples_beyond_the_engine_are_run_by_ngspice(tmp_path, worker):
 
 @pytest.mark.ngspice
 def test_a_recording_runs_to_its_end_resumed_and_beside_ngspice(tmp_path, monkeypatch):
-    monkeypatch.setattr("lmu_analog.ensembles.hybrid.FEWEST", 4)
+    monkeypatch.setattr("lmu_analog.ensembles.hybrid.FEWEST", 3)
     rails = {"gain": "100 dB", "gbw": "10 MHz"}
     design = MILD.replace(order=2, signal="step", headroom="2 %", realization="legendre", opamp=rails)
-    alone = nonlinear_chunk(design, 0, range(4))
+    alone = nonlinear_chunk(design, 0, range(3))
     sure = alone.reason == CODES["none"]
     assert sure.any()
     assert not sure.all()
     store = tmp_path / "run.zarr"
     monte_carlo(design, 1, engine="nonlinear", store=store, workers=1)
-    run, both = hybrid(design, 4, subset=4, engine="nonlinear", store=store, resumed=True, workers=1)
+    run, both = hybrid(design, 3, subset=3, engine="nonlinear", store=store, resumed=True, workers=1)
     assert (run.status == GOOD).all()
     np.testing.assert_array_equal(run.window_nrmse[sure], alone.window_nrmse[sure])
     assert reasons(run) == {"beyond the nonlinear engine, so ngspice ran it": int((~sure).sum())}
