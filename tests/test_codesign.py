@@ -8,6 +8,7 @@ import pytest
 
 import lmu_analog.codesign.search
 from lmu_analog.analysis.noise import noise
+from lmu_analog.analysis.resources import resources
 from lmu_analog.building import build
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign import search as searching
@@ -102,6 +103,8 @@ def test_figures_of_the_grid_are_those_of_the_designs_when_built(written) -> Non
         assert grid.parts[k] == len(circuit.components) - len(circuit.amplifiers) + int(
             np.ceil(len(circuit.amplifiers) / 2)
         ), "resistors, capacitors and duals"
+        # Outputs deliver a little more or less with another op-amp than the circuit's own.
+        assert grid.power[k] == pytest.approx(resources(design, circuit=circuit).power, rel=1e-3)
         theory = nrmse_quantiles(first_order(design), (0.95,))[0]
         # Pearson's law is within 1 %, the law of another op-amp than the circuit's own within another.
         assert grid.p95[k] == pytest.approx(theory, rel=0.02), design
@@ -266,6 +269,13 @@ def test_a_bound_prunes_only_what_cannot_keep_the_limit(written) -> None:
             assert best >= made.least > 0.02
 
 
+def test_a_limit_of_taps_may_stand_alone(written) -> None:
+    text = DELAY.replace('nrmse = "6 %"', 'tap_nrmse = "6 %"').replace("[3, 4]", "[3]\ntaps = [1.0]")
+    requirement = read_requirement(written(text))
+    assert (requirement.need.nrmse, requirement.need.tap_nrmse) == (None, 0.06)
+    assert (requirement.base.nrmse, requirement.base.wanted_yield) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -282,7 +292,9 @@ def test_a_bound_prunes_only_what_cannot_keep_the_limit(written) -> None:
         ('["1 %", "0.1 %"]', '["0 %"]', "[allow] resistor"),
         ('supply = "5 V"', 'supply = "1 mV"', "[allow] opamps"),
         ('theta = "1 ms"', "", "[memory] theta is missing"),
-        ('supply = "5 V"', 'temperature = "85 C"', "[conditions] temperature: [circuit] temperature: needs"),
+        ('supply = "5 V"', 'supply = "5 A"', "[conditions] supply"),
+        ('values = ["E24"]', "taps = 5", "[allow] taps"),
+        ('supply = "5 V"', 'temperature = "85 C"', "[conditions] temperature: how parts drift is missing"),
         ('supply = "5 V"', "gbw_tolerance = -1", "[conditions] gbw_tolerance: -100 % is outside"),
         ("orders = [3, 4]", "own_parts = [1]", "[allow] own_parts: the name of a file is wanted"),
         ('yield = "90 %"', "parts = 0.5", "[need] parts: 0 is no limit"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lmu_analog.cli.options import InputDesign, Json, Plot, Workers, draw, load, say, show
 from lmu_analog.errors import DesignError
 from lmu_analog.option import argument, option
-from lmu_analog.output.progress import progress
+from lmu_analog.output.progress import progress, stages
 
 if TYPE_CHECKING:
     from lmu_analog.design import Design
@@ -157,12 +157,7 @@ def optimize(options: _Optimize) -> None:
         )
     why = None if options.why is None else _pairs(options.why)
     check_figure(options.plot)
-    with progress("searching") as advance:
-
-        def told(text: str) -> None:
-            advance(0)
-            say(text)
-
+    with stages("searching", say) as count:
         content = optimized.optimize(
             options.requirement,
             options.output,
@@ -171,9 +166,12 @@ def optimize(options: _Optimize) -> None:
             scheduler=options.scheduler,
             why=why,
             bins=options.bins,
-            say=told,
+            say=say,
+            count=count,
         )
     say(f"wrote {options.output / optimized.REPORT}")
+    if content["winner"] is not None:
+        say(f"next: lmu-analog montecarlo {options.output / content['winner']} -n 10000")
     draw(options, lambda ax: plot_found(content, ax), height=4.5)
     show(options, content, optimized.text)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lmu_analog.codesign.relaxing import Closest, Relaxed, figure, limit_text, obstacle
 from lmu_analog.codesign.requirement import Calibration
-from lmu_analog.codesign.search import Search, Verified
+from lmu_analog.codesign.search import Count, Search, Verified, uncounted
 from lmu_analog.design import Design
 from lmu_analog.ensembles.cluster import Crew
 from lmu_analog.simulation import simulate
@@ -78,6 +78,7 @@ def answer(
     crew: Crew | None = None,
     *,
     say: Callable[[str], None] = lambda text: None,
+    count: Count = uncounted,
     simulator: bool = True,
 ) -> Answer:
     """Put together what a finished search tells; without a front, find out what binds and what would help.
@@ -86,7 +87,8 @@ def answer(
     ----------
     found : Search
     crew : Crew, optional
-    say : callable
+    say, count : callable
+        Told of progress, as by ``search``.
     simulator : bool
         Whether ngspice runs the winner and its neighbours.
     """
@@ -97,16 +99,17 @@ def answer(
     if winner is not None:
         at = ranked.index(winner)
         near = set(ranked[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1])
-    members = []
+    members, ran = [], 0
     for k in ranked:
         run = simulator and k in near
-        if run:
-            say(f"ngspice runs order {grid.banks[grid.bank[k]].order}")
         members.append(member(found, k, ngspice=run))
+        ran += run
+        if run:
+            count("ngspice runs", ran, len(near))
     best = next((m for m in members if m.row == winner), None)
     if best is not None:
         return Answer(found, members, best, _said(found, best), [], [])
-    why = obstacle(found, crew, say)
+    why = obstacle(found, crew, say, count)
     return Answer(found, [], None, why.sentence, why.binding, why.relax, why.closest)
 
 

@@ -45,6 +45,10 @@ _OF_A_DESIGN = {
     "signal": ("bandwidth", "amplitude", "kind", "tones", "file", "column", "channel"),
     "conditions": ("supply", "reference", "headroom"),
 }
+_OF_A_CIRCUIT = {  # where a requirement has what stands in [circuit] of a design
+    "conditions": {name: name for name in _OF_A_DESIGN["conditions"]},
+    "allow": {name: name for name in ("taps", "technology", "transconductor")} | {"own_parts": "parts"},
+}
 _NEEDS = ("nrmse", "task", "loss", "tap_nrmse", "yield", "power", "cost", "parts", "area", "snr")
 _ALLOWED = (
     "orders", "families", "realizations", "opamps", "own_parts", "resistor", "capacitor", "values", "calibration",
@@ -288,9 +292,15 @@ def _task(needed: Mapping[str, Any], folder: Path) -> NetworkTask | None:
         return None
     if "nrmse" in needed:
         raise DesignError("give nrmse, or task and loss")
-    if not isinstance(needed["task"], str):
-        raise DesignError(f"the name of a file is wanted, not {shown(needed['task'])}")
-    return read_task(folder / needed["task"])
+    return read_task(folder / _file_name("", needed["task"]))
+
+
+def _file_name(key: str, given: object) -> str:
+    """Check that a key names a file."""
+    if not isinstance(given, str) or not given:
+        said = f"the name of a file is wanted, not {shown(given)}"
+        raise DesignError(f"{key}: {said}" if key else said)
+    return given
 
 
 def _order_of(task: NetworkTask) -> int:
@@ -382,20 +392,28 @@ def _base(tables: Mapping[str, Any], allow: Mapping[str, Any], need: Need, folde
         given["file"] = folder / given["file"]
     if "drift" in tables:
         given["drift"] = tables["drift"]
-    for key, name in (("own_parts", "parts"), ("taps", "taps"), ("technology", "technology")):
-        if key in allow:
-            given[name] = _own_parts(allow[key], folder) if name == "parts" else allow[key]
+    if "own_parts" in allow:
+        given["parts"] = folder / _file_name("[allow] own_parts", allow["own_parts"])
+    given |= {name: allow[name] for name in ("taps", "technology") if name in allow}
     limits = {"nrmse": None if "task" in tables.get("need", {}) else need.nrmse, "tap_nrmse": need.tap_nrmse}
     if need.tap_nrmse is not None and "taps" not in given:
         raise DesignError("[need] tap_nrmse: of which taps? give [allow] taps, for example taps = [1.0]")
-    wanted = need.good if any(limit is not None for limit in limits.values()) else None
-    return Design(order=1, wanted_yield=wanted, **{k: v for k, v in limits.items() if v is not None}, **given)
+    # A design's yield is that of its window error; circuits keep limits of taps in the search alone.
+    wanted = need.good if limits["nrmse"] is not None else None
+    given |= {name: limit for name, limit in limits.items() if limit is not None}
+    return _named_as_asked(lambda: Design(order=1, wanted_yield=wanted, **given))
 
 
-def _own_parts(given: object, folder: Path) -> Path:
-    if not isinstance(given, str):
-        raise DesignError(f"[allow] own_parts: the name of a file is wanted, not {shown(given)}")
-    return folder / given
+def _named_as_asked(make: Callable[[], Design]) -> Design:
+    """Make a design; what it complains about is named by the key of the requirement that has it."""
+    try:
+        return make()
+    except DesignError as error:
+        text = str(error)
+        for table, names in _OF_A_CIRCUIT.items():
+            for asked, name in names.items():
+                text = text.replace(f"[circuit] {name}:", f"[{table}] {asked}:")
+        raise DesignError(text) from None
 
 
 def _in_tones(recorded: Design) -> Design:
@@ -415,12 +433,17 @@ def _temperatures(conditions: Mapping[str, Any], allow: Allow, base: Design) -> 
         labelled("[conditions] temperature", lambda x: KEYS["temperature"].read(temperature(x)), x)
         for x in given
     )
+    if not (base.technology or base.drift):
+        raise DesignError(
+            "[conditions] temperature: how parts drift is missing; give a table [drift], for example "
+            "resistor = '50 ppm', or [allow] technology"
+        )
     if set(allow.calibration) != {"none"}:
         raise DesignError(
             "[conditions] temperature: what a fitted readout does at another temperature is not known; leave out the "
             "temperature, or [allow] calibration"
         )
-    # A design says what a temperature needs: coefficients.
+    # A design says what else a temperature needs: every coefficient.
     labelled("[conditions] temperature", lambda: base.replace(temperature=found[0]))
     return tuple(dict.fromkeys(found))
 
@@ -514,7 +537,7 @@ def _chip(given: Mapping[str, Any], base: Design, pairs: tuple[tuple[str, str], 
         "transconductor": figures or None,
         "mismatch": {"transconductor": {"area": chip.transconductor_area[0]}},
     }
-    labelled("[allow]", lambda: base.replace(**changes))
+    _named_as_asked(lambda: base.replace(**changes))
     return chip
 
 
@@ -585,10 +608,7 @@ def _words(
 def _prices(tables: Mapping[str, Any], base: Design, folder: Path) -> dict[str, Price] | None:
     if "prices" not in tables:
         return None
-    given = tables["prices"]
-    if not isinstance(given, str):
-        raise DesignError(f"prices: the name of a price list is wanted, not {shown(given)}")
-    found = labelled("prices", read_prices, folder / given)
+    found = labelled("prices", read_prices, folder / _file_name("prices", tables["prices"]))
     return priced(found, (*catalogue(), *base.own_parts))
 
 

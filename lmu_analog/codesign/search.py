@@ -139,6 +139,11 @@ class Kept:
 
 
 NOT_KEPT = Kept(lambda key: None, lambda key, value: None)
+Count = Callable[[str, int, int], None]  # told what is worked on, how many are done, and of how many
+
+
+def uncounted(label: str, done: int, total: int) -> None:
+    """Count nothing."""
 
 
 def search(
@@ -146,6 +151,7 @@ def search(
     crew: Crew | None = None,
     *,
     say: Callable[[str], None] = lambda text: None,
+    count: Count = uncounted,
     kept: Kept = NOT_KEPT,
     prune: bool = True,
 ) -> Search:
@@ -157,23 +163,25 @@ def search(
     crew : Crew, optional
         Who does the work; this process unless given.
     say : callable
+        Told what was found on the way.
+    count : callable
         Told of progress.
     kept : Kept
         Where structures and verifications are kept.
     prune : bool
         Whether structures that cannot keep the limit are left out; without, the grid has all that can be built.
     """
-    made, failed = structures(requirement, crew, say=say, kept=kept, prune=prune)
+    made, failed = structures(requirement, crew, count=count, kept=kept, prune=prune)
     found = gathered(requirement, made, failed)
     say(f"{len(found.grid)} candidates evaluated, {found.counts['pruned']} pruned by a bound")
-    return verified(found, crew, say=say, kept=kept)
+    return verified(found, crew, count=count, kept=kept)
 
 
 def structures(
     requirement: Requirement,
     crew: Crew | None = None,
     *,
-    say: Callable[[str], None] = lambda text: None,
+    count: Count = uncounted,
     kept: Kept = NOT_KEPT,
     prune: bool = True,
 ) -> tuple[dict[tuple[int, str, str], Made | MadeOnChip], dict[str, int]]:
@@ -185,10 +193,10 @@ def structures(
     failed: dict[str, int] = {}
     keys = [f"structure {order} {family} {realization}" for order, family, realization in which]
     done: dict[int, Made | MadeOnChip | str] = {}
+    count("structures", 0, len(which))
     for k, result in _each(_made, tasks, keys, crew, kept):
-        order, family, realization = which[k]
-        say(f"order {order}, {family}, {realization}")
         done[k] = result
+        count("structures", len(done), len(which))
     # In the order of the structures, not in that in which they were finished.
     for k, one in enumerate(which):
         result = done[k]
@@ -267,7 +275,7 @@ def verified(
     found: Search,
     crew: Crew | None = None,
     *,
-    say: Callable[[str], None] = lambda text: None,
+    count: Count = uncounted,
     kept: Kept = NOT_KEPT,
 ) -> Search:
     """Verify the front, and what takes the place of members that do not hold, until all hold."""
@@ -280,12 +288,16 @@ def verified(
         new = [k for k in members if k not in found.verified]
         if not new:
             break
-        say(f"{len(found.verified)} candidates verified, {len(members)} in the front, {len(new)} to verify")
+        total = len(found.verified) + len(new)
+        count("verified", len(found.verified), total)
         designs = [grid.requirement.with_signal(grid.design_of(k)) for k in new]
         ways = [grid.banks[grid.bank[k]].calibration for k in new]
         tasks = [(grid.requirement, *one) for one in zip(designs, ways, strict=True)]
         keys = [f"verified {way} {design.digest}" for design, way in zip(designs, ways, strict=True)]
-        done = dict(_each(_verified, tasks, keys, crew, kept))
+        done: dict[int, Verified] = {}
+        for n, result in _each(_verified, tasks, keys, crew, kept):
+            done[n] = result
+            count("verified", len(found.verified) + len(done), total)
         # In the order of the rows, not in that in which they were finished.
         for n, k in enumerate(new):
             result = found.verified[k] = done[n]

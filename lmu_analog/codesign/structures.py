@@ -66,6 +66,7 @@ _NODES = 6  # solutions that the polynomial of slowness is fitted to
 _SWINGS = (1.0, 0.8, 0.5, 0.0)  # op-amps whose swing is within these shares of the largest share a bank
 _LEAST_SHARE = 0.85  # of the swing of a class that a bank may use
 DECADES = (-2, -1, 0, 1, 2)  # of the capacitances that are chosen
+HEADROOM_DIGITS = 12  # decimals of a headroom; the explorer's page rounds as it does
 HOPELESS = 2.0  # times the limit: op-amps that make the error as large alone are too slow
 
 
@@ -395,8 +396,11 @@ def _by_swing(models: dict[int, OpAmpModel], base: Design) -> dict[float, list[i
 
 
 def swung(base: Design, opamp: OpAmpModel, swing: float) -> float:
-    """Give the headroom with which an op-amp's outputs have an amplitude of ``swing``."""
-    return 1.0 - swing / min(base.rail, opamp.swing)
+    """Give the headroom with which an op-amp's outputs have an amplitude of ``swing``.
+
+    Rounded, so that a design file says 30 % where that was asked for, not what a quotient's last bit makes of it.
+    """
+    return round(1.0 - swing / min(base.rail, opamp.swing), HEADROOM_DIGITS)
 
 
 def _with_reference(
@@ -536,7 +540,6 @@ def _banks(
     others = tuple(c.value for c in rounded.circuit.only(Resistor) if c.name not in inside)
     places = [names.index(n) for n in parts]
     resistors = sum(kinds[n] is Resistor for n in parts)
-    load = _load(design, rounded.circuit)
     powers = _powers_of_swing(design, parts, most)
     found = []
     for swing, opamps in classes.items():
@@ -577,7 +580,7 @@ def _banks(
             found.append(
                 Bank(
                     design.order, design.family, design.realization, series, "none", used, fast, decades, tuple(parts),
-                    values, resistors, others, len(circuit.amplifiers), load * (used / most) ** 2,
+                    values, resistors, others, len(circuit.amplifiers), _load(made, circuit),
                     design.opamp_model, Traces.of(linear.rest, terms, jacobians),
                 )
             )  # fmt: skip

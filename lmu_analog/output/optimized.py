@@ -15,7 +15,7 @@ from lmu_analog.codesign.bins import place_parts
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.relaxing import Closest
 from lmu_analog.codesign.requirement import Requirement, read_requirement
-from lmu_analog.codesign.search import search
+from lmu_analog.codesign.search import Count, search, uncounted
 from lmu_analog.codesign.standing import Standing, standing
 from lmu_analog.design import Design
 from lmu_analog.design_keys import labelled
@@ -84,6 +84,7 @@ def optimize(
     why: dict[str, str] | None = None,
     bins: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
+    count: Count = uncounted,
 ) -> dict[str, Any]:
     """Search a requirement, and leave designs, ``result.json`` and the report in a folder.
 
@@ -103,8 +104,8 @@ def optimize(
         Keys of a candidate whose standing is asked.
     bins : Path, optional
         Table of measured parts: which goes where in the winner.
-    say : callable
-        Told of progress.
+    say, count : callable
+        Told of progress, as by ``codesign.search.search``.
 
     Returns
     -------
@@ -117,8 +118,8 @@ def optimize(
     _claim(path, requirement.files, folder, resumed=resumed)
     kept = kept_in(folder / WORK)
     with hired(workers or processors(), scheduler) as crew:
-        found = search(requirement, crew, say=say, kept=kept)
-        told = answer(found, crew, say=say)
+        found = search(requirement, crew, say=say, count=count, kept=kept)
+        told = answer(found, crew, say=say, count=count)
     names = _write_designs(requirement, told, folder / FRONT)
     content = content_of(requirement, told, names)
     _leave(content, folder)
@@ -252,8 +253,8 @@ def content_of(
 
 
 def _limits(requirement: Requirement) -> dict[str, float | None]:
-    """Give the limits; with a network its ``loss`` in place of ``nrmse``."""
-    found = asdict(requirement.need)
+    """Give the limits, named as in a requirement; with a network its ``loss`` in place of ``nrmse``."""
+    found = {"yield" if name == "good" else name: value for name, value in asdict(requirement.need).items()}
     if requirement.task is not None:
         found["loss"] = found.pop("nrmse") ** 2
     return found

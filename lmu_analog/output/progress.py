@@ -1,10 +1,22 @@
 """A progress bar on stderr, while a terminal looks."""
 
+import math
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+LINE_EVERY = 10.0  # s, between lines of one stage where no terminal looks
 
 
 def shares(advance: Callable[[float], None], total: float) -> Callable[[float], None]:
@@ -23,16 +35,43 @@ def shares(advance: Callable[[float], None], total: float) -> Callable[[float], 
 @contextmanager
 def progress(label: str, total: int | None = None) -> Generator[Callable[[float], None], None, None]:
     """Show a bar of ``total`` steps, or of unknown length; hand out the function that moves it."""
+    with _bar(TaskProgressColumn()) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda amount: bar.advance(task, amount)
+
+
+@contextmanager
+def stages(label: str, say: Callable[[str], None]) -> Generator[Callable[[str, int, int], None], None, None]:
+    """Show one bar of work that has stages; hand out what is told a stage, how many are done, and of how many.
+
+    Where no terminal looks, ``say`` is told a line when a stage begins, and then one every ``LINE_EVERY`` seconds.
+    """
+    with _bar(MofNCompleteColumn()) as bar:
+        task = bar.add_task(label, total=None)
+        stage, told = "", -math.inf
+
+        def count(now: str, done: int, total: int) -> None:
+            nonlocal stage, told
+            if now != stage:
+                bar.reset(task, description=now)
+            bar.update(task, completed=done, total=total)
+            seconds = time.monotonic()
+            if bar.disable and (now != stage or seconds >= told + LINE_EVERY):
+                say(f"{now}: {done} of {total}")
+                told = seconds
+            stage = now
+
+        yield count
+
+
+def _bar(counted: ProgressColumn) -> Progress:
     console = Console(stderr=True)
-    bar = Progress(
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(),
+        counted,
         TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     )
-    with bar:
-        task = bar.add_task(label, total=total)
-        yield lambda amount: bar.advance(task, amount)

@@ -22,7 +22,7 @@ export function designText(grid, row) {
   const { content } = grid;
   const { bank, structure, opamp, places, values } = figuresOf(grid, row, { nrmse: null }, 0.95);
   // The headroom with which this op-amp's outputs have the swing that the values are for (structures.swung).
-  const headroom = 1 - bank.swing / Math.min(content.rail, opamp.swing ?? Infinity);
+  const headroom = Number((1 - bank.swing / Math.min(content.rail, opamp.swing ?? Infinity)).toFixed(12));
   const lines = content.templates[bank.template].flatMap((line) => {
     if (typeof line === "string") return [line];
     const [what, comment] = line;

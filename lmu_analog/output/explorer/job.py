@@ -72,7 +72,9 @@ def write_explorer(
         )
     _, count = check_numbers(1, workers)
     with hired(count) as crew:
-        made, failed = structures(requirement, crew, say=lambda _: progress(1.0), prune=prune)
+        made, failed = structures(
+            requirement, crew, count=lambda _, done, __: progress(1.0 if done else 0.0), prune=prune
+        )
     found = gathered(requirement, made, failed)
     grid = cast("Grid", found.grid)
     text = page(grid)
