@@ -27,6 +27,7 @@ from lmu_analog.output import optimized
 from lmu_analog.output.codesign import ordered, tables
 from lmu_analog.output.codesign.page import search_report
 from lmu_analog.output.html import unbroken
+from lmu_analog.output.progress import stages
 from lmu_analog.simulation import simulate
 
 SMALL = (
@@ -233,6 +234,10 @@ def test_without_an_answer_it_says_what_binds_and_shows_what_helps(
         (["optimize", "-o", "x"], "REQUIREMENT is missing"),
         (["optimize", "none.toml", "-o", "x"], "none.toml"),
         (["optimize", "r.toml", "-o", "x", "--why", "order"], "KEY=VALUE is wanted"),
+        (
+            ["optimize", "r.toml", "-o", "x", "--why", "colour=red"],
+            "--why: unknown key 'colour'; known are order",
+        ),
         (["optimize", "r.toml", "-o", "x", "--resume"], "no folder of a search"),
         (["optimize", "r.toml", "-o", "r.toml"], "is there already"),
         (["optimize", "r.toml", "-o", "x", "--plot", "x.txt"], "ends in .svg"),
@@ -330,3 +335,14 @@ def test_a_network_can_be_the_requirement(tmp_path: Path) -> None:
         (tmp_path / "wrong.toml").write_text(text.replace(wrong, "", 1))
         with pytest.raises(DesignError, match=said):
             read_requirement(tmp_path / "wrong.toml")
+
+
+def test_long_work_without_a_terminal_tells_a_line_a_stage_and_seldom_more(monkeypatch) -> None:
+    clock = iter([0.0, 3.0, 9.0, 10.5, 11.0, 12.0])
+    monkeypatch.setattr("lmu_analog.output.progress.time.monotonic", lambda: next(clock))
+    said: list[str] = []
+    with stages("searching", said.append) as count:
+        for done in range(5):
+            count("structures", done, 4)
+        count("verified", 0, 2)
+    assert said == ["structures: 0 of 4", "structures: 3 of 4", "verified: 0 of 2"]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmu_analog.codesign.chip import ChipGrid
+from lmu_analog.codesign.grid import Grid
 from lmu_analog.codesign.search import Search
 from lmu_analog.errors import DesignError, shown
 from lmu_analog.units import area, fraction, parse
@@ -53,11 +55,10 @@ def standing(found: Search, wanted: Mapping[str, str]) -> Standing:
         If a key is unknown, or no candidate of the grid has these values.
     """
     grid = found.grid
+    check_keys(grid, wanted)
     axes = grid.axes()
     chosen = np.ones(len(grid), bool)
     for key, value in wanted.items():
-        if key not in axes:
-            raise DesignError(f"--why: unknown key {shown(key)}; known are {', '.join(axes)}")
         known, places = axes[key]
         chosen &= np.array([_is(one, value) for one in known] or [False])[places]
     rows = np.flatnonzero(chosen & np.isfinite(grid.p95))
@@ -78,6 +79,19 @@ def standing(found: Search, wanted: Mapping[str, str]) -> Standing:
     table = np.stack(list(objectives.values()), axis=-1)
     better = [k for k in found.front if (table[k] <= table[row]).all() and (table[k] < table[row]).any()]
     return Standing(row, figures, rank, bool(good[row]), lost, better[0] if better else None)
+
+
+def check_keys(grid: Grid | ChipGrid, wanted: Mapping[str, str]) -> None:
+    """Refuse keys that no candidate has.
+
+    Raises
+    ------
+    DesignError
+        With the keys that there are.
+    """
+    axes = grid.axes()
+    if unknown := [key for key in wanted if key not in axes]:
+        raise DesignError(f"--why: unknown key {shown(unknown[0])}; known are {', '.join(axes)}")
 
 
 def _is(one: object, value: str) -> bool:

@@ -15,8 +15,8 @@ from lmu_analog.codesign.bins import place_parts
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.relaxing import Closest
 from lmu_analog.codesign.requirement import Requirement, read_requirement
-from lmu_analog.codesign.search import Count, search, uncounted
-from lmu_analog.codesign.standing import Standing, standing
+from lmu_analog.codesign.search import Count, gathered, search, uncounted
+from lmu_analog.codesign.standing import Standing, check_keys, standing
 from lmu_analog.design import Design
 from lmu_analog.design_keys import labelled
 from lmu_analog.ensembles.cluster import hired
@@ -28,8 +28,8 @@ from lmu_analog.output import placement
 from lmu_analog.output.codesign import tables
 from lmu_analog.output.codesign.page import search_report
 from lmu_analog.output.design_text import commented
-from lmu_analog.output.layout import lined_up
-from lmu_analog.output.text_tables import Table, percent, quantity
+from lmu_analog.output.layout import lined_up, wrapped
+from lmu_analog.output.text_tables import Table, percent, quantity, share
 from lmu_analog.recording import MOST_WAV_BYTES
 from lmu_analog.version import __version__
 
@@ -114,6 +114,8 @@ def optimize(
     """
     started = time.perf_counter()
     requirement = read_requirement(path)
+    if why is not None:  # before the search: the keys of a grid do not depend on what is in it
+        check_keys(gathered(requirement, {}, {}).grid, why)
     measured = None if bins is None else read_measured(bins)
     _claim(path, requirement.files, folder, resumed=resumed)
     kept = kept_in(folder / WORK)
@@ -318,21 +320,22 @@ def _rounded(content: Any) -> Any:
 def text(content: dict[str, Any]) -> str:
     """Write the answer for a terminal."""
     counts = content["counts"]
-    lines = [content["sentence"], ""]
+    lines = [*wrapped(content["sentence"]), ""]
     if content["front"]:
         lines += [lined_up(_front(content)), ""]
     if content["relax"]:
         lines += [lined_up(tables.helping(content)), ""]
-    lines += [f"binding: {line}" for line in content["binding"]]
+    for line in content["binding"]:
+        lines += wrapped(f"binding: {line}")
     unfit = counts["unfit"] + counts["failed"] + counts["same"]
-    lines.append(
+    lines += wrapped(
         f"{counts['grid']} candidates: {unfit} with values, op-amps or coordinates that do not suit, "
         f"{counts['pruned']} pruned by a bound, {counts['evaluated']} evaluated; of these {counts['beyond']} are "
         f"beyond a limit, {counts['refused']} were refused by the exact engine, {counts['dominated']} are dominated, "
         f"{counts['front']} are the front"
     )
     if content["requirement"]["assumed_prices"] and all(one["cost"] is not None for one in content["front"]):
-        lines.append(
+        lines += wrapped(
             "prices are the middles of price classes, from memory; give a list with prices = 'FILE.csv'"
         )
     if content.get("placed"):
@@ -357,25 +360,24 @@ def _front(content: dict[str, Any]) -> Table:
     rows = []
     shown = _chosen(content)
     for one in shown:
-        mark = "* " if one["design"] == content["winner"] else ""
-        low, high = one["yield_interval"]
+        mark = "* " if one["design"] == content["winner"] else "  "
         rows.append(
             (
-                f"{mark}{one['design'].rpartition('/')[2]}",
+                f"{mark}{one['design'].rpartition('/')[2].removesuffix('.toml')}",
                 tables.made_of(one),
                 tables.p95_text(one["nrmse_p95"]),
-                f"{percent(one['yield'])} ({percent(low)} to {percent(high)})",
+                share(one["yield"]),
                 tables.price(one),
-                quantity(one["power"], "W"),
+                quantity(float(f"{one['power']:.3g}"), "W"),
                 str(one["parts"]),
             )
         )
     made = "C, area, range" if content["front"][0]["cost"] is None else "op-amp, R, C"
     price = "area" if content["front"][0]["cost"] is None else "cost"
-    columns = ("design (* the winner)", made, "p95", "yield, 95 % interval", price, "power", "parts")
-    caption = f"Front: nothing is better in error, {price}, power and parts"
+    columns = ("design (* the winner)", made, "p95", "yield", price, "power", "parts")
+    caption = f"Front: nothing is better in error, {price}, power and parts; designs are {FRONT}/*.toml"
     if len(shown) < len(content["front"]):
-        caption += f"; {len(shown)} of its {len(content['front'])} members, all are in {FRONT}/"
+        caption += f"; {len(shown)} of its {len(content['front'])} members are shown"
     return Table(caption, columns, tuple(rows))
 
 
@@ -384,7 +386,10 @@ def _why(given: dict[str, Any]) -> str:
         f"{name} {value:.4g} (rank {given['rank'][name]})" for name, value in given["figures"].items()
     )
     kept = "keeps all limits by the law" if given["keeps"] else "does not keep all limits"
-    lines = [f"the candidate {kept}: {figures}", *(f"it loses on {line}" for line in given["lost"])]
+    lines = [
+        *wrapped(f"the candidate {kept}: {figures}"),
+        *(f"it loses on {line}" for line in given["lost"]),
+    ]
     if given["beaten_by"] is not None:
         lines.append(f"{given['beaten_by']} is as good in all, and better")
     return "\n".join(lines)
