@@ -29,7 +29,7 @@ from lmu_analog.output.codesign import tables
 from lmu_analog.output.codesign.page import search_report
 from lmu_analog.output.design_text import commented
 from lmu_analog.output.layout import lined_up, wrapped
-from lmu_analog.output.text_tables import Table, percent, quantity, share
+from lmu_analog.output.text_tables import Table, quantity, share
 from lmu_analog.recording import MOST_WAV_BYTES
 from lmu_analog.version import __version__
 
