@@ -109,7 +109,7 @@ def answer(
     best = next((m for m in members if m.row == winner), None)
     if best is not None:
         return Answer(found, members, best, _said(found, best), [], [])
-    why = obstacle(found, crew, say, count)
+    why = obstacle(found, crew, say=say, count=count)
     return Answer(found, [], None, why.sentence, why.binding, why.relax, why.closest)
 
 

@@ -117,7 +117,7 @@ def figure(name: str, value: float) -> str:
     return f"{name} {write(float(f'{value:.4g}'), 'W') if name == 'power' else f'{value:.4g}'}"
 
 
-def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None], count: Count) -> Obstacle:
+def obstacle(found: Search, crew: Crew | None, *, say: Callable[[str], None], count: Count) -> Obstacle:
     """Tell what comes closest, what binds, and what would help."""
     requirement = found.grid.requirement
     need = requirement.need
@@ -164,7 +164,7 @@ def obstacle(found: Search, crew: Crew | None, say: Callable[[str], None], count
         if not binding and refused:
             binding = [max(sorted(set(refused)), key=refused.count)]
             sentence = f"no circuit keeps all limits: {binding[0]}"
-    relax = _relaxed(_narrowed(look, closest), least, crew, say, count)
+    relax = _relaxed(_narrowed(look, closest), least, crew, say=say, count=count)
     helping = [r.change for r in relax if r.feasible]
     if helping:
         sentence += f"; feasible with {', or with '.join(helping[:3])}"
@@ -285,21 +285,21 @@ def _narrowed(found: Search, closest: int) -> Requirement:
 
 
 def _relaxed(
-    requirement: Requirement, least: float, crew: Crew | None, say: Callable[[str], None], count: Count
+    requirement: Requirement, least: float, crew: Crew | None, *, say: Callable[[str], None], count: Count
 ) -> list[Relaxed]:
     """Try changes one by one, with the structures alone that come closest; what keeps all limits is verified."""
     tried = []
     for change, relaxed in _changes(requirement, least):
         say(f"trying {change}")
         try:
-            tried.append(_with(change, relaxed, crew, count))
+            tried.append(_with(change, relaxed, crew, count=count))
         except LmuAnalogError:  # a change that no circuit can be built with
             continue
     found_ones = [one for one in tried if one is not None]
     return sorted(found_ones, key=lambda one: (not one.feasible, one.p95))
 
 
-def _with(change: str, requirement: Requirement, crew: Crew | None, count: Count) -> Relaxed | None:
+def _with(change: str, requirement: Requirement, crew: Crew | None, *, count: Count) -> Relaxed | None:
     """Find the best circuit under a change: the cheapest that holds, or the one that comes closest."""
     look = gathered(requirement, structures(requirement, crew, count=count)[0], {})
     grid = look.grid
