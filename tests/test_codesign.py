@@ -96,7 +96,7 @@ def test_figures_of_the_grid_are_those_of_the_designs_when_built(written) -> Non
     assert len(grid) == found.counts["evaluated"]
     random = np.random.default_rng(0)
     near = np.flatnonzero(np.isfinite(grid.p95) & (grid.p95 < 0.12))
-    assert len(near) > 50
+    assert len(near) > 40
     for k in random.choice(near, 8, replace=False).tolist():
         design = grid.design_of(k)
         circuit = build(design)
@@ -178,7 +178,7 @@ def test_half_of_all_circuits_may_keep_a_limit_that_their_mean_error_does_not(wr
 def test_candidates_that_are_equal_are_so_to_the_last_digit(written) -> None:
     text = DELAY.replace('"ladder", "cap-feedforward"', '"ladder"').replace("[3, 4]", "[4]")
     requirement = read_requirement(written(text))
-    bank = next(b for b in made_of(requirement, (4, "active-rc", "ladder")).banks if len(b.decades) > 1)
+    bank = made_of(requirement, (4, "active-rc", "ladder")).banks[0]
     # As another processor would: traces that are wrong in their last digits, and other places in the sums.
     random = np.random.default_rng(0)
     moved = {

@@ -190,10 +190,15 @@ def test_where_a_candidate_stands(answered) -> None:
     found = search(read_requirement(path), kept=kept_in(folder / "work"))
     best = standing(found, {"opamp": found.grid.requirement.allow.opamps[found.grid.opamp[found.winner]]})
     assert best.keeps
-    worse = standing(found, {"opamp": "TL072", "resistor": "1 %", "capacitor": "5 %"})
+    grid = found.grid
+    good = [k for k in np.flatnonzero(grid.within_limits()).tolist() if k not in found.front]
+    row = max(good, key=lambda k: grid.cost[k])
+    told = {name: str(value) for name, value in grid.made_of(row).items()} | {"decade": str(grid.decade[row])}
+    worse = standing(found, told)
+    assert worse.row == row
     assert worse.beaten_by in found.front
-    assert any(line.startswith("cost") for line in worse.lost)
-    assert worse.rank["p95"] > 1
+    assert worse.lost
+    assert worse.rank["cost"] > 1
     with pytest.raises(DesignError, match="unknown key 'colour'"):
         standing(found, {"colour": "red"})
     with pytest.raises(DesignError, match="no candidate"):
@@ -205,20 +210,20 @@ def test_without_an_answer_it_says_what_binds_and_shows_what_helps(
 ) -> None:
     monkeypatch.setattr(relaxing, "_LARGER", 1)
     path = tmp_path / "requirement.toml"
-    path.write_text(SMALL.replace('"5 %"', '"0.6 %"').replace('"TL072", "OPA2192"', '"OPA2192"'))
+    path.write_text(SMALL.replace('"5 %"', '"0.2 %"').replace('"TL072", "OPA2192"', '"OPA2192"'))
     words = ["-o", str(tmp_path / "found"), "--json", "--workers", "1", "--plot", str(tmp_path / "bars.svg")]
     assert run_command(["optimize", str(path), *words]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["front"] == []
     assert content["winner"] is None
-    assert "no circuit keeps 0.6 % at 90 %; closest" in content["sentence"]
+    assert "no circuit keeps 0.2 % at 90 %; closest" in content["sentence"]
     assert content["binding"]
     helping = [one for one in content["relax"] if one["feasible"]]
     assert any(one["change"].startswith("a limit of") for one in helping)
     for one in helping:
         assert one["yield"] >= 0.9
     near = content["closest"]
-    assert near["beyond"] == {"nrmse": [near["nrmse_kept"], 0.006]}
+    assert near["beyond"] == {"nrmse": [near["nrmse_kept"], 0.002]}
     least, total = max(near["causes"], key=near["causes"].__getitem__), sum(near["causes"].values())
     assert content["binding"][0].startswith(f"{least} ({100.0 * near['causes'][least] / total:.2g} %")
     page = (tmp_path / "found" / "report.html").read_text()
@@ -325,9 +330,10 @@ def test_a_network_can_be_the_requirement(tmp_path: Path) -> None:
     for k in found.front:
         seen = found.verified[k]
         assert seen.good >= 0.9
-        # 300 circuits: a p95 is known to some 6 % of a mean square, half of that of its root.
-        assert seen.law_p95 == pytest.approx(seen.p95, rel=0.1)
-        assert found.grid.p95[k] == pytest.approx(seen.law_p95, rel=0.1)
+        # 300 circuits know a p95 to some 6 %; capacitors of 5 % bend what a network makes of them.
+        assert seen.law_p95 == pytest.approx(seen.p95, rel=0.25)
+        # What single op-amps add to the nominal loss is in the circuit's own law alone.
+        assert found.grid.p95[k] == pytest.approx(seen.law_p95, rel=0.25)
     for wrong, said in (
         ("loss = 1e-3", "task and loss go together"),
         ('task = "task.npz"', "task and loss go together"),

@@ -205,6 +205,7 @@ class Requirement:
             column=of.column,
             channel=of.channel,
             element_values=design.element_values,
+            output_levels=design.output_levels,
         )
 
 

@@ -375,8 +375,9 @@ def verify(
 
 def at_temperatures(requirement: Requirement, design: Design) -> list[Design]:
     """Give a candidate at every temperature that is asked for; itself where none is."""
-    own = design.element_values  # of the nominal circuit, at whatever temperature it is
-    return [design.replace(temperature=t, element_values=own) for t in requirement.temperatures] or [design]
+    # Of the nominal circuit, at whatever temperature it is.
+    own = {"element_values": design.element_values, "output_levels": design.output_levels}
+    return [design.replace(temperature=t, **own) for t in requirement.temperatures] or [design]
 
 
 def _share(requirement: Requirement, design: Design, samples: int, *, each: bool) -> tuple[float, float]:

@@ -26,9 +26,11 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Amplifier, Capacitor, Resistor
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.tolerance import Distribution, Tolerance
-from lmu_analog.circuits.devices.values import TIE, members_between, nearest
+from lmu_analog.circuits.devices.values import members_between, nearest
+from lmu_analog.circuits.driven import levels_between
 from lmu_analog.circuits.impedance import ORIGIN
-from lmu_analog.circuits.ranges import DISCRETE, ROUNDING
+from lmu_analog.circuits.nodal.extract import Split, split
+from lmu_analog.circuits.ranges import DISCRETE, LEAST_LOAD, ROUNDING, loads
 from lmu_analog.circuits.rounding import Rounded, choose_common
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.codesign import pearson
@@ -64,6 +66,9 @@ _BEST_GAIN, _LOW_GAIN = (
 )  # of the op-amp that structures are taken with, and of one that shows what gain does
 _NODES = 6  # solutions that the polynomial of slowness is fitted to
 _SWINGS = (1.0, 0.8, 0.5, 0.0)  # op-amps whose swing is within these shares of the largest share a bank
+_WHOLE = 1e-6  # from a whole number, that a power may be
+_MOST_SWINGS = 24  # that are tried for a class of op-amps
+_CLOSE = 0.02  # of a squared error: of swings that are as good, the largest
 _LEAST_SHARE = 0.85  # of the swing of a class that a bank may use
 DECADES = (-2, -1, 0, 1, 2)  # of the capacitances that are chosen
 HEADROOM_DIGITS = 12  # decimals of a headroom; the explorer's page rounds as it does
@@ -82,8 +87,6 @@ class Linear:
         At the levels that were chosen for it.
     jacobians : arrays (e, z), one of each of ``CLASSES``
         At a tolerance of one; of offsets in V, of bandwidths for the reference op-amp.
-    by_value : (e, m) array
-        Derivative by the logarithm of each of the circuit's values.
     terms : (e, k) array
         Of the first five of ``TERMS``: the error of exact values, and what bandwidth and gain add.
     rest : float
@@ -94,7 +97,6 @@ class Linear:
     design: Design
     circuit: Circuit
     jacobians: tuple[Float[np.ndarray, "e _"], ...]
-    by_value: Float[np.ndarray, "e m"]
     terms: Float[np.ndarray, "e k"]
     rest: float
     slowest: float
@@ -125,6 +127,8 @@ class Bank:
         Of these, at decade 0.
     resistors : int
         How many of these are resistors, the first.
+    levels : dict
+        Net of an output to what reading it is divided by, as standard values give it another voltage.
     others : tuple of float, Ohm
         Resistors outside of the memory, such as those that divide a single supply.
     amplifiers : int
@@ -147,6 +151,7 @@ class Bank:
     names: tuple[str, ...]
     values: Float[np.ndarray, " m"]
     resistors: int
+    levels: dict[str, float]
     others: tuple[float, ...]
     amplifiers: int
     load: float
@@ -265,7 +270,6 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             levels="within limits",
             stock=stock(linear.design, linear.circuit),
             fit="joint",
-            outputs="held",  # for the values of a bank are to describe a circuit alone, and its swing is chosen here
         )
         found += [
             _plain(requirement, bank, linear.design)
@@ -334,6 +338,7 @@ def design_from(
         headroom=swung(base, base.replace(opamp=opamp).opamp_model, bank.swing),
         mismatch=mismatch_of(requirement, *tolerances),
         element_values=bank.at(decade),
+        output_levels=bank.levels,
         readout="window" if bank.calibration == "nominal" else "ideal",
     )
 
@@ -378,7 +383,8 @@ def calibrated(requirement: Requirement, bank: Bank, taken: Design, *, calibrati
         shifts = [k for k, p in enumerate(circuit.parameters) if p.name.endswith(".offset")]
         terms[:, 5] = OFFSET * offset_slopes(design, circuit)[:, shifts].sum(axis=1)
         terms[:, 6] = (
-            _with_model(design, circuit, bias=BIAS) - errors_of(design, circuit, circuit.values[None])[:, 0]
+            _with_model(design, circuit, None, bias=BIAS)
+            - errors_of(design, circuit, circuit.values[None])[:, 0]
         )
     return replace(bank, traces=Traces.of(theory.rest, terms, _of_draws(requirement, theory)))
 
@@ -437,8 +443,8 @@ def _linear(
     least = float(pearson.quantile(traces.cumulants(terms, best), requirement.need.good).max())
     # The limit of a network's loss is none of the window error.
     limit = requirement.need.nrmse if requirement.task is None else None
-    terms, slowest = _terms(design, circuit, error, models, limit)
-    return Linear(design, circuit, jacobians, slopes * circuit.values, terms, rest, slowest), least
+    terms, slowest = _terms(design, circuit, error, models, limit, split(circuit))
+    return Linear(design, circuit, jacobians, terms, rest, slowest), least
 
 
 def mismatch_of(
@@ -475,7 +481,12 @@ def _class_of(draw: str) -> str:
 
 
 def _terms(
-    design: Design, circuit: Circuit, error: np.ndarray, models: Sequence[OpAmpModel], limit: float | None
+    design: Design,
+    circuit: Circuit,
+    error: np.ndarray,
+    models: Sequence[OpAmpModel],
+    limit: float | None,
+    plan: Split,
 ) -> tuple[Float[np.ndarray, "e k"], float]:
     """Give the error and what bandwidth and gain add, (e, k), and the largest slowness that they hold for, s."""
     names = [p.name for p in circuit.parameters]
@@ -484,7 +495,9 @@ def _terms(
     most = max(1.0 / m.gbw for m in models) - best
     values = circuit.values
     little = 1e-3 * best
-    slope = (_moved(design, circuit, values, {tuple(bandwidths): 1.0 / (best + little)}) - error) / little
+    slower = circuit.values.copy()
+    slower[bandwidths] = 1.0 / (best + little)
+    slope = (errors_of(design, circuit, slower[None], plan=plan)[:, 0] - error) / little
     # Beyond, the bandwidth alone makes the error hopeless.
     allowed = HOPELESS * (limit or 0.3) / max(float(np.linalg.norm(slope)), 1e-300)
     slowest = min(most, allowed)
@@ -493,33 +506,27 @@ def _terms(
         x = slowest * 0.5 * (1.0 - np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES))
         rows = np.repeat(values[None], _NODES, axis=0)
         rows[:, bandwidths] = 1.0 / (best + x)[:, None]
-        found = errors_of(design, circuit, rows) - error[:, None]
+        found = errors_of(design, circuit, rows, plan=plan) - error[:, None]
         # Over x, so that the polynomial has no constant; scaled, so that it is well conditioned.
         scaled = np.vander(x / slowest, 3, increasing=True)
         fitted = np.linalg.lstsq(scaled, (found / x).T, rcond=None)[0]
         powers = [fitted[k] / slowest**k for k in range(3)]
-    by_gain = (_with_model(design, circuit, gain=_LOW_GAIN) - error) / (1.0 / _LOW_GAIN - 1.0 / _BEST_GAIN)
+    by_gain = (_with_model(design, circuit, plan, gain=_LOW_GAIN) - error) / (
+        1.0 / _LOW_GAIN - 1.0 / _BEST_GAIN
+    )
     return np.stack([error, *powers, by_gain], axis=1), slowest
 
 
-def _moved(
-    design: Design, circuit: Circuit, values: np.ndarray, changes: dict[tuple[int, ...], float]
+def _with_model(
+    design: Design, circuit: Circuit, plan: Split | None, **figures: float
 ) -> Float[np.ndarray, " e"]:
-    """Give the error with some values changed, (e,)."""
-    changed = values.copy()
-    for at, value in changes.items():
-        changed[list(at)] = value
-    return errors_of(design, circuit, changed[None])[:, 0]
-
-
-def _with_model(design: Design, circuit: Circuit, **figures: float) -> Float[np.ndarray, " e"]:
     """Give the error with other figures of all op-amps, (e,)."""
     changed = tuple(
         replace(c, model=replace(c.model, **figures)) if isinstance(c, Amplifier) else c
         for c in circuit.components
     )
     other = replace(circuit, components=changed)
-    return errors_of(design, other, other.values[None])[:, 0]
+    return errors_of(design, other, other.values[None], plan=plan)[:, 0]
 
 
 def _banks(
@@ -540,6 +547,7 @@ def _banks(
     others = tuple(c.value for c in rounded.circuit.only(Resistor) if c.name not in inside)
     places = [names.index(n) for n in parts]
     resistors = sum(kinds[n] is Resistor for n in parts)
+    levels = levels_between(linear.circuit, rounded.circuit)
     powers = _powers_of_swing(design, parts, most)
     found = []
     for swing, opamps in classes.items():
@@ -556,12 +564,13 @@ def _banks(
             used, values = _at_swing(linear, rounded, places, powers, series, swing / most)
             used *= most
         made = _with_rail(design, used / (1.0 - design.headroom))
-        circuit = with_parts(made, dict(zip(parts, values.tolist(), strict=True)))
-        error = errors_of(made, circuit, circuit.values[None])[:, 0]
+        circuit = with_parts(made, dict(zip(parts, values.tolist(), strict=True)), levels)
+        plan = split(circuit)
+        error = errors_of(made, circuit, circuit.values[None], plan=plan)[:, 0]
         # What offsets and bias currents do follows the impedances and the scale, which rounding has chosen.
         by_offset = offset_slopes(made, circuit)
         offsets = [k for k, p in enumerate(circuit.parameters) if p.name.endswith(".offset")]
-        biased = _with_model(made, circuit, bias=BIAS) - error
+        biased = _with_model(made, circuit, plan, bias=BIAS) - error
         terms = np.column_stack(
             [
                 error,
@@ -573,14 +582,18 @@ def _banks(
         )
         moved = _by_class(made, circuit, by_offset, (1.0,) * len(CLASSES))[3]
         jacobians = (*linear.jacobians[:3], moved)
+        load_resistance = min(loads(circuit).values(), default=math.inf)
         decades = tuple(
-            k for k in DECADES if _within(values[:resistors] * 10.0**-k, values[resistors:] * 10.0**k)
+            k
+            for k in DECADES
+            if _within(values[:resistors] * 10.0**-k, values[resistors:] * 10.0**k)
+            and load_resistance * 10.0**-k >= LEAST_LOAD
         )
         if decades:
             found.append(
                 Bank(
                     design.order, design.family, design.realization, series, "none", used, fast, decades, tuple(parts),
-                    values, resistors, others, len(circuit.amplifiers), _load(made, circuit),
+                    values, resistors, levels, others, len(circuit.amplifiers), _load(made, circuit),
                     design.opamp_model, Traces.of(linear.rest, terms, jacobians),
                 )
             )  # fmt: skip
@@ -592,16 +605,20 @@ def _with_rail(design: Design, rail: float) -> Design:
     return design.replace(opamp={**cast("dict[str, object]", design.opamp), "rail": rail})
 
 
-def with_parts(design: Design, values: Mapping[str, float]) -> Circuit:
-    """Give the circuit of a design with values of one's own for its resistors and capacitors."""
-    return build(design.replace(capacitance=ORIGIN, element_values=dict(values)))
+def with_parts(design: Design, values: Mapping[str, float], levels: Mapping[str, float]) -> Circuit:
+    """Give the circuit of a design with values of one's own for its resistors and capacitors, and levels of outputs."""
+    own = {"element_values": dict(values), "output_levels": dict(levels)}
+    return build(design.replace(capacitance=ORIGIN, **own))
 
 
 def _powers_of_swing(design: Design, parts: Sequence[str], swing: float) -> Float[np.ndarray, " m"]:
     """Give the power of the outputs' swing in every value: not zero where the input, or a tap, has another scale."""
     half = _with_rail(design, 0.5 * swing / (1.0 - design.headroom))
     both = [{p.name: p.nominal for p in mapped(one, ORIGIN).parameters} for one in (design, half)]
-    return np.array([np.round(np.log2(both[0][n] / both[1][n]), 6) for n in parts])
+    powers = np.array([np.log2(both[0][n] / both[1][n]) for n in parts])
+    # Resistors of inverters follow what they drive by no power, and are free: only their ratio counts.
+    whole = np.round(powers)
+    return np.where(np.abs(powers - whole) < _WHOLE, whole, 0.0)
 
 
 def _at_swing(
@@ -615,25 +632,29 @@ def _at_swing(
     """Find the swing, at most ``share`` of the largest, at which rounding adds least, and the values at it."""
     values, exact = rounded.circuit.values[places], rounded.exact.values[places]
     carry = np.flatnonzero(powers)
-    J, error = linear.by_value[:, np.array(places)[carry]], linear.terms[:, 0]
-    others = np.setdiff1d(np.arange(len(values)), carry)
-    error = error + linear.by_value[:, np.array(places)[others]] @ np.log(values[others] / exact[others])
     least = _LEAST_SHARE * share
     tried = {share}
     for k in carry:
-        low, high = sorted(exact[k] * np.array([least, share]) ** powers[k])
-        for value in members_between(series, low, high):
-            tried.add(float(np.clip((value / exact[k]) ** (1.0 / powers[k]), least, share)))
-    best, found = math.inf, (share, values)
-    for s in sorted(tried, reverse=True):
-        wanted = exact[carry] * s ** powers[carry]
-        chosen = nearest(wanted, series)
-        size = float(np.sum((error + J @ np.log(chosen / wanted)) ** 2))
-        if size < best * (1.0 - TIE):
-            moved = values.copy()
-            moved[carry] = chosen
-            best, found = size, (s, moved)
-    return found
+        # Those at which this part is a standard value, and those at which it is off by as much as at the full swing,
+        # which is what the other roundings were chosen for.
+        for now in (exact[k], values[k]):
+            low, high = sorted(now * np.array([least, share]) ** powers[k])
+            for value in members_between(series, low, high):
+                tried.add(float(np.clip((value / now) ** (1.0 / powers[k]), least, share)))
+    shares = np.array(sorted(tried, reverse=True))
+    if len(shares) > _MOST_SWINGS:
+        shares = shares[np.linspace(0, len(shares) - 1, _MOST_SWINGS).round().astype(int)]
+    scale = shares[:, None] ** powers[carry]
+    chosen = nearest(exact[carry] * scale, series)
+    # At another swing all voltages scale, and what reads them: the error is that of the full swing with these values.
+    rows = np.repeat(rounded.circuit.values[None], len(shares), axis=0)
+    rows[:, np.array(places)[carry]] = chosen / scale
+    errors = errors_of(linear.design, rounded.circuit, rows, plan=split(rounded.circuit))
+    size = np.sum(errors**2, axis=0)
+    best = int(np.flatnonzero(size <= size.min() * (1.0 + _CLOSE))[0])
+    moved = values.copy()
+    moved[carry] = chosen[best]
+    return float(shares[best]), moved
 
 
 def _load(design: Design, circuit: Circuit) -> float:

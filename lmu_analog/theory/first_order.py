@@ -13,7 +13,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit, reading_taps_alone
 from lmu_analog.circuits.devices.tolerance import Distribution
 from lmu_analog.circuits.nodal.adjoint import derivatives
-from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.circuits.nodal.extract import Split, extract
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.memory import window
@@ -194,8 +194,18 @@ def offset_slopes(design: Design, circuit: Circuit) -> Float[np.ndarray, "e m"]:
     return np.concatenate([np.zeros((len(at.ideal) - len(slopes), slopes.shape[1])), slopes])
 
 
-def errors_of(design: Design, circuit: Circuit, values: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "e s"]:
+def errors_of(
+    design: Design, circuit: Circuit, values: Float[np.ndarray, "s m"], *, plan: Split | None = None
+) -> Float[np.ndarray, "e s"]:
     """Give the errors of a circuit at other values in the coordinates of ``first_order``, (e, s); for tones.
+
+    Parameters
+    ----------
+    design : Design
+    circuit : Circuit
+    values : (s, m) array
+    plan : Split, optional
+        Of the same connections and probes, where that is known already.
 
     Raises
     ------
@@ -203,7 +213,7 @@ def errors_of(design: Design, circuit: Circuit, values: Float[np.ndarray, "s m"]
         If the signal is a recording.
     """
     tones = _tones(design)
-    at, system = Coordinates.of(tones, design), extract(circuit, values)
+    at, system = Coordinates.of(tones, design), extract(circuit, values, plan=plan)
     states = steady_response(system, tones.frequency)
     offset = np.zeros(states.shape[::2]) if system.offset is None else system.offset
     return at.seen(np.moveaxis(states, 0, -1), offset.T) - at.ideal[:, None]
