@@ -139,7 +139,7 @@ def front_figure(content: Mapping[str, Any]) -> Figure:
         f"What 95 % of circuits keep against {name}. The ring is the winner, which has the least {least}."
     )
     if {"nrmse", "loss"} & set(need):
-        caption += f" The dashed line is the limit, which {plain(need['good'])} of circuits are to keep."
+        caption += f" The dashed line is the limit, which {plain(need['yield'])} of circuits are to keep."
     powers = [one["power"] for one in front]
     if max(powers) <= (1.0 + _ALIKE) * min(powers):
         caption += f" All take {quantity(powers[0], 'W')}."

@@ -132,7 +132,7 @@ def _tiles(content: Mapping[str, Any], best: tables.Member) -> list[tuple[str, s
         )
     ]
     if {"nrmse", "tap_nrmse", "loss"} & set(need):
-        wanted = f"{share(low)} to {share(high)}; wanted {tables.plain(need['good'])}"
+        wanted = f"{share(low)} to {share(high)}; wanted {tables.plain(need['yield'])}"
         found.append(("Yield", share(best["yield"]), f"of {best['samples']} exact circuits: {wanted}"))
     found += [
         (
@@ -187,7 +187,7 @@ def _without(content: Mapping[str, Any]) -> tuple[str, Verdict, list[tuple[str, 
     if near is not None:
         need = content["requirement"]["need"]
         kept = (
-            f"that {tables.plain(need['good'])} of circuits keep, by the law"
+            f"that {tables.plain(need['yield'])} of circuits keep, by the law"
             if {"nrmse", "loss"} & set(need)
             else "p95 of circuits, by the law"
         )

@@ -112,7 +112,7 @@ def limits(content: Mapping[str, Any]) -> dict[str, str]:
         "loss": lambda x: f"the network's loss ≤ {x:g}",
         "nrmse": lambda x: f"window error ≤ {plain(x)}",
         "tap_nrmse": lambda x: f"error of every tap ≤ {plain(x)}",
-        "good": lambda x: f"in {plain(x)} of circuits",
+        "yield": lambda x: f"in {plain(x)} of circuits",
         "power": lambda x: f"power ≤ {quantity(x, 'W')}",
         "cost": lambda x: f"cost ≤ {x:g}",
         "parts": lambda x: f"parts ≤ {x}",
@@ -123,7 +123,7 @@ def limits(content: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: write(need[name])
         for name, write in written.items()
-        if name in need and (name != "good" or limited)
+        if name in need and (name != "yield" or limited)
     }
 
 
