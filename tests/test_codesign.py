@@ -187,7 +187,7 @@ def test_candidates_that_are_equal_are_so_to_the_last_digit(written) -> None:
     }
     other = replace(bank, traces=Traces(**moved), opamps=bank.opamps[::-1])
     grids = [grid_of(requirement, [one]) for one in (bank, other)]
-    assert len(grids[0]) > 4
+    assert len(grids[0]) > 3
     for name in ("p95", "kept", "power"):
         assert set(getattr(grids[0], name).tolist()) == set(getattr(grids[1], name).tolist())
 
