@@ -175,6 +175,13 @@ def test_half_of_all_circuits_may_keep_a_limit_that_their_mean_error_does_not(wr
     assert kept[0] == pytest.approx(np.sqrt(0.4549), rel=1e-3)
 
 
+def test_more_candidates_than_there_is_memory_for_get_one_line(written) -> None:
+    many = ", ".join(f'"{0.001 * k:.3f} %"' for k in range(1, 3000))
+    text = DELAY.replace('["1 %", "0.1 %"]', f"[{many}]").replace('["5 %", "1 %"]', f"[{many}]")
+    with pytest.raises(DesignError, match="candidates; at most"):
+        structures(read_requirement(written(text)))
+
+
 def test_candidates_that_are_equal_are_so_to_the_last_digit(written) -> None:
     text = DELAY.replace('"ladder", "cap-feedforward"', '"ladder"').replace("[3, 4]", "[4]")
     requirement = read_requirement(written(text))
@@ -241,6 +248,12 @@ def test_what_is_kept_of_a_structure_is_all_of_it(written, tmp_path: Path) -> No
     kept = kept_in(tmp_path)
     kept.save("it", made)
     again = kept.load("it")
+    (piece,) = tmp_path.glob("*.npz")
+    whole = piece.read_bytes()
+    for wrong in (whole[:-40], b"", whole[:100], whole[:2000] + b"x" + whole[2001:]):
+        piece.write_bytes(wrong)
+        with pytest.raises(DesignError, match="remove it, and it is made again"):
+            kept.load("it")
     assert [bank.reference for bank in again.banks] == [bank.reference for bank in made.banks]
     for one, other in zip(made.banks, again.banks, strict=True):
         for name, value in vars(one.traces).items():

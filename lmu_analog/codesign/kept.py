@@ -7,9 +7,11 @@ folder of somebody else's runs nothing.
 import hashlib
 import io
 import json
+import zlib
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -42,7 +44,7 @@ def kept_in(folder: Path) -> Kept:
                 if told["format"] != _FORMAT or told["key"] != key:
                     return None
                 return _read(told["kind"], told["content"], dict(arrays))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError) as error:
             raise DesignError(f"{path} cannot be read; remove it, and it is made again: {error}") from error
 
     def save(key: str, value: Any) -> None:

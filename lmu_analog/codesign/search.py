@@ -37,7 +37,7 @@ from lmu_analog.ensembles.cluster import Crew
 from lmu_analog.ensembles.exact import exact_chunk, tap_errors
 from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.sampling import make_plan
-from lmu_analog.errors import LmuAnalogError
+from lmu_analog.errors import DesignError, LmuAnalogError
 from lmu_analog.limits import limit_warnings
 from lmu_analog.storage.store import GOOD
 from lmu_analog.theory.first_order import first_order
@@ -47,6 +47,7 @@ SAMPLES = 5000  # of the ensemble that verifies
 TASKED = 300  # of one whose circuits run in a network
 CALIBRATED = 1000  # of one whose circuits are calibrated one by one, which takes longer
 SEED = 0
+MOST = 50_000_000  # candidates: some hundred bytes each
 TIMEOUT = 3600.0  # s for one structure, or one verification
 
 
@@ -185,9 +186,16 @@ def structures(
     kept: Kept = NOT_KEPT,
     prune: bool = True,
 ) -> tuple[dict[tuple[int, str, str], Made | MadeOnChip], dict[str, int]]:
-    """Make all structures that a requirement allows; those that cannot be built are counted by their reason."""
+    """Make all structures that a requirement allows; those that cannot be built are counted by their reason.
+
+    Raises
+    ------
+    DesignError
+        If there are more than ``MOST`` candidates.
+    """
     allow = requirement.allow
     which = [(order, *pair) for order in allow.orders for pair in allow.pairs]
+    check_size(requirement)
     tasks = [(requirement, one, prune) for one in which]
     made: dict[tuple[int, str, str], Made | MadeOnChip] = {}
     failed: dict[str, int] = {}
@@ -237,18 +245,8 @@ def gathered(
             banks.append(bank)
         else:
             same += bank.candidates(requirement)
-    if allow.chip is None:
-        grid = grid_of(requirement, banks)
-        of_a_structure = (
-            len(allow.opamps)
-            * len(allow.values)
-            * len(DECADES)
-            * len(allow.resistor)
-            * len(allow.capacitor)
-            * len(allow.calibration)
-        )
-    else:
-        grid, of_a_structure = grid_on_chip(requirement, on_chip), of_a_structure_on_chip(requirement)
+    grid = grid_of(requirement, banks) if allow.chip is None else grid_on_chip(requirement, on_chip)
+    of_a_structure = _of_a_structure(requirement)
     counts = {
         "grid": of_a_structure * len(allow.orders) * len(allow.pairs),
         "failed": of_a_structure * sum(failed.values()),
@@ -259,6 +257,30 @@ def gathered(
     }
     least = {which: one.least for which, one in made.items()}
     return Search(grid, counts=counts, reasons=dict(failed), least=least)
+
+
+def check_size(requirement: Requirement) -> None:
+    """Refuse more than ``MOST`` candidates.
+
+    Raises
+    ------
+    DesignError
+        If there are more.
+    """
+    structures_of = len(requirement.allow.orders) * len(requirement.allow.pairs)
+    if (count := _of_a_structure(requirement) * structures_of) > MOST:
+        raise DesignError(
+            f"[allow]: {count} candidates; at most {MOST} are searched at once, so give shorter lists"
+        )
+
+
+def _of_a_structure(requirement: Requirement) -> int:
+    """Count the candidates of one order, family and realization."""
+    allow = requirement.allow
+    if allow.chip is not None:
+        return of_a_structure_on_chip(requirement)
+    lists = (allow.opamps, allow.values, DECADES, allow.resistor, allow.capacitor, allow.calibration)
+    return math.prod(len(one) for one in lists)
 
 
 def _is_same(one: Bank, other: Bank) -> bool:
