@@ -15,17 +15,15 @@ import scipy
 from jaxtyping import Bool, Float, Int
 
 from lmu_analog.analysis.noise import decibels
-from lmu_analog.circuits.devices.packages import form_of
-from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
 from lmu_analog.circuits.devices.prices import Price, names_of, price_of
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.board_noise import BoardNoise
 from lmu_analog.codesign.law import MARGIN
+from lmu_analog.codesign.opamps import Figures
 from lmu_analog.codesign.prices import class_price
 from lmu_analog.codesign.requirement import Requirement
 from lmu_analog.codesign.structures import Bank, design_from
 from lmu_analog.design import Design
-from lmu_analog.units import parse
 
 SLOW = 0.3  # dB: what noise may be wrong by, for it is taken with the fastest op-amp
 LIKELY = 0.7  # share that is never below the mean of Pearson's law of a sum of squares, whose mean is at .68 at most
@@ -36,48 +34,6 @@ _DIGITS = 9  # of figures that candidates are compared in
 _NEAR = 1.3  # times the least mean error of a bank
 # Of the law's classes, in their order.
 _CAUSES = ("resistor tolerance", "capacitor tolerance", "spread of bandwidths", "random offsets")
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What is known of the op-amps that are allowed, and of their packages.
-
-    Attributes
-    ----------
-    amplifiers : (o,) array
-        In one package.
-    current : (o,) array, A
-        Of one amplifier; NaN where it is not known.
-    price : (o,) array
-        Of a package; NaN where it has none.
-    """
-
-    amplifiers: Float[np.ndarray, " o"]
-    current: Float[np.ndarray, " o"]
-    price: Float[np.ndarray, " o"]
-
-    @classmethod
-    def of(cls, requirement: Requirement) -> "Figures":
-        """Look them up."""
-        base, parts = requirement.base, requirement.allow.opamps
-        known = {**catalogue(), **base.own_parts}
-        currents = [known[part].get("current") for part in parts]
-        return cls(
-            np.array([form_of(part, base.own_parts).amplifiers for part in parts], float),
-            np.array([math.nan if c is None else parse(c, "A") for c in currents]),
-            np.array([_opamp_price(part, known[part], requirement.prices) for part in parts]),
-        )
-
-
-def _opamp_price(part: str, figures: Mapping[str, object], prices: Mapping[str, Price] | None) -> float:
-    if prices is not None:
-        found = price_of(prices, [part])
-        return math.nan if found is None else found[1].each
-    name = figures.get("price_class")
-    if name is None:
-        return math.nan
-    low, high = PRICE_CLASSES[str(name)]
-    return math.sqrt(low * high) if low else 0.5 * high
 
 
 @dataclass(frozen=True, eq=False)

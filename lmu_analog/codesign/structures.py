@@ -35,6 +35,7 @@ from lmu_analog.circuits.rounding import Rounded, choose_common
 from lmu_analog.circuits.temperature import at_temperature
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign.law import MARGIN, Traces
+from lmu_analog.codesign.opamps import affordable
 from lmu_analog.codesign.requirement import Calibration, Requirement, usable_with
 from lmu_analog.codesign.task import task_first_order
 from lmu_analog.design import Design
@@ -261,6 +262,13 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     plain = set(allow.calibration) == {"none"} and requirement.task is None
     if prune and plain and limit is not None and least > limit * (1.0 + MARGIN):
         return Made((), least, count, unfit)
+    kept_ones = set(affordable(requirement, len(circuit.amplifiers))) if prune else set(usable)
+    models = {k: model for k, model in models.items() if k in kept_ones}
+    if not models:
+        return Made((), least, count, unfit)
+    # The largest swing is that of the circuit, whether an op-amp of it is left or not.
+    classes = {swing: [k for k in of if k in kept_ones] for swing, of in classes.items()}
+    dear = (len(usable) - len(models)) * each * len(decades)
     found: list[Bank] = []
     for series in allow.values:
         rounded = choose_common(
@@ -284,7 +292,7 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
         if limit is None or not prune or _nominal(bank, models) <= limit * (1.0 + MARGIN)
     ]
     held, built = (sum(bank.candidates(requirement) for bank in banks) for banks in (kept, found))
-    return Made(tuple(kept), least, built - held, unfit + count - built)
+    return Made(tuple(kept), least, dear + built - held, unfit + count - dear - built)
 
 
 def _nominal(bank: Bank, models: Mapping[int, OpAmpModel]) -> float:

@@ -66,7 +66,7 @@ supply = "5 V"              # +-5 V
 realizations = ["ladder", "bus-ladder", "cap-feedforward"]
 resistor = ["5 %", "1 %", "0.5 %", "0.1 %", "0.05 %", "0.01 %"]
 capacitor = ["5 %", "2.5 %", "2 %", "1 %"]
-values = ["E24", "E96"]     # series of the resistors; capacitors are of E12
+values = ["E24", "E48", "E96"]   # series of the resistors; capacitors are of E12
 # calibration = ["none", "nominal", "each"]   # a readout fitted to the nominal circuit, or to each
 
 [prefer]
