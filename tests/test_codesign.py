@@ -13,7 +13,7 @@ from lmu_analog.building import build
 from lmu_analog.codesign import pearson
 from lmu_analog.codesign import search as searching
 from lmu_analog.codesign.front import front
-from lmu_analog.codesign.grid import grid_of, quantiles
+from lmu_analog.codesign.grid import MARGIN, grid_of, quantiles
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.requirement import read_requirement
@@ -258,6 +258,30 @@ def test_what_is_kept_of_a_structure_is_all_of_it(written, tmp_path: Path) -> No
     for one, other in zip(made.banks, again.banks, strict=True):
         for name, value in vars(one.traces).items():
             assert np.array_equal(vars(other.traces)[name], value)
+
+
+def test_the_front_is_that_of_exact_ensembles_of_all_candidates(written) -> None:
+    text = DELAY.replace(', "cap-feedforward"', "").replace("[3, 4]", "[3]").replace("6 %", "20 %")
+    text = text.replace('["5 %", "1 %"]', '["5 %", "2 %", "1 %"]').replace('["1 %", ', '["1 %", "0.5 %", ')
+    requirement = read_requirement(written(text))
+    grid = gathered(requirement, *structures(requirement, prune=False)).grid
+    assert 50 <= len(grid) <= 80
+    errors = [exact_chunk(grid.design_of(k), 1, range(2048)).window_nrmse for k in range(len(grid))]
+    by_law = grid.compared()
+    exactly = np.column_stack([np.quantile(errors, 0.95, axis=1), by_law[:, 1:]])
+
+    def behind(columns: np.ndarray) -> np.ndarray:
+        """Give by what factor the error of each is larger than that of another one that has no more of the rest."""
+        no_more = (columns[None, :, 1:] <= columns[:, None, 1:]).all(axis=2)
+        return columns[:, 0] / np.where(no_more, columns[None, :, 0], np.inf).min(axis=1)
+
+    of_law, of_ensembles = front(by_law), front(exactly)
+    # 2048 circuits tell a 95th percentile to 3 %, and the law is trusted to as much.
+    assert behind(exactly)[of_law].max() <= 1.0 + MARGIN
+    assert behind(by_law)[of_ensembles].max() <= 1.0 + MARGIN
+    assert np.sum(of_law & of_ensembles) >= 8
+    # Most candidates are told apart by more.
+    assert np.sum(behind(exactly) > 1.0 + MARGIN) > len(grid) / 3
 
 
 def test_a_bound_prunes_only_what_cannot_keep_the_limit(written) -> None:
