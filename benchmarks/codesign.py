@@ -400,13 +400,6 @@ def by_optuna(algorithm: str) -> Callable[[Space, int, Seen], None]:
         def violated(trial: Any) -> list[float]:
             return trial.user_attrs["violated"]
 
-        if algorithm == "NSGA-II":
-            sampler: Any = optuna.samplers.NSGAIISampler(
-                population_size=100, seed=SEED, constraints_func=violated
-            )
-        else:
-            sampler = optuna.samplers.TPESampler(seed=SEED, constraints_func=violated)
-
         def objective(trial: Any) -> list[float]:
             x = []
             for name, labels in zip(space.names, space.labels, strict=True):
@@ -420,7 +413,13 @@ def by_optuna(algorithm: str) -> Callable[[Space, int, Seen], None]:
             return values[0].tolist()
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # constraints are said to be experimental
+            warnings.simplefilter("ignore")  # the way to give constraints is about to change
+            if algorithm == "NSGA-II":
+                sampler: Any = optuna.samplers.NSGAIISampler(
+                    population_size=100, seed=SEED, constraints_func=violated
+                )
+            else:
+                sampler = optuna.samplers.TPESampler(seed=SEED, constraints_func=violated)
             study = optuna.create_study(directions=["minimize"] * space.values.shape[1], sampler=sampler)
             study.optimize(objective, n_trials=budget)
 
