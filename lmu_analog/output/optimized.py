@@ -15,7 +15,7 @@ from lmu_analog.codesign.bins import place_parts
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.relaxing import Closest
 from lmu_analog.codesign.requirement import Requirement, read_requirement
-from lmu_analog.codesign.search import Count, gathered, search, uncounted
+from lmu_analog.codesign.search import Count, check_size, gathered, search, uncounted
 from lmu_analog.codesign.standing import Standing, check_keys, standing
 from lmu_analog.design import Design
 from lmu_analog.design_keys import labelled
@@ -114,6 +114,7 @@ def optimize(
     """
     started = time.perf_counter()
     requirement = read_requirement(path)
+    check_size(requirement)
     if why is not None:  # before the search: the keys of a grid do not depend on what is in it
         check_keys(gathered(requirement, {}, {}).grid, why)
     measured = None if bins is None else read_measured(bins)
