@@ -16,6 +16,7 @@ from lmu_analog.codesign.front import front
 from lmu_analog.codesign.grid import MARGIN, grid_of, quantiles
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.law import Traces
+from lmu_analog.codesign.opamps import Figures
 from lmu_analog.codesign.requirement import read_requirement
 from lmu_analog.codesign.search import SEED, gathered, search, structures
 from lmu_analog.codesign.structures import made_of
@@ -354,3 +355,11 @@ def test_a_single_supply_has_its_divider_among_the_parts(written) -> None:
     bank = made.banks[0]
     assert len(bank.others) == 2
     assert not set(bank.names) & {"Rref_a", "Rref_b"}
+
+
+def test_a_price_list_says_how_many_amplifiers_it_prices_together(written, tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("TL072,1.5,4\nLM358,0.5\nOPA2192,3\nresistor,0.01\ncapacitor,0.05\n")
+    requirement = read_requirement(written('prices = "prices.csv"\n' + DELAY))
+    figures = Figures.of(requirement)
+    assert figures.amplifiers.tolist() == [4.0, 2.0, 2.0]
+    assert figures.price.tolist() == [1.5, 0.5, 3.0]

@@ -50,6 +50,7 @@ class Grid:
         NRMSE that 95 % of circuits keep, and that the wanted share keeps, by the law; ``p95`` is infinite where a
         price or a current is not known, or a part is not sold.
     cost, power, parts : (n,) array
+        In the currency of the prices, in W, and in pieces.
     snr : (n,) array, dB
         In the band; NaN where nothing asks for it, or another limit is not kept.
     """

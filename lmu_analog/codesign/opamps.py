@@ -1,15 +1,15 @@
 """What is known of the op-amps that a requirement allows: packages, currents, prices; which of them are affordable."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from lmu_analog.circuits.devices.packages import form_of
-from lmu_analog.circuits.devices.parts import PRICE_CLASSES, catalogue
-from lmu_analog.circuits.devices.prices import Price, price_of
+from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.prices import price_of
+from lmu_analog.codesign.prices import package_price
 from lmu_analog.codesign.requirement import Requirement
 from lmu_analog.units import parse
 
@@ -38,22 +38,24 @@ class Figures:
         base, parts = requirement.base, requirement.allow.opamps
         known = {**catalogue(), **base.own_parts}
         currents = [known[part].get("current") for part in parts]
+        listed = [
+            None if requirement.prices is None else price_of(requirement.prices, [part]) for part in parts
+        ]
+        sizes, prices = [], []
+        for part, found in zip(parts, listed, strict=True):
+            # A list may say how many amplifiers it prices together.
+            of_list = None if found is None else found[1].amplifiers
+            sizes.append(form_of(part, base.own_parts).amplifiers if of_list is None else of_list)
+            if requirement.prices is None:
+                each = package_price(known[part])
+            else:
+                each = None if found is None else found[1].each
+            prices.append(math.nan if each is None else each)
         return cls(
-            np.array([form_of(part, base.own_parts).amplifiers for part in parts], float),
+            np.array(sizes, float),
             np.array([math.nan if c is None else parse(c, "A") for c in currents]),
-            np.array([_opamp_price(part, known[part], requirement.prices) for part in parts]),
+            np.array(prices, float),
         )
-
-
-def _opamp_price(part: str, figures: Mapping[str, object], prices: Mapping[str, Price] | None) -> float:
-    if prices is not None:
-        found = price_of(prices, [part])
-        return math.nan if found is None else found[1].each
-    name = figures.get("price_class")
-    if name is None:
-        return math.nan
-    low, high = PRICE_CLASSES[str(name)]
-    return math.sqrt(low * high) if low else 0.5 * high
 
 
 def affordable(requirement: Requirement, amplifiers: int) -> list[int]:

@@ -1,6 +1,7 @@
 """Prices where no price list is given: the middles of the price classes of parts, which are from memory."""
 
 import math
+from collections.abc import Mapping
 
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import Amplifier, Capacitor, Component, Resistor, is_outside
@@ -33,10 +34,15 @@ def class_price(kind: passives.Kind, value: float, tolerance: float) -> float | 
     return _middle(*passives.PRICE_CLASSES[choice.of.price(QUANTITY)])
 
 
-def package_price(design: Design) -> float | None:
-    """Give what one package of a design's amplifier costs of a hundred, USD; None where no class is known of it."""
-    part = {**catalogue(), **design.own_parts}.get(design.opamp_model.name, {})
-    known = PRICE_CLASSES.get(str(part.get("price_class", "")))
+def package_price(figures: Mapping[str, object]) -> float | None:
+    """Give what one package of an amplifier costs of a hundred, USD; None where no class is known of it.
+
+    Parameters
+    ----------
+    figures : mapping
+        Of the part, as the catalogue has them.
+    """
+    known = PRICE_CLASSES.get(str(figures.get("price_class", "")))
     return None if known is None else _middle(*known)
 
 
@@ -67,7 +73,7 @@ def class_cost(design: Design, circuit: Circuit) -> tuple[float | None, int]:
     packages = math.ceil(
         len(circuit.amplifiers) / form_of(design.opamp_model.name, design.own_parts).amplifiers
     )
-    each = package_price(design)
+    each = package_price({**catalogue(), **design.own_parts}.get(design.opamp_model.name, {}))
     if each is None:
         unknown += packages
     else:
