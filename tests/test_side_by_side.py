@@ -8,6 +8,7 @@ import pytest
 from lmu_analog.analysis.resources import resources
 from lmu_analog.building import build
 from lmu_analog.circuits.components import Capacitor, Resistor
+from lmu_analog.circuits.devices.parts import catalogue
 from lmu_analog.circuits.devices.passives import SOLD_IN
 from lmu_analog.circuits.devices.prices import Price, name_of
 from lmu_analog.circuits.devices.values import nearest
@@ -73,7 +74,7 @@ def test_errors_by_class_are_those_of_the_whole(found):
 
 def test_the_cost_is_that_of_a_price_list_with_the_same_prices():
     circuit = build(FIRST)
-    prices = {"OPA2192": Price(package_price(FIRST), 2)}
+    prices = {"OPA2192": Price(package_price(catalogue()["OPA2192"]), 2)}
     for c in circuit.components:
         if isinstance(c, Resistor | Capacitor):
             (kind,) = c.classes

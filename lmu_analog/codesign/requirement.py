@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -39,6 +40,7 @@ SIZINGS: tuple[Sizing, ...] = get_args(Sizing)
 USUAL_AREAS = ("E12", 1e-12, 1e-8)  # m^2: series and ends of the transistors' areas unless they are given
 USUAL_CAPACITANCES = ("E24", 1e-13, 1e-10)  # F: the same of capacitors
 MOST_TEMPERATURES = 8
+_NAMED = 24  # words that an error lists
 WANTED = "a requirement (lmu-analog optimize --example -o requirement.toml writes one)"
 _OF_A_DESIGN = {
     "memory": ("theta",),
@@ -594,15 +596,26 @@ def _list(given: Mapping[str, Any], name: str, usual: tuple[Any, ...]) -> tuple[
     return found
 
 
+def _known_words(word: object, known: tuple[str, ...]) -> str:
+    """Name what is known: all of a few, and of many those that are near."""
+    words = list(dict.fromkeys(known))
+    if len(words) <= _NAMED:
+        return f"known are {', '.join(words)}"
+    near = get_close_matches(str(word).upper(), words, n=5, cutoff=0.5)
+    return (
+        f"near are {', '.join(near)}"
+        if near
+        else f"one of {len(words)} that lmu-analog parts lists is wanted"
+    )
+
+
 def _words(
     given: Mapping[str, Any], name: str, usual: tuple[str, ...], known: tuple[str, ...]
 ) -> tuple[str, ...]:
     found = _list(given, name, usual)
     for word in found:
         if word not in known:
-            raise DesignError(
-                f"[allow] {name}: unknown {shown(word)}; known are {', '.join(dict.fromkeys(known))}"
-            )
+            raise DesignError(f"[allow] {name}: unknown {shown(word)}; {_known_words(word, known)}")
     return tuple(dict.fromkeys(found))
 
 
