@@ -4,6 +4,7 @@ import contextlib
 import ctypes.util
 import gc
 import importlib
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -15,10 +16,14 @@ from pathlib import Path
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 os.environ["MPLBACKEND"] = "Agg"
-# JAX compiles each small network of the tests for seconds and runs it for milliseconds.
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-)
+# JAX compiles each small network of the tests for seconds and runs it for milliseconds. Loops that MLIR writes and
+# kernels of XNNPACK, both there for speed, are half of that time; the options that turn them off are known to these
+# versions, and one that a library does not know ends the process.
+_quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+    if importlib.metadata.version("jaxlib").startswith("0.10."):
+        _quick += " --xla_cpu_use_fusion_emitters=false --xla_cpu_use_xnnpack=false"
+os.environ.setdefault("XLA_FLAGS", _quick)
 
 # The tests start hundreds of processes, and without compiled files each of them compiles the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
