@@ -12,6 +12,7 @@ import numpy as np
 from lmu_analog.circuits.components import Component
 from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.parts import opamp, ota, read_parts
+from lmu_analog.circuits.devices.pdk import InstalledPdk, find_pdk, pdks
 from lmu_analog.circuits.devices.technology import resolved, technology
 from lmu_analog.circuits.devices.tolerance import Group, PartTolerance, Tolerance, own_tolerance
 from lmu_analog.circuits.families.crossbar import cell_model
@@ -166,6 +167,8 @@ class Design:
         Settings of single families.
     technology : str or None
         What devices are made in: how much they deviate and drift.
+    pdk : Path or None
+        Folder of the technology's transistor models; found unless given, see ``circuits.devices.pdk``.
     temperature : float or None, K
         Of all parts; 300.15 K unless given.
     leakage : float or None, s
@@ -229,6 +232,7 @@ class Design:
     level: Word = "behavioural"
     variant: Word = ""
     technology: Word | None = None
+    pdk: File | None = None
     temperature: Quantity | None = None
     leakage: Quantity | None = None
     mismatch: Tolerances = field(default_factory=dict)
@@ -400,6 +404,22 @@ class Design:
         return {k: t.device for k, t in self.mismatch.items() if t.device}
 
     @property
+    def installed_pdk(self) -> InstalledPdk:
+        """The transistor models of the technology.
+
+        Raises
+        ------
+        DesignError
+            If it has none, or they are not here; the message says how to get them.
+        """
+        if self.technology not in pdks():
+            given = "there is none" if self.technology is None else f"{self.technology} has none"
+            raise DesignError(
+                f"[circuit] technology: {given} with transistor models; {', '.join(pdks())} has"
+            )
+        return find_pdk(self.technology, self.pdk)
+
+    @property
     def provenance(self) -> dict[str, str | int | float]:
         """What a result must have to be traced: the design in short, its digest, and versions."""
         return {
@@ -428,6 +448,7 @@ class Design:
             "tap_nrmse",
             "input_buffer",
             "output_load",
+            "pdk",
         ):  # later than the rest: designs without keep the digests that they had
             if content[name] is None:
                 del content[name]
@@ -443,6 +464,8 @@ class Design:
         if self.capacitance is None and FAMILIES[self.family].on_chip:
             content["capacitance"] = ORIGIN
         content["parts"], content["opamp"] = self.own_parts, repr(self.opamp_model)
+        if self.pdk is not None:
+            content["pdk"] = self.installed_pdk.digest
         content["file"] = self.file and hashlib.sha256(_recorded(self.file)).hexdigest()
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).hexdigest()
 
@@ -466,10 +489,22 @@ def _check_circuit(design: Design) -> None:
         )
     labelled("[circuit] parts", lambda: design.own_parts)
     labelled("[circuit] opamp", lambda: design.opamp_model)
-    _ = design.tolerances  # the technology may have no such device
+    _check_technology(design)
     for name in ("column", "channel"):
         if getattr(design, name) is not None and design.file is None:
             raise DesignError(f"[signal] {name}: needs file, the recording that has it")
+    if design.wanted_yield is not None and design.nrmse is None:
+        raise DesignError("[spec] yield: needs nrmse, the limit that so many circuits must keep")
+    if design.transconductor is not None:
+        labelled("[circuit] transconductor", ota, design.transconductor)
+    if design.crossbar is not None:
+        labelled("[circuit] crossbar", cell_model, design.crossbar)
+
+
+def _check_technology(design: Design) -> None:
+    if design.pdk is not None:
+        _ = design.installed_pdk  # a folder that is named must have them, whatever they are used for
+    _ = design.tolerances  # the technology may have no such device
     if design.temperature is not None and not (design.technology or design.drift):
         raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")
     if design.temperature is not None and design.unknown_drift:
@@ -478,12 +513,6 @@ def _check_circuit(design: Design) -> None:
             f"[circuit] temperature: the coefficient of {device} of {design.technology} is not known; "
             f'give it, for example [drift] {kind} = "100 ppm"'
         )
-    if design.wanted_yield is not None and design.nrmse is None:
-        raise DesignError("[spec] yield: needs nrmse, the limit that so many circuits must keep")
-    if design.transconductor is not None:
-        labelled("[circuit] transconductor", ota, design.transconductor)
-    if design.crossbar is not None:
-        labelled("[circuit] crossbar", cell_model, design.crossbar)
 
 
 def _check_taps(design: Design) -> None:

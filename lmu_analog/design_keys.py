@@ -170,6 +170,12 @@ def _read_file(given: Any) -> Path:
     return Path(given)
 
 
+def _read_folder(given: Any) -> Path:
+    if not isinstance(given, str | Path) or not str(given):
+        raise DesignError(f"a folder's name is text, not {shown(given)}")
+    return Path(given)
+
+
 def _read_column(given: Any) -> str:
     if not isinstance(given, str) or not given.strip():
         raise DesignError(f"a column is the text of its header, or its number in quotes, not {given!r:.40}")
@@ -340,6 +346,7 @@ KEYS: dict[str, Key] = {
     "level": Key("circuit", "level", _choice("behavioural", "transistor")),
     "variant": Key("circuit", "variant", _choice("", "gyrator", "no-derivative")),
     "technology": Key("circuit", "technology", _read_technology),
+    "pdk": Key("circuit", "pdk", _read_folder),
     "temperature": Key("circuit", "temperature", _read_temperature),
     "leakage": Key("circuit", "leakage", _quantity("s", 1e-9, 1e12)),
     "mismatch": Key("mismatch", "mismatch", _read_mismatch),
@@ -378,7 +385,7 @@ def _beside(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
     fields = _fields(tables)
     if isinstance(table := fields.get("opamp"), dict) and isinstance(table.get("model"), str):
         fields["opamp"] = {**table, "model": str(path.parent / table["model"])}
-    for name in ("file", "parts", "element_values"):
+    for name in ("file", "parts", "pdk", "element_values"):
         if isinstance(fields.get(name), str):
             fields[name] = path.parent / fields[name]
     if isinstance(readout := fields.get("readout"), str) and readout not in READOUTS:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kits import fake_models
 from scipy import special
 
 from lmu_analog.building import build, realization
@@ -407,6 +408,8 @@ REFUSED = {
     MEMORY
     + '[circuit]\ntechnology = "cmos-7"': r"\[circuit\] technology: unknown technology 'cmos-7'; known .*",
     MEMORY + "[circuit]\ntechnology = 3": r"\[circuit\] technology: a technology is a name, not 3",
+    MEMORY + "[circuit]\npdk = 3": r"\[circuit\] pdk: a folder's name is text, not 3",
+    MEMORY + '[circuit]\npdk = "."': r"\[circuit\] technology: there is none with transistor models; gf.*",
     MEMORY + "[circuit]\ntemperature = 85": r"\[circuit\] temperature: 85 K is outside 200 to 500 K; .*",
     MEMORY + '[circuit]\ntemperature = "85 F"': r"\[circuit\] temperature: '85 F' is in F; write a temp.*",
     MEMORY + '[circuit]\ntemperature = "85 C"': r"\[circuit\] temperature: needs coefficients: .*",
@@ -505,7 +508,7 @@ def test_any_value_makes_a_design_or_one_short_line(field, value):
 # ---------------------------------------------------------------- digests
 
 
-def test_the_digest_changes_with_every_field(written):
+def test_the_digest_changes_with_every_field(written, tmp_path):
     other = {
         "order": 7,
         "theta": 2e-3,
@@ -537,6 +540,7 @@ def test_the_digest_changes_with_every_field(written):
         "level": "behavioural",
         "variant": "",
         "technology": "sky130",
+        "pdk": fake_models(tmp_path / "models"),
         "temperature": 350.0,
         "leakage": 1e3,
         "mismatch": {"resistor": 0.01},
@@ -560,11 +564,13 @@ def test_the_digest_changes_with_every_field(written):
     # Without coefficients a temperature is refused, without a recording a column.
     needed = {"temperature": {"technology": "cmos-65"}}
     needed |= {name: {"file": other["file"]} for name in ("column", "channel")}
+    needed["pdk"] = {"technology": "gf180mcu"}
     needed["values_fit"] = {"values": "E96"}
     needed["tap_nrmse"] = {"taps": [1.0]}
     made = {name: {name: value, **needed.get(name, {})} for name, value in other.items()}
     digests = {IN_CODE.digest, *(IN_CODE.replace(**change).digest for change in made.values())}
-    assert len(digests) == len(other) + 1
+    digests.add(IN_CODE.replace(technology="gf180mcu").digest)  # with models and without them are two
+    assert len(digests) == len(other) + 2
     # The error is told apart even where it chooses the same order.
     assert len({IN_CODE.replace(error=e).digest for e in (0.02, 0.021)}) == 2
 

@@ -46,6 +46,9 @@ def test_every_figure_has_a_class_a_source_and_a_confidence(name):
     ("ihp-sg13g2", "rhigh", "tc2", 2.1e-6), ("ihp-sg13g2", "rppd", "edge", 6e-9),
     ("ihp-sg13g2", "rsil", "edge", 6e-9), ("ihp-sg13g2", "rhigh", "edge", 9e-9),
     ("ihp-sg13g2", "mim", "tc2", 2e-9), ("ihp-sg13g2", "mim", "tc1", 3.6e-6), ("sky130", "nmos", "threshold", 3.4e-9),
+    # The models of GF180MCU: pairs over root two, three sigma of res_statistical and mimcap_statistical
+    ("gf180mcu", "nmos", "threshold", 5.05e-9), ("gf180mcu", "pmos", "threshold", 4.71e-9),
+    ("gf180mcu", "mim", "lot", 0.075), ("gf180mcu", "ppolyf", "lot", 0.155), ("gf180mcu", "ppolyf", "sheet", 350),
     ("sky130", "mim", "local", 2.8e-8), ("sky130", "mim", "lot", 0.15),
 ])  # fmt: skip
 def test_the_figures_are_the_published_ones(name, device, figure, value):

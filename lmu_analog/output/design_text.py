@@ -167,6 +167,8 @@ def _circuit(design: Design, names: Mapping[str, str]) -> list[str]:
     if design.pairs is not None:
         joined = "largest error of one value; beyond, two are joined"
         lines.append(_line("pairs", _percent(design.pairs), joined))
+    if design.pdk is not None:
+        lines.append(_line("pdk", str(design.pdk.absolute()), "folder of its transistor models"))
     for name, unit, comment in _QUANTITIES:
         if (value := getattr(design, name)) is not None:
             lines.append(_line(name, _exact(value, unit), comment))

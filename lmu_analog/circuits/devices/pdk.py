@@ -13,7 +13,7 @@ import tomllib
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -439,17 +439,13 @@ def _pdk(name: str, table: dict[str, Any]) -> Pdk:
         )
         for row in table["process"]
     )
-    plain = {key: value for key, value in table.items() if key not in ("process", "devices")}
-    return Pdk(
-        **plain
-        | {
-            "name": name,
-            "temperature": table["temperature"] + 273.15,
-            "corners": {kind: tuple(sections) for kind, sections in table["corners"].items()},
-            "devices": {key: _device(key, figures) for key, figures in table["devices"].items()},
-            "process": rows,
-        }
-    )
+    figures = {key: value for key, value in table.items() if key not in ("process", "devices")}
+    figures |= {
+        "temperature": table["temperature"] + 273.15,
+        "corners": {kind: tuple(sections) for kind, sections in table["corners"].items()},
+        "devices": {key: _device(key, given) for key, given in table["devices"].items()},
+    }
+    return Pdk(name=name, process=rows, **figures)
 
 
 def _device(name: str, figures: dict[str, Any]) -> PdkDevice:
@@ -561,6 +557,14 @@ def _installed_folder(kit: Pdk) -> tuple[Path | None, str]:
 
 
 def _checked(kit: Pdk, folder: Path, how: str) -> InstalledPdk:
+    """Check the files of a folder, which are read again only where they have changed."""
+    places = (folder / name for name in kit.files.values())
+    return _read(kit.name, folder, how, tuple((s.st_mtime_ns, s.st_size) for s in map(os.stat, places)))
+
+
+@lru_cache(maxsize=16)
+def _read(name: str, folder: Path, how: str, _states: tuple[tuple[int, int], ...]) -> InstalledPdk:
+    kit = pdk(name)
     contents = {
         name: read_bytes(folder / name, most=LARGEST_MODELS, wanted=f"a model file of {kit.name}")
         for name in kit.files.values()
