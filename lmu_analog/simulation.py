@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 import scipy
-import xarray as xr
 
 from lmu_analog.advice import order_warnings, value_warnings
 from lmu_analog.building import build
@@ -33,6 +32,8 @@ from lmu_analog.spice.netlist import lead, needs_file, recording_points
 from lmu_analog.stimulus import Recording, Stimulus, Tones
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from lmu_analog.circuits.circuit import Circuit
 
 Engine = Literal["exact", "ngspice"]
@@ -473,6 +474,8 @@ def _dataset(
         name: window.time_profile(given, wanted, rms, quadrature=rule)
         for name, (given, wanted) in versus.items()
     }
+    import xarray as xr  # which takes longer to load than all the rest; worker processes do without
+
     volts, share = {"units": "V"}, {"units": "1"}
     return xr.Dataset(
         {

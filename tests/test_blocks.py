@@ -14,7 +14,7 @@ from lmu_analog.ensembles.exact import block_size, exact_chunk
 from lmu_analog.ensembles.montecarlo import monte_carlo
 from lmu_analog.ensembles.nonlinear import nonlinear_block_size, nonlinear_chunk
 from lmu_analog.output.design_text import commented
-from lmu_analog.storage.store import Results
+from lmu_analog.storage.results import Results
 
 OPAMP = {"gain": "100 dB", "gbw": "10 MHz"}
 MISMATCH = {"resistor": "3 %", "capacitor": "3 %", "opamp": "3 %"}

@@ -22,7 +22,7 @@ from lmu_analog.codesign.search import SEED, gathered, search, structures
 from lmu_analog.codesign.structures import made_of
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.errors import DesignError
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.quadratic import nrmse_quantiles
 

@@ -22,7 +22,7 @@ from lmu_analog.output.drawings.links import network
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 
 ORDERS = [3, 6, 12]
 

@@ -22,7 +22,7 @@ from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.window import tone_profile
 from lmu_analog.mismatch.law import Mismatch, draw, sample
-from lmu_analog.storage.store import UNSTABLE
+from lmu_analog.storage.results import UNSTABLE
 
 
 def needs_native(name: str):

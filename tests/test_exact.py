@@ -15,7 +15,7 @@ from lmu_analog.memory.statespace import growth, respond
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.reduction import reduced
 from lmu_analog.simulation import grid, ideal_window, simulate
-from lmu_analog.storage.store import GOOD, UNSTABLE
+from lmu_analog.storage.results import GOOD, UNSTABLE
 from lmu_analog.theory.first_order import first_order
 
 PAIRS = [(name, r) for name, family in FAMILIES.items() for r in family.realizations]

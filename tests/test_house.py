@@ -79,6 +79,7 @@ SLOW_OR_OPTIONAL = {
     "jax",
     "optax",
     "sklearn",
+    "xarray",
     "scipy.signal",
     "scipy.stats",
 }
@@ -335,6 +336,13 @@ def test_the_help_of_the_command_loads_nothing_slow():
     slow = {"numpy", "sympy", "matplotlib", "scipy", "xarray", "PySpice"}
     code = "sys.argv = ['lmu-analog', '--help']\nfrom lmu_analog.cli import main\nmain()"
     assert loaded_by(code, slow) == set()
+
+
+def test_a_process_that_runs_samples_loads_nothing_of_files_and_graphs():
+    code = "import lmu_analog.ensembles.exact, lmu_analog.ensembles.nonlinear, lmu_analog.ensembles.simulated"
+    assert (
+        loaded_by(code, {"xarray", "pandas", "zarr", "networkx", "sympy", "matplotlib", "PySpice"}) == set()
+    )
 
 
 def test_what_a_command_loads_is_seen():

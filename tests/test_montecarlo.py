@@ -19,7 +19,7 @@ from lmu_analog.memory.window import Quadrature, tone_profile, window_nrmse
 from lmu_analog.mismatch.law import Mismatch, draw, sample, sample_circuit
 from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Tones
-from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
+from lmu_analog.storage.results import FAILED, GOOD, UNSTABLE
 
 DESIGN = Design(order=4, theta="1 ms", bandwidth="500 Hz", mismatch={"resistor": "1 %", "capacitor": "2 %"})
 

@@ -12,7 +12,8 @@ from lmu_analog.ensembles.simulated import ngspice_sample
 from lmu_analog.errors import CircuitError, StoreError
 from lmu_analog.spice.worker import Worker
 from lmu_analog.storage.reasons import CODES, reasons
-from lmu_analog.storage.store import GOOD, UNSTABLE, open_run
+from lmu_analog.storage.results import GOOD, UNSTABLE
+from lmu_analog.storage.store import open_run
 
 OPAMP = {
     "gain": "100 dB",

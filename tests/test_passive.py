@@ -23,7 +23,7 @@ from lmu_analog.memory.statespace import frequency_response, growth
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 
 VARIANTS = ["", "gyrator"]
 ORDERS = [3, 6, 12]

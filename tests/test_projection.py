@@ -15,7 +15,7 @@ from lmu_analog.memory.statespace import respond
 from lmu_analog.memory.window import POINTS, gauss_legendre, readout, window_nrmse
 from lmu_analog.mismatch.law import Mismatch, draw, sample
 from lmu_analog.simulation import grid
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 from lmu_analog.theory.first_order import first_order
 
 

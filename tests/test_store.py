@@ -20,7 +20,8 @@ from lmu_analog.ensembles.yields import counts, percentiles, yield_within
 from lmu_analog.errors import SimulationError, StoreError
 from lmu_analog.storage.layout import CHUNK
 from lmu_analog.storage.reasons import reasons
-from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, create, finished, manifest, open_run, resume
+from lmu_analog.storage.results import FAILED, GOOD, UNSTABLE
+from lmu_analog.storage.store import create, finished, manifest, open_run, resume
 
 DESIGN = Design(order=3, theta="1 ms", mismatch={"resistor": "1 %"})
 

@@ -18,7 +18,7 @@ from lmu_analog.memory.window import tone_profile, window_nrmse
 from lmu_analog.simulation import simulate
 from lmu_analog.spice import ngspice
 from lmu_analog.spice.deck import Sweep, deck, vector
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 
 NAME = "principle3-two-pole"
 TAUS = {"tau": 0.1, "second_tau": 0.02}  # s, with theta = 1 s: docs/spiking.md, synapses

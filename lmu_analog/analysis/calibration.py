@@ -28,7 +28,7 @@ from lmu_analog.memory import window
 from lmu_analog.memory.stability import is_stable
 from lmu_analog.mismatch.law import is_sound
 from lmu_analog.simulation import grid
-from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
+from lmu_analog.storage.results import FAILED, GOOD, UNSTABLE
 from lmu_analog.units import whole
 
 _MOST_SAMPLES = 10_000

@@ -47,7 +47,7 @@ from lmu_analog.memory.legendre import HIGHEST_ORDER, truncation_error, usable_b
 from lmu_analog.memory.statespace import growth
 from lmu_analog.mismatch.law import Mismatch, draw
 from lmu_analog.stimulus import Tones
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 from lmu_analog.theory.first_order import FirstOrder, first_order, first_order_of_taps
 from lmu_analog.theory.quadratic import QuadraticForm, quadratic_form, quantile, within
 from lmu_analog.units import fraction, write

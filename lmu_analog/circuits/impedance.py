@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
-import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -38,6 +38,7 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
+from lmu_analog.circuits.connected import connected
 from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import E24
 from lmu_analog.circuits.ranges import CERAMIC, DISCRETE, LEAST_LOAD, ROUNDING, loads
@@ -69,16 +70,18 @@ def nodes(circuit: Circuit) -> list[list[Component]]:
     currents are read, so its level is fixed.
     """
     driven = {GROUND, circuit.source, *(net for c in circuit.components for net in outputs(c))}
-    joined: nx.Graph[str] = nx.Graph()
+    undriven: list[str] = []
+    joined: list[tuple[str, str]] = []
     hung: dict[str, list[Component]] = {}
     for c in circuit.only(Resistor, Capacitor, Inductor, Transconductor):
         nets = [c.out] if isinstance(c, Transconductor) else [c.a, c.b]
         if free := [net for net in nets if net not in driven]:
-            nx.add_path(joined, free)
+            undriven.extend(free)
+            joined.extend(pairwise(free))
             hung.setdefault(free[0], []).append(c)
     fixed = {net for c in circuit.only(Ammeter, Supply, Bias) for net in terminals(c)}
     mirrored: dict[tuple[str, ...], list[Component]] = {}
-    for node in nx.connected_components(joined):
+    for node in connected(undriven, joined):
         if not node & fixed:
             parts = [c for net, found in hung.items() if net in node for c in found]
             mirrored.setdefault(tuple(c.role for c in parts), []).extend(parts)

@@ -4,8 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Callable
 
-import networkx as nx
-
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.components import (
     GROUND,
@@ -17,6 +15,7 @@ from lmu_analog.circuits.components import (
     outputs,
     terminals,
 )
+from lmu_analog.circuits.connected import connected
 from lmu_analog.errors import CircuitError
 
 _OF_MODELS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
@@ -113,24 +112,23 @@ def _check_connections(circuit: Circuit) -> None:
             raise CircuitError(f"net {net!r} has a single connection; connect it or remove the component")
     if touched[circuit.source] < 1:
         raise CircuitError(f"the input net {circuit.source!r} drives nothing")
-    reached = nx.node_connected_component(_conducting(circuit), GROUND)
+    reached = connected([GROUND], _conducting(circuit))[0]
     for net in circuit.nets:
         if net not in reached:
             raise CircuitError(f"net {net!r} floats: it has no DC path to ground; add a resistor")
 
 
-def _conducting(circuit: Circuit) -> "nx.Graph[str]":
+def _conducting(circuit: Circuit) -> list[tuple[str, str]]:
     """Join the nets between which a direct current can flow."""
-    joined: nx.Graph[str] = nx.Graph()
-    joined.add_edge(GROUND, circuit.source)
+    joined = [(GROUND, circuit.source)]
     # A transconductor's current finds its level where another one senses the net, as in a gyrator.
     active = circuit.only(Transconductor)
     sensed = {net for c in active for net in (c.plus, c.minus)}
-    joined.add_edges_from((c.out, GROUND) for c in active if c.out in sensed)
+    joined.extend((c.out, GROUND) for c in active if c.out in sensed)
     for component in circuit.components:
         if kind_of(component).conducts:
-            joined.add_edge(*across(component))
-        joined.add_edges_from((net, GROUND) for net in outputs(component))
+            joined.append(across(component))
+        joined.extend((net, GROUND) for net in outputs(component))
     return joined
 
 

@@ -39,7 +39,7 @@ from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.sampling import make_plan
 from lmu_analog.errors import DesignError, LmuAnalogError
 from lmu_analog.limits import limit_warnings
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 from lmu_analog.theory.first_order import first_order
 from lmu_analog.theory.quadratic import nrmse_quantiles, quadratic_form, within
 

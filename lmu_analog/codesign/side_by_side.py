@@ -28,7 +28,7 @@ from lmu_analog.errors import DesignError, LmuAnalogError
 from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.simulation import simulate
 from lmu_analog.stimulus import Stimulus
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 from lmu_analog.theory.sensitivity import elements
 
 SAMPLES = 2000

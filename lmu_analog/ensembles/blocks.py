@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lmu_analog.storage.store import Results
+from lmu_analog.storage.results import Results
 
 
 def whole_blocks(samples: range, size: int) -> list[range]:

@@ -9,7 +9,7 @@ import xarray as xr
 from lmu_analog.design import Design
 from lmu_analog.ensembles.intervals import CONFIDENCE
 from lmu_analog.storage.completed import completed
-from lmu_analog.storage.store import GOOD, UNSTABLE
+from lmu_analog.storage.results import GOOD, UNSTABLE
 from lmu_analog.theory.first_order import FirstOrder, first_order
 from lmu_analog.theory.quadratic import quadratic_form, quantile, within
 

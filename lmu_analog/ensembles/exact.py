@@ -32,7 +32,7 @@ from lmu_analog.reduction.reduced import planned
 from lmu_analog.reduction.reduced_equations import Reduction
 from lmu_analog.simulation import Grid, grid, places
 from lmu_analog.stimulus import Tones
-from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE, Results
+from lmu_analog.storage.results import FAILED, GOOD, UNSTABLE, Results
 
 Kernel = Literal["native", "numpy"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)

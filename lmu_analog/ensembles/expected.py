@@ -17,7 +17,7 @@ from lmu_analog.ensembles.intervals import clopper_pearson
 from lmu_analog.ensembles.uniform import applies, is_slow
 from lmu_analog.ensembles.yields import Yield, yield_of
 from lmu_analog.mismatch.law import Mismatch, draw
-from lmu_analog.storage.store import GOOD
+from lmu_analog.storage.results import GOOD
 from lmu_analog.theory.first_order import FirstOrder
 
 CHECKED, CHECKED_SLOW = 1000, 200  # circuits; all good is then at least 99.63 %, or 98.2 %

@@ -31,7 +31,7 @@ from lmu_analog.ensembles.simulated import ngspice_draws
 from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.mismatch.law import Mismatch, check_seed, draw
 from lmu_analog.simulation import Engine
-from lmu_analog.storage.store import UNSTABLE
+from lmu_analog.storage.results import UNSTABLE
 from lmu_analog.theory.first_order import FirstOrder
 from lmu_analog.theory.quadratic import QuadraticForm, beyond, principal, root_between
 from lmu_analog.units import whole

@@ -22,7 +22,7 @@ from lmu_analog.ensembles.intervals import CONFIDENCE, clopper_pearson
 from lmu_analog.ensembles.montecarlo import Engine, check_numbers, monte_carlo
 from lmu_analog.errors import DesignError, SimulationError, StoreError, shown
 from lmu_analog.spice import ngspice
-from lmu_analog.storage.store import FAILED, GOOD
+from lmu_analog.storage.results import FAILED, GOOD
 from lmu_analog.units import is_whole
 
 FEWEST = 10  # pairs; a slope and a spread from fewer say little

@@ -44,7 +44,8 @@ from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.layout import CHUNK, MOST_SAMPLES
 from lmu_analog.storage.reasons import code_of
-from lmu_analog.storage.store import Results, Store, extend, failed, manifest, opened
+from lmu_analog.storage.results import Results, failed
+from lmu_analog.storage.store import Store, extend, manifest, opened
 from lmu_analog.units import whole
 
 Engine = Literal["exact", "nonlinear", "ngspice"]

@@ -30,9 +30,8 @@ from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, sample
 from lmu_analog.simulation import grid, ideal_window, places
 from lmu_analog.stimulus import Recording, Tones
-from lmu_analog.storage.layout import CHUNK
 from lmu_analog.storage.reasons import CODES
-from lmu_analog.storage.store import GOOD, Results
+from lmu_analog.storage.results import CHUNK, GOOD, Results
 
 HARMONICS = (4, 12)  # of the highest tone that are kept; the larger number where the smaller is too few
 BATCH_VALUES = 1_000_000  # complex numbers of the responses held at once: 16 MB

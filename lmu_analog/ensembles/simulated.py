@@ -17,7 +17,7 @@ from lmu_analog.memory import window
 from lmu_analog.mismatch.law import Mismatch, is_sound, sample
 from lmu_analog.simulation import Grid, grid, ideal_window, ngspice_states, places, settling
 from lmu_analog.spice import ngspice
-from lmu_analog.storage.store import GOOD, UNSTABLE, Results, failed
+from lmu_analog.storage.results import GOOD, UNSTABLE, Results, failed
 
 
 @dataclass(frozen=True, eq=False)

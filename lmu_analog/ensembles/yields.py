@@ -5,11 +5,12 @@ block (``sampling``), so theirs come from the scatter of at least four complete 
 last complete block do not count: they would bring most of the error.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Bool
 
 from lmu_analog.ensembles.intervals import (
@@ -21,7 +22,10 @@ from lmu_analog.ensembles.intervals import (
 )
 from lmu_analog.ensembles.sampling import BLOCK, Sampling
 from lmu_analog.storage.completed import completed
-from lmu_analog.storage.store import FAILED, GOOD, UNSTABLE
+from lmu_analog.storage.results import FAILED, GOOD, UNSTABLE
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FEWEST_BLOCKS = 4  # Student's factor is 3.2 then, 4.3 with three
 RARE = 10  # good or bad samples; fewer say too little about their scatter over blocks

@@ -14,7 +14,7 @@ from lmu_analog.ensembles.yields import percentiles, yield_within
 from lmu_analog.output import style
 from lmu_analog.output.layout import lined_up, percent_along
 from lmu_analog.output.text_tables import Table, percent
-from lmu_analog.storage.store import FAILED, UNSTABLE
+from lmu_analog.storage.results import FAILED, UNSTABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

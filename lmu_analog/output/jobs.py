@@ -22,7 +22,8 @@ from lmu_analog.output.layout import save_panels
 from lmu_analog.output.plots import plot_profile, plot_traces, plot_window
 from lmu_analog.simulation import Engine, long_run, simulate
 from lmu_analog.spice import ngspice
-from lmu_analog.storage.store import GOOD, finished
+from lmu_analog.storage.results import GOOD
+from lmu_analog.storage.store import finished
 
 
 class _Where(TypedDict):

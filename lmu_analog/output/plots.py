@@ -16,7 +16,7 @@ from lmu_analog.memory.window import readout, time_profile
 from lmu_analog.output import style
 from lmu_analog.output.layout import percent_along
 from lmu_analog.storage.completed import circuits, completed
-from lmu_analog.storage.store import FAILED, UNSTABLE
+from lmu_analog.storage.results import FAILED, UNSTABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

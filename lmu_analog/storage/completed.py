@@ -1,8 +1,13 @@
 """A run that was stopped is a smaller run: what counts is done, and every reader says how much that is."""
 
-import xarray as xr
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from lmu_analog.errors import StoreError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def completed(run: xr.Dataset) -> xr.Dataset:

@@ -9,9 +9,9 @@ from zarr.codecs import Crc32cCodec
 from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES as MOST_SAMPLES
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.reasons import CODES
+from lmu_analog.storage.results import CHUNK
 
 FORMAT = 2  # of stores; 1 had no checksums
-CHUNK = 64  # samples; a unit of work, whatever the number of samples or workers
 # Samples in a file. A file costs about a millisecond whatever its size: files of 64 would hold the exact engine
 # up; 1024 samples are 0.3 MB.
 FILE = 16 * CHUNK

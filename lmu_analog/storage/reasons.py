@@ -1,12 +1,16 @@
 """Why a sample has no good result, or another engine's: a closed list, so that equal runs store equal codes."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from lmu_analog.errors import SimulationError
 from lmu_analog.storage.completed import completed
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ phases all switches are open, so charges are handed over net by net.
 
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 from jaxtyping import Float
 
@@ -22,6 +21,7 @@ from lmu_analog.circuits.components import (
     Switch,
     outputs,
 )
+from lmu_analog.circuits.connected import connected
 from lmu_analog.errors import CircuitError
 from lmu_analog.memory.statespace import StateSpace
 
@@ -133,13 +133,12 @@ def phases(circuit: Circuit) -> tuple[Phase, Phase]:
 
 
 def _phase(circuit: Circuit, number: int) -> Phase:
-    joined = nx.Graph()
-    joined.add_nodes_from([GROUND, *circuit.nets])
-    joined.add_edges_from((c.a, c.b) for c in circuit.only(Switch) if c.phase == number)
+    joined = [(c.a, c.b) for c in circuit.only(Switch) if c.phase == number]
     position = {net: k for k, net in enumerate(circuit.nets)}
     driven = {net for c in circuit.components for net in outputs(c)}
     source, laws, free = np.zeros(len(position)), [], []
-    for group in sorted(nx.connected_components(joined), key=lambda g: min(position.get(n, -1) for n in g)):
+    groups = connected([GROUND, *circuit.nets], joined)
+    for group in sorted(groups, key=lambda g: min(position.get(n, -1) for n in g)):
         drivers = len(group & {GROUND, circuit.source, *driven})
         if drivers > 1:
             raise CircuitError(f"in phase {number} the switches short {', '.join(sorted(group))}")
