@@ -39,7 +39,7 @@ with contextlib.suppress(ModuleNotFoundError):  # a bare environment runs the te
     threadpoolctl.threadpool_limits(limits=1)
 
 # The import hook of pyproject.toml looks the decorator up here for every module that is imported from now on.
-from checking import checked  # noqa: E402
+from checking import begin, checked  # noqa: E402
 
 jaxtyping.jaxtyped = checked
 
@@ -104,11 +104,12 @@ _RUNNING: list[str] = []
 
 @contextlib.contextmanager
 def _unnamed() -> Iterator[None]:
-    """Take pytest's name of the running test out of the environment.
+    """Check shapes from here on, and take pytest's name of the running test out of the environment.
 
     A process of ngspice is kept for the next deck only while the environment stays as it was: with the name in it
     each test would start one of its own, a second of time each.
     """
+    begin()
     name = os.environ.pop("PYTEST_CURRENT_TEST", "")
     _RUNNING.append(name)
     try:

@@ -7,7 +7,7 @@ import beartype
 import jaxtyping
 import numpy as np
 import pytest
-from checking import checked
+from checking import MOST, begin, checked
 from jaxtyping import Float
 
 from lmu_analog.memory.legendre import legendre, window_length
@@ -71,6 +71,16 @@ def test_what_fits_passes_and_each_call_has_axes_of_its_own():
     assert grown(TWO, by=3).shape == (3,)
     assert pairs([TWO, TWO], note=object()) == 2
     assert Pair(THREE, THREE).size == 3
+
+
+def test_the_first_calls_of_each_test_are_checked():
+    for _ in range(MOST):
+        with pytest.raises(REFUSED):
+            both(THREE, TWO[:1])
+    assert both(THREE, TWO[:1]).shape == (3,)  # NumPy's broadcasting
+    begin()
+    with pytest.raises(REFUSED):
+        both(THREE, TWO[:1])
 
 
 def test_the_package_s_functions_and_types_are_checked():
