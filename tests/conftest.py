@@ -183,8 +183,10 @@ def pytest_collection() -> Iterator[object]:
 
 
 def pytest_collection_finish() -> None:
-    """Take what was imported, some million objects that live to the end, out of every later search for cycles."""
-    gc.collect()
+    """Take what was imported, some million objects that live to the end, out of every later search for cycles.
+
+    To search them once before takes longer than what is found there is worth.
+    """
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
 

@@ -46,7 +46,14 @@ def worker():
         yield running
 
 
+@pytest.fixture
+def few_together(monkeypatch):
+    """Compute eight samples together instead of 64, where a test wants fewer."""
+    monkeypatch.setattr("lmu_analog.ensembles.nonlinear.CHUNK", 8)
+
+
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("few_together")
 @pytest.mark.parametrize(
     ("design", "moved"),
     [
@@ -78,6 +85,7 @@ RECORDED = MILD.replace(signal="chirp", headroom="40 %")
 
 
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("few_together")
 @pytest.mark.parametrize(
     ("design", "moved"),
     [
@@ -115,6 +123,7 @@ def test_recordings_agree_with_ngspice(design, moved, worker):
     assert abs(exact_chunk(design, 0, range(1)).window_nrmse[0] - ours.window_nrmse[0]) > moved
 
 
+@pytest.mark.usefixtures("few_together")
 @pytest.mark.parametrize("signal", ["multitone", "chirp"])
 def test_a_linear_circuit_is_the_exact_engines(signal):
     for opamp in ("ideal", {"gain": "100 dB", "gbw": "10 MHz", "rail": "1 MV"}):
@@ -136,6 +145,7 @@ def test_a_sample_does_not_depend_on_its_chunk(design):
         np.testing.assert_array_equal(alone.profile[0], whole.profile[k])
 
 
+@pytest.mark.usefixtures("few_together")
 @pytest.mark.parametrize(
     "design",
     [
@@ -167,6 +177,7 @@ def test_unstable_and_impossible_samples_are_not_handed_over():
 
 
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("few_together")
 def test_samples_beyond_the_engine_are_run_by_ngspice(tmp_path, worker):
     alone = nonlinear_chunk(BORDER, 0, range(4))
     handed = alone.reason == CODES["handed"]
@@ -186,6 +197,7 @@ def test_samples_beyond_the_engine_are_run_by_ngspice(tmp_path, worker):
 
 
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("few_together")
 def test_a_recording_runs_to_its_end_resumed_and_beside_ngspice(tmp_path, monkeypatch):
     monkeypatch.setattr("lmu_analog.ensembles.hybrid.FEWEST", 3)
     rails = {"gain": "100 dB", "gbw": "10 MHz"}

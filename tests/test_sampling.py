@@ -132,7 +132,7 @@ def test_a_run_repeats_to_the_bit_and_goes_on_where_it_stopped(sampling, tmp_pat
 @pytest.mark.ngspice
 def test_both_engines_meet_the_same_samples():
     exact, simulated = (
-        monte_carlo(DESIGN, 3, sampling="sobol", engine=e, workers=1) for e in ("exact", "ngspice")
+        monte_carlo(DESIGN, 2, sampling="sobol", engine=e, workers=1) for e in ("exact", "ngspice")
     )
     # ngspice's step error, as in test_simulation.
     np.testing.assert_allclose(simulated.window_nrmse, exact.window_nrmse, atol=1e-4)
