@@ -31,7 +31,7 @@ from lmu_analog.spice.netlist import RECORDING_FILE
 from lmu_analog.spice.rawfile import read_raw
 from lmu_analog.spice.worker import Worker, tell
 
-_INSTALL = (
+INSTALL = (
     "ngspice is not installed: on Debian or Ubuntu run 'apt-get install ngspice libngspice0', on macOS "
     "'brew install ngspice libngspice', or set NGSPICE_LIBRARY_PATH to the shared library; "
     "the exact engine (--engine exact) works without it"
@@ -76,9 +76,9 @@ def require() -> None:
     """Raise ``SimulatorMissing``, which says how to install ngspice, if its library is not found."""
     path = library_path()
     if path is None:
-        raise SimulatorMissing(_INSTALL)
+        raise SimulatorMissing(INSTALL)
     if os.environ.get("NGSPICE_LIBRARY_PATH") and not _is_binary(Path(path)):
-        raise SimulatorMissing(f"NGSPICE_LIBRARY_PATH={path} is no shared library; {_INSTALL}")
+        raise SimulatorMissing(f"NGSPICE_LIBRARY_PATH={path} is no shared library; {INSTALL}")
 
 
 def program() -> tuple[str | None, str | None]:
@@ -234,7 +234,7 @@ def run_batch(deck: str, analysis: Analysis, *, timeout: float = TIMEOUT) -> dic
     """Run one deck with the program ``ngspice -b``, as a user would by hand; raises as ``run`` does."""
     program = shutil.which("ngspice")
     if program is None:
-        raise SimulatorMissing(_INSTALL)
+        raise SimulatorMissing(INSTALL)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "deck.cir").write_text(inspect(deck), "utf-8")
         command = [program, "-b", "-r", "out.raw", "deck.cir"]
@@ -392,7 +392,7 @@ def _simulator() -> Any:
     """Load the library once a process; PySpice is imported here and nowhere earlier."""
     path = library_path()
     if path is None:
-        raise SimulatorMissing(_INSTALL)
+        raise SimulatorMissing(INSTALL)
     os.environ["NGSPICE_LIBRARY_PATH"] = path
     from PySpice.Spice.NgSpice import SimulationType
 
@@ -403,7 +403,7 @@ def _simulator() -> Any:
     try:
         return _shared_class()()
     except (OSError, AttributeError) as error:
-        raise SimulatorMissing(f"{path} is no library of ngspice ({error}); {_INSTALL}") from None
+        raise SimulatorMissing(f"{path} is no library of ngspice ({error}); {INSTALL}") from None
 
 
 def _shared_class() -> type:
