@@ -15,7 +15,7 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
 from lmu_analog.errors import DesignError
-from lmu_analog.silicon.tables import EDGE, DeviceTable, usable
+from lmu_analog.silicon.tables import EDGE, V_GS_STEP, DeviceTable, usable
 from lmu_analog.units import write
 
 GRID = 5e-9  # m: widths are multiples of it, as a layout's are
@@ -24,6 +24,7 @@ MOST_COUNT = 10_000  # alike devices side by side
 EXTENSION = 0.44e-6
 UNITY = 1.0 / (0.5 + np.sqrt(1.25))  # gm/I_D over its largest, at inversion coefficient 1
 _PASSES = 60
+_SURFACE = 0.8  # V: across the depletion layer in moderate inversion, without bulk bias
 _SLACK = 1e-9  # a fraction: sizes are sums of decimal numbers
 
 
@@ -358,21 +359,49 @@ class _Spot:
             if not nodes[0] - 1e-12 <= volts <= nodes[-1] + 1e-12:
                 limits = f"{write(nodes[0], 'V')} to {write(nodes[-1], 'V')}"
                 raise DesignError(f"{device.name}: {what} = {write(volts, 'V')}; its table holds {limits}")
-        self._by_sb = _spline_weights(np.sqrt(0.8 + np.array(grid.v_sb)), np.sqrt(0.8 + v_sb))
+        self._by_sb = _spline_weights(np.sqrt(_SURFACE + np.array(grid.v_sb)), np.sqrt(_SURFACE + v_sb))
         self._by_ds = _spline_weights(np.log(grid.v_ds), np.log(v_ds))
-        self._made: dict[str, CubicSpline] = {}
+        self._curves = self._between_bulk_voltages()
 
     def _of_size(self, values: Float[np.ndarray, "l w ..."]) -> Float[np.ndarray, "..."]:
         nodes = values[np.ix_(self._in_l, self._in_w)]
         return np.tensordot(self._by_w, np.tensordot(self._by_l, nodes, 1), 1)
 
+    def _between_bulk_voltages(self) -> dict[str, CubicSpline]:
+        """Interpolate between bulk voltages at equal currents.
+
+        A threshold that moves by .1 V changes the current at a given V_GS by a decade, but V_GS at a given current by
+        .1 V, almost in proportion to the root of the voltage across the depletion layer.
+        """
+        grid = self.table.grid
+        along = {
+            name: np.tensordot(self._by_ds, np.moveaxis(self._of_size(v), 1, 0), 1)
+            for name, v in self.table.curves.items()
+        }  # over (v_sb, v_gs)
+        v_gs = np.array(grid.v_gs)
+        same = [k for k, volts in enumerate(grid.v_sb) if abs(volts - self.v_sb) < 1e-9]
+        if same:
+            return {name: CubicSpline(v_gs, values[same[0]]) for name, values in along.items()}
+        currents = along["current"]
+        low, high = currents[:, 0].max(), currents[:, -1].min()
+        between = currents[0, 1:-1]
+        levels = np.array([low, *between[(between > low + 0.02) & (between < high - 0.02)], high])
+        at = np.array([CubicSpline(row, v_gs)(levels) for row in currents])
+        x = self._by_sb @ at
+        found = {"current": CubicSpline(x, levels)}
+        for name in along.keys() - found.keys():
+            rows = [CubicSpline(v_gs, row)(v) for row, v in zip(along[name], at, strict=True)]
+            found[name] = CubicSpline(x, self._by_sb @ np.array(rows))
+        return found
+
+    @property
+    def v_gs(self) -> np.ndarray:
+        """Nodes of V_GS, V."""
+        return self._curves["current"].x
+
     def curve(self, name: str) -> CubicSpline:
         """Give the logarithm of a figure of the table over V_GS."""
-        if name not in self._made:
-            nodes = self._of_size(self.table.curves[name])
-            along = np.tensordot(self._by_ds, np.tensordot(self._by_sb, nodes, 1), 1)
-            self._made[name] = CubicSpline(self.table.grid.v_gs, along)
-        return self._made[name]
+        return self._curves[name]
 
     def current(self, v_gs: float) -> float:
         """Give I_D, A."""
@@ -386,7 +415,9 @@ class _Spot:
         """Give V_GS and value of the largest gm/I_D."""
         curve = self.curve("gm")
         k = int(np.argmax(curve(curve.x)))
-        flat = [x for x in curve.derivative().roots(extrapolate=False) if abs(x - curve.x[k]) <= curve.x[1]]
+        flat = [
+            x for x in curve.derivative().roots(extrapolate=False) if abs(x - curve.x[k]) <= 2.0 * V_GS_STEP
+        ]
         places = np.array([curve.x[k], *flat])
         best = float(places[np.argmax(curve(places))])
         return best, self.efficiency(best)
@@ -414,14 +445,15 @@ class _Spot:
         return self._where(total, np.log(gm * self.length / self.width), gm, "S")
 
     def _where(self, coefficients: np.ndarray, level: float, given: float, unit: str) -> float:
-        curve = CubicSpline.construct_fast(coefficients, np.array(self.table.grid.v_gs))
+        curve = CubicSpline.construct_fast(coefficients, self.v_gs)
         found = [float(x) for x in curve.solve(level, extrapolate=False) if np.isfinite(x)]
         if not found:
-            ends = np.exp(curve(np.array(self.table.grid.v_gs))) * self.width / self.length
+            ends = np.exp(curve(self.v_gs)) * self.width / self.length
             limits = f"{write(float(ends[0]), unit)} to {write(float(ends.max()), unit)}"
             raise DesignError(
                 f"{self.table.label}: {write(given, unit)} with W = {write(self.width, 'm')}, "
-                f"L = {write(self.length, 'm')}; it has {limits} from V_GS = 0 to {self.table.grid.v_gs[-1]:g} V"
+                f"L = {write(self.length, 'm')}; it has {limits} from V_GS = {self.v_gs[0]:.3g} to "
+                f"{self.v_gs[-1]:.3g} V"
             )
         return found[0]
 
@@ -472,10 +504,11 @@ def _spline_weights(x: np.ndarray, at: float) -> np.ndarray:
 
 def _point(spot: _Spot, v_gs: float, count: int) -> OperatingPoint:
     table, width, length = spot.table, spot.width, spot.length
-    device, grid = table.device, table.grid
-    if not grid.v_gs[0] <= v_gs <= grid.v_gs[-1]:
+    device = table.device
+    low, high = float(spot.v_gs[0]), float(spot.v_gs[-1])
+    if not low <= v_gs <= high:
         raise DesignError(
-            f"{device.name}: V_GS = {write(v_gs, 'V')}; its table holds 0 to {grid.v_gs[-1]:g} V"
+            f"{device.name}: V_GS = {write(v_gs, 'V')}; its table holds {low:.3g} to {high:.3g} V"
         )
     figures = {name: float(np.exp(spot.curve(name)(v_gs))) for name in table.curves}
     small = spot.small(v_gs)

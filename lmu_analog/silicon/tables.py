@@ -34,10 +34,10 @@ FORMAT = 1  # of the kept tables: a change makes all of them anew
 ROOM = 300.15  # K
 # Sizes nearer than this to an inner edge of two bins are not taken: rounding of a size would swap the model.
 EDGE = 0.01
-LENGTHS_IN_BIN, WIDTHS_IN_BIN = 3, 2
+LENGTHS_IN_BIN, WIDTHS_IN_BIN = 4, 2
 V_GS_STEP = 0.05  # V; a cubic spline of ln(I_D) is then within .1 % in moderate inversion
 V_DS = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.1, 1.65, 2.4, 3.3)
-V_SB = (0.0, 0.6, 1.65)
+V_SB = (0.0, 0.3, 0.8, 1.65)
 V_DS_AC = (0.2, 0.5, 1.1, 3.3)  # V: capacitances and noise are smoother than currents
 _EVERY = 2  # of the V_GS of the currents, for capacitances and noise
 _LARGE_AREA, _LARGE_EDGE = (
