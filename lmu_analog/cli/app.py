@@ -8,7 +8,17 @@ from typing import Annotated, cast
 
 import typer
 
-from lmu_analog.cli import analysis, codesign, comparing, exploring, networks, placing, running, writing
+from lmu_analog.cli import (
+    analysis,
+    codesign,
+    comparing,
+    exploring,
+    networks,
+    pdk_tables,
+    placing,
+    running,
+    writing,
+)
 from lmu_analog.cli.command import command
 from lmu_analog.cli.experimenting import experiment
 from lmu_analog.errors import LmuAnalogError, SimulationError, readable
@@ -70,6 +80,9 @@ _INTERRUPTED = 130  # what typer makes of Ctrl-C
 for name, function in COMMANDS.items():
     app.command(name)(command(function))
 app.add_typer(experiment, name="experiment")
+kits = typer.Typer(no_args_is_help=True, help="Process design kits: the devices of open processes.")
+kits.command("tables")(command(pdk_tables.tables))
+app.add_typer(kits, name="pdk")
 
 
 def main() -> None:

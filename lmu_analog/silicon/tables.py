@@ -30,7 +30,7 @@ from lmu_analog.spice.cards import number
 from lmu_analog.spice.commands import run_commands
 from lmu_analog.units import ICE
 
-FORMAT = 1  # of the kept tables: a change makes all of them anew
+FORMAT = 2  # of the kept tables: a change makes all of them anew
 ROOM = 300.15  # K
 # Sizes nearer than this to an inner edge of two bins are not taken: rounding of a size would swap the model.
 EDGE = 0.01
@@ -49,6 +49,8 @@ _AC = 1e6  # Hz, where capacitances are read: far below all transit frequencies,
 # Of ngspice's operating point: its name of each figure that is kept.
 _FROM_OP = {"current": "id", "gm": "gm", "gds": "gds", "gmb": "gmbs", "v_dsat": "vdsat"}
 _OFF = ("id", "igidl", "isub")
+_OF_JUNCTION = ("ibd", "capbd")
+_SCALARS = ("junction", "exponent")  # kept as they are
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class DeviceTable:
     supply: float
     grid: Grid
     curves: Mapping[str, Float[np.ndarray, "l w b d g"]]
-    ac_curves: Mapping[str, Float[np.ndarray, "l w d g"]]
+    ac_curves: Mapping[str, Float[np.ndarray, "l w da ga"]]
     off: Float[np.ndarray, "l w d"]
     junction: Junction
     exponent: float
@@ -288,7 +290,8 @@ def _table(wanted: _Wanted, arrays: Mapping[str, np.ndarray]) -> DeviceTable:
     ac_shape = (*sizes, len(grid.v_ds_ac), len(grid.v_gs_ac))
     curves = {name: _float(arrays[name], shape) for name in _FROM_OP}
     ac_curves = {name: _float(arrays[name], ac_shape) for name in _AC_NAMES}
-    *junction, exponent = map(float, _float(arrays["scalars"], (5,)))
+    junction = map(float, _float(arrays["junction"], (4,)))
+    (exponent,) = map(float, _float(arrays["exponent"], (1,)))
     pdk = wanted.installed.pdk
     return DeviceTable(
         wanted.device,
@@ -318,7 +321,7 @@ def _swept(wanted: _Wanted) -> dict[str, np.ndarray]:
     """Sweep a device in ngspice, everything as it is kept: logarithms in single precision, 4e-6 of a figure."""
     arrays = _swept_currents(wanted) | _swept_small(wanted)
     return {
-        name: values if name == "scalars" else values.astype(np.float32) for name, values in arrays.items()
+        name: values if name in _SCALARS else values.astype(np.float32) for name, values in arrays.items()
     }
 
 
@@ -361,13 +364,17 @@ def _swept_currents(wanted: _Wanted) -> dict[str, np.ndarray]:
             lines.append(_call(wanted, f"x{k}_{b}", f"d g 0 b{b}", size))
             names.append(device.path(f"x{k}_{b}"))
     top, step = sign * grid.v_gs[-1], sign * grid.v_gs[1]
-    commands = []
+    lines += _junction_lines(wanted)
+    commands: list[str] = []
     for v in grid.v_ds:
-        commands += [f"alter vd dc={number(sign * v)}", f"dc vg 0 {number(top)} {number(step)}"]
-    commands.append("alter vg dc=0")
+        at = f"alter vd dc={number(sign * v)}"
+        commands += [at, f"dc vg 0 {number(top)} {number(step)}", "alter vg dc=0", "op"]
     off_names = names[:: len(grid.v_sb)]
     saved = [f"@{name}[{key}]" for name in names for key in _FROM_OP.values()]
-    plots = run_commands(lines, commands, saved=saved)
+    saved += [f"@{name}[{key}]" for name in off_names for key in _OFF if key not in _FROM_OP.values()]
+    saved += [f"@{device.path(f'xj{k}')}[{key}]" for k in range(3) for key in _OF_JUNCTION]
+    found = run_commands(lines, commands, saved=saved)
+    plots, at_zero = found[::2], found[1::2]
     if any(len(next(iter(plot.values()))) != len(grid.v_gs) for plot in plots):
         raise SimulationError(f"ngspice did not sweep all of {device.name}")
     shape = (len(grid.lengths), len(grid.widths), len(grid.v_sb))
@@ -390,12 +397,10 @@ def _swept_currents(wanted: _Wanted) -> dict[str, np.ndarray]:
         "gmb": raw["gmb"] / raw["gm"],
         "v_dsat": raw["v_dsat"],
     }
-    commands = [c for v in grid.v_ds for c in (f"alter vd dc={number(sign * v)}", "op")]
-    saved = [f"@{name}[{key}]" for name in off_names for key in _OFF]
-    plots = run_commands(lines, commands, saved=saved)
-    leaks = [[sum(float(_of(p, name, key)[-1]) for key in _OFF) for p in plots] for name in off_names]
+    leaks = [[sum(float(_of(p, name, key)[-1]) for key in _OFF) for p in at_zero] for name in off_names]
     off = np.reshape(leaks, (*shape[:2], len(grid.v_ds))) / _sizes(grid)[1][..., None]
-    return {name: _log(values) for name, values in normalized.items()} | {"off": _log(off)}
+    kept = {name: _log(values) for name, values in normalized.items()}
+    return kept | {"off": _log(off), "junction": np.array(astuple(_junction(device, at_zero[0])))}
 
 
 def _of(plot: dict[str, np.ndarray], name: str, key: str) -> np.ndarray:
@@ -467,26 +472,24 @@ def _swept_small(wanted: _Wanted) -> dict[str, np.ndarray]:
     flicker = np.moveaxis(np.reshape([density(p, "1overf") for p in plots], (len(plots), *shape)), 0, -1)
     found |= {"white": white / gm, "flicker": flicker / gm**2 * (long * wide)}
     ratio = np.sum(density(at_one, "1overf")) / np.sum(density(at_hundred, "1overf"))
-    scalars = [*astuple(_junction(wanted)), float(np.log(ratio) / np.log(100.0))]
-    return {name: _log(values) for name, values in found.items()} | {"scalars": np.array(scalars)}
+    exponent = np.log(ratio) / np.log(100.0)
+    return {name: _log(values) for name, values in found.items()} | {"exponent": np.array([exponent])}
 
 
-def _junction(wanted: _Wanted) -> Junction:
-    """Find what area and perimeter of a drain add, by devices with very much of either."""
-    device, grid = wanted.device, wanted.grid
-    size = (grid.lengths[0], grid.widths[0])
-    lines = _head(wanted, "junctions")
-    lines.append(f"vd d 0 {number(_sign(device) * wanted.installed.pdk.supply / 2.0)}")
+def _junction_lines(wanted: _Wanted) -> list[str]:
+    """Write devices with very large drains, in reverse at half the supply."""
+    size = (wanted.grid.lengths[0], wanted.grid.widths[0])
     # A junction without area and edge has 10 fA in ngspice, so that all have the area.
     area = f"ad={number(_LARGE_AREA)}"
     more = (area, f"ad={number(2.0 * _LARGE_AREA)}", f"{area} pd={number(_LARGE_EDGE)}")
-    lines += [_call(wanted, f"x{k}", "d 0 0 0", size, given) for k, given in enumerate(more)]
-    keys = ("ibd", "capbd")
-    (plot,) = run_commands(
-        lines, ["op"], saved=[f"@{device.path(f'x{k}')}[{key}]" for k in range(3) for key in keys]
-    )
+    supply = f"vj j 0 {number(_sign(wanted.device) * wanted.installed.pdk.supply / 2.0)}"
+    return [supply, *(_call(wanted, f"xj{k}", "j 0 0 0", size, given) for k, given in enumerate(more))]
+
+
+def _junction(device: PdkDevice, plot: dict[str, np.ndarray]) -> Junction:
+    """Find what area and edge of a drain add."""
     (i0, c0), (i1, c1), (i2, c2) = (
-        tuple(float(_of(plot, device.path(f"x{k}"), key)[-1]) for key in keys) for k in range(3)
+        tuple(float(_of(plot, device.path(f"xj{k}"), key)[-1]) for key in _OF_JUNCTION) for k in range(3)
     )
     return Junction(
         (i1 - i0) / _LARGE_AREA, (i2 - i0) / _LARGE_EDGE, (c1 - c0) / _LARGE_AREA, (c2 - c0) / _LARGE_EDGE
