@@ -26,7 +26,7 @@ def tables(options: _Tables) -> None:
     """Print what a transistor does at every inversion level: gm/I_D, gain, speed, noise, mismatch, leakage."""
     from lmu_analog.circuits.devices.pdk import find_pdk
     from lmu_analog.design_keys import labelled
-    from lmu_analog.files_out import write_text
+    from lmu_analog.files_out import whole_folder, write_text
     from lmu_analog.output import device_tables as shown
     from lmu_analog.output.files import check_figure, write_figure
     from lmu_analog.silicon.tables import device_table
@@ -43,9 +43,9 @@ def tables(options: _Tables) -> None:
     content = shown.content(table)
     show(options, content, shown.text)
     if options.output is not None:
-        options.output.mkdir(parents=True)
-        for row in content["lengths"]:
-            write_text(options.output / shown.file_name(row), shown.as_csv(row))
+        with whole_folder(options.output) as half:
+            for row in content["lengths"]:
+                write_text(half / shown.file_name(row), shown.as_csv(row))
         say(f"wrote {len(content['lengths'])} tables in {options.output}")
     if options.plot is not None:
         write_figure(shown.plot_table(content), options.plot)
