@@ -13,7 +13,7 @@ from lmu_analog.errors import DesignError
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.silicon.cells import Sizing, shape
 from lmu_analog.silicon.devices import Mos
-from lmu_analog.silicon.memory import plan, predistorted, response, transistors
+from lmu_analog.silicon.memory import chain_lengths, plan, predistorted, response, transistors
 
 SIZING = Sizing(6e-12, 0.0539, 4.285, 45e-6, 45e-6, 45e-6, 45e-6, cascode_ratio=0.6)
 GF180 = pdk("gf180mcu")
@@ -92,3 +92,12 @@ def test_all_transistors_have_sizes_off_the_edges_of_bins() -> None:
         if isinstance(m, Mos):
             edges = np.array(GF180.device(m.device).bins_w[1:-1])
             assert np.abs(m.width / edges - 1.0).min() > 0.0099
+
+
+def test_chains_stay_as_they_were_while_widths_are_corrected() -> None:
+    _, found = ideal()
+    chains = chain_lengths(transistors(found, SIZING, GF180))
+    moved = replace(found, conductance=1.5 * found.conductance)
+    assert max(chains.values()) > 1
+    assert chain_lengths(transistors(moved, SIZING, GF180)) != chains
+    assert chain_lengths(transistors(moved, SIZING, GF180, chains=chains)) == chains

@@ -21,7 +21,7 @@ def bias(devices: Devices) -> tuple[list[Mos], Current]:
     found = [
         *devices.draw(Place("B.d", "pb", "pb", "vdd", "vdd", "bias"), mirror, s.tail),
         *devices.draw(Place("B.m", "vb", "pb", "vdd", "vdd", "bias"), mirror, s.tail),
-        *load(devices, "B", ("vb", "z_b"), 2.0 * WIDTH, "bias"),
+        *load(devices, "B", ("vb", "z_b"), width=2.0 * WIDTH, role="bias"),
         *devices.draw(
             Place("B.z", "z_b", "vcm", GROUND, GROUND, "bias"), 2.0 * s.triode_ratio * WIDTH, s.triode
         ),

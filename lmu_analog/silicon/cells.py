@@ -15,7 +15,8 @@ xn |           | xp     nets         common voltage down again: common-mode feed
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.circuits.devices.pdk import PdkDevice
@@ -139,21 +140,26 @@ def stacked(place: Place, device: PdkDevice, drawn: Shape) -> list[Mos]:
 
 @dataclass(frozen=True)
 class Devices:
-    """The two transistors of a process that cells are made of, and how they are sized."""
+    """The two transistors of a process that cells are made of, how they are sized, and chains that are to stay.
+
+    Without the latter a correction of 1 % might make two devices of three, whose ends and bins add other errors.
+    """
 
     n: PdkDevice
     p: PdkDevice
     sizing: Sizing
+    chains: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def draw(self, place: Place, width: float, length: float, series: int | None = None) -> list[Mos]:
+    def draw(self, place: Place, width: float, length: float, *, series: int | None = None) -> list[Mos]:
         """Draw one transistor; those that stand on ground are n, the others p."""
         device = self.n if place.bulk == GROUND else self.p
-        drawn = shape(device, width, length, least=self.sizing.least_width, series=series)
+        kept = series or self.chains.get(place.name)
+        drawn = shape(device, width, length, least=self.sizing.least_width, series=kept)
         return stacked(place, device, drawn)
 
 
 def differential_pair(
-    devices: Devices, name: str, inputs: tuple[str, str], outputs: tuple[str, str], width: float
+    devices: Devices, name: str, *, inputs: tuple[str, str], outputs: tuple[str, str], width: float
 ) -> list[Mos]:
     """Draw a transconductor: its current flows out of ``outputs[0]`` as the first input rises.
 
@@ -188,14 +194,14 @@ def row(devices: Devices, net: str, width: float) -> list[Mos]:
     s, foot = devices.sizing, f"z_{net}"
     found: list[Mos] = []
     for side in "pn":
-        found += load(devices, f"L{net}{side}", (f"{net}{side}", foot), width, "load")
+        found += load(devices, f"L{net}{side}", (f"{net}{side}", foot), width=width, role="load")
     for side in "pn":
         place = Place(f"L{net}{side}.z", foot, f"{net}{side}", GROUND, GROUND, "common-mode")
         found += devices.draw(place, s.triode_ratio * width, s.triode)
     return found
 
 
-def load(devices: Devices, name: str, nets: tuple[str, str], width: float, role: str) -> list[Mos]:
+def load(devices: Devices, name: str, nets: tuple[str, str], *, width: float, role: str) -> list[Mos]:
     """Draw one load between two nets, with its cascode on the same gate line if it has one.
 
     The cascode is short and wide, in weak inversion, and so leaves the long device below enough voltage.
@@ -205,7 +211,9 @@ def load(devices: Devices, name: str, nets: tuple[str, str], width: float, role:
     if s.cascode_ratio:
         wide = max(s.least_width, s.cascode_ratio * width)
         middle = f"k_{name.lower()}"
-        found += devices.draw(Place(f"{name}.c", top, "vb", middle, GROUND, "cascode"), wide, s.cascode, 1)
+        found += devices.draw(
+            Place(f"{name}.c", top, "vb", middle, GROUND, "cascode"), wide, s.cascode, series=1
+        )
         top = middle
     return found + devices.draw(
         Place(f"{name}.l", top, "vb", foot, GROUND, role), s.load_ratio * width, s.load

@@ -7,7 +7,7 @@ corrected by least squares with the ideal circuit's own sensitivities (Gauss-New
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,7 +142,13 @@ def _solved(plan: Plan, frequency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def transistors(
-    plan: Plan, sizing: Sizing, pdk: Pdk, *, mim: str = "mim_2p0fF", gain: float = 1.0
+    plan: Plan,
+    sizing: Sizing,
+    pdk: Pdk,
+    *,
+    mim: str = "mim_2p0fF",
+    gain: float = 1.0,
+    chains: Mapping[str, int] | None = None,
 ) -> SiliconCircuit:
     """Draw a memory in a process.
 
@@ -157,6 +163,8 @@ def transistors(
         Name of the capacitor.
     gain : float
         Volts on chip for one volt of the input.
+    chains : dict, optional
+        ``chain_lengths`` of a circuit before corrections: how many devices in series each is to stay.
 
     Raises
     ------
@@ -165,7 +173,7 @@ def transistors(
     CircuitError
         If a transconductor subtracts two nets.
     """
-    devices = Devices(_first(pdk, "nmos"), _first(pdk, "pmos"), sizing)
+    devices = Devices(_first(pdk, "nmos"), _first(pdk, "pmos"), sizing, chains or {})
     drawn: list[Mos | Mim] = []
     widths: Counter[str] = Counter()
     starts: dict[str, float] = {}
@@ -176,14 +184,14 @@ def transistors(
         signal = x.plus if rises else x.minus
         inputs = INPUT if signal == plan.circuit.source else (f"{signal}p", f"{signal}n")
         outputs = (f"{x.out}p", f"{x.out}n") if rises else (f"{x.out}n", f"{x.out}p")
-        drawn += differential_pair(devices, x.name, inputs, outputs, width)
+        drawn += differential_pair(devices, x.name, inputs=inputs, outputs=outputs, width=width)
         widths[x.out] += width
         starts[f"t_{x.name.lower()}"] = sizing.common + PAIR_RISE
     for net, width in widths.items():
         drawn += row(devices, net, width)
         starts |= {f"{net}p": sizing.common, f"{net}n": sizing.common, f"z_{net}": FOOT}
     for x, value in zip(plan.capacitors, plan.capacitance, strict=True):
-        drawn.append(plates(x.name, x.a, pdk.device(mim), 0.5 * float(value)))
+        drawn.append(plates(x.name, x.a, pdk.device(mim), capacitance=0.5 * float(value)))
     lines, reference = bias(devices)
     starts |= dict(zip(("pb", "vb"), LINES, strict=True)) | {"z_b": FOOT}
     sources = (
@@ -218,7 +226,12 @@ def transistors(
     )
 
 
-def plates(name: str, net: str, device: PdkDevice, capacitance: float) -> Mim:
+def chain_lengths(circuit: SiliconCircuit) -> dict[str, int]:
+    """Count the devices in series of every transistor of a circuit, by the name that it was drawn for."""
+    return dict(Counter(m.name.rstrip("0123456789") for m in circuit.transistors))
+
+
+def plates(name: str, net: str, device: PdkDevice, *, capacitance: float) -> Mim:
     """Draw the square plates of a capacitor between a state's two nets, several alike where one would be too large."""
 
     def side(value: float) -> float:
