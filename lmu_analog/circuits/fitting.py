@@ -26,6 +26,9 @@ POLISHED = 24  # those of them that it improves, over the number of nodes
 FEWEST = 2  # of all of these
 BESIDE = 2  # levels of a node that are tried by the true error
 ROUNDS = 12  # of it, from one choice
+# Circuits that the true error may be asked about, times the cube of the number of nodes, which is what each one takes:
+# beyond, choices that differ in one node are not looked at any more. A dozen nodes never come there.
+WORK = 4_000_000
 PASSES = 8  # over all nodes; few take more than four
 _BETTER = 1.0 - 1e-9  # of an error: less is rounding, which must not choose
 
@@ -293,6 +296,7 @@ def fit_jointly(
     errors = true_errors(np.stack([model.values(choice) for choice in tried]))
     order = np.argsort((errors**2).sum(axis=1), kind="stable")[: max(FEWEST, POLISHED // len(model.nodes))]
     best, least = tried[order[0]], np.inf
+    left = WORK // max(1, len(model.nodes)) ** 3
     for k in order:
         choice, error = tried[k], errors[k]
         for _ in range(ROUNDS):
@@ -300,7 +304,10 @@ def fit_jointly(
             if size < least * _BETTER:
                 best, least = choice, size
             model.centre_at(error, choice)
-            beside = [model.descend(choice), *model.beside(choice)]
+            beside = [model.descend(choice)]
+            if left > 1 + BESIDE * len(model.nodes):
+                beside += model.beside(choice)
+            left -= len(beside)
             seen = true_errors(np.stack([model.values(each) for each in beside]))
             at = int((seen**2).sum(axis=1).argmin())
             if not float(seen[at] @ seen[at]) < size * _BETTER:

@@ -272,7 +272,7 @@ def with_ideal_amplifiers(circuit: Circuit) -> Circuit:
 
 
 @lru_cache(maxsize=PREPARED)
-def _prepared(
+def prepared(
     circuit: Circuit, bandwidth: float
 ) -> tuple[Measure, Float[np.ndarray, "e m"], Float[np.ndarray, "o m"]]:
     """Give what measures a circuit, and the slopes of its error, then of outputs' voltages, by logarithms of values."""
@@ -340,7 +340,7 @@ def problem(
         and what reads them only divides by what roundings make of them.
     steady : float
     """
-    measure, of_states, of_outputs = _prepared(circuit, bandwidth)
+    measure, of_states, of_outputs = prepared(circuit, bandwidth)
     by_name = {c.name: c for c in circuit.components}
     parts = [by_name[p.component] for p in circuit.parameters]
     kinds = [c if isinstance(c, Resistor | Capacitor) else None for c in parts]

@@ -36,6 +36,7 @@ from lmu_analog.circuits.joint_values import (
     Problem,
     fitted,
     in_columns,
+    prepared,
     problem,
     with_ideal_amplifiers,
 )
@@ -201,7 +202,7 @@ def _jointly(rounding: "_Rounding", bandwidth: float, pairs: float | None) -> _M
     if best.is_far_better:
         return best.made
     if not best.joint * CLEARLY < best.common < math.inf or best.raised > MOST_SWING:
-        fits += (_as_fit(circuit, rounding.common(), measure),)
+        fits += (_as_fit(circuit, rounding.common_beside(prepared(circuit, bandwidth)[1]), measure),)
         best = _judged(measure, rounding, fits, pairs)
     if math.isinf(best.joint):
         values, exact = rounding.joint(pairs)
@@ -313,7 +314,7 @@ def _fits(
     joint, alone = fits[:-1], fits[-1]
     if joint and joint[0].error < FAR_BETTER * alone.error:
         return fits
-    beside = _as_fit(circuit, rounding.common(), found.measure)
+    beside = _as_fit(circuit, rounding.common_beside(prepared(circuit, bandwidth)[1]), found.measure)
     if not joint:
         # An output may swing as far as common levels make it.
         values = in_columns(circuit, beside.values)[None]
@@ -440,6 +441,26 @@ class _Rounding:
         before, chosen, after = self._start(descends=True)
         return _Made(self.rounded(chosen), self.exact(chosen), before, after)
 
+    def common_beside(self, slopes: Float[np.ndarray, "e m"]) -> _Made:
+        """Give what a joint fit is held against: of few nodes ``common``, of more the same by the first order.
+
+        There a joint fit is always better, unless outputs swing too far with it, and trying all levels of all nodes
+        takes longer than the fit itself.
+
+        Parameters
+        ----------
+        slopes : (e, m) array
+            Of the window's error by the logarithms of values.
+        """
+        if len(self.groups) <= FEW_NODES:
+            return self.common()
+        before, simple, after = self._start(descends=False)
+        chosen = self.descended_in(slopes, simple)
+        error = float(self.errors(self.rounded(chosen)[None])[0])
+        if _equally_good(np.array([error, after]))[1]:
+            chosen, error = simple, after
+        return _Made(self.rounded(chosen), self.exact(chosen), before, error)
+
     def _start(self, *, descends: bool) -> tuple[float, list[float], float]:
         """Give the error of values where they stand, good levels of nodes, simple or by descent, and their error."""
         simple = self.simple()
@@ -505,6 +526,35 @@ class _Rounding:
                 for k in np.flatnonzero(on):
                     if _is_off(values[k], exact[k], pairs):
                         found[k] = two[kind](float(exact[k]), self.series[kind]).value
+        return found
+
+    def descended_in(self, slopes: Float[np.ndarray, "e m"], levels: list[float]) -> list[float]:
+        """Try every level of every node in turn, and keep what is better to first order in the roundings."""
+        levels = list(levels)
+        rounds = np.any(list(self.rounds.values()), axis=0)
+        off = np.zeros(len(rounds))
+        off[rounds] = np.log(self.rounded(levels)[rounds] / self.exact(levels)[rounds])
+        error = slopes @ off
+        for _ in range(PASSES):
+            for k, group in enumerate(self.groups):
+                if not group.timed or len(group.levels) == 1:
+                    continue
+                at, own = group.columns, slopes[:, group.columns]
+                there = [self._off(group, float(level)) for level in (*group.levels, levels[k])]
+                tried = (error - own @ off[at])[:, None] + own @ np.stack(there, axis=1)
+                good = _equally_good(np.linalg.norm(tried, axis=0))
+                if not good[-1]:
+                    best = int(good.argmax())
+                    levels[k], error, off[at] = float(group.levels[best]), tried[:, best], there[best]
+        return levels
+
+    def _off(self, group: Group, level: float) -> Float[np.ndarray, " k"]:
+        """Give the logarithms of what a node's values are rounded by at a level, (k,)."""
+        exact = self.circuit.values[group.columns] * level**group.power
+        found = np.zeros_like(exact)
+        for kind, chosen in self.rounds.items():
+            at = chosen[group.columns]
+            found[at] = np.log(nearest(exact[at], self.series[kind]) / exact[at])
         return found
 
     def descended(self, levels: list[float], error: float) -> tuple[list[float], float]:

@@ -7,7 +7,7 @@ additions of whole rows, one after another.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +27,11 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def combined(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Add up the rows, each times its number."""
+    return np.add.reduce(rows * x[:, None], axis=0)
+
+
+def combined_each(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Do the same for s sets of rows, (k, n, s), and numbers, (k, s), at once: (n, s)."""
     return np.add.reduce(rows * x[:, None], axis=0)
 
 
@@ -61,6 +66,11 @@ def triangular(positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def dot(a: np.ndarray, b: np.ndarray) -> float:
     """Give the sum of products, rounded once."""
     return math.fsum((a * b).tolist())
+
+
+def dot_each(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Give the sums of products of s pairs, (n, s) each, rounded once: (s,)."""
+    return np.array([math.fsum(one) for one in (a * b).T.tolist()])
 
 
 def scattered(rows: int, columns: int, seed: int) -> np.ndarray:
@@ -110,7 +120,57 @@ def minimise(
     first : float
         Length of the first step.
     """
-    point, (value, slope) = start, look(start)
+    return minimise_each(
+        [start], lambda points: [look(points[0])], moved, steps=steps, enough=enough, first=first
+    )[0]
+
+
+def minimise_each(
+    starts: Sequence[Point],
+    look: Callable[[list[Point]], list[tuple[float, np.ndarray]]],
+    moved: Callable[[Point, np.ndarray], Point],
+    *,
+    steps: int,
+    enough: float = 0.0,
+    first: float = 0.1,
+) -> list[tuple[Point, float]]:
+    """Descend as ``minimise`` does from each of several starts, and look at the points of all of them at once.
+
+    Parameters
+    ----------
+    starts : sequence of Point
+    look : callable
+        Gives value and slopes at each of several points, as if it were alone.
+    moved : callable
+    steps, enough, first
+        As in ``minimise``.
+    """
+    descents = [_descent(start, moved, steps=steps, enough=enough, first=first) for start in starts]
+    ended: dict[int, tuple[Point, float]] = {}
+    asked = {k: next(descent) for k, descent in enumerate(descents)}
+    while asked:
+        seen = look(list(asked.values()))
+        following: dict[int, Point] = {}
+        for k, found in zip(asked, seen, strict=True):
+            try:
+                following[k] = descents[k].send(found)
+            except StopIteration as end:
+                ended[k] = end.value
+        asked = following
+    return [ended[k] for k in range(len(starts))]
+
+
+def _descent(
+    start: Point,
+    moved: Callable[[Point, np.ndarray], Point],
+    *,
+    steps: int,
+    enough: float,
+    first: float,
+) -> Generator[Point, tuple[float, np.ndarray], tuple[Point, float]]:
+    """Ask for value and slopes at one point after another, and end with the best and its value."""
+    value, slope = yield start
+    point = start
     pairs: list[tuple[np.ndarray, np.ndarray, float]] = []
     history = [value]
     for _ in range(steps):
@@ -122,7 +182,7 @@ def minimise(
         share = 1.0
         for _ in range(HALVINGS):
             there = moved(point, share * direction)
-            value_there, slope_there = look(there)
+            value_there, slope_there = yield there
             if value_there <= value + SUFFICIENT * share * promised:
                 break
             share *= 0.5
