@@ -181,6 +181,21 @@ def test_the_minimiser_finds_the_least_value_of_a_valley():
     assert value < 1e-12
 
 
+@settings(max_examples=8)
+@given(order=st.integers(2, 12))
+def test_several_block_ladders_at_once_have_the_bits_of_each_alone(order):
+    of = errors(order, usable_band(order), share=0.5)
+    points = [block_ladder.start(order, k) for k in range(3)]
+    if order > 2:  # block Lanczos ends early: the second state is where the first one goes
+        points.append(np.eye(len(points[0]))[0])
+    together = block_ladder.look_each(of, points)
+    for x, (value, slopes) in zip(points, together, strict=True):
+        alone = block_ladder.look(of, x)
+        assert value == alone[0]
+        np.testing.assert_array_equal(slopes, alone[1])
+    assert [math.isinf(value) for value, _ in together] == [False] * 3 + [True] * (order > 2)
+
+
 @pytest.mark.ngspice
 @pytest.mark.parametrize(
     ("name", "family"), [("contractive", "active-rc-differential"), ("block-ladder", "active-rc")]

@@ -1,18 +1,20 @@
 """Standard values that are chosen together: standard, better than one by one, and the best where all can be tried."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
 
 from lmu_analog.analysis.certificate import deviation
 from lmu_analog.building import build, mapped
+from lmu_analog.circuits import fitting
 from lmu_analog.circuits.components import Capacitor, Resistor
 from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import nearest
 from lmu_analog.circuits.fitting import Model, Node, fit_jointly
 from lmu_analog.circuits.nodal.extract import extract
-from lmu_analog.circuits.rounding import choose_common
+from lmu_analog.circuits.rounding import _Rounding, choose_common
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.starting import new_design
@@ -66,6 +68,34 @@ def test_in_a_small_model_nothing_is_better():
             every.append(np.sum((jacobian @ np.array(x)) ** 2))
     assert np.sum((jacobian @ model.vector(found)) ** 2) == pytest.approx(min(every), rel=1e-9)
     assert min(every) < every[0]
+
+
+def test_work_is_counted(monkeypatch):
+    """Beyond the limit of work the true error is asked about the choices of descents alone."""
+    design = Design(order=4, theta="1 ms", family="active-rc", realization="ladder")
+    looked: dict[int, list[int]] = {}
+    errors = {}
+    usual = fitting.WORK
+    for work in (usual, 0):
+        monkeypatch.setattr(fitting, "WORK", work)
+        of = _Rounding(mapped(design), design.bandwidth, {"R": "E24", "C": "E12"}, None)
+        looked[work] = []
+        monkeypatch.setattr(of, "residual", partial(counting, of.residual(None), looked[work]))
+        errors[work] = of.errors(of.joint(None)[0][None])[0]
+    assert max(looked[0][1:]) == 1 < max(looked[usual][1:])
+    assert errors[usual] <= errors[0]
+    assert errors[0] < of.errors(of.rounded([1.0] * len(of.groups))[None])[0]
+
+
+def counting(residual, seen, readout):
+    """Give a residual that notes of how many circuits it is asked."""
+
+    def counted(values):
+        seen.append(len(values))
+        return residual(values)
+
+    assert readout is None
+    return counted
 
 
 def model_exact(values, exact, nodes):

@@ -11,7 +11,7 @@ from lmu_analog.circuits.devices.passives import Stock
 from lmu_analog.circuits.devices.values import E24
 from lmu_analog.circuits.element_values import element_values
 from lmu_analog.circuits.joint_search import Model, Node, Outputs, Seen, fit_jointly
-from lmu_analog.circuits.joint_values import Measure, problem
+from lmu_analog.circuits.joint_values import Measure, prepared, problem
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.circuits.rounding import _Rounding, choose_common
 from lmu_analog.design import Design
@@ -184,6 +184,22 @@ def test_where_no_joint_fit_may_be_taken_common_levels_are(monkeypatch):
     none = np.zeros((1, len(measure.free)))
     of_common, of_joint = (measure(one.circuit.values[None], none).raised[0] for one in (common, joint))
     assert np.all(of_joint <= of_common * (1.0 + 1e-6))
+
+
+@pytest.mark.parametrize("realization", ["ladder", "cap-feedforward"])
+def test_common_levels_to_first_order_are_nearly_as_good_as_those_by_trial(realization, monkeypatch):
+    design = Design(order=6, theta="1 ms", realization=realization, opamp={"gain": "120 dB", "gbw": "1 GHz"})
+    circuit = mapped(design)
+    of = _Rounding(circuit, design.bandwidth, {"R": "E24", "C": "E12"}, None)
+    slopes = prepared(circuit, design.bandwidth)[1]
+    tried = of.common()
+    assert of.common_beside(slopes).after == tried.after  # of few nodes
+    monkeypatch.setattr(rounding, "FEW_NODES", 0)
+    found = of.common_beside(slopes)
+    # What is said is the true error of what is given, which descent has made less.
+    assert found.after == pytest.approx(float(of.errors(found.values[None])[0]), rel=1e-12)
+    assert found.after < min(of.errors(np.stack([of.rounded(levels) for levels in of.simple()])))
+    assert found.after < 1.3 * tried.after
 
 
 def test_with_outputs_held_the_values_alone_are_the_circuit():

@@ -122,8 +122,9 @@ def _lanczos(couplings: np.ndarray, c: np.ndarray) -> _Steps:
             new = new - combined_each(rows[:k], combined_each(basis[:, :k], new))
         size = np.sqrt(dot_each(new, new))
         ended |= size < LEAST * np.sqrt(dot_each(raw[-1], raw[-1]))
-        size = np.where(ended, 1.0, size)  # whatever it is, nobody looks at it
-        basis[:, k] = rows[k] = new / size
+        # Of a start that ended early what follows is zero, which keeps numbers small: nobody looks at it.
+        size = np.where(ended, 1.0, size)
+        basis[:, k] = rows[k] = np.where(ended, 0.0, new / size)
         length.append(size)
     return _Steps(basis, rows, ended, length, raw)
 
