@@ -196,8 +196,12 @@ def draw(circuit: Circuit, mismatch: Mismatch, *, seed: int, samples: range) -> 
     (s, z) array
         Columns as in ``columns``.
     """
+    return normals(seed, columns(circuit, mismatch), samples)
+
+
+def normals(seed: int, names: Sequence[str], samples: range) -> Float[np.ndarray, "s z"]:
+    """Draw standard normals by their names: column z is the stretch ``samples`` of that name's own stream."""
     seed = check_seed(seed)
-    names = columns(circuit, mismatch)
     words = np.empty((len(names), len(samples)), np.uint64)
     for row, stretch in zip(words, _words(seed, names, samples), strict=True):
         row[:] = stretch
@@ -205,7 +209,7 @@ def draw(circuit: Circuit, mismatch: Mismatch, *, seed: int, samples: range) -> 
     return normal_quantile(((words >> np.uint64(11)) + 0.5) * 2.0**-53).T
 
 
-def _words(seed: int, names: tuple[str, ...], samples: range) -> Iterator[np.ndarray]:
+def _words(seed: int, names: Sequence[str], samples: range) -> Iterator[np.ndarray]:
     """Give every name's stretch of its own stream, 64 bits a sample."""
     first = samples.start // BLOCK
     skip = samples.start - BLOCK * first

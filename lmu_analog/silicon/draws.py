@@ -1,0 +1,142 @@
+"""Mismatch and process of a circuit in an open process: the foundry's sigmas, our draws.
+
+A draw is a function of (seed, sample, name), as everywhere in this package (``mismatch.law``): any engine, any number
+of workers and any stretch of samples meet the same numbers.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from lmu_analog.circuits.devices.pdk import Pdk
+from lmu_analog.mismatch.law import normals
+from lmu_analog.silicon.devices import Mim, Mos, SiliconCircuit
+
+Acting = Literal["both", "mismatch", "process"]
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """One standard deviation of everything that may deviate in a circuit.
+
+    Attributes
+    ----------
+    threshold : (n,) array, V
+        Of every transistor's threshold voltage, local.
+    mobility : (n,) array
+        Of every transistor's current factor, a fraction, local.
+    capacitance : (c,) array
+        Of every capacitor, a fraction, local.
+    process : tuple of str
+        Independent variables that all devices of a chip share.
+    """
+
+    threshold: Float[np.ndarray, " n"]
+    mobility: Float[np.ndarray, " n"]
+    capacitance: Float[np.ndarray, " c"]
+    process: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Deviations:
+    """What deviates in some samples.
+
+    Attributes
+    ----------
+    threshold : (s, n) array, V
+    mobility, capacitance : (s, n) and (s, c) array
+        Relative.
+    process : (s, p) array
+        Shared variables in standard deviations.
+    """
+
+    threshold: Float[np.ndarray, "s n"]
+    mobility: Float[np.ndarray, "s n"]
+    capacitance: Float[np.ndarray, "s c"]
+    process: Float[np.ndarray, "s p"]
+
+    def __len__(self) -> int:
+        return len(self.threshold)
+
+    def of(self, samples: np.ndarray | slice) -> "Deviations":
+        """Give those of some samples."""
+        return Deviations(
+            self.threshold[samples], self.mobility[samples], self.capacitance[samples], self.process[samples]
+        )
+
+
+def spread(circuit: SiliconCircuit, pdk: Pdk) -> Spread:
+    """Give the standard deviations of a circuit's devices, from their areas and the coefficients of its PDK.
+
+    sigma = A/sqrt((L - dL)(W - dW)) of one device (Pelgrom, Welbers and Duinmaijer, JSSC 24, 1989), with the PDK's own
+    effective sizes. Devices side by side count as one of their whole width.
+    """
+
+    def of(device: str, width: float, length: float, count: int) -> float:
+        known = pdk.devices[device]
+        return 1.0 / math.sqrt(known.effective_area(width, length) * count)
+
+    mos, mim = circuit.transistors, circuit.capacitors
+    root = np.array([of(x.device, x.width, x.length, x.count) for x in mos])
+    plates = np.array([of(x.device, x.width, x.length, x.count) for x in mim])
+    return Spread(
+        root * [pdk.devices[x.device].threshold for x in mos],
+        root * [pdk.devices[x.device].mobility for x in mos],
+        plates * [pdk.devices[x.device].local or 0.0 for x in mim],
+        process_variables(circuit, pdk),
+    )
+
+
+def process_variables(circuit: SiliconCircuit, pdk: Pdk) -> tuple[str, ...]:
+    """Name the shared variables that move any device of a circuit, in the order of the PDK."""
+    used = {x.device for x in circuit.devices}
+    return tuple(dict.fromkeys(v for row in pdk.process if row.device in used for v in row.per_sigma))
+
+
+def names(circuit: SiliconCircuit, found: Spread) -> list[str]:
+    """Name all draws: of transistors, of capacitors, of the process."""
+    return list(_names(circuit.transistors, circuit.capacitors, found.process))
+
+
+def _names(mos: Sequence[Mos], mim: Sequence[Mim], process: Sequence[str]) -> Iterator[str]:
+    for kind in ("threshold", "mobility"):
+        yield from (f"{x.name}|{kind}" for x in mos)
+    yield from (f"{x.name}|capacitor" for x in mim)
+    yield from (f"process|{name}" for name in process)
+
+
+def deviations(
+    circuit: SiliconCircuit, found: Spread, *, seed: int, samples: range, acting: Acting = "both"
+) -> Deviations:
+    """Draw some samples.
+
+    Parameters
+    ----------
+    circuit : SiliconCircuit
+    found : Spread
+        Of the circuit.
+    seed : int
+    samples : range
+        Consecutive, counted from 0.
+    acting : {"both", "mismatch", "process"}
+        What deviates; the draws of what does are the same in all three cases.
+    """
+    z = normals(seed, names(circuit, found), samples)
+    n, c = len(found.threshold), len(found.capacitance)
+    local, shared = float(acting != "process"), float(acting != "mismatch")
+    return Deviations(
+        local * found.threshold * z[:, :n],
+        local * found.mobility * z[:, n : 2 * n],
+        local * found.capacitance * z[:, 2 * n : 2 * n + c],
+        shared * z[:, 2 * n + c :],
+    )
+
+
+def nominal(circuit: SiliconCircuit, found: Spread, samples: int = 1) -> Deviations:
+    """Give samples in which nothing deviates."""
+    n, c, p = len(found.threshold), len(found.capacitance), len(found.process)
+    return Deviations(*(np.zeros((samples, k)) for k in (n, n, c, p)))

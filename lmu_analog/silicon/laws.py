@@ -1,0 +1,270 @@
+"""What every transistor of a circuit does near its operating point, measured once in ngspice.
+
+I = (1 - exp(-v_DS/U_T)) exp P, with a polynomial P in the voltages over a box around the operating point: in weak
+inversion P is nearly linear, in strong inversion smooth, and at v_DS = 0 the current has its sign. A threshold that deviates shifts the gate voltage, a current factor the
+logarithm, and the process moves the polynomial's coefficients. Charges are those of the nominal operating point.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lmu_analog.circuits.devices.pdk import Pdk
+from lmu_analog.silicon.altering import models_used, paths
+from lmu_analog.silicon.deck import OPTIONS, instances
+from lmu_analog.silicon.devices import Mos, SiliconCircuit
+from lmu_analog.silicon.draws import Spread
+from lmu_analog.silicon.samples import Bench
+from lmu_analog.spice.cards import number
+from lmu_analog.spice.session import Session
+
+DEGREE = 4
+BOX = (0.04, 0.12, 0.08)  # V: by how much gate, drain and bulk may move against the source
+PLACES = (5, 6, 3)  # of the grid along each
+PLACES_OF_SHIFTS = (3, 4, 3)  # an even number along the drain: at v_DS = 0 nothing is to be seen
+SHIFT_DEGREE = 2
+Z = 1.5  # standard deviations of a process variable at which its effect is measured
+FACTOR = 0.02  # by which a current factor is moved to see what that does
+WEAKEST = 1e-16  # A: a channel with less is described by its current itself
+KELVIN = 273.15
+THERMAL = 1.380649e-23 / 1.602176634e-19  # V/K, exact since 2019
+THRESHOLD = "vth0"  # the parameter of models that shifts the gate voltage
+NODES = ("d", "g", "s", "b")
+CHARGES = tuple(f"c{i}{j}" for i in NODES for j in NODES)
+
+
+@dataclass(frozen=True, eq=False)
+class Laws:
+    """Laws of n transistors.
+
+    Attributes
+    ----------
+    polarity : (n,) array
+        1 of n-channel devices, -1 of p-channel.
+    count : (n,) array
+        Devices side by side; all that follows is of all of them.
+    rest : (n, 3) array, V
+        Gate, drain and bulk against the source at the nominal operating point, times the polarity.
+    current : (n, m) array
+        Coefficients of P, or of I in A where ``is_log`` says no.
+    is_log : (n,) bool array
+    thermal : float, V
+        U_T.
+    factor : (n,) array
+        By how much the current moves with the current factor, both relative.
+    shift, bend : (p, n, k) arrays
+        What one standard deviation of a process variable adds to the first coefficients, and its square.
+    gate : (p, n) array, V
+        What one standard deviation adds to the threshold.
+    charge : (n, 4, 4) array, F
+        dQ_i/dv_j of drain, gate, source and bulk.
+    """
+
+    polarity: Float[np.ndarray, " n"]
+    count: Float[np.ndarray, " n"]
+    rest: Float[np.ndarray, "n 3"]
+    current: Float[np.ndarray, "n m"]
+    is_log: np.ndarray
+    thermal: float
+    factor: Float[np.ndarray, " n"]
+    shift: Float[np.ndarray, "p n k"]
+    bend: Float[np.ndarray, "p n k"]
+    gate: Float[np.ndarray, "p n"]
+    charge: Float[np.ndarray, "n 4 4"]
+
+
+@cache
+def exponents(degree: int) -> Int[np.ndarray, "m 3"]:
+    """Give the powers of gate, drain and bulk voltage in all monomials of a degree, the lowest degrees first."""
+    found = [e for e in itertools.product(range(degree + 1), repeat=3) if sum(e) <= degree]
+    return np.array(sorted(found, key=lambda e: (sum(e), e)))
+
+
+def monomials(x: Float[np.ndarray, "*s 3"], degree: int) -> Float[np.ndarray, "*s m"]:
+    """Give all monomials of voltages that are scaled by the box."""
+    powers = np.ones((*x.shape, degree + 1))
+    for k in range(1, degree + 1):
+        powers[..., k] = powers[..., k - 1] * x
+    e = exponents(degree)
+    return powers[..., 0, e[:, 0]] * powers[..., 1, e[:, 1]] * powers[..., 2, e[:, 2]]
+
+
+def slopes(x: Float[np.ndarray, "*s 3"], degree: int, along: int) -> Float[np.ndarray, "*s m"]:
+    """Give the derivatives of all monomials along one voltage, per volt."""
+    e = exponents(degree).copy()
+    by = e[:, along].copy()
+    e[:, along] = np.maximum(by - 1, 0)
+    powers = np.ones((*x.shape, degree + 1))
+    for k in range(1, degree + 1):
+        powers[..., k] = powers[..., k - 1] * x
+    product = powers[..., 0, e[:, 0]] * powers[..., 1, e[:, 1]] * powers[..., 2, e[:, 2]]
+    return product * (by / BOX[along])
+
+
+def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
+    """Measure the laws of a circuit's transistors, in this process: call it in a ``Worker``.
+
+    Parameters
+    ----------
+    bench : Bench
+    found : Spread
+        Its process variables.
+    volts : dict
+        Voltages of all nets at the nominal operating point.
+    """
+    circuit, pdk = bench.circuit, bench.installed.pdk
+    mos = circuit.transistors
+    polarity = np.array([1.0 if pdk.devices[x.device].kind == "nmos" else -1.0 for x in mos])
+    count = np.array([float(x.count) for x in mos])
+    ends = np.array([[volts[net] for net in x.nets] for x in mos])
+    rest = polarity[:, None] * (ends[:, [1, 0, 3]] - ends[:, [2]])
+    with Session(_deck(bench, mos, ends)) as session:
+        at = _Alone(session, [_alone(x, pdk) for x in mos], polarity)
+        grid, small = _grid(PLACES), _grid(PLACES_OF_SHIFTS)
+        drawn = np.stack([at.currents(x) for x in grid], axis=-1)  # (n, points)
+        charge = at.session.values([f"@{name}[{c}]" for name in at.names for c in CHARGES]).reshape(-1, 4, 4)
+        is_log = (drawn > WEAKEST).all(axis=1)
+        fit = np.linalg.pinv(monomials(grid / BOX, DEGREE))
+        thermal = THERMAL * (bench.conditions.temperature + KELVIN)
+        current = _logs(drawn, is_log, _triode(rest, grid, thermal)) @ fit.T
+        nominal = np.stack([at.currents(x) for x in small], axis=-1)
+        session.alter(f"alter @{name}[mulu0] = {number(1.0 + FACTOR)}" for name in at.names)
+        moved = at.currents(np.zeros(3))
+        session.alter(f"alter @{name}[mulu0] = 1.0" for name in at.names)
+        still = at.currents(np.zeros(3))
+        factor = np.where(is_log, np.log(np.abs(moved / still)) / np.log1p(FACTOR), 1.0)
+        shift, bend = _process(at, bench, found, nominal, is_log)
+    gate = np.array([[_threshold(x, pdk, variable) for x in mos] for variable in found.process])
+    gate = gate.reshape(len(found.process), len(mos)) * polarity
+    current = current * np.where(is_log, 1.0, count)[:, None]
+    current[:, 0] += np.where(is_log, np.log(count), 0.0)
+    return Laws(
+        polarity, count, rest, current, is_log, thermal, factor, shift, bend, gate, charge * count[:, None, None]
+    )
+
+
+def _triode(rest: np.ndarray, grid: np.ndarray, thermal: float) -> Float[np.ndarray, "n q"]:
+    """Give the size of 1 - exp(-v_DS/U_T), of every transistor at every place."""
+    return np.abs(np.expm1(-(rest[:, 1:2] + grid[:, 1]) / thermal))
+
+
+def _logs(current: np.ndarray, is_log: np.ndarray, triode: np.ndarray | float = 1.0) -> np.ndarray:
+    return np.where(is_log[:, None], np.log(np.maximum(current, WEAKEST) / triode), current)
+
+
+def _grid(places: tuple[int, int, int]) -> Float[np.ndarray, "q 3"]:
+    """Give the places of a grid over the box, V, at Chebyshev's points: no place matters more than others there."""
+    along = [
+        width * np.sin(0.5 * np.pi * np.linspace(-1.0, 1.0, k)) for width, k in zip(BOX, places, strict=True)
+    ]
+    return np.stack(np.meshgrid(*along, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _alone(x: Mos, pdk: Pdk) -> str:
+    return paths(x, pdk)[0]
+
+
+def _deck(bench: Bench, mos: Sequence[Mos], ends: Float[np.ndarray, "n 4"]) -> list[str]:
+    """Put every transistor alone between sources that move together."""
+    at, pdk = bench.conditions, bench.installed.pdk
+    lines = ["* transistors alone", *bench.installed.cards(at.corner, at.mim), f".options {OPTIONS}"]
+    lines.append(f".temp {number(at.temperature)}")
+    for kind in ("n", "p"):
+        lines += [f"Vmove{end}{kind} move{end}{kind} 0 0" for end in ("g", "d", "b")]
+    for k, (x, (d, g, s, b)) in enumerate(zip(mos, ends.tolist(), strict=True)):
+        kind = "n" if pdk.devices[x.device].kind == "nmos" else "p"
+        name = instances(x)[0]
+        lines += [
+            f"{name} d{k} g{k} s{k} b{k} {x.device} w={number(x.width)} l={number(x.length)}",
+            f"Vd{k} d{k} moved{kind} {number(d)}",
+            f"Vg{k} g{k} moveg{kind} {number(g)}",
+            f"Vs{k} s{k} 0 {number(s)}",
+            f"Vb{k} b{k} moveb{kind} {number(b)}",
+        ]
+        path = _alone(x, pdk)
+        lines.append(".save " + " ".join(f"@{path}[{what}]" for what in ("id", *CHARGES)))
+    return [*lines, ".end"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    session: Session
+    names: list[str]
+    polarity: np.ndarray
+
+    def currents(self, x: Float[np.ndarray, " 3"]) -> Float[np.ndarray, " n"]:
+        """Give the currents, A, positive in the usual direction, where gate, drain and bulk are moved by x, V."""
+        self.session.alter(
+            f"alter vmove{end}{kind} = {number(float(sign * v))}"
+            for kind, sign in (("n", 1.0), ("p", -1.0))
+            for end, v in zip(("g", "d", "b"), x, strict=True)
+        )
+        return np.abs(self.session.values([f"@{name}[id]" for name in self.names]))
+
+
+def _process(
+    at: _Alone, bench: Bench, found: Spread, nominal: np.ndarray, is_log: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure what the process variables do beside shifting thresholds.
+
+    Several variables move the same parameter by other amounts (all devices, n-channel alone): every parameter is
+    moved once, and what the variables do follows in proportion.
+    """
+    circuit, pdk = bench.circuit, bench.installed.pdk
+    shape = (len(found.process), len(nominal), len(exponents(SHIFT_DEGREE)))
+    shift, bend = np.zeros(shape), np.zeros(shape)
+    fit = np.linalg.pinv(monomials(_grid(PLACES_OF_SHIFTS) / BOX, SHIFT_DEGREE))
+    models = models_used(circuit, pdk)
+    of_device = np.array([x.device for x in circuit.transistors])
+    at_rest = _logs(nominal, is_log)
+    for parameters, rows in _by_parameters(pdk, {x.device for x in circuit.transistors}):
+        names = [(m, p) for m, (device, _) in models.items() if device in rows for p in parameters]
+        values = at.session.model_values(names)
+        step = {device: max(abs(v) for v in row.per_sigma.values()) for device, row in rows.items()}
+        moved: list[np.ndarray] = []
+        for sign in (Z, -Z):
+            at.session.alter(
+                f"altermod {m} {p} = {number(_moved(v, sign * step[models[m][0]], rows[models[m][0]].relative))}"
+                for (m, p), v in zip(names, values.tolist(), strict=True)
+            )
+            moved.append(_logs(np.stack([at.currents(x) for x in _grid(PLACES_OF_SHIFTS)], axis=-1), is_log))
+        at.session.alter(
+            f"altermod {m} {p} = {number(v)}" for (m, p), v in zip(names, values.tolist(), strict=True)
+        )
+        up, down = moved
+        first = ((up - down) / (2.0 * Z)) @ fit.T
+        second = ((up + down - 2.0 * at_rest) / (2.0 * Z**2)) @ fit.T
+        for k, variable in enumerate(found.process):
+            share = np.array(
+                [rows[d].per_sigma.get(variable, 0.0) / step[d] if d in rows else 0.0 for d in of_device]
+            )[:, None]
+            shift[k] += share * first
+            bend[k] += share**2 * second
+    return shift, bend
+
+
+def _moved(value: float, by: float, relative: bool) -> float:
+    return value * (1.0 + by) if relative else value + by
+
+
+def _by_parameters(pdk: Pdk, devices: set[str]) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """Gather the rows of a kit's process law by the parameters that they move; thresholds are left out."""
+    gathered: dict[tuple[str, ...], dict] = {}
+    for row in pdk.process:
+        if row.device in devices and THRESHOLD not in row.parameters:
+            gathered.setdefault(row.parameters, {})[row.device] = row
+    yield from gathered.items()
+
+
+def _threshold(x: Mos, pdk: Pdk, variable: str) -> float:
+    """Give what one standard deviation of a variable adds to the model's threshold, V."""
+    place = pdk.devices[x.device].bin(x.width, x.length)
+    return sum(
+        row.per_sigma.get(variable, 0.0)
+        for row in pdk.process
+        if row.device == x.device and THRESHOLD in row.parameters and (row.bins is None or place in row.bins)
+    )
