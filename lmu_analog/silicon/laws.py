@@ -24,6 +24,8 @@ from lmu_analog.spice.session import Session
 
 DEGREE = 4
 BOX = (0.04, 0.12, 0.08)  # V: by how much gate, drain and bulk may move against the source
+TRIODE_BOX = (0.04, 0.03, 0.08)  # the same of a channel that is not saturated, and bends more
+SATURATED = 8.0  # thermal voltages between drain and source
 PLACES = (5, 6, 3)  # of the grid along each
 PLACES_OF_SHIFTS = (3, 4, 3)  # an even number along the drain: at v_DS = 0 nothing is to be seen
 SHIFT_DEGREE = 2
@@ -33,8 +35,8 @@ WEAKEST = 1e-16  # A: a channel with less is described by its current itself
 KELVIN = 273.15
 THERMAL = 1.380649e-23 / 1.602176634e-19  # V/K, exact since 2019
 THRESHOLD = "vth0"  # the parameter of models that shifts the gate voltage
-NODES = ("d", "g", "s", "b")
-CHARGES = tuple(f"c{i}{j}" for i in NODES for j in NODES)
+SLOPES = ("gm", "gds", "gmbs")
+MEASURED_AT = 1e4  # Hz: where capacitances are read off admittances, by their imaginary part
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,8 @@ class Laws:
         Devices side by side; all that follows is of all of them.
     rest : (n, 3) array, V
         Gate, drain and bulk against the source at the nominal operating point, times the polarity.
+    box : (n, 3) array, V
+        Which moves of these the coefficients take for one.
     current : (n, m) array
         Coefficients of P, or of I in A where ``is_log`` says no.
     is_log : (n,) bool array
@@ -67,6 +71,7 @@ class Laws:
     polarity: Float[np.ndarray, " n"]
     count: Float[np.ndarray, " n"]
     rest: Float[np.ndarray, "n 3"]
+    box: Float[np.ndarray, "n 3"]
     current: Float[np.ndarray, "n m"]
     is_log: np.ndarray
     thermal: float
@@ -80,7 +85,9 @@ class Laws:
 @cache
 def exponents(degree: int) -> Int[np.ndarray, "m 3"]:
     """Give the powers of gate, drain and bulk voltage in all monomials of a degree, the lowest degrees first."""
-    found = [e for e in itertools.product(range(degree + 1), repeat=3) if sum(e) <= degree]
+    # No higher power along a voltage than its places of the grid can tell apart.
+    powers = [range(min(degree, k - 1) + 1) for k in PLACES]
+    found = [e for e in itertools.product(*powers) if sum(e) <= degree]
     return np.array(sorted(found, key=lambda e: (sum(e), e)))
 
 
@@ -94,7 +101,7 @@ def monomials(x: Float[np.ndarray, "*s 3"], degree: int) -> Float[np.ndarray, "*
 
 
 def slopes(x: Float[np.ndarray, "*s 3"], degree: int, along: int) -> Float[np.ndarray, "*s m"]:
-    """Give the derivatives of all monomials along one voltage, per volt."""
+    """Give the derivatives of all monomials along one of the scaled voltages."""
     e = exponents(degree).copy()
     by = e[:, along].copy()
     e[:, along] = np.maximum(by - 1, 0)
@@ -102,7 +109,7 @@ def slopes(x: Float[np.ndarray, "*s 3"], degree: int, along: int) -> Float[np.nd
     for k in range(1, degree + 1):
         powers[..., k] = powers[..., k - 1] * x
     product = powers[..., 0, e[:, 0]] * powers[..., 1, e[:, 1]] * powers[..., 2, e[:, 2]]
-    return product * (by / BOX[along])
+    return product * by
 
 
 def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
@@ -122,20 +129,23 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
     count = np.array([float(x.count) for x in mos])
     ends = np.array([[volts[net] for net in x.nets] for x in mos])
     rest = polarity[:, None] * (ends[:, [1, 0, 3]] - ends[:, [2]])
+    thermal = THERMAL * (bench.conditions.temperature + KELVIN)
+    narrow = np.abs(rest[:, 1]) < SATURATED * thermal
+    box = np.where(narrow[:, None], TRIODE_BOX, BOX)
     with Session(_deck(bench, mos, ends)) as session:
-        at = _Alone(session, [_alone(x, pdk) for x in mos], polarity)
-        grid, small = _grid(PLACES), _grid(PLACES_OF_SHIFTS)
-        drawn = np.stack([at.currents(x) for x in grid], axis=-1)  # (n, points)
-        charge = at.session.values([f"@{name}[{c}]" for name in at.names for c in CHARGES]).reshape(-1, 4, 4)
+        at = _Alone(session, [_alone(x, pdk) for x in mos], box)
+        drawn = at.on_grid(PLACES)
         is_log = (drawn > WEAKEST).all(axis=1)
-        fit = np.linalg.pinv(monomials(grid / BOX, DEGREE))
-        thermal = THERMAL * (bench.conditions.temperature + KELVIN)
-        current = _logs(drawn, is_log, _triode(rest, grid, thermal)) @ fit.T
-        nominal = np.stack([at.currents(x) for x in small], axis=-1)
+        fit = np.linalg.pinv(monomials(_grid(PLACES), DEGREE))
+        current = _logs(drawn, is_log, _triode(rest, box, PLACES, thermal)) @ fit.T
+        still = at.currents(np.zeros(3))
+        measured = session.values([f"@{name}[{what}]" for name in at.names for what in SLOPES])
+        _anchor(current, still, measured.reshape(-1, 3), rest, box, thermal, is_log)
+        charge = _charges(session, len(mos))
+        nominal = at.on_grid(PLACES_OF_SHIFTS)
         session.alter(f"alter @{name}[mulu0] = {number(1.0 + FACTOR)}" for name in at.names)
         moved = at.currents(np.zeros(3))
         session.alter(f"alter @{name}[mulu0] = 1.0" for name in at.names)
-        still = at.currents(np.zeros(3))
         factor = np.where(is_log, np.log(np.abs(moved / still)) / np.log1p(FACTOR), 1.0)
         shift, bend = _process(at, bench, found, nominal, is_log)
     gate = np.array([[_threshold(x, pdk, variable) for x in mos] for variable in found.process])
@@ -143,24 +153,66 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
     current = current * np.where(is_log, 1.0, count)[:, None]
     current[:, 0] += np.where(is_log, np.log(count), 0.0)
     return Laws(
-        polarity, count, rest, current, is_log, thermal, factor, shift, bend, gate, charge * count[:, None, None]
+        polarity, count, rest, box, current, is_log, thermal, factor, shift, bend, gate, charge * count[:, None, None]
     )
 
 
-def _triode(rest: np.ndarray, grid: np.ndarray, thermal: float) -> Float[np.ndarray, "n q"]:
+def _anchor(
+    current: np.ndarray,
+    still: np.ndarray,
+    measured: np.ndarray,
+    rest: np.ndarray,
+    box: np.ndarray,
+    thermal: float,
+    is_log: np.ndarray,
+) -> None:
+    """Make current and slopes at rest those that ngspice says: a fit over the box is a little off there."""
+    decay = np.exp(-rest[:, 1] / thermal)
+    triode = 1.0 - decay
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.abs(still / triode)
+        exact = np.log(size)
+        along = np.abs(measured) * np.array([1.0, 1.0, 1.0])
+        along = np.stack([along[:, 0], along[:, 1] - size * decay / thermal, along[:, 2]], axis=-1)
+        along = along / np.stack([size * triode] * 3, axis=-1) * box
+    e = exponents(DEGREE)
+    # Near v_DS = 0 the current does not fix P's slopes along gate and bulk; the fit does.
+    firm = is_log & (np.abs(rest[:, 1]) > 0.2 * thermal)
+    for k in range(3):
+        column = int(np.flatnonzero((e == np.eye(3, dtype=int)[k]).all(axis=1))[0])
+        current[firm, column] = along[firm, k]
+    current[firm, 0] = exact[firm]
+    loose = is_log & ~firm
+    # There the conductance of the drain is exp(P)/U_T, but for what is proportional to v_DS.
+    current[loose, 0] = np.log(np.abs(measured[loose, 1]) * thermal)
+
+
+def _charges(session: Session, size: int) -> Float[np.ndarray, "n 4 4"]:
+    """Measure dQ_i/dv_j between drain, gate, source and bulk, overlaps included, from the response of each alone."""
+    sources = [f"v{end}{k}" for k in range(size) for end in "dgsb"]
+    found = np.zeros((size, 4, 4))
+    for column, end in ((0, "d"), (1, "g"), (3, "b")):
+        flows = session.admittances([f"vmove{end}n", f"vmove{end}p"], sources, MEASURED_AT)
+        found[:, :, column] = flows.imag.reshape(size, 4) / (2.0 * np.pi * MEASURED_AT)
+    found[:, :, 2] = -found.sum(axis=2)
+    return found
+
+
+def _triode(
+    rest: np.ndarray, box: np.ndarray, places: tuple[int, int, int], thermal: float
+) -> Float[np.ndarray, "n q"]:
     """Give the size of 1 - exp(-v_DS/U_T), of every transistor at every place."""
-    return np.abs(np.expm1(-(rest[:, 1:2] + grid[:, 1]) / thermal))
+    return np.abs(np.expm1(-(rest[:, 1:2] + box[:, 1:2] * _grid(places)[:, 1]) / thermal))
 
 
 def _logs(current: np.ndarray, is_log: np.ndarray, triode: np.ndarray | float = 1.0) -> np.ndarray:
     return np.where(is_log[:, None], np.log(np.maximum(current, WEAKEST) / triode), current)
 
 
+@cache
 def _grid(places: tuple[int, int, int]) -> Float[np.ndarray, "q 3"]:
-    """Give the places of a grid over the box, V, at Chebyshev's points: no place matters more than others there."""
-    along = [
-        width * np.sin(0.5 * np.pi * np.linspace(-1.0, 1.0, k)) for width, k in zip(BOX, places, strict=True)
-    ]
+    """Give the places of a grid over the box, at Chebyshev's points: no place matters more than others there."""
+    along = [np.sin(0.5 * np.pi * np.linspace(-1.0, 1.0, k)) for k in places]
     return np.stack(np.meshgrid(*along, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
@@ -186,24 +238,36 @@ def _deck(bench: Bench, mos: Sequence[Mos], ends: Float[np.ndarray, "n 4"]) -> l
             f"Vb{k} b{k} moveb{kind} {number(b)}",
         ]
         path = _alone(x, pdk)
-        lines.append(".save " + " ".join(f"@{path}[{what}]" for what in ("id", *CHARGES)))
+        lines.append(".save " + " ".join(f"@{path}[{what}]" for what in ("id", *SLOPES)))
+    lines.append(".save " + " ".join(f"i(v{end}{k})" for k in range(len(mos)) for end in "dgsb"))
     return [*lines, ".end"]
 
 
 @dataclass(frozen=True, eq=False)
 class _Alone:
+    """The transistors of a deck, each alone."""
+
     session: Session
     names: list[str]
-    polarity: np.ndarray
+    box: np.ndarray
 
     def currents(self, x: Float[np.ndarray, " 3"]) -> Float[np.ndarray, " n"]:
-        """Give the currents, A, positive in the usual direction, where gate, drain and bulk are moved by x, V."""
+        """Give the sizes of the currents, A, where gate, drain and bulk are moved by x, V."""
         self.session.alter(
             f"alter vmove{end}{kind} = {number(float(sign * v))}"
             for kind, sign in (("n", 1.0), ("p", -1.0))
             for end, v in zip(("g", "d", "b"), x, strict=True)
         )
         return np.abs(self.session.values([f"@{name}[id]" for name in self.names]))
+
+    def on_grid(self, places: tuple[int, int, int]) -> Float[np.ndarray, "n q"]:
+        """Give the sizes of the currents on a grid over each transistor's own box."""
+        found = np.zeros((len(self.names), len(_grid(places))))
+        for box in np.unique(self.box, axis=0):
+            mine = (self.box == box).all(axis=1)
+            swept = np.stack([self.currents(x * box) for x in _grid(places)], axis=-1)
+            found[mine] = swept[mine]
+        return found
 
 
 def _process(
@@ -217,7 +281,7 @@ def _process(
     circuit, pdk = bench.circuit, bench.installed.pdk
     shape = (len(found.process), len(nominal), len(exponents(SHIFT_DEGREE)))
     shift, bend = np.zeros(shape), np.zeros(shape)
-    fit = np.linalg.pinv(monomials(_grid(PLACES_OF_SHIFTS) / BOX, SHIFT_DEGREE))
+    fit = np.linalg.pinv(monomials(_grid(PLACES_OF_SHIFTS), SHIFT_DEGREE))
     models = models_used(circuit, pdk)
     of_device = np.array([x.device for x in circuit.transistors])
     at_rest = _logs(nominal, is_log)
@@ -231,7 +295,7 @@ def _process(
                 f"altermod {m} {p} = {number(_moved(v, sign * step[models[m][0]], rows[models[m][0]].relative))}"
                 for (m, p), v in zip(names, values.tolist(), strict=True)
             )
-            moved.append(_logs(np.stack([at.currents(x) for x in _grid(PLACES_OF_SHIFTS)], axis=-1), is_log))
+            moved.append(_logs(at.on_grid(PLACES_OF_SHIFTS), is_log))
         at.session.alter(
             f"altermod {m} {p} = {number(v)}" for (m, p), v in zip(names, values.tolist(), strict=True)
         )

@@ -151,6 +151,27 @@ class Session:
             raise SimulationError("ngspice gave figures that are not finite", deck=self._deck)
         return found
 
+    def admittances(self, driven: Sequence[str], sources: Sequence[str], frequency: float) -> Complex[np.ndarray, " m"]:
+        """Give the AC currents into the circuit, A, at the plus ends of voltage sources, where some have 1 V of AC.
+
+        Raises
+        ------
+        SimulationError
+        """
+        self.alter(f"alter {name} acmag = 1" for name in driven)
+        self._ngspice.lines.clear()
+        before = set(self._ngspice.plot_names)
+        self._ngspice.attempt(lambda: self._ngspice.exec_command(f"ac lin 1 {frequency!r} {frequency!r}"))
+        self._complain("ngspice found no response")
+        fresh = [n for n in self._ngspice.plot_names if n not in before and n.startswith("ac")]
+        if len(fresh) != 1:
+            raise SimulationError(f"ngspice made {len(fresh)} plots instead of one", deck=self._deck)
+        plot = _lower(self._ngspice.plot(None, fresh[0]))
+        found = -np.array([complex(plot[f"{name.lower()}#branch"][-1]) for name in sources])
+        self._ngspice.attempt(lambda: self._ngspice.exec_command("destroy all"))
+        self.alter(f"alter {name} acmag = 0" for name in driven)
+        return found
+
     def model_values(self, wanted: Sequence[tuple[str, str]]) -> Float[np.ndarray, " v"]:
         """Read parameters of models, each given by model and parameter.
 

@@ -1,0 +1,405 @@
+"""The exact engine of transistor circuits: operating points and responses of many samples, without a simulator.
+
+Every transistor follows its law near the nominal operating point (``laws``). A sample's operating point is found by
+Newton steps with the nominal circuit's slopes; there the nets inside each cell are eliminated, and what is left is a
+state space between the nets that cells share, with the phase that the inner nets add to third order in frequency.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Complex, Float, Int
+
+from lmu_analog.circuits.components import GROUND
+from lmu_analog.circuits.devices.pdk import Pdk
+from lmu_analog.errors import CircuitError
+from lmu_analog.silicon.altering import capacitance, shared_capacitance
+from lmu_analog.silicon.devices import Current, SiliconCircuit, Voltage
+from lmu_analog.silicon.draws import Deviations, Spread
+from lmu_analog.silicon.laws import DEGREE, SHIFT_DEGREE, Laws, exponents, monomials, slopes
+from lmu_analog.silicon.samples import Measured, probe_rows
+
+ROUNDS = 40
+SETTLED = 1e-8  # V: a millionth of the signals
+LARGEST_STEP = 0.05  # V, of one round: within the box of the laws
+BEYOND = 1.6  # of the box: a sample that leaves it so far is none that the laws know
+TERMS = 4  # of the series in frequency: G, C and the two that the inner nets add
+NOT_SURE = -1  # in place of ngspice's rung: the sample is one for ngspice
+EXACT = -2  # the same: found by this engine
+BATCH = 64  # samples at a time: what they need stays in a processor's caches
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """Cells of one shape: inner nets of each, and the shared nets that each touches."""
+
+    inner: Int[np.ndarray, "c n"]
+    outer: Int[np.ndarray, "c m"]
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A circuit with the laws of its transistors, ready for samples.
+
+    Attributes
+    ----------
+    circuit : SiliconCircuit
+    pdk : Pdk
+    found : Spread
+    laws : Laws
+    volts : dict
+        Of all nets at the nominal operating point.
+    """
+
+    circuit: SiliconCircuit
+    pdk: Pdk
+    found: Spread
+    laws: Laws
+    volts: dict[str, float]
+
+    @cached_property
+    def fixed(self) -> dict[str, float]:
+        """Nets that voltage sources hold, and the input's: volts of each."""
+        known = {GROUND: 0.0}
+        waiting = [s for s in self.circuit.sources if isinstance(s, Voltage)]
+        while waiting:
+            ready = [s for s in waiting if s.a in known or s.b in known]
+            if not ready:
+                raise CircuitError(f"{waiting[0].name}: a voltage source that no other ties to ground")
+            for s in ready:
+                known.setdefault(s.a, known.get(s.b, 0.0) + s.value)
+                known.setdefault(s.b, known[s.a] - s.value)
+            waiting = [s for s in waiting if s not in ready]
+        return known
+
+    @cached_property
+    def nets(self) -> tuple[str, ...]:
+        """Nets whose voltages are sought."""
+        return tuple(net for net in self.circuit.nets if net not in self.fixed)
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Place of every net: those that are sought, then those that are held."""
+        return {net: k for k, net in enumerate((*self.nets, *self.fixed))}
+
+    @cached_property
+    def ends(self) -> Int[np.ndarray, "n 4"]:
+        """Places of drain, gate, source and bulk."""
+        return np.array([[self.place[net] for net in x.nets] for x in self.circuit.transistors])
+
+    @cached_property
+    def rest(self) -> Float[np.ndarray, " v"]:
+        """Voltages of all nets at the nominal operating point."""
+        return np.array([self.volts.get(net, self.fixed.get(net, 0.0)) for net in self.place])
+
+    @cached_property
+    def driven(self) -> Float[np.ndarray, " v"]:
+        """What every held net moves by when the input moves by one volt."""
+        drive = next(s for s in self.circuit.sources if s.name == self.circuit.drive)
+        found = np.zeros(len(self.place))
+        found[self.place[drive.a]] = 1.0
+        return found
+
+    def samples(
+        self, sample: Deviations, frequency: Float[np.ndarray, " k"], *, trim: Float[np.ndarray, " s"] | None = None
+    ) -> Measured:
+        """Give what ngspice would measure on some samples; those that are not sure have NaN and ``NOT_SURE``.
+
+        Parameters
+        ----------
+        sample : Deviations
+        frequency : (k,) array, Hz
+        trim : (s,) array, optional
+            Factor of the common bias.
+        """
+        parts = [
+            self._samples(sample.of(slice(k, k + BATCH)), frequency, None if trim is None else trim[k : k + BATCH])
+            for k in range(0, len(sample), BATCH)
+        ]
+        return Measured(
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in ("offset", "states", "current", "rung"))
+        )
+
+    def _samples(
+        self, sample: Deviations, frequency: np.ndarray, trim: np.ndarray | None
+    ) -> Measured:
+        factor = np.ones(len(sample)) if trim is None else trim
+        volts, sure = self._operating_point(sample, factor)
+        current, g = self._conductances(volts, sample)
+        response = self._response(g, sample, frequency)
+        nets, rows = probe_rows(self.circuit)
+        at = [self.place[net] for net in nets]
+        supply = self._supply_current(current, factor)
+        offset = (volts[:, at] - self.circuit.rest) @ rows.T
+        states = response[:, :, at] @ rows.T
+        offset[~sure], states[~sure], supply[~sure] = np.nan, np.nan, np.nan
+        return Measured(offset, states, supply, np.where(sure, EXACT, NOT_SURE))
+
+    # --- the operating point
+
+    @cached_property
+    def _bias(self) -> tuple[np.ndarray, np.ndarray]:
+        """Currents that sources push into every sought net: those that a trim scales, and the others."""
+        pushed = np.zeros((2, len(self.place)))
+        for s in self.circuit.sources:
+            if isinstance(s, Current):
+                row = 0 if s.name in self.circuit.trim else 1
+                pushed[row, self.place[s.a]] -= s.value
+                pushed[row, self.place[s.b]] += s.value
+        return pushed[0, : len(self.nets)], pushed[1, : len(self.nets)]
+
+    @cached_property
+    def _slopes(self) -> Float[np.ndarray, "v v"]:
+        """Inverse of the nominal slopes of currents out of the sought nets."""
+        n = len(self.circuit.transistors)
+        still = Deviations(
+            np.zeros((1, n)), np.zeros((1, n)), np.zeros((1, len(self.found.capacitance))), np.zeros((1, len(self.found.process)))
+        )
+        _, g = self._conductances(self.rest[None], still)
+        size = len(self.nets)
+        return np.linalg.inv(self._matrix(g)[0, :size, :size])
+
+    @cached_property
+    def _incidence(self) -> Float[np.ndarray, "n v"]:
+        """Currents of channels, drain to source, out of every sought net."""
+        found = np.zeros((len(self.ends), len(self.place)))
+        rows = np.arange(len(self.ends))
+        np.add.at(found, (rows, self.ends[:, 0]), self.laws.polarity)
+        np.add.at(found, (rows, self.ends[:, 2]), -self.laws.polarity)
+        return found[:, : len(self.nets)]
+
+    @cached_property
+    def _imbalance(self) -> Float[np.ndarray, " v"]:
+        """What the laws miss of Kirchhoff's law at the nominal operating point: their fit, and ngspice's tolerance."""
+        n = len(self.circuit.transistors)
+        still = Deviations(
+            np.zeros((1, n)), np.zeros((1, n)), np.zeros((1, len(self.found.capacitance))), np.zeros((1, len(self.found.process)))
+        )
+        current = self._currents(self.rest[None], self._coefficients(still), still)
+        return (current @ self._incidence - sum(self._bias))[0]
+
+    def _operating_point(
+        self, sample: Deviations, factor: np.ndarray
+    ) -> tuple[Float[np.ndarray, "s v"], np.ndarray]:
+        coefficients = self._coefficients(sample)
+        scaled, constant = self._bias
+        bias = factor[:, None] * scaled + constant + self._imbalance
+        volts = np.repeat(self.rest[None], len(sample), axis=0)
+        size = len(self.nets)
+        largest = np.full(len(sample), np.inf)
+        for _ in range(ROUNDS):
+            residual = self._currents(volts, coefficients, sample) @ self._incidence - bias
+            step = residual @ self._slopes.T
+            largest = np.abs(step).max(axis=1)
+            step *= np.minimum(1.0, LARGEST_STEP / np.maximum(largest, 1e-300))[:, None]
+            volts[:, :size] -= step
+            if (largest < SETTLED).all() or not np.isfinite(largest).any():
+                break
+        moved = np.abs(self._moved(volts, sample)) / self.laws.box
+        sure = (largest < SETTLED) & (moved.max(axis=(1, 2)) < BEYOND)
+        return np.where(sure[:, None], volts, self.rest), sure
+
+    def _moved(self, volts: np.ndarray, sample: Deviations) -> Float[np.ndarray, "s n 3"]:
+        """Give how far gate, drain and bulk are from rest against the source, the threshold taken off the gate."""
+        d, g, s, b = (volts[:, self.ends[:, k]] for k in range(4))
+        p = self.laws.polarity
+        found = np.stack([p * (g - s), p * (d - s), p * (b - s)], axis=-1) - self.laws.rest
+        found[..., 0] -= self._threshold(sample)
+        return found
+
+    def _threshold(self, sample: Deviations) -> Float[np.ndarray, "s n"]:
+        # A model's own sign: what is added to the threshold of a p-channel device makes it easier to turn on.
+        return sample.threshold * self.laws.polarity + sample.process @ self.laws.gate
+
+    def _coefficients(self, sample: Deviations) -> Float[np.ndarray, "s n k"]:
+        """Give what is added to the first coefficients of every law: process and current factor."""
+        z = sample.process
+        found = np.tensordot(z, self.laws.shift, 1) + np.tensordot(z**2, self.laws.bend, 1)
+        found[..., 0] += self.laws.factor * np.log1p(sample.mobility)
+        return found
+
+    def _exponent(
+        self, x: Float[np.ndarray, "s n 3"], added: Float[np.ndarray, "s n k"]
+    ) -> Float[np.ndarray, "s n"]:
+        scaled = x / self.laws.box
+        powers = monomials(scaled, DEGREE)
+        first = len(exponents(SHIFT_DEGREE))
+        return np.einsum("snm,nm->sn", powers, self.laws.current) + np.einsum(
+            "snk,snk->sn", powers[..., :first], added
+        )
+
+    def _currents(self, volts: np.ndarray, added: np.ndarray, sample: Deviations) -> Float[np.ndarray, "s n"]:
+        x = self._moved(volts, sample)
+        exponent = self._exponent(x, added)
+        drain = self.laws.rest[:, 1] + x[..., 1]
+        triode = -np.expm1(-drain / self.laws.thermal)
+        return np.where(self.laws.is_log, triode * np.exp(exponent), exponent)
+
+    # --- slopes there
+
+    def _conductances(
+        self, volts: np.ndarray, sample: Deviations
+    ) -> tuple[Float[np.ndarray, "s n"], Float[np.ndarray, "s n 3"]]:
+        """Give currents, and their slopes against gate, drain and bulk, S."""
+        x = self._moved(volts, sample)
+        added = self._coefficients(sample)
+        exponent = self._exponent(x, added)
+        drain = self.laws.rest[:, 1] + x[..., 1]
+        decay = np.exp(-drain / self.laws.thermal)
+        size = np.where(self.laws.is_log, np.exp(exponent), 1.0)
+        triode = np.where(self.laws.is_log, 1.0 - decay, 1.0)
+        first = len(exponents(SHIFT_DEGREE))
+        scaled = x / self.laws.box
+        found = np.empty((*x.shape[:2], 3))
+        for k in range(3):
+            by = slopes(scaled, DEGREE, k)
+            along = np.einsum("snm,nm->sn", by, self.laws.current) + np.einsum(
+                "snk,snk->sn", by[..., :first], added
+            )
+            found[..., k] = size * triode * along / self.laws.box[:, k]
+        found[..., 1] += np.where(self.laws.is_log, size * decay / self.laws.thermal, 0.0)
+        current = np.where(self.laws.is_log, size * triode, exponent)
+        return current, found
+
+    @cached_property
+    def _stamps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Row, column and sign of every entry that a slope has in the matrix: (n, 3, 4)."""
+        d, g, s, b = self.ends.T
+        rows = np.stack([np.stack([d, d, s, s], -1)] * 3, axis=1)
+        columns = np.stack([np.stack([end, s, end, s], -1) for end in (g, d, b)], axis=1)
+        signs = np.broadcast_to(np.array([1.0, -1.0, -1.0, 1.0]), rows.shape)
+        return rows, columns, signs
+
+    def _matrix(self, g: Float[np.ndarray, "s n 3"]) -> Float[np.ndarray, "s v v"]:
+        """Give the slopes of currents out of all nets against all voltages."""
+        size = len(self.place)
+        found = np.zeros((len(g), size * size))
+        order, starts, flat, sign = self._summed
+        entries = (g[..., None] * sign).reshape(len(g), -1)[:, order]
+        found[:, flat] = np.add.reduceat(entries, starts, axis=1)
+        return found.reshape(len(g), size, size)
+
+    @cached_property
+    def _summed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """How entries of one place in the matrix are summed: their order, where each place begins, the places."""
+        rows, columns, sign = self._stamps
+        flat = (rows * len(self.place) + columns).ravel()
+        order = np.argsort(flat, kind="stable")
+        places, starts = np.unique(flat[order], return_index=True)
+        return order, starts, places, sign
+
+    @cached_property
+    def _charges(self) -> Float[np.ndarray, "v v"]:
+        """Capacitances between all nets, F: of transistors, and of nominal capacitors."""
+        size = len(self.place)
+        found = np.zeros((size, size))
+        for places, charge in zip(self.ends, self.laws.charge, strict=True):
+            found[np.ix_(places, places)] += 0.0
+            np.add.at(found, np.ix_(places, places), charge)
+        return found + sum(
+            (capacitance(x, self.pdk) * self._plates[k] for k, x in enumerate(self.circuit.capacitors)),
+            start=np.zeros((size, size)),
+        )
+
+    @cached_property
+    def _plates(self) -> Float[np.ndarray, "c v v"]:
+        found = np.zeros((len(self.circuit.capacitors), len(self.place), len(self.place)))
+        for k, x in enumerate(self.circuit.capacitors):
+            a, b = self.place[x.a], self.place[x.b]
+            for row, column, sign in ((a, a, 1), (b, b, 1), (a, b, -1), (b, a, -1)):
+                found[k, row, column] += sign
+        return found
+
+    # --- responses
+
+    @cached_property
+    def _partition(self) -> tuple[np.ndarray, list[_Cell]]:
+        """Nets that cells share, and the nets inside cells, those of one shape together."""
+        owners: dict[str, set[str]] = {}
+        for x in self.circuit.transistors:
+            for net in x.nets:
+                owners.setdefault(net, set()).add(x.name.partition(".")[0])
+        plates = {net for x in self.circuit.capacitors for net in x.nets}
+        read = {term.of for probe in self.circuit.probes for term in probe}
+        shared = [net for net in self.nets if len(owners.get(net, set())) != 1 or net in plates | read]
+        inside: dict[str, list[int]] = {}
+        for net in self.nets:
+            if net not in shared:
+                inside.setdefault(next(iter(owners[net])), []).append(self.place[net])
+        at = np.array([self.place[net] for net in shared], int)
+        touched = self._pattern
+        shapes: dict[tuple[int, int], list[tuple[list[int], list[int]]]] = {}
+        for nets in inside.values():
+            near = touched[nets].any(axis=0) | touched[:, nets].any(axis=1)
+            outer = [k for k in range(len(self.place)) if near[k] and k not in nets]
+            shapes.setdefault((len(nets), len(outer)), []).append((nets, outer))
+        cells = [
+            _Cell(np.array([i for i, _ in group]), np.array([o for _, o in group])) for group in shapes.values()
+        ]
+        return at, cells
+
+    @cached_property
+    def _pattern(self) -> np.ndarray:
+        """Where the matrices have entries."""
+        size = len(self.place)
+        found = np.zeros((size, size), bool)
+        for places in self.ends:
+            found[np.ix_(places, places)] = True
+        return found
+
+    def _response(
+        self, g: Float[np.ndarray, "s n 3"], sample: Deviations, frequency: Float[np.ndarray, " k"]
+    ) -> Complex[np.ndarray, "s k v"]:
+        """Give the response of all nets that cells share; of inner nets zero."""
+        series = self._series(self._matrix(g), sample)
+        at, _ = self._partition
+        s = 2j * np.pi * frequency
+        given = np.flatnonzero(self.driven)
+        found = np.zeros((len(g), len(frequency), len(self.place)), complex)
+        powers = s[:, None] ** np.arange(TERMS)
+        matrix = np.einsum("kt,stij->skij", powers, series[:, :, at[:, None], at[None, :]])
+        right = -np.einsum("kt,stig->skig", powers, series[:, :, at[:, None], given[None, :]]).sum(axis=-1)
+        found[:, :, at] = np.linalg.solve(matrix, right[..., None])[..., 0]
+        found[:, :, given] = 1.0
+        return found
+
+    def _series(self, matrix: Float[np.ndarray, "s v v"], sample: Deviations) -> Float[np.ndarray, "s t v v"]:
+        """Give currents out of shared nets as a series in s = j w, nets inside cells eliminated."""
+        deviating = (1.0 + sample.capacitance) * (1.0 + shared_capacitance(self.circuit, self.pdk, self.found, sample)) - 1.0
+        nominal = np.array([capacitance(x, self.pdk) for x in self.circuit.capacitors])
+        extra = np.tensordot(deviating * nominal, self._plates, 1)
+        series = np.zeros((len(matrix), TERMS, *matrix.shape[1:]))
+        series[:, 0], series[:, 1] = matrix, self._charges + extra
+        for cell in self._partition[1]:
+            inner, outer = cell.inner, cell.outer
+            gii = matrix[:, inner[:, :, None], inner[:, None, :]]
+            gio = matrix[:, inner[:, :, None], outer[:, None, :]]
+            goi = matrix[:, outer[:, :, None], inner[:, None, :]]
+            cii, cio, coi = (
+                self._charges[a[:, :, None], b[:, None, :]]
+                for a, b in ((inner, inner), (inner, outer), (outer, inner))
+            )
+            inverse = np.linalg.inv(gii)
+            x = inverse @ gio
+            terms = [goi @ x]
+            for power in range(1, TERMS):
+                before, pushed = x, (cio if power == 1 else 0.0)
+                x = inverse @ (pushed - cii @ before)
+                terms.append(goi @ x + coi @ before)
+            block = np.stack(terms, axis=1)
+            for c in range(len(inner)):
+                series[:, :, outer[c][:, None], outer[c][None, :]] -= block[:, :, c]
+        return series
+
+    def _supply_current(self, current: Float[np.ndarray, "s n"], factor: np.ndarray) -> Float[np.ndarray, " s"]:
+        """Give the current from the supply's net, A: of transistors whose source or drain is there, and of sources."""
+        net = next(s.a for s in self.circuit.sources if s.name == self.circuit.supply)
+        at, p = self.place[net], self.laws.polarity
+        leaves = p * ((self.ends[:, 0] == at).astype(float) - (self.ends[:, 2] == at).astype(float))
+        drawn = current @ leaves
+        for s in self.circuit.sources:
+            if isinstance(s, Current):
+                flows = s.value * (float(s.a == net) - float(s.b == net))
+                drawn = drawn + flows * (factor if s.name in self.circuit.trim else 1.0)
+        return drawn
