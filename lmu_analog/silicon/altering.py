@@ -31,9 +31,7 @@ def local_commands(circuit: SiliconCircuit, pdk: Pdk, sample: Deviations) -> Ite
             yield f"alter @{name}[{known.alter['mobility']}] = {number(1.0 + float(sample.mobility[0, k]))}"
 
 
-def capacitor_commands(
-    circuit: SiliconCircuit, pdk: Pdk, found: Spread, sample: Deviations
-) -> Iterator[str]:
+def capacitor_commands(circuit: SiliconCircuit, pdk: Pdk, found: Spread, sample: Deviations) -> Iterator[str]:
     """Give the commands for the capacitors of the first of some samples."""
     shared = shared_capacitance(circuit, pdk, found, sample)[0]
     for k, x in enumerate(circuit.capacitors):
@@ -41,25 +39,27 @@ def capacitor_commands(
         yield f"alter {deviation(x.name)} = {number(apart * capacitance(x, pdk) or 1e-21)}"
 
 
-def shared_capacitance(
-    circuit: SiliconCircuit, pdk: Pdk, found: Spread, sample: Deviations
-) -> np.ndarray:
+def shared_capacitance(circuit: SiliconCircuit, pdk: Pdk, found: Spread, sample: Deviations) -> np.ndarray:
     """Give what all capacitors of a device deviate by, relative, (s, c)."""
-    return np.stack(
-        [
-            sum(
-                (
-                    amount * sample.process[:, found.process.index(variable)]
-                    for row in pdk.process
-                    if row.device == x.device and KIT_CAPACITANCE in row.parameters
-                    for variable, amount in row.per_sigma.items()
-                ),
-                start=np.zeros(len(sample)),
-            )
-            for x in circuit.capacitors
-        ],
-        axis=-1,
-    ) if circuit.capacitors else np.zeros((len(sample), 0))
+    return (
+        np.stack(
+            [
+                sum(
+                    (
+                        amount * sample.process[:, found.process.index(variable)]
+                        for row in pdk.process
+                        if row.device == x.device and KIT_CAPACITANCE in row.parameters
+                        for variable, amount in row.per_sigma.items()
+                    ),
+                    start=np.zeros(len(sample)),
+                )
+                for x in circuit.capacitors
+            ],
+            axis=-1,
+        )
+        if circuit.capacitors
+        else np.zeros((len(sample), 0))
+    )
 
 
 def models_used(circuit: SiliconCircuit, pdk: Pdk) -> dict[str, tuple[str, int]]:

@@ -86,7 +86,7 @@ def plain(name: str) -> str:
 
 
 def instances(device: Mos | Mim) -> list[str]:
-    """Give the names of the subcircuit calls of a device: one for each of ``count``, as no kit's ``m`` can be trusted."""
+    """Give the names of a device's subcircuit calls: one for each of ``count``, as no kit's ``m`` can be trusted."""
     name = f"x{plain(device.name)}"
     return [name] if device.count == 1 else [f"{name}_{k}" for k in range(device.count)]
 

@@ -1,8 +1,9 @@
 """What every transistor of a circuit does near its operating point, measured once in ngspice.
 
 I = (1 - exp(-v_DS/U_T)) exp P, with a polynomial P in the voltages over a box around the operating point: in weak
-inversion P is nearly linear, in strong inversion smooth, and at v_DS = 0 the current has its sign. A threshold that deviates shifts the gate voltage, a current factor the
-logarithm, and the process moves the polynomial's coefficients. Charges are those of the nominal operating point.
+inversion P is nearly linear, in strong inversion smooth, and at v_DS = 0 the current has its sign. A threshold that
+deviates shifts the gate voltage, a current factor P, and the process moves P's coefficients. Charges are those of the
+nominal operating point.
 """
 
 import itertools
@@ -13,21 +14,21 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
-from lmu_analog.circuits.devices.pdk import Pdk
+from lmu_analog.circuits.devices.pdk import Pdk, ProcessRow
 from lmu_analog.silicon.altering import models_used, paths
 from lmu_analog.silicon.deck import OPTIONS, instances
-from lmu_analog.silicon.devices import Mos, SiliconCircuit
+from lmu_analog.silicon.devices import Mos
 from lmu_analog.silicon.draws import Spread
 from lmu_analog.silicon.samples import Bench
 from lmu_analog.spice.cards import number
 from lmu_analog.spice.session import Session
 
 DEGREE = 4
-BOX = (0.04, 0.12, 0.08)  # V: by how much gate, drain and bulk may move against the source
-TRIODE_BOX = (0.04, 0.03, 0.08)  # the same of a channel that is not saturated, and bends more
+BOX = (0.06, 0.18, 0.14)  # V: by how much gate, drain and bulk may move against the source
+TRIODE_BOX = (0.06, 0.03, 0.14)  # the same of a channel that is not saturated, and bends more
 SATURATED = 8.0  # thermal voltages between drain and source
 PLACES = (5, 6, 3)  # of the grid along each
-PLACES_OF_SHIFTS = (3, 4, 3)  # an even number along the drain: at v_DS = 0 nothing is to be seen
+PLACES_OF_SHIFTS = (3, 3, 3)
 SHIFT_DEGREE = 2
 Z = 1.5  # standard deviations of a process variable at which its effect is measured
 FACTOR = 0.02  # by which a current factor is moved to see what that does
@@ -135,7 +136,7 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
     with Session(_deck(bench, mos, ends)) as session:
         at = _Alone(session, [_alone(x, pdk) for x in mos], box)
         drawn = at.on_grid(PLACES)
-        is_log = (drawn > WEAKEST).all(axis=1)
+        is_log = np.min(drawn, axis=1) > WEAKEST
         fit = np.linalg.pinv(monomials(_grid(PLACES), DEGREE))
         current = _logs(drawn, is_log, _triode(rest, box, PLACES, thermal)) @ fit.T
         still = at.currents(np.zeros(3))
@@ -153,7 +154,18 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
     current = current * np.where(is_log, 1.0, count)[:, None]
     current[:, 0] += np.where(is_log, np.log(count), 0.0)
     return Laws(
-        polarity, count, rest, box, current, is_log, thermal, factor, shift, bend, gate, charge * count[:, None, None]
+        polarity,
+        count,
+        rest,
+        box,
+        current,
+        is_log,
+        thermal,
+        factor,
+        shift,
+        bend,
+        gate,
+        charge * count[:, None, None],
     )
 
 
@@ -172,7 +184,7 @@ def _anchor(
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.abs(still / triode)
         exact = np.log(size)
-        along = np.abs(measured) * np.array([1.0, 1.0, 1.0])
+        along = np.abs(measured)
         along = np.stack([along[:, 0], along[:, 1] - size * decay / thermal, along[:, 2]], axis=-1)
         along = along / np.stack([size * triode] * 3, axis=-1) * box
     e = exponents(DEGREE)
@@ -193,7 +205,7 @@ def _charges(session: Session, size: int) -> Float[np.ndarray, "n 4 4"]:
     found = np.zeros((size, 4, 4))
     for column, end in ((0, "d"), (1, "g"), (3, "b")):
         flows = session.admittances([f"vmove{end}n", f"vmove{end}p"], sources, MEASURED_AT)
-        found[:, :, column] = flows.imag.reshape(size, 4) / (2.0 * np.pi * MEASURED_AT)
+        found[:, :, column] = np.imag(flows).reshape(size, 4) / (2.0 * np.pi * MEASURED_AT)
     found[:, :, 2] = -found.sum(axis=2)
     return found
 
@@ -315,9 +327,9 @@ def _moved(value: float, by: float, relative: bool) -> float:
     return value * (1.0 + by) if relative else value + by
 
 
-def _by_parameters(pdk: Pdk, devices: set[str]) -> Iterator[tuple[tuple[str, ...], dict]]:
+def _by_parameters(pdk: Pdk, devices: set[str]) -> Iterator[tuple[tuple[str, ...], dict[str, ProcessRow]]]:
     """Gather the rows of a kit's process law by the parameters that they move; thresholds are left out."""
-    gathered: dict[tuple[str, ...], dict] = {}
+    gathered: dict[tuple[str, ...], dict[str, ProcessRow]] = {}
     for row in pdk.process:
         if row.device in devices and THRESHOLD not in row.parameters:
             gathered.setdefault(row.parameters, {})[row.device] = row

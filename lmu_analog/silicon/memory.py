@@ -175,7 +175,7 @@ def transistors(
     """
     devices = Devices(_first(pdk, "nmos"), _first(pdk, "pmos"), sizing, chains or {})
     drawn: list[Mos | Mim] = []
-    widths: Counter[str] = Counter()
+    widths: dict[str, float] = {}
     starts: dict[str, float] = {}
     for x, value in zip(plan.amplifiers, plan.conductance, strict=True):
         if GROUND not in (x.plus, x.minus):
@@ -185,7 +185,7 @@ def transistors(
         inputs = INPUT if signal == plan.circuit.source else (f"{signal}p", f"{signal}n")
         outputs = (f"{x.out}p", f"{x.out}n") if rises else (f"{x.out}n", f"{x.out}p")
         drawn += differential_pair(devices, x.name, inputs=inputs, outputs=outputs, width=width)
-        widths[x.out] += width
+        widths[x.out] = widths.get(x.out, 0.0) + width
         starts[f"t_{x.name.lower()}"] = sizing.common + PAIR_RISE
     for net, width in widths.items():
         drawn += row(devices, net, width)

@@ -167,7 +167,10 @@ def measured(bench: Bench, sample: Deviations, *, trim: Float[np.ndarray, " s"] 
                 )
             except SimulationError:
                 points.append(None)
-    lost = Point(np.full(len(nets), math.nan), np.full(1, math.nan), np.full((len(bench.frequency), len(nets)), complex(math.nan)), -1)
+    size = len(nets)
+    lost = Point(
+        np.full(size, math.nan), np.full(1, math.nan), np.full((len(bench.frequency), size), np.nan + 0j), -1
+    )
     kept = [lost if p is None else p for p in points]
     rest = np.array([p.volts for p in kept]) - circuit.rest
     return Measured(

@@ -16,7 +16,7 @@ from lmu_analog.circuits.devices.pdk import Pdk
 from lmu_analog.errors import CircuitError
 from lmu_analog.silicon.altering import capacitance, shared_capacitance
 from lmu_analog.silicon.devices import Current, SiliconCircuit, Voltage
-from lmu_analog.silicon.draws import Deviations, Spread
+from lmu_analog.silicon.draws import Deviations, Spread, nominal
 from lmu_analog.silicon.laws import DEGREE, SHIFT_DEGREE, Laws, exponents, monomials, slopes
 from lmu_analog.silicon.samples import Measured, probe_rows
 
@@ -102,7 +102,11 @@ class Engine:
         return found
 
     def samples(
-        self, sample: Deviations, frequency: Float[np.ndarray, " k"], *, trim: Float[np.ndarray, " s"] | None = None
+        self,
+        sample: Deviations,
+        frequency: Float[np.ndarray, " k"],
+        *,
+        trim: Float[np.ndarray, " s"] | None = None,
     ) -> Measured:
         """Give what ngspice would measure on some samples; those that are not sure have NaN and ``NOT_SURE``.
 
@@ -114,16 +118,19 @@ class Engine:
             Factor of the common bias.
         """
         parts = [
-            self._samples(sample.of(slice(k, k + BATCH)), frequency, None if trim is None else trim[k : k + BATCH])
+            self._samples(
+                sample.of(slice(k, k + BATCH)), frequency, None if trim is None else trim[k : k + BATCH]
+            )
             for k in range(0, len(sample), BATCH)
         ]
         return Measured(
-            *(np.concatenate([getattr(p, name) for p in parts]) for name in ("offset", "states", "current", "rung"))
+            *(
+                np.concatenate([getattr(p, name) for p in parts])
+                for name in ("offset", "states", "current", "rung")
+            )
         )
 
-    def _samples(
-        self, sample: Deviations, frequency: np.ndarray, trim: np.ndarray | None
-    ) -> Measured:
+    def _samples(self, sample: Deviations, frequency: np.ndarray, trim: np.ndarray | None) -> Measured:
         factor = np.ones(len(sample)) if trim is None else trim
         volts, sure = self._operating_point(sample, factor)
         current, g = self._conductances(volts, sample)
@@ -152,10 +159,7 @@ class Engine:
     @cached_property
     def _slopes(self) -> Float[np.ndarray, "v v"]:
         """Inverse of the nominal slopes of currents out of the sought nets."""
-        n = len(self.circuit.transistors)
-        still = Deviations(
-            np.zeros((1, n)), np.zeros((1, n)), np.zeros((1, len(self.found.capacitance))), np.zeros((1, len(self.found.process)))
-        )
+        still = nominal(self.circuit, self.found)
         _, g = self._conductances(self.rest[None], still)
         size = len(self.nets)
         return np.linalg.inv(self._matrix(g)[0, :size, :size])
@@ -172,10 +176,7 @@ class Engine:
     @cached_property
     def _imbalance(self) -> Float[np.ndarray, " v"]:
         """What the laws miss of Kirchhoff's law at the nominal operating point: their fit, and ngspice's tolerance."""
-        n = len(self.circuit.transistors)
-        still = Deviations(
-            np.zeros((1, n)), np.zeros((1, n)), np.zeros((1, len(self.found.capacitance))), np.zeros((1, len(self.found.process)))
-        )
+        still = nominal(self.circuit, self.found)
         current = self._currents(self.rest[None], self._coefficients(still), still)
         return (current @ self._incidence - sum(self._bias))[0]
 
@@ -331,11 +332,12 @@ class Engine:
         touched = self._pattern
         shapes: dict[tuple[int, int], list[tuple[list[int], list[int]]]] = {}
         for nets in inside.values():
-            near = touched[nets].any(axis=0) | touched[:, nets].any(axis=1)
+            near = np.any(touched[nets], axis=0) | np.any(touched[:, nets], axis=1)
             outer = [k for k in range(len(self.place)) if near[k] and k not in nets]
             shapes.setdefault((len(nets), len(outer)), []).append((nets, outer))
         cells = [
-            _Cell(np.array([i for i, _ in group]), np.array([o for _, o in group])) for group in shapes.values()
+            _Cell(np.array([i for i, _ in group]), np.array([o for _, o in group]))
+            for group in shapes.values()
         ]
         return at, cells
 
@@ -366,7 +368,9 @@ class Engine:
 
     def _series(self, matrix: Float[np.ndarray, "s v v"], sample: Deviations) -> Float[np.ndarray, "s t v v"]:
         """Give currents out of shared nets as a series in s = j w, nets inside cells eliminated."""
-        deviating = (1.0 + sample.capacitance) * (1.0 + shared_capacitance(self.circuit, self.pdk, self.found, sample)) - 1.0
+        deviating = (1.0 + sample.capacitance) * (
+            1.0 + shared_capacitance(self.circuit, self.pdk, self.found, sample)
+        ) - 1.0
         nominal = np.array([capacitance(x, self.pdk) for x in self.circuit.capacitors])
         extra = np.tensordot(deviating * nominal, self._plates, 1)
         series = np.zeros((len(matrix), TERMS, *matrix.shape[1:]))
@@ -392,7 +396,9 @@ class Engine:
                 series[:, :, outer[c][:, None], outer[c][None, :]] -= block[:, :, c]
         return series
 
-    def _supply_current(self, current: Float[np.ndarray, "s n"], factor: np.ndarray) -> Float[np.ndarray, " s"]:
+    def _supply_current(
+        self, current: Float[np.ndarray, "s n"], factor: np.ndarray
+    ) -> Float[np.ndarray, " s"]:
         """Give the current from the supply's net, A: of transistors whose source or drain is there, and of sources."""
         net = next(s.a for s in self.circuit.sources if s.name == self.circuit.supply)
         at, p = self.place[net], self.laws.polarity

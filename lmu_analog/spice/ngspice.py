@@ -274,22 +274,22 @@ def run_here(deck: str, analysis: Analysis, recording: np.ndarray | None = None)
 
 
 def _run(deck: str, analysis: Analysis, recording: np.ndarray | None) -> dict[str, np.ndarray]:
-    simulator = _simulator()
+    library = simulator()
     inspect(deck)
-    simulator.forget()
-    before = set(simulator.plot_names)
-    simulator.attempt(lambda: simulator.load_circuit(deck))
-    simulator.attempt(lambda: simulator.exec_command("run"))
-    log = "\n".join(simulator.lines)
+    library.forget()
+    before = set(library.plot_names)
+    library.attempt(lambda: library.load_circuit(deck))
+    library.attempt(lambda: library.exec_command("run"))
+    log = "\n".join(library.lines)
     if _NO_MEMORY.search(log):
         raise beyond_memory(deck, log)
-    fresh = [name for name in simulator.plot_names if name not in before]
-    if complaint := fatal_line(simulator.lines):
+    fresh = [name for name in library.plot_names if name not in before]
+    if complaint := fatal_line(library.lines):
         raise SimulationError(f"ngspice: {complaint}", deck=deck, log=log)
     if len(fresh) != 1:
         raise SimulationError(f"ngspice made {len(fresh)} plots instead of one", deck=deck, log=log)
-    vectors = {k: v._data for k, v in simulator.plot(None, fresh[0]).items()}
-    simulator.attempt(lambda: simulator.exec_command("destroy all"))
+    vectors = {k: v._data for k, v in library.plot(None, fresh[0]).items()}
+    library.attempt(lambda: library.exec_command("destroy all"))
     return checked(named(vectors), deck, analysis, log=log, recording=recording)
 
 
@@ -388,7 +388,7 @@ def checked(
 
 
 @functools.cache
-def _simulator() -> Any:
+def simulator() -> Any:
     """Load the library once a process; PySpice is imported here and nowhere earlier."""
     path = library_path()
     if path is None:

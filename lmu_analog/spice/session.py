@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.errors import SimulationError
-from lmu_analog.spice.ngspice import _simulator, fatal_line
+from lmu_analog.spice.ngspice import fatal_line, simulator
 
 # What is tried, one after another, where ngspice finds no operating point. The first is what the deck says.
 LADDER: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -62,7 +62,7 @@ class Session:
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self._ngspice: Any = _simulator()
+        self._ngspice: Any = simulator()
         self._deck = "\n".join(lines)
         self._ngspice.forget()
         self._ngspice.attempt(lambda: self._ngspice.load_circuit(self._deck))
@@ -99,13 +99,16 @@ class Session:
         SimulationError
             If no options of ``LADDER`` lead to an operating point, or the answer is not whole.
         """
+        last: SimulationError | None = None
         for rung, (_, changes) in enumerate(LADDER):
             self._change(rung, changes)
             try:
                 return self._point(nets, sources, frequency, rung)
             except SimulationError as error:
                 last = error
-        raise SimulationError(f"no operating point: {last}", deck=self._deck, log="\n".join(self._ngspice.lines))
+        raise SimulationError(
+            f"no operating point: {last}", deck=self._deck, log="\n".join(self._ngspice.lines)
+        )
 
     def _change(self, rung: int, changes: tuple[str, ...]) -> None:
         if rung != self._rung:
@@ -151,7 +154,9 @@ class Session:
             raise SimulationError("ngspice gave figures that are not finite", deck=self._deck)
         return found
 
-    def admittances(self, driven: Sequence[str], sources: Sequence[str], frequency: float) -> Complex[np.ndarray, " m"]:
+    def admittances(
+        self, driven: Sequence[str], sources: Sequence[str], frequency: float
+    ) -> Complex[np.ndarray, " m"]:
         """Give the AC currents into the circuit, A, at the plus ends of voltage sources, where some have 1 V of AC.
 
         Raises
@@ -186,7 +191,9 @@ class Session:
         said = [float(line.rpartition("=")[2]) for line in self._ngspice.lines if line.startswith("@")]
         self._complain("ngspice does not know a parameter")
         if len(said) != len(wanted):
-            raise SimulationError(f"ngspice told {len(said)} of {len(wanted)} model parameters", deck=self._deck)
+            raise SimulationError(
+                f"ngspice told {len(said)} of {len(wanted)} model parameters", deck=self._deck
+            )
         return np.array(said)
 
     def _complain(self, what: str) -> None:

@@ -1,0 +1,214 @@
+"""Memories in an open process, transistor by transistor: nominal, conditions, many chips in both engines.
+
+    python -m benchmarks.silicon ladder-3 [--chips 1000] [--exact 1000] [--seed 0]
+
+Figures go to ``benchmarks/results/silicon_NAME.json``. Window NRMSE is of ten tones in the band, offsets of states
+removed unless it says otherwise. "trimmed": one factor on the reference current of each chip, chosen by the window
+length that fits its response, twice in a row; conditions are trimmed at 27 C in their own corner. Areas are of gates
+and plates alone; the area of a chip is theirs times ``ROUTING``, an assumption.
+"""
+
+import argparse
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from lmu_analog.building import build
+from lmu_analog.circuits.devices.pdk import find_pdk
+from lmu_analog.design import Design
+from lmu_analog.silicon.cells import Sizing
+from lmu_analog.silicon.draws import Deviations, deviations, spread
+from lmu_analog.silicon.ensemble import (
+    Errors,
+    at_rest,
+    errors,
+    exact_engine,
+    settle,
+    window_errors,
+    with_ngspice,
+)
+from lmu_analog.silicon.memory import Plan, chain_lengths, plan, predistorted, transistors
+from lmu_analog.silicon.samples import Bench, Conditions
+from lmu_analog.spice.worker import Worker
+
+RESULTS = Path(__file__).parent / "results"
+ROUTING = 2.0  # area of a layout over that of gates and plates: an assumption, not measured
+LONG = {"pair": 45e-6, "tail": 45e-6, "load": 45e-6, "triode": 45e-6}
+DENSITY, WIDTH = 0.0539, 4.2847287980907245
+MEMORIES = {
+    "ladder-3": (3, "ladder", 1e-4, 0.3, Sizing(6e-12, DENSITY, WIDTH, **LONG, cascode_ratio=0.6)),
+    "ladder-6": (6, "ladder", 1e-3, 1.0, Sizing(8e-12, DENSITY, WIDTH, **LONG)),
+    "rlc-ladder-6": (6, "rlc-ladder", 1e-3, 1.0, Sizing(2e-11, DENSITY, WIDTH, **LONG, cascode_ratio=0.6)),
+}
+AMPLITUDE = 0.02  # V of each of ten tones: .2 V at most, where errors count the states' offsets
+CONDITIONS = [
+    *(Conditions(corner=c) for c in ("typical", "ff", "ss", "fs", "sf")),
+    *(Conditions(temperature=t) for t in (-40.0, 125.0)),
+    *(Conditions(supply=s) for s in (0.9, 1.1)),
+    Conditions("ss", "ss", 125.0, 0.9),
+    Conditions("ff", "ff", -40.0, 1.1),
+]
+
+
+def designed(name: str, worker: Worker) -> Bench:
+    """Draw a memory, predistorted at its nominal operating point."""
+    order, realization, theta, turns, sizing = MEMORIES[name]
+    installed = find_pdk("gf180mcu")
+    frequency = turns / theta * np.arange(1, 11) / 10.0
+    circuit = build(
+        Design(order=order, theta=theta, family="gm-c", realization=realization, bandwidth=turns / theta)
+    )
+    ideal = plan(circuit, sizing.capacitance, frequency)
+    chains = chain_lengths(transistors(ideal, sizing, installed.pdk))
+
+    def respond(wanted: Plan) -> np.ndarray:
+        bench = Bench(transistors(wanted, sizing, installed.pdk, chains=chains), installed, frequency)
+        found = with_ngspice(settle(bench, worker), worker)(at_rest(bench), np.ones(1)).states[0]
+        return found @ np.linalg.pinv(ideal.readout).T
+
+    corrected = predistorted(ideal, respond, frequency)
+    drawn = transistors(corrected, sizing, installed.pdk, chains=chains)
+    return settle(Bench(drawn, installed, frequency), worker)
+
+
+def figures(found: Errors, bench: Bench) -> dict[str, object]:
+    """Summarise many chips."""
+
+    def quantiles(x: np.ndarray) -> dict[str, float]:
+        good = x[np.isfinite(x)]
+        return {
+            "median": float(np.median(good)),
+            "p95": float(np.quantile(good, 0.95)),
+            "worst": float(good.max()),
+        }
+
+    theta = bench.circuit.theta
+    offset = found.after.offset
+    with_offsets = window_errors(
+        found.after.states, bench.frequency, theta, offset=offset, amplitude=AMPLITUDE
+    )
+    return {
+        "chips": len(found.built),
+        "not_measured": int((~np.isfinite(found.built)).sum()),
+        "built": quantiles(found.built),
+        "trimmed": quantiles(found.trimmed),
+        "fitted": quantiles(found.fitted),
+        "trimmed_with_offsets": quantiles(with_offsets),
+        "theta_sigma": float(np.nanstd(found.theta / theta)),
+        "trim_sigma": float(np.nanstd(found.trim)),
+        "offset_sigma_mv": (1e3 * np.nanstd(offset, axis=0)).tolist(),
+        "power_uw": 1e6
+        * float(np.nanmedian(found.after.current))
+        * bench.circuit.source(bench.circuit.supply).value,
+        "rungs": {str(k): int((found.before.rung == k).sum()) for k in np.unique(found.before.rung)},
+    }
+
+
+def conditions(bench: Bench) -> list[dict[str, object]]:
+    """Measure the nominal chip of each corner at each condition, three ways."""
+    rows: list[dict[str, object]] = []
+    for at in CONDITIONS:
+        with Worker() as worker:
+            rows.append(condition(bench, at, worker))
+    return rows
+
+
+def condition(bench: Bench, at: Conditions, worker: Worker) -> dict[str, object]:
+    """Measure the nominal chip at one condition."""
+    here = settle(replace(bench, conditions=at), worker)
+    cool = settle(replace(bench, conditions=Conditions(at.corner, at.mim)), worker)
+    still = at_rest(bench)
+    found = errors(with_ngspice(cool, worker), still, cool, still=still)
+    measure = with_ngspice(here, worker)
+    now = errors(measure, still, here, still=still)
+    after = measure(still, found.trim)
+    return {
+        "corner": at.corner,
+        "mim": at.mim,
+        "temperature": at.temperature,
+        "supply": at.supply,
+        "built": float(now.built[0]),
+        "trimmed_at_27": float(window_errors(after.states, here.frequency, here.circuit.theta)[0]),
+        "fitted": float(now.fitted[0]),
+        "theta": float(now.theta[0] / here.circuit.theta),
+        "trim": float(found.trim[0]),
+    }
+
+
+def main() -> None:
+    """Run and store."""
+    reader = argparse.ArgumentParser()
+    reader.add_argument("name", choices=list(MEMORIES))
+    reader.add_argument("--chips", type=int, default=1000)
+    reader.add_argument("--exact", type=int, default=1000)
+    reader.add_argument("--seed", type=int, default=0)
+    asked = reader.parse_args()
+    target = RESULTS / f"silicon_{asked.name}.json"
+    content: dict[str, object] = {"name": asked.name, "seed": asked.seed, "routing_factor": ROUTING}
+
+    def keep(**more: object) -> None:
+        content.update(more)
+        target.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+    with Worker() as worker:
+        bench = designed(asked.name, worker)
+    with Worker() as worker:
+        circuit, pdk = bench.circuit, bench.installed.pdk
+        still, found = at_rest(bench), spread(circuit, pdk)
+        nominal = with_ngspice(bench, worker)(still, np.ones(1))
+        area = 1e12 * sum(x.area for x in circuit.devices)
+        keep(
+            process="gf180mcu",
+            version=bench.installed.version,
+            order=circuit.order,
+            theta=circuit.theta,
+            transistors=len(circuit.transistors),
+            area_um2=area,
+            area_with_routing_um2=ROUTING * area,
+            nominal=float(window_errors(nominal.states, bench.frequency, circuit.theta)[0]),
+            power_uw=1e6 * float(nominal.current[0]) * circuit.source(circuit.supply).value,
+        )
+        print(json.dumps(content), flush=True)
+        keep(conditions=conditions(bench))
+        drawn = deviations(circuit, found, seed=asked.seed, samples=range(max(asked.chips, asked.exact)))
+        start = time.perf_counter()
+        first = errors(with_ngspice(bench), drawn.of(slice(asked.chips)), bench, still=still)
+        seconds = time.perf_counter() - start
+        keep(ngspice=figures(first, bench) | {"seconds_a_measurement": seconds / 3.0 / asked.chips})
+        print(json.dumps(content["ngspice"]), flush=True)
+        start = time.perf_counter()
+        engine = exact_engine(bench, worker)
+        once = time.perf_counter() - start
+
+        def exact(sample: Deviations, trim: np.ndarray):
+            return engine.samples(sample, bench.frequency, trim=trim)
+
+        start = time.perf_counter()
+        second = errors(exact, drawn.of(slice(asked.exact)), bench, still=still)
+        seconds = time.perf_counter() - start
+        both = min(asked.chips, asked.exact)
+        sure = np.isfinite(second.trimmed[:both])
+        ratio = second.trimmed[:both][sure] / first.trimmed[:both][sure]
+        keep(
+            exact=figures(second, bench)
+            | {
+                "seconds_once": once,
+                "seconds_a_measurement": seconds / 3.0 / asked.exact,
+                "sure": int(sure.sum()),
+                "p95_over_ngspice": float(
+                    np.quantile(second.trimmed[:both][sure], 0.95)
+                    / np.quantile(first.trimmed[:both][sure], 0.95)
+                ),
+                "chip_by_chip": [float(x) for x in np.quantile(ratio, [0.0, 0.05, 0.5, 0.95, 1.0])],
+            }
+        )
+        print(json.dumps(content["exact"]), flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

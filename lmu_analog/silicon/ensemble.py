@@ -1,0 +1,218 @@
+"""Many chips: their window errors as built, after one trim of the common bias, and with theta fitted."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from lmu_analog.errors import SimulationError
+from lmu_analog.memory import window
+from lmu_analog.silicon.draws import Deviations, nominal, spread
+from lmu_analog.silicon.laws import Laws, laws
+from lmu_analog.silicon.samples import BLOCK, TIMEOUT, Bench, Measured, measured, settled
+from lmu_analog.silicon.small_signal import Engine
+from lmu_analog.spice.session import Session
+from lmu_analog.spice.worker import Worker
+
+Measure = Callable[[Deviations, Float[np.ndarray, " s"]], Measured]
+FACTORS = np.geomspace(0.5, 2.0, 1401)  # of theta that are tried: steps of .1 %, polished by a parabola
+FRESH = 16  # blocks of samples that one process of ngspice takes
+TRIMS = 2  # corrections of the bias, each from the response that the one before left
+TRIED = 1.02  # factor of the bias at which the nominal circuit says how theta follows it
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Window NRMSE of some chips, fractions of rms(u), offsets of states removed.
+
+    Attributes
+    ----------
+    built, trimmed, fitted : (s,) array
+        As built; after one trim of the common bias; as built, against the window whose length fits best.
+    theta, theta_trimmed : (s,) array, s
+        Window length that fits best, before and after the trim.
+    trim : (s,) array
+        Factor of the common bias.
+    before, after : Measured
+        As built, and after the trim.
+    """
+
+    built: Float[np.ndarray, " s"]
+    trimmed: Float[np.ndarray, " s"]
+    fitted: Float[np.ndarray, " s"]
+    theta: Float[np.ndarray, " s"]
+    theta_trimmed: Float[np.ndarray, " s"]
+    trim: Float[np.ndarray, " s"]
+    before: Measured
+    after: Measured
+
+
+def errors(measure: Measure, sample: Deviations, bench: Bench, *, still: Deviations) -> Errors:
+    """Measure some chips, trim the bias of each so that its window has the wanted length, and measure again.
+
+    Parameters
+    ----------
+    measure : callable
+        From samples and factors of the bias to what is measured: an engine.
+    sample : Deviations
+    bench : Bench
+    still : Deviations
+        One sample in which nothing deviates: how theta follows the bias is seen there.
+    """
+    theta, frequency = bench.circuit.theta, bench.frequency
+    slope = bias_exponent(measure, bench, still=still)
+    trim = np.ones(len(sample))
+    before = after = measure(sample, trim)
+    first = found = fitted_theta(before.states, frequency, theta)
+    for _ in range(TRIMS):
+        known = np.isfinite(found)
+        trim = np.where(known, trim * (np.where(known, found, theta) / theta) ** (-1.0 / slope), trim)
+        after = measure(sample, trim)
+        found = fitted_theta(after.states, frequency, theta)
+    return Errors(
+        window_errors(before.states, frequency, theta),
+        window_errors(after.states, frequency, theta),
+        _errors_at(before.states, frequency, first),
+        first,
+        found,
+        trim,
+        before,
+        after,
+    )
+
+
+def bias_exponent(measure: Measure, bench: Bench, *, still: Deviations) -> float:
+    """Give d ln(theta)/d ln(bias) of the nominal circuit: -1 in weak inversion, -1/2 far in strong."""
+    ends = [
+        fitted_theta(measure(still, np.array([f])).states, bench.frequency, bench.circuit.theta)[0]
+        for f in (1.0, TRIED)
+    ]
+    return float(np.log(ends[1] / ends[0]) / np.log(TRIED))
+
+
+def window_errors(
+    states: Complex[np.ndarray, "s k d"],
+    frequency: Float[np.ndarray, " k"],
+    theta: float,
+    *,
+    offset: Float[np.ndarray, "s d"] | None = None,
+    amplitude: float = 1.0,
+) -> Float[np.ndarray, " s"]:
+    """Give the NRMSE over the window for tones of one amplitude, V each, in the band."""
+    tones = frequency, np.full(len(frequency), amplitude + 0.0j)
+    rule = window.quadrature_for(states.shape[-1], tones, theta)
+    profile = window.tone_profile(amplitude * states, tones, theta, offset=offset, quadrature=rule)
+    return window.measured(profile, rule)[1]
+
+
+def _errors_at(states: np.ndarray, frequency: np.ndarray, theta: np.ndarray) -> Float[np.ndarray, " s"]:
+    return np.array(
+        [
+            window_errors(states[k : k + 1], frequency, float(t))[0] if np.isfinite(t) else np.nan
+            for k, t in enumerate(theta)
+        ]
+    )
+
+
+def fitted_theta(
+    states: Complex[np.ndarray, "s k d"], frequency: Float[np.ndarray, " k"], theta: float
+) -> Float[np.ndarray, " s"]:
+    """Give the window length whose ideal delays fit each chip best, s; least squares over band and window."""
+    tones = frequency, np.ones(len(frequency), complex)
+    rule = window.quadrature_for(states.shape[-1], tones, theta)
+    shown = states @ window.readout(states.shape[-1], rule.r).T * rule.weight
+    turns = -2j * np.pi * theta * np.outer(frequency, rule.r)
+    ideal = np.exp(FACTORS[:, None, None] * turns)
+    # |shown - ideal|^2 is, but for what does not depend on the factor, minus twice their product.
+    product = np.real(shown.reshape(len(states), -1) @ ideal.reshape(len(FACTORS), -1).conj().T)
+    best = np.argmax(np.where(np.isfinite(product), product, -np.inf), axis=1)
+    best = np.clip(best, 1, len(FACTORS) - 2)
+    rows = np.arange(len(states))
+    left, here, right = (product[rows, best + k] for k in (-1, 0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = 0.5 * (left - right) / (left - 2.0 * here + right)
+    step = np.log(FACTORS[1] / FACTORS[0])
+    return theta * FACTORS[best] * np.exp(apart * step)
+
+
+def with_ngspice(bench: Bench, worker: Worker | None = None) -> Measure:
+    """Give ngspice as an engine, its samples in whole blocks in worker processes.
+
+    ngspice's library ages: after some hundred circuits it lost operating points that a new process finds, and once
+    ended its process. A process takes ``FRESH`` blocks, and a block that was lost, or lost a chip, is run again in a
+    new one; its bits do not depend on that.
+
+    Parameters
+    ----------
+    bench : Bench
+    worker : Worker, optional
+        Runs all blocks in place of processes of its own, without a second try: for a few samples.
+    """
+
+    def measure(sample: Deviations, trim: np.ndarray) -> Measured:
+        stretches = [slice(k, k + BLOCK) for k in range(0, len(sample), BLOCK)]
+        if worker is not None:
+            return joined([_called(worker, bench, sample.of(at), trim[at]) for at in stretches])
+        parts: list[Measured] = []
+        for first in range(0, len(stretches), FRESH):
+            with Worker() as fresh:
+                for at in stretches[first : first + FRESH]:
+                    parts.append(_twice(fresh, bench, sample.of(at), trim[at]))
+        return joined(parts)
+
+    return measure
+
+
+def _called(worker: Worker, bench: Bench, sample: Deviations, trim: np.ndarray) -> Measured:
+    return worker.call(_block, (bench, sample, trim), timeout=TIMEOUT)
+
+
+def _twice(worker: Worker, bench: Bench, sample: Deviations, trim: np.ndarray) -> Measured:
+    """Run a block, again in a new process if the first was lost or lost a chip."""
+    if worker.alive:
+        with contextlib.suppress(SimulationError):
+            found = _called(worker, bench, sample, trim)
+            if (found.rung >= 0).all():
+                return found
+    with Worker() as other:
+        return _called(other, bench, sample, trim)
+
+
+def joined(parts: list[Measured]) -> Measured:
+    """Put stretches of samples together."""
+    return Measured(
+        *(
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("offset", "states", "current", "rung")
+        )
+    )
+
+
+def _block(bench: Bench, sample: Deviations, trim: np.ndarray) -> Measured:
+    return measured(bench, sample, trim=trim)
+
+
+def exact_engine(bench: Bench, worker: Worker) -> Engine:
+    """Measure the laws of a settled bench's transistors, once, and make the exact engine of them."""
+    found = spread(bench.circuit, bench.installed.pdk)
+    volts, known = worker.call(_laws, (bench,), timeout=TIMEOUT)
+    return Engine(bench.circuit, bench.installed.pdk, found, known, volts)
+
+
+def _laws(bench: Bench) -> tuple[dict[str, float], Laws]:
+    with Session(bench.lines) as session:
+        found = session.point(list(bench.circuit.nets)).volts
+    volts = dict(zip(bench.circuit.nets, found.tolist(), strict=True)) | {"0": 0.0}
+    return volts, laws(bench, spread(bench.circuit, bench.installed.pdk), volts)
+
+
+def settle(bench: Bench, worker: Worker) -> Bench:
+    """Find the nominal operating point, in a worker process."""
+    return worker.call(settled, (bench,), timeout=TIMEOUT)
+
+
+def at_rest(bench: Bench) -> Deviations:
+    """Give one sample in which nothing deviates."""
+    return nominal(bench.circuit, spread(bench.circuit, bench.installed.pdk))

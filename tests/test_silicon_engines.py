@@ -1,0 +1,171 @@
+"""Chips of transistors in ngspice and in the exact engine: the same draws, the same figures, the same bytes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lmu_analog.building import build
+from lmu_analog.circuits.circuit import Term
+from lmu_analog.circuits.devices.pdk import find_pdk, pdk
+from lmu_analog.circuits.nodal.extract import extract
+from lmu_analog.design import Design
+from lmu_analog.errors import CircuitError, SimulationError
+from lmu_analog.memory.legendre import legendre
+from lmu_analog.memory.sampled import steady_response
+from lmu_analog.silicon.altering import process_shifts
+from lmu_analog.silicon.cells import Sizing
+from lmu_analog.silicon.deck import element_lines
+from lmu_analog.silicon.devices import Current, Mos, SiliconCircuit
+from lmu_analog.silicon.draws import Deviations, deviations, names, spread
+from lmu_analog.silicon.ensemble import (
+    at_rest,
+    bias_exponent,
+    errors,
+    exact_engine,
+    fitted_theta,
+    settle,
+    window_errors,
+    with_ngspice,
+)
+from lmu_analog.silicon.memory import plan, transistors
+from lmu_analog.silicon.samples import BLOCK, Bench, Measured
+from lmu_analog.silicon.small_signal import Engine
+from lmu_analog.spice.worker import Worker
+from tests.kits import needs_gf180
+
+GF180 = pdk("gf180mcu")
+SIZING = Sizing(6e-12, 0.0539, 4.285, 45e-6, 45e-6, 45e-6, 45e-6)
+FREQUENCY = 300.0 * np.arange(1, 11)
+
+
+def memory() -> SiliconCircuit:
+    """Draw the smallest memory, which no predistortion has seen."""
+    circuit = build(Design(order=2, theta=1e-4, family="gm-c", realization="ladder", bandwidth=3e3))
+    return transistors(plan(circuit, SIZING.capacitance, FREQUENCY), SIZING, GF180)
+
+
+def test_draws_are_those_of_names_and_scale_with_area() -> None:
+    circuit = memory()
+    found = spread(circuit, GF180)
+    both = deviations(circuit, found, seed=3, samples=range(4000))
+    late = deviations(circuit, found, seed=3, samples=range(3000, 4000))
+    np.testing.assert_array_equal(both.threshold[3000:], late.threshold)
+    assert len(set(names(circuit, found))) == both.threshold.shape[1] * 2 + both.capacitance.shape[1] + len(
+        found.process
+    )
+    mismatch = deviations(circuit, found, seed=3, samples=range(8), acting="mismatch")
+    np.testing.assert_array_equal(mismatch.threshold, both.threshold[:8])
+    assert not mismatch.process.any()
+    # 4000 draws tell a standard deviation to 1.1 %; four times that.
+    np.testing.assert_allclose(both.threshold.std(axis=0) / found.threshold, 1.0, atol=0.045)
+    one = circuit.transistors[0]
+    area = (one.width + 0.1e-6) * (one.length - 0.15e-6) * one.count
+    coefficient = {"nmos_3p3": 7.148e-9, "pmos_3p3": 6.66e-9}[one.device]
+    assert found.threshold[0] == pytest.approx(0.7071 * coefficient / np.sqrt(area), rel=1e-3)
+
+
+def test_the_process_moves_all_models_of_a_kind_together() -> None:
+    circuit = memory()
+    found = spread(circuit, GF180)
+    z = np.zeros(len(found.process))
+    z[found.process.index("mc_sig_vth")] = 1.0
+    shifts = process_shifts(circuit, GF180, found, z)
+    moved = {key[0].partition(".")[0]: by for key, (by, _) in shifts.items() if key[1] == "vth0"}
+    assert moved == {"nmos_3p3": pytest.approx(5e-3), "pmos_3p3": pytest.approx(-5e-3)}
+
+
+def test_a_deck_repeats_devices_side_by_side_and_refuses_names_that_ngspice_would_read_otherwise() -> None:
+    circuit = memory()
+    one = circuit.transistors[0]
+    twice = replace(circuit, devices=(replace(one, count=2), *circuit.devices[1:]))
+    assert len(list(element_lines(twice))) == len(list(element_lines(circuit))) + 1
+    hostile = replace(one, name="a\n.system reboot")
+    with pytest.raises(CircuitError, match="no name for a device"):
+        list(element_lines(replace(circuit, devices=(hostile, *circuit.devices[1:]))))
+    with pytest.raises(CircuitError, match="probes read the net nowhere"):
+        replace(circuit, probes=((Term("v", "nowhere", 1.0),),))
+    with pytest.raises(CircuitError, match="two devices are called"):
+        replace(circuit, devices=(*circuit.devices, one))
+    with pytest.raises(CircuitError, match="has one end only"):
+        replace(circuit, sources=(*circuit.sources, Current("I1", "alone", "0", 1e-9, "bias")))
+
+
+def test_the_window_that_fits_is_found() -> None:
+    # States of an ideal memory of another length, by its own definition: projections of delayed tones.
+    wanted = 1.07e-4
+    states = steady_response(legendre(6, wanted), FREQUENCY)[None]
+    # The parabola over steps of .1 % leaves far less than one of them.
+    assert fitted_theta(states, FREQUENCY, 1e-4)[0] == pytest.approx(wanted, rel=2e-4)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with Worker() as kept:
+        yield kept
+
+
+@pytest.fixture(scope="module")
+def bench(worker: Worker) -> Bench:
+    return settle(Bench(memory(), find_pdk("gf180mcu"), FREQUENCY), worker)
+
+
+@pytest.fixture(scope="module")
+def engine(bench: Bench, worker: Worker) -> Engine:
+    return exact_engine(bench, worker)
+
+
+@needs_gf180
+def test_both_engines_see_the_same_chips(bench: Bench, engine: Engine, worker: Worker) -> None:
+    drawn = deviations(bench.circuit, spread(bench.circuit, GF180), seed=1, samples=range(8))
+
+    def exact(sample: Deviations, trim: np.ndarray) -> Measured:
+        return engine.samples(sample, FREQUENCY, trim=trim)
+
+    simulate = with_ngspice(bench, worker)
+    still = at_rest(bench)
+    one, other = simulate(drawn, np.ones(8)), exact(drawn, np.ones(8))
+    sure = np.isfinite(other.offset).all(axis=1)
+    assert sure.sum() >= 7
+    # The laws are fits over a box of a tenth of a volt: a few parts in a thousand of what a chip deviates by.
+    scale = np.abs(one.states).max()
+    assert np.abs(other.states - one.states)[sure].max() < 5e-3 * scale
+    assert np.abs(other.offset - one.offset)[sure].max() < 0.05 * np.abs(one.offset).max()
+    np.testing.assert_allclose(other.current[sure], one.current[sure], rtol=3e-3)
+    # One trim of the bias brings every chip's window to its length.
+    found = errors(exact, drawn, bench, still=still)
+    known = np.isfinite(found.theta_trimmed)
+    assert known.sum() >= 6
+    assert np.abs(found.theta_trimmed[known] / 1e-4 - 1.0).max() < 2e-3
+    assert -1.0 < bias_exponent(exact, bench, still=still) < -0.4
+
+
+@needs_gf180
+def test_a_chip_has_the_same_bytes_in_any_block_of_its_own(bench: Bench, worker: Worker) -> None:
+    drawn = deviations(bench.circuit, spread(bench.circuit, GF180), seed=1, samples=range(BLOCK + 2))
+    simulate = with_ngspice(bench, worker)
+    whole = simulate(drawn, np.ones(BLOCK + 2))
+    with Worker() as fresh:
+        again = with_ngspice(bench, fresh)(drawn.of(slice(BLOCK, BLOCK + 2)), np.ones(2))
+    np.testing.assert_array_equal(whole.states[BLOCK:], again.states)
+
+
+@needs_gf180
+def test_a_device_outside_its_model_is_one_line(bench: Bench, worker: Worker) -> None:
+    one = bench.circuit.transistors[0]
+    assert isinstance(one, Mos)
+    wide = replace(one, width=200e-6)
+    circuit = replace(bench.circuit, devices=(wide, *bench.circuit.devices[1:]))
+    with pytest.raises(SimulationError, match="ngspice"):
+        settle(replace(bench, circuit=circuit), worker)
+
+
+def test_errors_count_offsets_by_the_amplitude() -> None:
+    circuit = build(Design(order=2, theta=1e-4, family="gm-c", realization="ladder", bandwidth=3e3))
+    states = steady_response(extract(circuit), FREQUENCY)[None]
+    plain = window_errors(states, FREQUENCY, 1e-4)[0]
+    offset = np.array([[1e-3, 0.0]])
+    found = window_errors(states, FREQUENCY, 1e-4, offset=offset, amplitude=0.01)[0]
+    rms = 0.01 * np.sqrt(10 / 2)
+    assert found == pytest.approx(np.hypot(plain, 1e-3 / rms), rel=1e-6)
