@@ -71,7 +71,7 @@ def test_the_process_moves_all_models_of_a_kind_together() -> None:
     found = spread(circuit, GF180)
     z = np.zeros(len(found.process))
     z[found.process.index("mc_sig_vth")] = 1.0
-    shifts = process_shifts(circuit, GF180, found, z)
+    shifts = process_shifts(circuit, GF180, z, found=found)
     moved = {key[0].partition(".")[0]: by for key, (by, _) in shifts.items() if key[1] == "vth0"}
     assert moved == {"nmos_3p3": pytest.approx(5e-3), "pmos_3p3": pytest.approx(-5e-3)}
 

@@ -31,15 +31,17 @@ def local_commands(circuit: SiliconCircuit, pdk: Pdk, sample: Deviations) -> Ite
             yield f"alter @{name}[{known.alter['mobility']}] = {number(1.0 + float(sample.mobility[0, k]))}"
 
 
-def capacitor_commands(circuit: SiliconCircuit, pdk: Pdk, found: Spread, sample: Deviations) -> Iterator[str]:
+def capacitor_commands(
+    circuit: SiliconCircuit, pdk: Pdk, sample: Deviations, *, found: Spread
+) -> Iterator[str]:
     """Give the commands for the capacitors of the first of some samples."""
-    shared = shared_capacitance(circuit, pdk, found, sample)[0]
+    shared = shared_capacitance(circuit, pdk, sample, found=found)[0]
     for k, x in enumerate(circuit.capacitors):
         apart = (1.0 + float(sample.capacitance[0, k])) * (1.0 + float(shared[k])) - 1.0
         yield f"alter {deviation(x.name)} = {number(apart * capacitance(x, pdk) or 1e-21)}"
 
 
-def shared_capacitance(circuit: SiliconCircuit, pdk: Pdk, found: Spread, sample: Deviations) -> np.ndarray:
+def shared_capacitance(circuit: SiliconCircuit, pdk: Pdk, sample: Deviations, *, found: Spread) -> np.ndarray:
     """Give what all capacitors of a device deviate by, relative, (s, c)."""
     return (
         np.stack(
@@ -72,7 +74,7 @@ def models_used(circuit: SiliconCircuit, pdk: Pdk) -> dict[str, tuple[str, int]]
 
 
 def process_shifts(
-    circuit: SiliconCircuit, pdk: Pdk, found: Spread, process: np.ndarray
+    circuit: SiliconCircuit, pdk: Pdk, process: np.ndarray, *, found: Spread
 ) -> dict[tuple[str, str], tuple[float, bool]]:
     """Give by how much every (model, parameter) is shifted, and whether that is a fraction of its value.
 

@@ -150,7 +150,7 @@ def measured(bench: Bench, sample: Deviations, *, trim: Float[np.ndarray, " s"] 
     still = nominal(circuit, found)
     points: list[Point | None] = []
     with Session(bench.lines) as session:
-        shifts = process_shifts(circuit, pdk, found, still.process[0])
+        shifts = process_shifts(circuit, pdk, still.process[0], found=found)
         values = dict(zip(shifts, session.model_values(list(shifts)), strict=True)) if shifts else {}
         _alter(session, bench, found, still, values)
         session.point(nets)
@@ -192,6 +192,6 @@ def _alter(
 ) -> None:
     circuit, pdk = bench.circuit, bench.installed.pdk
     session.alter(local_commands(circuit, pdk, one))
-    session.alter(capacitor_commands(circuit, pdk, found, one))
-    session.alter(process_commands(process_shifts(circuit, pdk, found, one.process[0]), values))
+    session.alter(capacitor_commands(circuit, pdk, one, found=found))
+    session.alter(process_commands(process_shifts(circuit, pdk, one.process[0], found=found), values))
     session.alter(bias_commands(circuit, factor))

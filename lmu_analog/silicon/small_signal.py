@@ -369,7 +369,7 @@ class Engine:
     def _series(self, matrix: Float[np.ndarray, "s v v"], sample: Deviations) -> Float[np.ndarray, "s t v v"]:
         """Give currents out of shared nets as a series in s = j w, nets inside cells eliminated."""
         deviating = (1.0 + sample.capacitance) * (
-            1.0 + shared_capacitance(self.circuit, self.pdk, self.found, sample)
+            1.0 + shared_capacitance(self.circuit, self.pdk, sample, found=self.found)
         ) - 1.0
         nominal = np.array([capacitance(x, self.pdk) for x in self.circuit.capacitors])
         extra = np.tensordot(deviating * nominal, self._plates, 1)
