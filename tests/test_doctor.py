@@ -17,7 +17,16 @@ def test_it_says_versions_processor_player_and_simulator(capsys):
     assert found["processor"]["cores"] >= 1
     assert found["engine"]["player"] == kernel_of(None)
     assert found["packages"]["numpy"]
-    assert set(found["extras"]) == {"control", "dask", "demo", "learn", "notebook", "verilog-a", "widget"}
+    assert set(found["extras"]) == {
+        "control",
+        "dask",
+        "demo",
+        "gf180",
+        "learn",
+        "notebook",
+        "verilog-a",
+        "widget",
+    }
     if ngspice.library_path() is not None:
         assert found["ngspice"]["missing"] is None
         assert found["ngspice"]["version"].startswith("ngspice-")

