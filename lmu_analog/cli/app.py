@@ -15,6 +15,7 @@ from lmu_analog.cli import (
     exploring,
     networks,
     pdk,
+    pdk_check,
     pdk_tables,
     placing,
     running,
@@ -85,6 +86,7 @@ kits = typer.Typer(cls=pdk.Kits, help="Process design kits: the devices of open 
 kits.command("show")(command(pdk.show_kits))
 kits.command("fetch")(command(pdk.fetch))
 kits.command("tables")(command(pdk_tables.tables))
+kits.command("check")(command(pdk_check.check))
 app.add_typer(kits, name="pdk")
 
 

@@ -1,0 +1,50 @@
+"""The check of a PDK's statistics: its short form on GF180, and that each of its verdicts can be the other one."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from lmu_analog.circuits.devices.pdk import find_pdk
+from lmu_analog.output import pdk_findings
+from lmu_analog.silicon.doctor import examine, mean_check, sigma_check
+from tests.kits import needs_gf180
+
+
+def test_verdicts_tell_a_sigma_that_is_off_from_draws_that_are_too_few():
+    drawn = np.random.default_rng(3).normal(size=5000)
+    drawn = (drawn - drawn.mean()) / drawn.std(ddof=1)
+    assert sigma_check("", "", drawn, 1.0 / 1.015, "V").verdict == "ok"
+    assert sigma_check("", "", drawn, 1.0 / 1.03, "V").verdict == "too few draws"  # 2 % and four times 1 %
+    assert sigma_check("", "", drawn, 1.0 / 1.07, "V").verdict == "off"
+    assert sigma_check("", "", drawn[:200], 1.0, "V").verdict != "ok"  # whose error alone is 5 %
+    assert mean_check("", "", drawn + 3.9 / np.sqrt(5000), "V").verdict == "ok"
+    assert mean_check("", "", drawn + 4.1 / np.sqrt(5000), "V").verdict == "off"
+
+
+@needs_gf180
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="needs ngspice")
+def test_gf180_does_what_its_files_say_and_a_wrong_law_is_told():
+    kit = find_pdk("gf180mcu")
+    found = examine(kit, quick=True, draws=200)
+    assert not found.off
+    assert len(found.checks) > 40
+    assert "junction leakage" in pdk_findings.text(pdk_findings.content(found))
+    # The same kit, were its thresholds said to be half as wide again and its lots to move the oxide less.
+    devices = {
+        name: dataclasses.replace(device, threshold=1.5 * device.threshold)
+        for name, device in kit.pdk.devices.items()
+        if device.kind == "nmos"
+    }
+    process = tuple(
+        dataclasses.replace(row, per_sigma={v: 0.9 * x for v, x in row.per_sigma.items()})
+        if "toxe" in row.parameters
+        else row
+        for row in kit.pdk.process
+        if row.device in devices
+    )
+    wrong = dataclasses.replace(kit.pdk, devices=devices, process=process)
+    off = [check.what for check in examine(dataclasses.replace(kit, pdk=wrong), quick=True, draws=200).off]
+    assert [what.split(",")[0] for what in off] == ["sigma of V_T", "I_D", "I_D"]
+    assert [what for what in off if "mc_toxe " in what or "mc_toxeN " in what] == off[1:]
