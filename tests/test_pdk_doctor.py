@@ -15,14 +15,14 @@ from tests.kits import needs_gf180
 def test_verdicts_tell_a_sigma_that_is_off_from_draws_that_are_too_few():
     drawn = np.random.default_rng(3).normal(size=5000)
     drawn = (drawn - drawn.mean()) / drawn.std(ddof=1)
-    assert sigma_check("", "", drawn, 1.0 / 1.015, unit="V").verdict == "ok"
+    assert sigma_check("", "", drawn, wanted=1.0 / 1.015, unit="V").verdict == "ok"
     assert (
-        sigma_check("", "", drawn, 1.0 / 1.03, unit="V").verdict == "too few draws"
+        sigma_check("", "", drawn, wanted=1.0 / 1.03, unit="V").verdict == "too few draws"
     )  # 2 % and four times 1 %
-    assert sigma_check("", "", drawn, 1.0 / 1.07, unit="V").verdict == "off"
-    assert sigma_check("", "", drawn[:200], 1.0, unit="V").verdict != "ok"  # whose error alone is 5 %
-    assert mean_check("", "", drawn + 3.9 / np.sqrt(5000), "V").verdict == "ok"
-    assert mean_check("", "", drawn + 4.1 / np.sqrt(5000), "V").verdict == "off"
+    assert sigma_check("", "", drawn, wanted=1.0 / 1.07, unit="V").verdict == "off"
+    assert sigma_check("", "", drawn[:200], wanted=1.0, unit="V").verdict != "ok"  # whose error alone is 5 %
+    assert mean_check("", "", drawn + 3.9 / np.sqrt(5000), unit="V").verdict == "ok"
+    assert mean_check("", "", drawn + 4.1 / np.sqrt(5000), unit="V").verdict == "off"
 
 
 @needs_gf180

@@ -279,12 +279,12 @@ def _mismatch(
     what = f"{device.name} {width * 1e6:g} by {length * 1e6:g} um"
     wanted, _ = device.sigmas(width, length)
     return (
-        sigma_check("mismatch", f"sigma of V_T, {what}", found, wanted, unit="V"),
-        mean_check("mismatch", f"mean of V_T, {what}", found, "V"),
+        sigma_check("mismatch", f"sigma of V_T, {what}", found, wanted=wanted, unit="V"),
+        mean_check("mismatch", f"mean of V_T, {what}", found, unit="V"),
     )
 
 
-def sigma_check(group: str, what: str, values: np.ndarray, wanted: float, *, unit: str) -> Check:
+def sigma_check(group: str, what: str, values: np.ndarray, *, wanted: float, unit: str) -> Check:
     """Judge a standard deviation, which n draws of a normal value tell to 1/sqrt(2 n) of itself."""
     sigma, error = float(values.std(ddof=1)), 1.0 / math.sqrt(2.0 * len(values))
     off = abs(sigma / wanted - 1.0)
@@ -296,7 +296,7 @@ def sigma_check(group: str, what: str, values: np.ndarray, wanted: float, *, uni
     )
 
 
-def mean_check(group: str, what: str, values: np.ndarray, unit: str) -> Check:
+def mean_check(group: str, what: str, values: np.ndarray, *, unit: str) -> Check:
     """Judge a mean that should be zero, by what the draws themselves tell of it."""
     mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
     rule = f"within {ERRORS:g} standard errors; is at {abs(mean) / error:.1f}"
@@ -395,13 +395,13 @@ def _global(
         wanted = float(np.sqrt(np.square(shifts[p.device.name]).sum()))
         apart, together = shared[:, k] - nominal[k], both[:, k] - nominal[k]
         name = p.device.name
-        yield sigma_check("process", f"sigma of V_T, {name}", apart, wanted, unit="V")
-        yield mean_check("process", f"mean of V_T, {name}", apart, "V")
+        yield sigma_check("process", f"sigma of V_T, {name}", apart, wanted=wanted, unit="V")
+        yield mean_check("process", f"mean of V_T, {name}", apart, unit="V")
         total = math.hypot(float(apart.std(ddof=1)), local[name])
         yield sigma_check(
-            "together", f"sigma of V_T, process and mismatch, {name}", together, total, unit="V"
+            "together", f"sigma of V_T, process and mismatch, {name}", together, wanted=total, unit="V"
         )
-        yield mean_check("together", f"mean of V_T, process and mismatch, {name}", together, "V")
+        yield mean_check("together", f"mean of V_T, process and mismatch, {name}", together, unit="V")
 
 
 def _again(
