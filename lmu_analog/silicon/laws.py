@@ -3,7 +3,7 @@
 I = (1 - exp(-v_DS/U_T)) exp P, with a polynomial P in the voltages over a box around the operating point: in weak
 inversion P is nearly linear, in strong inversion smooth, and at v_DS = 0 the current has its sign. A threshold that
 deviates shifts the gate voltage, a current factor P, and the process moves P's coefficients. Charges are those of the
-nominal operating point.
+nominal operating point, moved by the process.
 """
 
 import itertools
@@ -26,6 +26,8 @@ from lmu_analog.spice.session import Session
 DEGREE = 4
 BOX = (0.06, 0.18, 0.14)  # V: by how much gate, drain and bulk may move against the source
 TRIODE_BOX = (0.06, 0.03, 0.14)  # the same of a channel that is not saturated, and bends more
+GATE_BOXES = (0.06, 0.12, 0.24)  # V: of gates, as I/g_m allows
+OF_OVERDRIVE = 0.5  # of I/g_m, which a box may take
 SATURATED = 8.0  # thermal voltages between drain and source
 PLACES = (5, 6, 3)  # of the grid along each
 PLACES_OF_SHIFTS = (3, 3, 3)
@@ -67,6 +69,8 @@ class Laws:
         What one standard deviation adds to the threshold.
     charge : (n, 4, 4) array, F
         dQ_i/dv_j of drain, gate, source and bulk.
+    charge_shift : (p, n, 4, 4) array, F
+        What one standard deviation of a process variable adds to that.
     """
 
     polarity: Float[np.ndarray, " n"]
@@ -81,6 +85,7 @@ class Laws:
     bend: Float[np.ndarray, "p n k"]
     gate: Float[np.ndarray, "p n"]
     charge: Float[np.ndarray, "n 4 4"]
+    charge_shift: Float[np.ndarray, "p n 4 4"]
 
 
 @cache
@@ -132,9 +137,11 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
     rest = polarity[:, None] * (ends[:, [1, 0, 3]] - ends[:, [2]])
     thermal = THERMAL * (bench.conditions.temperature + KELVIN)
     narrow = np.abs(rest[:, 1]) < SATURATED * thermal
-    box = np.where(narrow[:, None], TRIODE_BOX, BOX)
     with Session(_deck(bench, mos, ends)) as session:
-        at = _Alone(session, [_alone(x, pdk) for x in mos], box)
+        names = [_alone(x, pdk) for x in mos]
+        box = np.where(narrow[:, None], TRIODE_BOX, BOX)
+        box[:, 0] = _gate_box(session, names)
+        at = _Alone(session, names, box)
         drawn = at.on_grid(PLACES)
         is_log = np.min(drawn, axis=1) > WEAKEST
         fit = np.linalg.pinv(monomials(_grid(PLACES), DEGREE))
@@ -148,7 +155,7 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
         moved = at.currents(np.zeros(3))
         session.alter(f"alter @{name}[mulu0] = 1.0" for name in at.names)
         factor = np.where(is_log, np.log(np.abs(moved / still)) / np.log1p(FACTOR), 1.0)
-        shift, bend = _process(at, bench, found, nominal, is_log)
+        shift, bend, charge_shift = _process(at, bench, found, nominal, is_log)
     gate = np.array([[_threshold(x, pdk, variable) for x in mos] for variable in found.process])
     gate = gate.reshape(len(found.process), len(mos)) * polarity
     current = current * np.where(is_log, 1.0, count)[:, None]
@@ -166,7 +173,16 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
         bend,
         gate,
         charge * count[:, None, None],
+        charge_shift * count[:, None, None],
     )
+
+
+def _gate_box(session: Session, names: Sequence[str]) -> Float[np.ndarray, " n"]:
+    """Give by how much each gate may move, V: the further a channel is from weak inversion, the straighter its law."""
+    found = session.values([f"@{name}[{what}]" for name in names for what in ("id", "gm")]).reshape(-1, 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        overdrive = np.nan_to_num(np.abs(found[:, 0] / found[:, 1]), nan=0.0, posinf=0.0)
+    return np.array(GATE_BOXES)[np.searchsorted(GATE_BOXES[1:], OF_OVERDRIVE * overdrive, side="right")]
 
 
 def _anchor(
@@ -284,7 +300,7 @@ class _Alone:
 
 def _process(
     at: _Alone, bench: Bench, found: Spread, nominal: np.ndarray, is_log: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measure what the process variables do beside shifting thresholds.
 
     Several variables move the same parameter by other amounts (all devices, n-channel alone): every parameter is
@@ -293,6 +309,7 @@ def _process(
     circuit, pdk = bench.circuit, bench.installed.pdk
     shape = (len(found.process), len(nominal), len(exponents(SHIFT_DEGREE)))
     shift, bend = np.zeros(shape), np.zeros(shape)
+    charged = np.zeros((*shape[:2], 4, 4))
     fit = np.linalg.pinv(monomials(_grid(PLACES_OF_SHIFTS), SHIFT_DEGREE))
     models = models_used(circuit, pdk)
     of_device = np.array([x.device for x in circuit.transistors])
@@ -302,11 +319,14 @@ def _process(
         values = at.session.model_values(names)
         step = {device: max(abs(v) for v in row.per_sigma.values()) for device, row in rows.items()}
         moved: list[np.ndarray] = []
+        stored: list[np.ndarray] = []
         for sign in (Z, -Z):
             at.session.alter(
                 f"altermod {m} {p} = {number(_moved(v, sign * step[models[m][0]], rows[models[m][0]].relative))}"
                 for (m, p), v in zip(names, values.tolist(), strict=True)
             )
+            at.currents(np.zeros(3))
+            stored.append(_charges(at.session, len(nominal)))
             moved.append(_logs(at.on_grid(PLACES_OF_SHIFTS), is_log))
         at.session.alter(
             f"altermod {m} {p} = {number(v)}" for (m, p), v in zip(names, values.tolist(), strict=True)
@@ -320,7 +340,8 @@ def _process(
             )[:, None]
             shift[k] += share * first
             bend[k] += share**2 * second
-    return shift, bend
+            charged[k] += share[..., None] * (stored[0] - stored[1]) / (2.0 * Z)
+    return shift, bend, charged
 
 
 def _moved(value: float, by: float, relative: bool) -> float:

@@ -293,15 +293,20 @@ class Engine:
     @cached_property
     def _charges(self) -> Float[np.ndarray, "v v"]:
         """Capacitances between all nets, F: of transistors, and of nominal capacitors."""
-        size = len(self.place)
-        found = np.zeros((size, size))
-        for places, charge in zip(self.ends, self.laws.charge, strict=True):
-            found[np.ix_(places, places)] += 0.0
-            np.add.at(found, np.ix_(places, places), charge)
-        return found + sum(
-            (capacitance(x, self.pdk) * self._plates[k] for k, x in enumerate(self.circuit.capacitors)),
-            start=np.zeros((size, size)),
-        )
+        plates = (capacitance(x, self.pdk) * self._plates[k] for k, x in enumerate(self.circuit.capacitors))
+        return self._placed(self.laws.charge) + sum(plates, start=np.zeros((len(self.place),) * 2))
+
+    @cached_property
+    def _charge_shifts(self) -> Float[np.ndarray, "p v v"]:
+        """What one standard deviation of every process variable adds to them."""
+        none = np.zeros((0, len(self.place), len(self.place)))
+        return np.stack([self._placed(x) for x in self.laws.charge_shift]) if self.found.process else none
+
+    def _placed(self, charge: Float[np.ndarray, "n 4 4"]) -> Float[np.ndarray, "v v"]:
+        found = np.zeros((len(self.place), len(self.place)))
+        for places, own in zip(self.ends, charge, strict=True):
+            np.add.at(found, np.ix_(places, places), own)
+        return found
 
     @cached_property
     def _plates(self) -> Float[np.ndarray, "c v v"]:
@@ -374,14 +379,15 @@ class Engine:
         nominal = np.array([capacitance(x, self.pdk) for x in self.circuit.capacitors])
         extra = np.tensordot(deviating * nominal, self._plates, 1)
         series = np.zeros((len(matrix), TERMS, *matrix.shape[1:]))
-        series[:, 0], series[:, 1] = matrix, self._charges + extra
+        charges = self._charges + np.tensordot(sample.process, self._charge_shifts, 1)
+        series[:, 0], series[:, 1] = matrix, charges + extra
         for cell in self._partition[1]:
             inner, outer = cell.inner, cell.outer
             gii = matrix[:, inner[:, :, None], inner[:, None, :]]
             gio = matrix[:, inner[:, :, None], outer[:, None, :]]
             goi = matrix[:, outer[:, :, None], inner[:, None, :]]
             cii, cio, coi = (
-                self._charges[a[:, :, None], b[:, None, :]]
+                charges[:, a[:, :, None], b[:, None, :]]
                 for a, b in ((inner, inner), (inner, outer), (outer, inner))
             )
             inverse = np.linalg.inv(gii)
