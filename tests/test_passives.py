@@ -59,7 +59,9 @@ def test_what_is_chosen_fits_and_nothing_that_fits_is_cheaper(value, tolerance, 
         if series.kind == "resistor" and series.voltage >= voltage
         and series.least <= value * (1 + 1e-9) and value <= series.largest * (1 + 1e-9)
         for of in series.classes
-        if of.tolerance <= tolerance * (1 + 1e-9) and is_member(value, of.series)
+        if of.tolerance <= tolerance * (1 + 1e-9)
+            # Makers that list a finer series list the values of E24, too.
+            and any(is_member(value, listed) for listed in {of.series, "E24" if int(of.series[1:]) > 24 else of.series})
     ]  # fmt: skip
     if found is None:
         assert not fits
