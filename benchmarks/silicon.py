@@ -24,9 +24,9 @@ from lmu_analog.silicon.cells import Sizing
 from lmu_analog.silicon.draws import Deviations, deviations, spread
 from lmu_analog.silicon.ensemble import (
     Errors,
-    at_rest,
     errors,
     exact_engine,
+    nominal_chip,
     settle,
     window_errors,
     with_ngspice,
@@ -67,7 +67,7 @@ def designed(name: str, worker: Worker) -> Bench:
 
     def respond(wanted: Plan) -> np.ndarray:
         bench = Bench(transistors(wanted, sizing, installed.pdk, chains=chains), installed, frequency)
-        found = with_ngspice(settle(bench, worker), worker)(at_rest(bench), np.ones(1)).states[0]
+        found = with_ngspice(settle(bench, worker), worker)(nominal_chip(bench), np.ones(1)).states[0]
         return found @ np.linalg.pinv(ideal.readout).T
 
     corrected = predistorted(ideal, respond, frequency)
@@ -121,11 +121,11 @@ def condition(bench: Bench, at: Conditions, worker: Worker) -> dict[str, object]
     """Measure the nominal chip at one condition."""
     here = settle(replace(bench, conditions=at), worker)
     cool = settle(replace(bench, conditions=Conditions(at.corner, at.mim)), worker)
-    still = at_rest(bench)
-    found = errors(with_ngspice(cool, worker), still, cool, still=still)
+    undeviated = nominal_chip(bench)
+    found = errors(with_ngspice(cool, worker), undeviated, cool, nominal_sample=undeviated)
     measure = with_ngspice(here, worker)
-    now = errors(measure, still, here, still=still)
-    after = measure(still, found.trim)
+    now = errors(measure, undeviated, here, nominal_sample=undeviated)
+    after = measure(undeviated, found.trim)
     return {
         "corner": at.corner,
         "mim": at.mim,
@@ -158,8 +158,8 @@ def main() -> None:
         bench = designed(asked.name, worker)
     with Worker() as worker:
         circuit, pdk = bench.circuit, bench.installed.pdk
-        still, found = at_rest(bench), spread(circuit, pdk)
-        nominal = with_ngspice(bench, worker)(still, np.ones(1))
+        undeviated, found = nominal_chip(bench), spread(circuit, pdk)
+        nominal = with_ngspice(bench, worker)(undeviated, np.ones(1))
         area = 1e12 * sum(x.area for x in circuit.devices)
         keep(
             process="gf180mcu",
@@ -176,7 +176,7 @@ def main() -> None:
         keep(conditions=conditions(bench))
         drawn = deviations(circuit, found, seed=asked.seed, samples=range(max(asked.chips, asked.exact)))
         start = time.perf_counter()
-        first = errors(with_ngspice(bench), drawn.of(slice(asked.chips)), bench, still=still)
+        first = errors(with_ngspice(bench), drawn.of(slice(asked.chips)), bench, nominal_sample=undeviated)
         seconds = time.perf_counter() - start
         keep(ngspice=figures(first, bench) | {"seconds_a_measurement": seconds / 3.0 / asked.chips})
         print(json.dumps(content["ngspice"]), flush=True)
@@ -188,7 +188,7 @@ def main() -> None:
             return engine.samples(sample, bench.frequency, trim=trim)
 
         start = time.perf_counter()
-        second = errors(exact, drawn.of(slice(asked.exact)), bench, still=still)
+        second = errors(exact, drawn.of(slice(asked.exact)), bench, nominal_sample=undeviated)
         seconds = time.perf_counter() - start
         both = min(asked.chips, asked.exact)
         sure = np.isfinite(second.trimmed[:both])

@@ -504,6 +504,11 @@ def _check_circuit(design: Design) -> None:
 def _check_technology(design: Design) -> None:
     if design.pdk is not None:
         _ = design.installed_pdk  # a folder that is named must have them, whatever they are used for
+    if design.level == "transistor" and design.technology in pdks():
+        raise DesignError(
+            '[circuit] level: "transistor" stands for EKV transistors of no process, not for those of '
+            f"{design.technology}; leave technology out, or see silicon.md for its own in Python"
+        )
     _ = design.tolerances  # the technology may have no such device
     if design.temperature is not None and not (design.technology or design.drift):
         raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")

@@ -20,11 +20,11 @@ from lmu_analog.silicon.deck import element_lines
 from lmu_analog.silicon.devices import Current, Mos, SiliconCircuit
 from lmu_analog.silicon.draws import Deviations, deviations, names, spread
 from lmu_analog.silicon.ensemble import (
-    at_rest,
     bias_exponent,
     errors,
     exact_engine,
     fitted_theta,
+    nominal_chip,
     settle,
     window_errors,
     with_ngspice,
@@ -124,7 +124,7 @@ def test_both_engines_see_the_same_chips(bench: Bench, engine: Engine, worker: W
         return engine.samples(sample, FREQUENCY, trim=trim)
 
     simulate = with_ngspice(bench, worker)
-    still = at_rest(bench)
+    undeviated = nominal_chip(bench)
     one, other = simulate(drawn, np.ones(8)), exact(drawn, np.ones(8))
     sure = np.isfinite(other.offset).all(axis=1)
     assert sure.sum() >= 7
@@ -134,11 +134,11 @@ def test_both_engines_see_the_same_chips(bench: Bench, engine: Engine, worker: W
     assert np.abs(other.offset - one.offset)[sure].max() < 0.05 * np.abs(one.offset).max()
     np.testing.assert_allclose(other.current[sure], one.current[sure], rtol=3e-3)
     # One trim of the bias brings every chip's window to its length.
-    found = errors(exact, drawn, bench, still=still)
+    found = errors(exact, drawn, bench, nominal_sample=undeviated)
     known = np.isfinite(found.theta_trimmed)
     assert known.sum() >= 6
     assert np.abs(found.theta_trimmed[known] / 1e-4 - 1.0).max() < 2e-3
-    assert -1.0 < bias_exponent(exact, bench, still=still) < -0.4
+    assert -1.0 < bias_exponent(exact, bench, nominal_sample=undeviated) < -0.4
 
 
 @needs_gf180

@@ -6,7 +6,7 @@ import numpy as np
 
 from lmu_analog.circuits.devices.pdk import Pdk
 from lmu_analog.errors import CircuitError
-from lmu_analog.silicon.deck import deviation, inner, source_card
+from lmu_analog.silicon.deck import LEAST_CAPACITANCE, deviation, inner, source_card
 from lmu_analog.silicon.devices import Mim, Mos, SiliconCircuit
 from lmu_analog.silicon.draws import Deviations, Spread
 from lmu_analog.spice.cards import number
@@ -20,10 +20,7 @@ def capacitance(mim: Mim, pdk: Pdk) -> float:
 
 
 def local_commands(circuit: SiliconCircuit, pdk: Pdk, sample: Deviations) -> Iterator[str]:
-    """Give the commands for the first of some samples: thresholds, current factors, capacitances.
-
-    A capacitor of a kit cannot be altered; another beside it takes up what it deviates by, local and shared.
-    """
+    """Give the commands for the first of some samples: thresholds and current factors."""
     for k, x in enumerate(circuit.transistors):
         known = pdk.devices[x.device]
         for name in inner(x, known.element):
@@ -34,11 +31,14 @@ def local_commands(circuit: SiliconCircuit, pdk: Pdk, sample: Deviations) -> Ite
 def capacitor_commands(
     circuit: SiliconCircuit, pdk: Pdk, sample: Deviations, *, found: Spread
 ) -> Iterator[str]:
-    """Give the commands for the capacitors of the first of some samples."""
+    """Give the commands for the capacitors of the first of some samples.
+
+    A capacitor of a kit cannot be altered; another beside it takes up what it deviates by, local and shared.
+    """
     shared = shared_capacitance(circuit, pdk, sample, found=found)[0]
     for k, x in enumerate(circuit.capacitors):
         apart = (1.0 + float(sample.capacitance[0, k])) * (1.0 + float(shared[k])) - 1.0
-        yield f"alter {deviation(x.name)} = {number(apart * capacitance(x, pdk) or 1e-21)}"
+        yield f"alter {deviation(x.name)} = {number(apart * capacitance(x, pdk) or LEAST_CAPACITANCE)}"
 
 
 def shared_capacitance(circuit: SiliconCircuit, pdk: Pdk, sample: Deviations, *, found: Spread) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Bias of a memory: one current sets the gates of all tails and of all loads.
 
 The loads' gate line comes from a replica of half a row: a load on its own gate above a triode device whose gate is at
-the common voltage. So the states rest where the replica does, whatever process and temperature do.
+the common voltage. So the operating point of the states is that of the replica, whatever process and temperature do.
 """
 
 from lmu_analog.circuits.components import GROUND

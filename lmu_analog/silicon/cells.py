@@ -49,7 +49,7 @@ class Sizing:
     least_width : float, m
         A device that is to be narrower is several in series.
     common : float, V
-        At which states and input rest.
+        Of states and input at the operating point.
     supply : float, V
     """
 

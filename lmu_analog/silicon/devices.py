@@ -132,9 +132,9 @@ class SiliconCircuit:
     drive : str
         Name of the voltage source that carries the input.
     probes : tuple of tuple of Term
-        For every Legendre state m_i the linear expression of net voltages against rest that gives it, V.
-    rest : float, V
-        Voltage at which signals rest; the probes read deviations from it. Of a differential pair it cancels.
+        For every Legendre state m_i the linear expression of net voltages against ``quiescent`` that gives it, V.
+    quiescent : float, V
+        Voltage of signals without input; the probes read deviations from it. Of a differential pair it cancels.
     trim : tuple of str
         Names of the sources that one trim of a chip scales together.
     nodeset : tuple of (net, V)
@@ -152,7 +152,7 @@ class SiliconCircuit:
     sources: tuple[Source, ...]
     drive: str
     probes: tuple[tuple[Term, ...], ...]
-    rest: float
+    quiescent: float
     trim: tuple[str, ...] = ()
     nodeset: tuple[tuple[str, float], ...] = ()
     supply: str = "Vdd"

@@ -49,7 +49,7 @@ class Errors:
     after: Measured
 
 
-def errors(measure: Measure, sample: Deviations, bench: Bench, *, still: Deviations) -> Errors:
+def errors(measure: Measure, sample: Deviations, bench: Bench, *, nominal_sample: Deviations) -> Errors:
     """Measure some chips, trim the bias of each so that its window has the wanted length, and measure again.
 
     Parameters
@@ -58,11 +58,11 @@ def errors(measure: Measure, sample: Deviations, bench: Bench, *, still: Deviati
         From samples and factors of the bias to what is measured: an engine.
     sample : Deviations
     bench : Bench
-    still : Deviations
+    nominal_sample : Deviations
         One sample in which nothing deviates: how theta follows the bias is seen there.
     """
     theta, frequency = bench.circuit.theta, bench.frequency
-    slope = bias_exponent(measure, bench, still=still)
+    slope = bias_exponent(measure, bench, nominal_sample=nominal_sample)
     trim = np.ones(len(sample))
     before = after = measure(sample, trim)
     first = found = fitted_theta(before.states, frequency, theta)
@@ -83,10 +83,10 @@ def errors(measure: Measure, sample: Deviations, bench: Bench, *, still: Deviati
     )
 
 
-def bias_exponent(measure: Measure, bench: Bench, *, still: Deviations) -> float:
+def bias_exponent(measure: Measure, bench: Bench, *, nominal_sample: Deviations) -> float:
     """Give d ln(theta)/d ln(bias) of the nominal circuit: -1 in weak inversion, -1/2 far in strong."""
     ends = [
-        fitted_theta(measure(still, np.array([f])).states, bench.frequency, bench.circuit.theta)[0]
+        fitted_theta(measure(nominal_sample, np.array([f])).states, bench.frequency, bench.circuit.theta)[0]
         for f in (1.0, TRIED)
     ]
     return float(np.log(ends[1] / ends[0]) / np.log(TRIED))
@@ -213,6 +213,6 @@ def settle(bench: Bench, worker: Worker) -> Bench:
     return worker.call(settled, (bench,), timeout=TIMEOUT)
 
 
-def at_rest(bench: Bench) -> Deviations:
+def nominal_chip(bench: Bench) -> Deviations:
     """Give one sample in which nothing deviates."""
     return nominal(bench.circuit, spread(bench.circuit, bench.installed.pdk))

@@ -25,7 +25,7 @@ from lmu_analog.spice.session import Session
 
 DEGREE = 4
 BOX = (0.06, 0.18, 0.14)  # V: by how much gate, drain and bulk may move against the source
-TRIODE_BOX = (0.06, 0.03, 0.14)  # the same of a channel that is not saturated, and bends more
+TRIODE_BOX = (0.06, 0.03, 0.14)  # the same of a channel that is not saturated, whose law is more nonlinear
 GATE_BOXES = (0.06, 0.12, 0.24)  # V: of gates, as I/g_m allows
 OF_OVERDRIVE = 0.5  # of I/g_m, which a box may take
 SATURATED = 8.0  # thermal voltages between drain and source
@@ -52,7 +52,7 @@ class Laws:
         1 of n-channel devices, -1 of p-channel.
     count : (n,) array
         Devices side by side; all that follows is of all of them.
-    rest : (n, 3) array, V
+    quiescent : (n, 3) array, V
         Gate, drain and bulk against the source at the nominal operating point, times the polarity.
     box : (n, 3) array, V
         Which moves of these the coefficients take for one.
@@ -63,7 +63,7 @@ class Laws:
         U_T.
     factor : (n,) array
         By how much the current moves with the current factor, both relative.
-    shift, bend : (p, n, k) arrays
+    shift, curvature : (p, n, k) arrays
         What one standard deviation of a process variable adds to the first coefficients, and its square.
     gate : (p, n) array, V
         What one standard deviation adds to the threshold.
@@ -75,14 +75,14 @@ class Laws:
 
     polarity: Float[np.ndarray, " n"]
     count: Float[np.ndarray, " n"]
-    rest: Float[np.ndarray, "n 3"]
+    quiescent: Float[np.ndarray, "n 3"]
     box: Float[np.ndarray, "n 3"]
     current: Float[np.ndarray, "n m"]
     is_log: np.ndarray
     thermal: float
     factor: Float[np.ndarray, " n"]
     shift: Float[np.ndarray, "p n k"]
-    bend: Float[np.ndarray, "p n k"]
+    curvature: Float[np.ndarray, "p n k"]
     gate: Float[np.ndarray, "p n"]
     charge: Float[np.ndarray, "n 4 4"]
     charge_shift: Float[np.ndarray, "p n 4 4"]
@@ -99,23 +99,22 @@ def exponents(degree: int) -> Int[np.ndarray, "m 3"]:
 
 def monomials(x: Float[np.ndarray, "*s 3"], degree: int) -> Float[np.ndarray, "*s m"]:
     """Give all monomials of voltages that are scaled by the box."""
-    powers = np.ones((*x.shape, degree + 1))
-    for k in range(1, degree + 1):
-        powers[..., k] = powers[..., k - 1] * x
-    e = exponents(degree)
-    return powers[..., 0, e[:, 0]] * powers[..., 1, e[:, 1]] * powers[..., 2, e[:, 2]]
+    return _products(x, exponents(degree))
 
 
 def slopes(x: Float[np.ndarray, "*s 3"], degree: int, along: int) -> Float[np.ndarray, "*s m"]:
     """Give the derivatives of all monomials along one of the scaled voltages."""
-    e = exponents(degree).copy()
-    by = e[:, along].copy()
-    e[:, along] = np.maximum(by - 1, 0)
-    powers = np.ones((*x.shape, degree + 1))
-    for k in range(1, degree + 1):
+    lowered = exponents(degree).copy()
+    by = lowered[:, along].copy()
+    lowered[:, along] = np.maximum(by - 1, 0)
+    return _products(x, lowered) * by
+
+
+def _products(x: np.ndarray, e: np.ndarray) -> np.ndarray:
+    powers = np.ones((*x.shape, int(e.max()) + 1))
+    for k in range(1, powers.shape[-1]):
         powers[..., k] = powers[..., k - 1] * x
-    product = powers[..., 0, e[:, 0]] * powers[..., 1, e[:, 1]] * powers[..., 2, e[:, 2]]
-    return product * by
+    return powers[..., 0, e[:, 0]] * powers[..., 1, e[:, 1]] * powers[..., 2, e[:, 2]]
 
 
 def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
@@ -134,9 +133,9 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
     polarity = np.array([1.0 if pdk.devices[x.device].kind == "nmos" else -1.0 for x in mos])
     count = np.array([float(x.count) for x in mos])
     ends = np.array([[volts[net] for net in x.nets] for x in mos])
-    rest = polarity[:, None] * (ends[:, [1, 0, 3]] - ends[:, [2]])
+    quiescent = polarity[:, None] * (ends[:, [1, 0, 3]] - ends[:, [2]])
     thermal = THERMAL * (bench.conditions.temperature + KELVIN)
-    narrow = np.abs(rest[:, 1]) < SATURATED * thermal
+    narrow = np.abs(quiescent[:, 1]) < SATURATED * thermal
     with Session(_deck(bench, mos, ends)) as session:
         names = [_alone(x, pdk) for x in mos]
         box = np.where(narrow[:, None], TRIODE_BOX, BOX)
@@ -145,17 +144,20 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
         drawn = at.on_grid(PLACES)
         is_log = np.min(drawn, axis=1) > WEAKEST
         fit = np.linalg.pinv(monomials(_grid(PLACES), DEGREE))
-        current = _logs(drawn, is_log, _triode(rest, box, PLACES, thermal)) @ fit.T
-        still = at.currents(np.zeros(3))
+        current = _logs(drawn, is_log, _triode(quiescent, box, PLACES, thermal)) @ fit.T
+        unmoved_current = at.currents(np.zeros(3))
         measured = session.values([f"@{name}[{what}]" for name in at.names for what in SLOPES])
-        _anchor(current, still, measured.reshape(-1, 3), rest, box, thermal, is_log)
+        _anchor(current, unmoved_current, measured.reshape(-1, 3), quiescent, box, thermal, is_log)
         charge = _charges(session, len(mos))
         nominal = at.on_grid(PLACES_OF_SHIFTS)
-        session.alter(f"alter @{name}[mulu0] = {number(1.0 + FACTOR)}" for name in at.names)
+        altered = [
+            f"@{name}[{pdk.devices[x.device].alter['mobility']}]" for name, x in zip(names, mos, strict=True)
+        ]
+        session.alter(f"alter {what} = {number(1.0 + FACTOR)}" for what in altered)
         moved = at.currents(np.zeros(3))
-        session.alter(f"alter @{name}[mulu0] = 1.0" for name in at.names)
-        factor = np.where(is_log, np.log(np.abs(moved / still)) / np.log1p(FACTOR), 1.0)
-        shift, bend, charge_shift = _process(at, bench, found, nominal, is_log)
+        session.alter(f"alter {what} = 1.0" for what in altered)
+        factor = np.where(is_log, np.log(np.abs(moved / unmoved_current)) / np.log1p(FACTOR), 1.0)
+        shift, curvature, charge_shift = _process(at, bench, found, nominal, is_log)
     gate = np.array([[_threshold(x, pdk, variable) for x in mos] for variable in found.process])
     gate = gate.reshape(len(found.process), len(mos)) * polarity
     current = current * np.where(is_log, 1.0, count)[:, None]
@@ -163,14 +165,14 @@ def laws(bench: Bench, found: Spread, volts: dict[str, float]) -> Laws:
     return Laws(
         polarity,
         count,
-        rest,
+        quiescent,
         box,
         current,
         is_log,
         thermal,
         factor,
         shift,
-        bend,
+        curvature,
         gate,
         charge * count[:, None, None],
         charge_shift * count[:, None, None],
@@ -187,25 +189,25 @@ def _gate_box(session: Session, names: Sequence[str]) -> Float[np.ndarray, " n"]
 
 def _anchor(
     current: np.ndarray,
-    still: np.ndarray,
+    unmoved_current: np.ndarray,
     measured: np.ndarray,
-    rest: np.ndarray,
+    quiescent: np.ndarray,
     box: np.ndarray,
     thermal: float,
     is_log: np.ndarray,
 ) -> None:
-    """Make current and slopes at rest those that ngspice says: a fit over the box is a little off there."""
-    decay = np.exp(-rest[:, 1] / thermal)
+    """Make current and slopes at the operating point those of ngspice: a fit over the box is a little off there."""
+    decay = np.exp(-quiescent[:, 1] / thermal)
     triode = 1.0 - decay
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = np.abs(still / triode)
+        size = np.abs(unmoved_current / triode)
         exact = np.log(size)
         along = np.abs(measured)
         along = np.stack([along[:, 0], along[:, 1] - size * decay / thermal, along[:, 2]], axis=-1)
         along = along / np.stack([size * triode] * 3, axis=-1) * box
     e = exponents(DEGREE)
     # Near v_DS = 0 the current does not fix P's slopes along gate and bulk; the fit does.
-    firm = is_log & (np.abs(rest[:, 1]) > 0.2 * thermal)
+    firm = is_log & (np.abs(quiescent[:, 1]) > 0.2 * thermal)
     for k in range(3):
         column = int(np.flatnonzero((e == np.eye(3, dtype=int)[k]).all(axis=1))[0])
         current[firm, column] = along[firm, k]
@@ -227,10 +229,10 @@ def _charges(session: Session, size: int) -> Float[np.ndarray, "n 4 4"]:
 
 
 def _triode(
-    rest: np.ndarray, box: np.ndarray, places: tuple[int, int, int], thermal: float
+    quiescent: np.ndarray, box: np.ndarray, places: tuple[int, int, int], thermal: float
 ) -> Float[np.ndarray, "n q"]:
     """Give the size of 1 - exp(-v_DS/U_T), of every transistor at every place."""
-    return np.abs(np.expm1(-(rest[:, 1:2] + box[:, 1:2] * _grid(places)[:, 1]) / thermal))
+    return np.abs(np.expm1(-(quiescent[:, 1:2] + box[:, 1:2] * _grid(places)[:, 1]) / thermal))
 
 
 def _logs(current: np.ndarray, is_log: np.ndarray, triode: np.ndarray | float = 1.0) -> np.ndarray:
@@ -308,12 +310,12 @@ def _process(
     """
     circuit, pdk = bench.circuit, bench.installed.pdk
     shape = (len(found.process), len(nominal), len(exponents(SHIFT_DEGREE)))
-    shift, bend = np.zeros(shape), np.zeros(shape)
+    shift, curvature = np.zeros(shape), np.zeros(shape)
     charged = np.zeros((*shape[:2], 4, 4))
     fit = np.linalg.pinv(monomials(_grid(PLACES_OF_SHIFTS), SHIFT_DEGREE))
     models = models_used(circuit, pdk)
     of_device = np.array([x.device for x in circuit.transistors])
-    at_rest = _logs(nominal, is_log)
+    unmoved = _logs(nominal, is_log)
     for parameters, rows in _by_parameters(pdk, {x.device for x in circuit.transistors}):
         names = [(m, p) for m, (device, _) in models.items() if device in rows for p in parameters]
         values = at.session.model_values(names)
@@ -333,15 +335,15 @@ def _process(
         )
         up, down = moved
         first = ((up - down) / (2.0 * Z)) @ fit.T
-        second = ((up + down - 2.0 * at_rest) / (2.0 * Z**2)) @ fit.T
+        second = ((up + down - 2.0 * unmoved) / (2.0 * Z**2)) @ fit.T
         for k, variable in enumerate(found.process):
             share = np.array(
                 [rows[d].per_sigma.get(variable, 0.0) / step[d] if d in rows else 0.0 for d in of_device]
             )[:, None]
             shift[k] += share * first
-            bend[k] += share**2 * second
+            curvature[k] += share**2 * second
             charged[k] += share[..., None] * (stored[0] - stored[1]) / (2.0 * Z)
-    return shift, bend, charged
+    return shift, curvature, charged
 
 
 def _moved(value: float, by: float, relative: bool) -> float:

@@ -196,7 +196,7 @@ def transistors(
     starts |= dict(zip(("pb", "vb"), LINES, strict=True)) | {"z_b": FOOT}
     sources = (
         Voltage("Vdd", "vdd", GROUND, sizing.supply, "supply"),
-        Voltage("Vcm", "vcm", GROUND, sizing.common, "rest"),
+        Voltage("Vcm", "vcm", GROUND, sizing.common, "common-mode voltage"),
         Voltage("Vu", "up", GROUND, sizing.common, "input"),
         reference,
     )

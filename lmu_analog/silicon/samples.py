@@ -58,7 +58,7 @@ class Measured:
     Attributes
     ----------
     offset : (s, d) array, V
-        Legendre states at rest, without input; NaN where ngspice found no operating point.
+        Legendre states at the operating point, without input; NaN where ngspice found no operating point.
     states : (s, k, d) complex array
         Legendre states for an input of one volt, at k tones.
     current : (s,) array, A
@@ -147,12 +147,12 @@ def measured(bench: Bench, sample: Deviations, *, trim: Float[np.ndarray, " s"] 
     circuit, pdk = bench.circuit, bench.installed.pdk
     nets, rows = probe_rows(circuit)
     found = spread(circuit, pdk)
-    still = nominal(circuit, found)
+    undeviated = nominal(circuit, found)
     points: list[Point | None] = []
     with Session(bench.lines) as session:
-        shifts = process_shifts(circuit, pdk, still.process[0], found=found)
+        shifts = process_shifts(circuit, pdk, undeviated.process[0], found=found)
         values = dict(zip(shifts, session.model_values(list(shifts)), strict=True)) if shifts else {}
-        _alter(session, bench, found, still, values)
+        _alter(session, bench, found, undeviated, values)
         session.point(nets)
         for k in range(len(sample)):
             one = sample.of(slice(k, k + 1))
@@ -172,9 +172,9 @@ def measured(bench: Bench, sample: Deviations, *, trim: Float[np.ndarray, " s"] 
         np.full(size, math.nan), np.full(1, math.nan), np.full((len(bench.frequency), size), np.nan + 0j), -1
     )
     kept = [lost if p is None else p for p in points]
-    rest = np.array([p.volts for p in kept]) - circuit.rest
+    apart = np.array([p.volts for p in kept]) - circuit.quiescent
     return Measured(
-        rest @ rows.T,
+        apart @ rows.T,
         np.array([p.response for p in kept]) @ rows.T,
         np.array([-p.amperes[0] for p in kept]),
         np.array([p.rung for p in kept]),

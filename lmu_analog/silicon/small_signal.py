@@ -89,7 +89,7 @@ class Engine:
         return np.array([[self.place[net] for net in x.nets] for x in self.circuit.transistors])
 
     @cached_property
-    def rest(self) -> Float[np.ndarray, " v"]:
+    def quiescent(self) -> Float[np.ndarray, " v"]:
         """Voltages of all nets at the nominal operating point."""
         return np.array([self.volts.get(net, self.fixed.get(net, 0.0)) for net in self.place])
 
@@ -138,7 +138,7 @@ class Engine:
         nets, rows = probe_rows(self.circuit)
         at = [self.place[net] for net in nets]
         supply = self._supply_current(current, factor)
-        offset = (volts[:, at] - self.circuit.rest) @ rows.T
+        offset = (volts[:, at] - self.circuit.quiescent) @ rows.T
         states = response[:, :, at] @ rows.T
         offset[~sure], states[~sure], supply[~sure] = np.nan, np.nan, np.nan
         return Measured(offset, states, supply, np.where(sure, EXACT, NOT_SURE))
@@ -159,8 +159,8 @@ class Engine:
     @cached_property
     def _slopes(self) -> Float[np.ndarray, "v v"]:
         """Inverse of the nominal slopes of currents out of the sought nets."""
-        still = nominal(self.circuit, self.found)
-        _, g = self._conductances(self.rest[None], still)
+        undeviated = nominal(self.circuit, self.found)
+        _, g = self._conductances(self.quiescent[None], undeviated)
         size = len(self.nets)
         return np.linalg.inv(self._matrix(g)[0, :size, :size])
 
@@ -176,8 +176,8 @@ class Engine:
     @cached_property
     def _imbalance(self) -> Float[np.ndarray, " v"]:
         """What the laws miss of Kirchhoff's law at the nominal operating point: their fit, and ngspice's tolerance."""
-        still = nominal(self.circuit, self.found)
-        current = self._currents(self.rest[None], self._coefficients(still), still)
+        undeviated = nominal(self.circuit, self.found)
+        current = self._currents(self.quiescent[None], self._coefficients(undeviated), undeviated)
         return (current @ self._incidence - sum(self._bias))[0]
 
     def _operating_point(
@@ -186,7 +186,7 @@ class Engine:
         coefficients = self._coefficients(sample)
         scaled, constant = self._bias
         bias = factor[:, None] * scaled + constant + self._imbalance
-        volts = np.repeat(self.rest[None], len(sample), axis=0)
+        volts = np.repeat(self.quiescent[None], len(sample), axis=0)
         size = len(self.nets)
         largest = np.full(len(sample), np.inf)
         for _ in range(ROUNDS):
@@ -199,13 +199,13 @@ class Engine:
                 break
         moved = np.abs(self._moved(volts, sample)) / self.laws.box
         sure = (largest < SETTLED) & (moved.max(axis=(1, 2)) < BEYOND)
-        return np.where(sure[:, None], volts, self.rest), sure
+        return np.where(sure[:, None], volts, self.quiescent), sure
 
     def _moved(self, volts: np.ndarray, sample: Deviations) -> Float[np.ndarray, "s n 3"]:
-        """Give how far gate, drain and bulk are from rest against the source, the threshold taken off the gate."""
+        """Give how far gate, drain and bulk have moved against the source, V; the threshold is taken off the gate."""
         d, g, s, b = (volts[:, self.ends[:, k]] for k in range(4))
         p = self.laws.polarity
-        found = np.stack([p * (g - s), p * (d - s), p * (b - s)], axis=-1) - self.laws.rest
+        found = np.stack([p * (g - s), p * (d - s), p * (b - s)], axis=-1) - self.laws.quiescent
         found[..., 0] -= self._threshold(sample)
         return found
 
@@ -216,7 +216,7 @@ class Engine:
     def _coefficients(self, sample: Deviations) -> Float[np.ndarray, "s n k"]:
         """Give what is added to the first coefficients of every law: process and current factor."""
         z = sample.process
-        found = np.tensordot(z, self.laws.shift, 1) + np.tensordot(z**2, self.laws.bend, 1)
+        found = np.tensordot(z, self.laws.shift, 1) + np.tensordot(z**2, self.laws.curvature, 1)
         found[..., 0] += self.laws.factor * np.log1p(sample.mobility)
         return found
 
@@ -233,7 +233,7 @@ class Engine:
     def _currents(self, volts: np.ndarray, added: np.ndarray, sample: Deviations) -> Float[np.ndarray, "s n"]:
         x = self._moved(volts, sample)
         exponent = self._exponent(x, added)
-        drain = self.laws.rest[:, 1] + x[..., 1]
+        drain = self.laws.quiescent[:, 1] + x[..., 1]
         triode = -np.expm1(-drain / self.laws.thermal)
         return np.where(self.laws.is_log, triode * np.exp(exponent), exponent)
 
@@ -246,7 +246,7 @@ class Engine:
         x = self._moved(volts, sample)
         added = self._coefficients(sample)
         exponent = self._exponent(x, added)
-        drain = self.laws.rest[:, 1] + x[..., 1]
+        drain = self.laws.quiescent[:, 1] + x[..., 1]
         decay = np.exp(-drain / self.laws.thermal)
         size = np.where(self.laws.is_log, np.exp(exponent), 1.0)
         triode = np.where(self.laws.is_log, 1.0 - decay, 1.0)
