@@ -569,7 +569,9 @@ def test_the_digest_changes_with_every_field(written, tmp_path):
     needed["tap_nrmse"] = {"taps": [1.0]}
     made = {name: {name: value, **needed.get(name, {})} for name, value in other.items()}
     digests = {IN_CODE.digest, *(IN_CODE.replace(**change).digest for change in made.values())}
-    digests.add(IN_CODE.replace(technology="gf180mcu", level="behavioural").digest)  # with models and without them are two
+    digests.add(
+        IN_CODE.replace(technology="gf180mcu", level="behavioural").digest
+    )  # with models and without them are two
     assert len(digests) == len(other) + 2
     # The error is told apart even where it chooses the same order.
     assert len({IN_CODE.replace(error=e).digest for e in (0.02, 0.021)}) == 2
