@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lmu_analog.circuits.devices.parts import catalogue
+from lmu_analog.circuits.devices.pdk import pdks
 from lmu_analog.circuits.devices.technology import technologies
 from lmu_analog.circuits.devices.tolerance import CLASSES, DISTRIBUTIONS, MADE_OF_UNITS, Tolerance
 from lmu_analog.circuits.families.registry import FAMILIES
@@ -153,11 +154,14 @@ def asked(draw):
         given.pop("tap_nrmse", None)  # refused without a tap
     if "nrmse" not in given:
         given.pop("wanted_yield", None)  # refused without a limit
+    technology = draw(st.sampled_from(CHIPS))
+    if technology in pdks():
+        given.pop("level", None)  # refused: the level's transistors are of no process
     return {
         **given,
         **size, "theta": theta, "bandwidth": bandwidth, "family": family, "realization": realization,
         "opamp": part, "supply": draw(st.floats(low, high)) / 2,
-        "technology": draw(st.sampled_from(CHIPS)),
+        "technology": technology,
     }  # fmt: skip
 
 
