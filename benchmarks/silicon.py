@@ -20,7 +20,7 @@ import numpy as np
 from lmu_analog.building import build
 from lmu_analog.circuits.devices.pdk import find_pdk
 from lmu_analog.design import Design
-from lmu_analog.silicon.cells import Sizing
+from lmu_analog.silicon.designing import designed, sizing_for
 from lmu_analog.silicon.draws import Deviations, deviations, spread
 from lmu_analog.silicon.ensemble import (
     Errors,
@@ -31,19 +31,17 @@ from lmu_analog.silicon.ensemble import (
     window_errors,
     with_ngspice,
 )
-from lmu_analog.silicon.memory import Plan, chain_lengths, plan, predistorted, transistors
 from lmu_analog.silicon.samples import Bench, Conditions
 from lmu_analog.spice.worker import Worker
 
 RESULTS = Path(__file__).parent / "results"
 ROUTING = 2.0  # area of a layout over that of gates and plates: an assumption, not measured
-LONG = {"pair": 45e-6, "tail": 45e-6, "load": 45e-6, "triode": 45e-6}
-DENSITY, WIDTH = 0.0539, 4.2847287980907245
 MEMORIES = {
-    "ladder-3": (3, "ladder", 1e-4, 0.3, Sizing(6e-12, DENSITY, WIDTH, **LONG, cascode_ratio=0.6)),
-    "ladder-6": (6, "ladder", 1e-3, 1.0, Sizing(8e-12, DENSITY, WIDTH, **LONG)),
-    "rlc-ladder-6": (6, "rlc-ladder", 1e-3, 1.0, Sizing(2e-11, DENSITY, WIDTH, **LONG, cascode_ratio=0.6)),
+    "ladder-3": (3, "ladder", 1e-4, 0.3),
+    "ladder-6": (6, "ladder", 1e-3, 1.0),
+    "rlc-ladder-6": (6, "rlc-ladder", 1e-3, 1.0),
 }
+TONES = 10  # in the band
 AMPLITUDE = 0.02  # V of each of ten tones: .2 V at most, where errors count the states' offsets
 CONDITIONS = [
     *(Conditions(corner=c) for c in ("typical", "ff", "ss", "fs", "sf")),
@@ -54,25 +52,21 @@ CONDITIONS = [
 ]
 
 
-def designed(name: str, worker: Worker) -> Bench:
+def drawn(name: str, worker: Worker) -> Bench:
     """Draw a memory, predistorted at its nominal operating point."""
-    order, realization, theta, turns, sizing = MEMORIES[name]
-    installed = find_pdk("gf180mcu")
-    frequency = turns / theta * np.arange(1, 11) / 10.0
-    circuit = build(
-        Design(order=order, theta=theta, family="gm-c", realization=realization, bandwidth=turns / theta)
+    order, realization, theta, turns = MEMORIES[name]
+    installed, bandwidth = find_pdk("gf180mcu"), turns / theta
+    wanted = Design(order=order, theta=theta, family="gm-c", realization=realization, bandwidth=bandwidth)
+    sizing = sizing_for(
+        realization,
+        order,
+        theta,
+        bandwidth=bandwidth,
+        amplitude=TONES * AMPLITUDE,
+        supply=installed.pdk.supply,
     )
-    ideal = plan(circuit, sizing.capacitance, frequency)
-    chains = chain_lengths(transistors(ideal, sizing, installed.pdk))
-
-    def respond(wanted: Plan) -> np.ndarray:
-        bench = Bench(transistors(wanted, sizing, installed.pdk, chains=chains), installed, frequency)
-        found = with_ngspice(settle(bench, worker), worker)(nominal_chip(bench), np.ones(1)).states[0]
-        return found @ np.linalg.pinv(ideal.readout).T
-
-    corrected = predistorted(ideal, respond, frequency)
-    drawn = transistors(corrected, sizing, installed.pdk, chains=chains)
-    return settle(Bench(drawn, installed, frequency), worker)
+    frequency = bandwidth * np.arange(1, TONES + 1) / TONES
+    return designed(build(wanted), installed, frequency, sizing=sizing, worker=worker)
 
 
 def figures(found: Errors, bench: Bench) -> dict[str, object]:
@@ -155,7 +149,7 @@ def main() -> None:
         target.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
     with Worker() as worker:
-        bench = designed(asked.name, worker)
+        bench = drawn(asked.name, worker)
     with Worker() as worker:
         circuit, pdk = bench.circuit, bench.installed.pdk
         undeviated, found = nominal_chip(bench), spread(circuit, pdk)
@@ -174,9 +168,9 @@ def main() -> None:
         )
         print(json.dumps(content), flush=True)
         keep(conditions=conditions(bench))
-        drawn = deviations(circuit, found, seed=asked.seed, samples=range(max(asked.chips, asked.exact)))
+        sample = deviations(circuit, found, seed=asked.seed, samples=range(max(asked.chips, asked.exact)))
         start = time.perf_counter()
-        first = errors(with_ngspice(bench), drawn.of(slice(asked.chips)), bench, nominal_sample=undeviated)
+        first = errors(with_ngspice(bench), sample.of(slice(asked.chips)), bench, nominal_sample=undeviated)
         seconds = time.perf_counter() - start
         keep(ngspice=figures(first, bench) | {"seconds_a_measurement": seconds / 3.0 / asked.chips})
         print(json.dumps(content["ngspice"]), flush=True)
@@ -184,11 +178,11 @@ def main() -> None:
         engine = exact_engine(bench, worker)
         once = time.perf_counter() - start
 
-        def exact(sample: Deviations, trim: np.ndarray):
-            return engine.samples(sample, bench.frequency, trim=trim)
+        def exact(some: Deviations, trim: np.ndarray):
+            return engine.samples(some, bench.frequency, trim=trim)
 
         start = time.perf_counter()
-        second = errors(exact, drawn.of(slice(asked.exact)), bench, nominal_sample=undeviated)
+        second = errors(exact, sample.of(slice(asked.exact)), bench, nominal_sample=undeviated)
         seconds = time.perf_counter() - start
         both = min(asked.chips, asked.exact)
         sure = np.isfinite(second.trimmed[:both])

@@ -1,0 +1,214 @@
+"""From what a memory must do to its transistors: the geometry of its cells, and the whole circuit, predistorted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from lmu_analog.circuits.circuit import Circuit
+from lmu_analog.circuits.devices.pdk import InstalledPdk
+from lmu_analog.errors import DesignError
+from lmu_analog.silicon.cells import Sizing
+from lmu_analog.silicon.ensemble import nominal_chip, settle, with_ngspice
+from lmu_analog.silicon.memory import Plan, chain_lengths, plan, predistorted, transistors
+from lmu_analog.silicon.samples import Bench
+from lmu_analog.spice.worker import Worker
+from lmu_analog.units import write
+
+STEPS = 4  # corrections of the predistortion
+# Long pairs in strong inversion: current per width, and width per transconductance, of p-channel devices of 45 um.
+DENSITY, WIDTH = 0.0539, 4.2847287980907245  # A/m and m/S
+LONG = {"pair": 45e-6, "tail": 45e-6, "load": 45e-6, "triode": 45e-6}  # m
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Memories that a sizing was tried with.
+
+    Attributes
+    ----------
+    realization : str
+    orders : (int, int)
+        The least and the largest.
+    theta : (float, float), s
+        Likewise.
+    turns : float
+        The largest bandwidth times theta.
+    amplitude : float, V
+        The largest peak of the input on the chip: where pairs are linear.
+    sizing : Sizing
+    """
+
+    realization: str
+    orders: tuple[int, int]
+    theta: tuple[float, float]
+    turns: float
+    amplitude: float
+    sizing: Sizing
+
+
+# The first row that has a memory in it decides.
+TRIED: tuple[Tried, ...] = (
+    Tried(
+        "ladder",
+        (1, 3),
+        (5e-5, 5e-4),
+        0.5,
+        0.2,
+        Sizing(6e-12, DENSITY, WIDTH, **LONG, cascode_ratio=0.6),
+    ),
+    Tried("ladder", (1, 6), (2e-4, 2e-3), 1.2, 0.2, Sizing(8e-12, DENSITY, WIDTH, **LONG)),
+    Tried(
+        "rlc-ladder",
+        (3, 6),
+        (2e-4, 2e-3),
+        1.2,
+        0.2,
+        Sizing(2e-11, DENSITY, WIDTH, **LONG, cascode_ratio=0.6),
+    ),
+)
+
+
+def sizing_for(
+    realization: str, order: int, theta: float, *, bandwidth: float, amplitude: float, supply: float
+) -> Sizing:
+    """Choose the geometry of the cells of a memory.
+
+    Parameters
+    ----------
+    realization : str
+    order : int
+    theta : float, s
+    bandwidth : float, Hz
+    amplitude : float, V
+        Peak of the input on the chip.
+    supply : float, V
+
+    Raises
+    ------
+    DesignError
+        If no sizing was tried for it; the message says what was.
+    """
+    rows = [row for row in TRIED if row.realization == realization]
+    if not rows:
+        known = ", ".join(dict.fromkeys(row.realization for row in TRIED))
+        raise DesignError(f"[circuit] realization: transistors make {known}, not {realization}")
+    # One demand after another, so that the message names the first that no row meets.
+    rows = _within(rows, "[memory] order", order, lambda row: row.orders, _count)
+    rows = _within(rows, "[memory] theta", theta, lambda row: row.theta, partial(write, unit="s"))
+    rows = _within(
+        rows,
+        "[signal] bandwidth",
+        bandwidth,
+        lambda row: (0.0, row.turns / theta),
+        partial(write, unit="Hz"),
+    )
+    rows = _within(
+        rows, "[signal] amplitude", amplitude, lambda row: (0.0, row.amplitude), partial(write, unit="V")
+    )
+    sizing = rows[0].sizing
+    if abs(supply / sizing.supply - 1.0) > 1e-6:
+        raise DesignError(
+            f"[circuit] supply: {write(supply, 'V')}; transistors of {realization} were tried at "
+            f"{write(sizing.supply, 'V')}; give that"
+        )
+    return sizing
+
+
+def _count(value: float) -> str:
+    return f"{value:g}"
+
+
+def _within(
+    rows: list[Tried],
+    label: str,
+    value: float,
+    limits: Callable[[Tried], tuple[float, float]],
+    said: Callable[[float], str],
+) -> list[Tried]:
+    """Leave the rows whose limits hold a value.
+
+    Raises
+    ------
+    DesignError
+        If none does; it names what the rows hold.
+    """
+    slack = 1e-9  # a fraction: limits are inclusive, whatever the last bit of a product is
+    kept = [row for row in rows if limits(row)[0] * (1.0 - slack) <= value <= limits(row)[1] * (1.0 + slack)]
+    if kept:
+        return kept
+    low, high = min(limits(row)[0] for row in rows), max(limits(row)[1] for row in rows)
+    span = f"{said(low)} to {said(high)}" if low else f"at most {said(high)}"
+    raise DesignError(
+        f"{label}: {said(value)}; transistors of {rows[0].realization} were tried for {span}; give another"
+    )
+
+
+def designed(
+    circuit: Circuit,
+    installed: InstalledPdk,
+    frequency: Float[np.ndarray, " k"],
+    *,
+    sizing: Sizing,
+    gain: float = 1.0,
+    worker: Worker | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Bench:
+    """Draw a memory, predistorted at its nominal operating point.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        An ideal gm-C memory; its values go with the sizing's capacitance.
+    installed : InstalledPdk
+    frequency : (k,) array, Hz
+        At which the circuit is to do what the ideal one does.
+    sizing : Sizing
+    gain : float
+        Volts on the chip for one volt of the input.
+    worker : Worker, optional
+        In which ngspice runs; one of its own unless given.
+    progress : callable, optional
+        Called with the fraction that is done.
+
+    Raises
+    ------
+    DesignError
+        If a device is outside the limits of its model.
+    CircuitError
+        If the circuit has what transistors do not make.
+    SimulationError
+        If ngspice finds no operating point.
+    """
+    if worker is None:
+        with Worker() as own:
+            return designed(
+                circuit,
+                installed,
+                frequency,
+                sizing=sizing,
+                gain=gain,
+                worker=own,
+                progress=progress,
+            )
+    draw = partial(transistors, sizing=sizing, pdk=installed.pdk, gain=gain)
+    ideal = plan(circuit, sizing.capacitance, frequency)
+    chains = chain_lengths(draw(ideal))
+    done = 0
+
+    def respond(wanted: Plan) -> Complex[np.ndarray, "f n"]:
+        nonlocal done
+        bench = Bench(draw(wanted, chains=chains), installed, frequency)
+        found = with_ngspice(settle(bench, worker), worker)(nominal_chip(bench), np.ones(1)).states[0]
+        done += 1
+        if progress:
+            progress(done / (STEPS + 1))
+        return found @ np.linalg.pinv(ideal.readout).T
+
+    corrected = predistorted(ideal, respond, frequency, steps=STEPS)
+    bench = settle(Bench(draw(corrected, chains=chains), installed, frequency), worker)
+    if progress:
+        progress(1.0)
+    return bench
