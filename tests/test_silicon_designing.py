@@ -23,7 +23,7 @@ def test_every_row_is_chosen_for_a_memory_of_its_own(row) -> None:
     [
         ({"realization": "legendre"}, r"^\[circuit\] realization: transistors make ladder, .*, not legendre"),
         ({"order": 40}, r"^\[memory\] order: 40; .* tried for 1 to \d+; give another"),
-        ({"theta": 1e3}, r"^\[memory\] theta: 1000 s; transistors of ladder were tried for \d+"),
+        ({"theta": 1e3}, r"^\[memory\] theta: 1 ks; transistors of ladder were tried for \d+"),
         ({"bandwidth": 1e9}, r"^\[signal\] bandwidth: 1 GHz; .* at most [\d.]+ kHz"),
         ({"amplitude": 5.0}, r"^\[signal\] amplitude: 5 V; .* at most 200 mV"),
         ({"supply": 5.0}, r"^\[circuit\] supply: 5 V; .* 3.3 V; give that"),
