@@ -19,6 +19,8 @@ from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import Quadrature, gauss_legendre, quadrature_for, readout
+from lmu_analog.silicon.noise import LEFT_OUT, SiliconNoise, at_places
+from lmu_analog.units import ICE
 
 _SLOWEST = 1e-3  # of the bandwidth: 1/f noise below it is drift, and counts as an offset
 _BAND_POINTS = 32  # frequencies of a sampled circuit's band; its response turns once or twice in it
@@ -81,6 +83,22 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
     rule = quadrature_for(circuit.order)
     found = _dataset(design, noise_powers(design, circuit, rule.r), rule)
     return found.assign_attrs(left_out=list(unknown_noise(circuit)))
+
+
+def noise_of_transistors(design: Design, found: SiliconNoise) -> xr.Dataset:
+    """Give what ``noise`` gives for a memory in the transistors of a process, from its spectra in ngspice.
+
+    Parameters
+    ----------
+    design : Design
+        Its full scale is what the ratios are of.
+    found : SiliconNoise
+        From ``silicon.noise.noise`` for the bandwidth of the design; its own temperature counts.
+    """
+    rule = quadrature_for(design.order)
+    powers = Powers(found.names, found.kinds, at_places(found.total, rule.r), at_places(found.band, rule.r))
+    kelvin = found.temperature + ICE
+    return _dataset(design, powers, rule).assign_attrs(temperature_k=kelvin, left_out=list(LEFT_OUT))
 
 
 def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -> Powers:

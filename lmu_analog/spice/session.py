@@ -177,6 +177,49 @@ class Session:
         self.alter(f"alter {name} acmag = 0" for name in driven)
         return found
 
+    def noise(
+        self, output: str, source: str, span: tuple[float, float], *, a_decade: int
+    ) -> tuple[Float[np.ndarray, " f"], dict[str, Float[np.ndarray, " f"]]]:
+        """Find the spectra of noise at a net, of all devices and of each.
+
+        Parameters
+        ----------
+        output : str
+            Net.
+        source : str
+            What noise would be referred to as an input: any source of the deck.
+        span : (lowest, highest), Hz
+        a_decade : int
+            Frequencies in a decade.
+
+        Returns
+        -------
+        frequency : (f,) array, Hz
+        dict of (f,) arrays, V^2/Hz
+            By ngspice's own names, in small letters; ``onoise_spectrum`` is all of them.
+
+        Raises
+        ------
+        SimulationError
+        """
+        low, high = span
+        self._ngspice.lines.clear()
+        before = set(self._ngspice.plot_names)
+        command = f"noise v({output}) {source} dec {a_decade} {low!r} {high!r} 1"
+        self._ngspice.attempt(lambda: self._ngspice.exec_command(command))
+        self._complain("ngspice found no noise")
+        fresh = [_lower(self._ngspice.plot(None, n)) for n in self._ngspice.plot_names if n not in before]
+        spectra = [plot for plot in fresh if "onoise_spectrum" in plot]
+        self._ngspice.attempt(lambda: self._ngspice.exec_command("destroy all"))
+        if len(spectra) != 1:
+            raise SimulationError(f"ngspice gave {len(spectra)} spectra of noise", deck=self._deck)
+        found = {name: np.real(s) ** 2 for name, s in spectra[0].items() if name.startswith("onoise")}
+        # ngspice multiplies by the same ratio from point to point.
+        frequency = low * 10.0 ** (np.arange(len(found["onoise_spectrum"])) / a_decade)
+        if not all(np.isfinite(s).all() for s in found.values()):
+            raise SimulationError("ngspice gave noise that is not finite", deck=self._deck)
+        return frequency, found
+
     def model_values(self, wanted: Sequence[tuple[str, str]]) -> Float[np.ndarray, " v"]:
         """Read parameters of models, each given by model and parameter.
 
@@ -226,7 +269,9 @@ def _read(
     rung: int,
 ) -> Point:
     points = [p for name, p in plots.items() if name.startswith("op")]
-    sweeps = [p for name, p in plots.items() if name.startswith("ac")]
+    # ngspice lists the latest first; ac9 comes before ac10.
+    names = sorted((n for n in plots if n.startswith("ac")), key=lambda n: int(n[2:]))
+    sweeps = [plots[name] for name in names]
     if not points or (frequency is not None and not sweeps):
         raise SimulationError("ngspice gave no operating point")
     at = _lower(points[-1])
