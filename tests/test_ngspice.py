@@ -76,6 +76,19 @@ def test_a_deck_that_fails_to_load_never_repeats_the_previous_one(worker):
     assert "unknown subckt" in caught.value.log
 
 
+def _threads() -> list[str]:
+    library = ngspice.simulator()
+    library.lines.clear()
+    library.exec_command("echo threads $num_threads")
+    return [line for line in library.lines if line.startswith("threads")]
+
+
+@pytest.mark.ngspice
+def test_a_simulation_has_one_thread_whatever_the_surroundings_say(worker):
+    # Two, as ngspice takes where nothing says otherwise, turn while they wait for each other.
+    assert worker.call(_threads, (), timeout=60.0) == ["threads 1"]
+
+
 @pytest.mark.ngspice
 def test_an_undefined_parameter_is_named_and_ends_the_library():
     with Worker() as own, pytest.raises(SimulationError, match=r"^ngspice: Undefined parameter \[nothing\]"):

@@ -56,6 +56,7 @@ _ON_LINE = re.compile(r"error on line", re.IGNORECASE)
 _NO_MEMORY = re.compile(
     r"can't (re)?allocate|out of memory|memory exhausted|failed to allocate", re.IGNORECASE
 )
+THREADS = 1  # of one simulation: many circuits go to many processes
 _DONE = re.compile(r"(?:tran|ac)\S*\s+([0-9.]+)\s*%")
 _LONGEST_REASON = 300  # characters
 _BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
@@ -401,7 +402,11 @@ def simulator() -> Any:
     logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
     _limit_memory(memory_limit())
     try:
-        return _shared_class()()
+        found = _shared_class()()
+        # BSIM models are evaluated by two threads unless told otherwise, which wait for each other by turning: where
+        # other work wants the cores, a transient of forty transistors took fifty times as long as with one.
+        found._ngspice_shared.ngSpice_Command(f"set num_threads={THREADS}".encode())
+        return found
     except (OSError, AttributeError) as error:
         raise SimulatorMissing(f"{path} is no library of ngspice ({error}); {INSTALL}") from None
 
