@@ -1,13 +1,15 @@
 """Samples of a circuit as commands to ngspice: figures of devices, and parameters of models for the process."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
-from lmu_analog.circuits.devices.pdk import Pdk
+from lmu_analog.circuits.devices.pdk import Pdk, PdkDevice
 from lmu_analog.errors import CircuitError
-from lmu_analog.silicon.deck import LEAST_CAPACITANCE, deviation, inner, source_card
-from lmu_analog.silicon.devices import Mim, Mos, SiliconCircuit
+from lmu_analog.silicon.deck import LEAST_CAPACITANCE, deviation, inner, resistor, source_card
+from lmu_analog.silicon.devices import Mim, Mos, Resistor, SiliconCircuit
 from lmu_analog.silicon.draws import Deviations, Spread
 from lmu_analog.spice.cards import number
 
@@ -64,6 +66,63 @@ def shared_capacitance(circuit: SiliconCircuit, pdk: Pdk, sample: Deviations, *,
     )
 
 
+def in_corner(circuit: SiliconCircuit, pdk: Pdk, corner: str) -> SiliconCircuit:
+    """Give the circuit with the resistors of its process in a corner, such as ``ss`` or ``res_ss``."""
+    section = next((s for s in pdk.corners["resistor"] if corner in (s, s.rpartition("_")[2])), None)
+    if section is None:
+        known = ", ".join(s.rpartition("_")[2] for s in pdk.corners["resistor"])
+        raise CircuitError(f"{pdk.name}: no resistor corner {corner!r}; corners are {known}")
+
+    def placed(x: Resistor) -> Resistor:
+        known = pdk.devices[x.device]
+        if section not in known.sheets:
+            raise CircuitError(f"{pdk.name}: nobody says what {x.device} is in {section}")
+        there = replace(known, sheet=known.sheets[section])
+        return replace(x, value=x.value * _ratio(there, known, x))
+
+    if section == pdk.corners["resistor"][0] or not any(x.device for x in circuit.resistors):
+        return circuit
+    return replace(
+        circuit,
+        devices=tuple(placed(x) if isinstance(x, Resistor) and x.device else x for x in circuit.devices),
+    )
+
+
+def _ratio(device: PdkDevice, nominal: PdkDevice, x: Resistor) -> float:
+    return device.resistance(x.width, x.length) / nominal.resistance(x.width, x.length)
+
+
+def deviated_resistance(
+    circuit: SiliconCircuit, pdk: Pdk, sample: Deviations, *, found: Spread
+) -> Float[np.ndarray, "s r"]:
+    """Give what every resistor has in some samples over what it has nominally: local and shared, both as drawn."""
+    ratio = np.ones((len(sample), len(circuit.resistors)))
+    for k, x in enumerate(circuit.resistors):
+        rows = [row for row in pdk.process if row.device == x.device]
+        if not rows:
+            continue
+        known = pdk.devices[x.device]
+        for s, z in enumerate(sample.process):
+            moved: dict[str, float] = {}
+            for row in rows:
+                by = sum(z[found.process.index(v)] * amount for v, amount in row.per_sigma.items())
+                for parameter in row.parameters:
+                    value = float(getattr(known, parameter))
+                    moved[parameter] = value * (1.0 + by) if row.relative else value + by
+            ratio[s, k] = _ratio(replace(known, **moved), known, x)
+    return ratio * (1.0 + sample.resistance)
+
+
+def resistor_commands(
+    circuit: SiliconCircuit, pdk: Pdk, sample: Deviations, *, found: Spread, factor: float = 1.0
+) -> Iterator[str]:
+    """Give the commands for the resistors of the first of some samples, and for a trim of those that it scales."""
+    ratio = deviated_resistance(circuit, pdk, sample, found=found)[0]
+    for x, by in zip(circuit.resistors, ratio.tolist(), strict=True):
+        trimmed = factor if x.name in circuit.trim else 1.0
+        yield f"alter {resistor(x.name)} = {number(x.value * by / trimmed)}"
+
+
 def models_used(circuit: SiliconCircuit, pdk: Pdk) -> dict[str, tuple[str, int]]:
     """Give the models that the transistors take, as ``altermod`` names them, each with its device and bin."""
     found: dict[str, tuple[str, int]] = {}
@@ -108,8 +167,11 @@ def process_commands(
 
 
 def bias_commands(circuit: SiliconCircuit, factor: float) -> Iterator[str]:
-    """Give the commands for one trim of a chip: the common bias times ``factor``."""
+    """Give the commands for one trim of a chip: the currents of the common bias times ``factor``."""
+    resistors = {x.name for x in circuit.resistors}
     for name in circuit.trim:
+        if name in resistors:
+            continue
         yield f"alter {source_card(name, circuit)} = {number(circuit.source(name).value * factor)}"
 
 

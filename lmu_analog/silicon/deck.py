@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.errors import CircuitError
-from lmu_analog.silicon.devices import Current, Mim, Mos, SiliconCircuit, Voltage
+from lmu_analog.silicon.devices import Current, Mim, Mos, Resistor, SiliconCircuit, Voltage
 from lmu_analog.spice.cards import number
 
 # The currents of a slow memory are of nanoamperes: SPICE's default of 1 pA for what counts as no current is too coarse.
@@ -65,6 +65,13 @@ def element_lines(circuit: SiliconCircuit) -> Iterator[str]:
                 for name in instances(x):
                     yield f"{name} {' '.join(x.nets)} {x.device} {size}"
                 yield f"{deviation(x.name)} {' '.join(x.nets)} {number(LEAST_CAPACITANCE)}"
+            case Resistor():
+                # Not the kit's own subcircuit, whose body ngspice 39 misreads (see the defects in pdks.toml). What it
+                # has at another temperature, a model says: an element has no temperature of its own to count from.
+                name = resistor(x.name)
+                coefficients = f"tc1={number(x.tc1)} tc2={number(x.tc2)} tnom={number(x.at)}"
+                yield f".model m_{name} r {coefficients}"
+                yield f"{name} {' '.join(x.nets)} {number(x.value)} m_{name}"
     for s in circuit.sources:
         driven = " ac 1" if s.name == circuit.drive else ""
         letter = "I" if isinstance(s, Current) else "V"
@@ -99,6 +106,11 @@ def inner(mos: Mos, element: str = "m0") -> list[str]:
 def deviation(name: str) -> str:
     """Give the name of the capacitor that takes up the deviation of another."""
     return f"cdev_{plain(name)}"
+
+
+def resistor(name: str) -> str:
+    """Give the name of a resistor in the deck."""
+    return f"r{plain(name)}"
 
 
 def source_card(name: str, circuit: SiliconCircuit) -> str:

@@ -1,4 +1,4 @@
-"""A circuit in the devices of a process: transistors and capacitors by their geometry, between nets.
+"""A circuit in the devices of a process: transistors, capacitors and resistors by their geometry, between nets.
 
 ``circuits.circuit.Circuit`` is about values that a memory needs; here a device has the figures that a layout has, and
 what it does at an operating point only its foundry's model says.
@@ -80,6 +80,56 @@ class Mim:
 
 
 @dataclass(frozen=True)
+class Resistor:
+    """A resistor: a strip of poly on the chip, or one outside.
+
+    Attributes
+    ----------
+    name, a, b : str
+    value : float, Ohm
+        Nominal, of all ``count`` together, at ``at``.
+    role : str
+    device : str
+        As the process calls it; empty for one outside the chip, which deviates by nothing but temperature.
+    width, length : float, m
+        As drawn, of one strip.
+    count : int
+        Alike strips in series.
+    tc1, tc2 : float, 1/K and 1/K^2
+    at : float, C
+        Where ``value`` holds.
+    """
+
+    name: str
+    a: str
+    b: str
+    value: float
+    role: str
+    device: str = ""
+    width: float = 0.0
+    length: float = 0.0
+    count: int = 1
+    tc1: float = 0.0
+    tc2: float = 0.0
+    at: float = 27.0
+
+    @property
+    def nets(self) -> tuple[str, str]:
+        """Both ends."""
+        return self.a, self.b
+
+    @property
+    def area(self) -> float:
+        """Of the strips, m^2."""
+        return self.count * self.width * self.length
+
+    def warm(self, temperature: float) -> float:
+        """Give by how much more it has at a temperature, C, as a factor."""
+        apart = temperature - self.at
+        return 1.0 + self.tc1 * apart + self.tc2 * apart**2
+
+
+@dataclass(frozen=True)
 class Current:
     """An ideal current, A, that flows from ``a`` through the source to ``b``: what comes from outside the chip."""
 
@@ -111,7 +161,7 @@ class Voltage:
         return self.a, self.b
 
 
-Device = Mos | Mim
+Device = Mos | Mim | Resistor
 Source = Current | Voltage
 
 
@@ -126,7 +176,7 @@ class SiliconCircuit:
     realization : str
     theta : float, s
         Window length that it is meant to have.
-    devices : tuple of Mos or Mim
+    devices : tuple of Mos, Mim or Resistor
     sources : tuple of Current or Voltage
         Supplies, bias, and the resting voltage of the input; what the input adds to that, ``drive`` says.
     drive : str
@@ -136,7 +186,7 @@ class SiliconCircuit:
     quiescent : float, V
         Voltage of signals without input; the probes read deviations from it. Of a differential pair it cancels.
     trim : tuple of str
-        Names of the sources that one trim of a chip scales together.
+        Names of the sources that one trim of a chip scales together, or of resistors whose conductance it scales.
     nodeset : tuple of (net, V)
         Voltages near the operating point.
     supply : str
@@ -169,9 +219,13 @@ class SiliconCircuit:
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise CircuitError(f"two devices are called {twice}")
         known = {s.name for s in self.sources}
-        for name in (self.drive, self.supply, *self.trim):
+        for name in (self.drive, self.supply):
             if name not in known:
                 raise CircuitError(f"there is no source {name}")
+        known |= {r.name for r in self.resistors}
+        for name in self.trim:
+            if name not in known:
+                raise CircuitError(f"there is no source and no resistor {name}")
         ends = [net for x in (*self.devices, *self.sources) for net in x.nets]
         read = {term.of for probe in self.probes for term in probe}
         if missing := sorted(read - set(ends)):
@@ -193,6 +247,11 @@ class SiliconCircuit:
     def capacitors(self) -> tuple[Mim, ...]:
         """All capacitors, in order."""
         return tuple(x for x in self.devices if isinstance(x, Mim))
+
+    @cached_property
+    def resistors(self) -> tuple[Resistor, ...]:
+        """All resistors, in order."""
+        return tuple(x for x in self.devices if isinstance(x, Resistor))
 
     @cached_property
     def nets(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.devices.pdk import Pdk
 from lmu_analog.mismatch.law import normals
-from lmu_analog.silicon.devices import Mim, Mos, SiliconCircuit
+from lmu_analog.silicon.devices import Mim, Mos, Resistor, SiliconCircuit
 
 Acting = Literal["both", "mismatch", "process"]
 
@@ -33,12 +33,15 @@ class Spread:
         Of every capacitor, a fraction, local.
     process : tuple of str
         Independent variables that all devices of a chip share.
+    resistance : (r,) array
+        Of every resistor, a fraction, local.
     """
 
     threshold: Float[np.ndarray, " n"]
     mobility: Float[np.ndarray, " n"]
     capacitance: Float[np.ndarray, " c"]
     process: tuple[str, ...]
+    resistance: Float[np.ndarray, " r"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +55,15 @@ class Deviations:
         Relative.
     process : (s, p) array
         Shared variables in standard deviations.
+    resistance : (s, r) array
+        Relative.
     """
 
     threshold: Float[np.ndarray, "s n"]
     mobility: Float[np.ndarray, "s n"]
     capacitance: Float[np.ndarray, "s c"]
     process: Float[np.ndarray, "s p"]
+    resistance: Float[np.ndarray, "s r"]
 
     def __len__(self) -> int:
         return len(self.threshold)
@@ -65,7 +71,11 @@ class Deviations:
     def of(self, samples: np.ndarray | slice) -> "Deviations":
         """Give those of some samples."""
         return Deviations(
-            self.threshold[samples], self.mobility[samples], self.capacitance[samples], self.process[samples]
+            self.threshold[samples],
+            self.mobility[samples],
+            self.capacitance[samples],
+            self.process[samples],
+            self.resistance[samples],
         )
 
 
@@ -81,6 +91,10 @@ def spread(circuit: SiliconCircuit, pdk: Pdk) -> Spread:
         return 1.0 / math.sqrt(known.effective_area(width, length) * count)
 
     mos, mim = circuit.transistors, circuit.capacitors
+    strips = [
+        of(x.device, x.width, x.length, x.count) * (pdk.devices[x.device].local or 0.0) if x.device else 0.0
+        for x in circuit.resistors
+    ]
     root = np.array([of(x.device, x.width, x.length, x.count) for x in mos])
     plates = np.array([of(x.device, x.width, x.length, x.count) for x in mim])
     return Spread(
@@ -88,6 +102,7 @@ def spread(circuit: SiliconCircuit, pdk: Pdk) -> Spread:
         root * [pdk.devices[x.device].mobility for x in mos],
         plates * [pdk.devices[x.device].local or 0.0 for x in mim],
         process_variables(circuit, pdk),
+        np.array(strips, float),
     )
 
 
@@ -98,14 +113,17 @@ def process_variables(circuit: SiliconCircuit, pdk: Pdk) -> tuple[str, ...]:
 
 
 def names(circuit: SiliconCircuit, found: Spread) -> list[str]:
-    """Name all draws: of transistors, of capacitors, of the process."""
-    return list(_names(circuit.transistors, circuit.capacitors, found.process))
+    """Name all draws: of transistors, of capacitors, of resistors, of the process."""
+    return list(_names(circuit.transistors, circuit.capacitors, circuit.resistors, found.process))
 
 
-def _names(mos: Sequence[Mos], mim: Sequence[Mim], process: Sequence[str]) -> Iterator[str]:
+def _names(
+    mos: Sequence[Mos], mim: Sequence[Mim], strips: Sequence[Resistor], process: Sequence[str]
+) -> Iterator[str]:
     for kind in ("threshold", "mobility"):
         yield from (f"{x.name}|{kind}" for x in mos)
     yield from (f"{x.name}|capacitor" for x in mim)
+    yield from (f"{x.name}|resistor" for x in strips)
     yield from (f"process|{name}" for name in process)
 
 
@@ -126,17 +144,19 @@ def deviations(
         What deviates; the draws of what does are the same in all three cases.
     """
     z = normals(seed, names(circuit, found), samples)
-    n, c = len(found.threshold), len(found.capacitance)
+    n, c, r = len(found.threshold), len(found.capacitance), len(found.resistance)
+    first = 2 * n + c  # of the resistors
     local, shared = float(acting != "process"), float(acting != "mismatch")
     return Deviations(
         local * found.threshold * z[:, :n],
         local * found.mobility * z[:, n : 2 * n],
-        local * found.capacitance * z[:, 2 * n : 2 * n + c],
-        shared * z[:, 2 * n + c :],
+        local * found.capacitance * z[:, 2 * n : first],
+        shared * z[:, first + r :],
+        local * found.resistance * z[:, first : first + r],
     )
 
 
 def nominal(circuit: SiliconCircuit, found: Spread, samples: int = 1) -> Deviations:
     """Give samples in which nothing deviates."""
     n, c, p = len(found.threshold), len(found.capacitance), len(found.process)
-    return Deviations(*(np.zeros((samples, k)) for k in (n, n, c, p)))
+    return Deviations(*(np.zeros((samples, k)) for k in (n, n, c, p, len(found.resistance))))

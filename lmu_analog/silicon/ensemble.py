@@ -198,7 +198,9 @@ def exact_engine(bench: Bench, worker: Worker) -> Engine:
     """Measure the laws of a settled bench's transistors, once, and make the exact engine of them."""
     found = spread(bench.circuit, bench.installed.pdk)
     volts, known = worker.call(_laws, (bench,), timeout=TIMEOUT)
-    return Engine(bench.circuit, bench.installed.pdk, found, known, volts)
+    here, at = bench.here, bench.conditions.temperature
+    resistance = np.array([x.value * x.warm(at) for x in here.resistors])
+    return Engine(here, bench.installed.pdk, found, known, volts, resistance)
 
 
 def _laws(bench: Bench) -> tuple[dict[str, float], Laws]:

@@ -16,9 +16,11 @@ from lmu_analog.errors import SimulationError
 from lmu_analog.silicon.altering import (
     bias_commands,
     capacitor_commands,
+    in_corner,
     local_commands,
     process_commands,
     process_shifts,
+    resistor_commands,
 )
 from lmu_analog.silicon.deck import deck_lines, nets_read, source_card
 from lmu_analog.silicon.devices import SiliconCircuit
@@ -40,12 +42,15 @@ class Conditions:
     temperature : float, C
     supply : float
         The supply as a multiple of the nominal one.
+    resistor : str
+        Corner of the resistors on the chip.
     """
 
     corner: str = "typical"
     mim: str = "typical"
     temperature: float = 27.0
     supply: float = 1.0
+    resistor: str = "typical"
 
 
 TYPICAL = Conditions()
@@ -94,11 +99,17 @@ class Bench:
     conditions: Conditions = TYPICAL
 
     @property
+    def here(self) -> SiliconCircuit:
+        """The circuit at the conditions: its supply, and its resistors in their corner."""
+        placed = in_corner(self.circuit, self.installed.pdk, self.conditions.resistor)
+        return at_supply(placed, self.conditions.supply)
+
+    @property
     def lines(self) -> list[str]:
         """The deck."""
         at = self.conditions
         cards = self.installed.cards(at.corner, at.mim)
-        return deck_lines(at_supply(self.circuit, at.supply), cards, temperature=at.temperature)
+        return deck_lines(self.here, cards, temperature=at.temperature)
 
 
 def at_supply(circuit: SiliconCircuit, factor: float) -> SiliconCircuit:
@@ -144,7 +155,7 @@ def measured(bench: Bench, sample: Deviations, *, trim: Float[np.ndarray, " s"] 
     trim : (s,) array, optional
         Factor of the common bias of each.
     """
-    circuit, pdk = bench.circuit, bench.installed.pdk
+    circuit, pdk = bench.here, bench.installed.pdk
     nets, rows = probe_rows(circuit)
     found = spread(circuit, pdk)
     undeviated = nominal(circuit, found)
@@ -190,8 +201,9 @@ def _alter(
     *,
     factor: float = 1.0,
 ) -> None:
-    circuit, pdk = bench.circuit, bench.installed.pdk
+    circuit, pdk = bench.here, bench.installed.pdk
     session.alter(local_commands(circuit, pdk, one))
     session.alter(capacitor_commands(circuit, pdk, one, found=found))
     session.alter(process_commands(process_shifts(circuit, pdk, one.process[0], found=found), values))
+    session.alter(resistor_commands(circuit, pdk, one, found=found, factor=factor))
     session.alter(bias_commands(circuit, factor))

@@ -5,7 +5,7 @@ Newton steps with the nominal circuit's slopes; there the nets inside each cell 
 state space between the nets that cells share, with the phase that the inner nets add to third order in frequency.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from jaxtyping import Complex, Float, Int
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.circuits.devices.pdk import Pdk
 from lmu_analog.errors import CircuitError
-from lmu_analog.silicon.altering import capacitance, shared_capacitance
+from lmu_analog.silicon.altering import capacitance, deviated_resistance, shared_capacitance
 from lmu_analog.silicon.devices import Current, SiliconCircuit, Voltage
 from lmu_analog.silicon.draws import Deviations, Spread, nominal
 from lmu_analog.silicon.laws import DEGREE, SHIFT_DEGREE, Laws, exponents, monomials, slopes
@@ -50,6 +50,8 @@ class Engine:
     laws : Laws
     volts : dict
         Of all nets at the nominal operating point.
+    resistance : (r,) array, Ohm
+        Of all resistors at the temperature of the laws.
     """
 
     circuit: SiliconCircuit
@@ -57,6 +59,7 @@ class Engine:
     found: Spread
     laws: Laws
     volts: dict[str, float]
+    resistance: Float[np.ndarray, " r"] = field(default_factory=lambda: np.zeros(0))
 
     @cached_property
     def fixed(self) -> dict[str, float]:
@@ -133,11 +136,12 @@ class Engine:
     def _samples(self, sample: Deviations, frequency: np.ndarray, trim: np.ndarray | None) -> Measured:
         factor = np.ones(len(sample)) if trim is None else trim
         volts, sure = self._operating_point(sample, factor)
+        strips = self._strips(sample, factor)
         current, g = self._conductances(volts, sample)
-        response = self._response(g, sample, frequency)
+        response = self._response(g, sample, frequency, strips)
         nets, rows = probe_rows(self.circuit)
         at = [self.place[net] for net in nets]
-        supply = self._supply_current(current, factor)
+        supply = self._supply_current(current, factor, self._drops(volts) * strips)
         offset = (volts[:, at] - self.circuit.quiescent) @ rows.T
         states = response[:, :, at] @ rows.T
         offset[~sure], states[~sure], supply[~sure] = np.nan, np.nan, np.nan
@@ -162,7 +166,8 @@ class Engine:
         undeviated = nominal(self.circuit, self.found)
         _, g = self._conductances(self.quiescent[None], undeviated)
         size = len(self.nets)
-        return np.linalg.inv(self._matrix(g)[0, :size, :size])
+        strips = self._strips(undeviated, np.ones(1))
+        return np.linalg.inv(self._matrix(g, strips)[0, :size, :size])
 
     @cached_property
     def _incidence(self) -> Float[np.ndarray, "n v"]:
@@ -173,12 +178,41 @@ class Engine:
         np.add.at(found, (rows, self.ends[:, 2]), -self.laws.polarity)
         return found[:, : len(self.nets)]
 
+    # --- resistors
+
+    @cached_property
+    def _across(self) -> Float[np.ndarray, "r v"]:
+        """Voltages across the resistors from those of all nets; its transpose has their currents out of the nets."""
+        found = np.zeros((len(self.circuit.resistors), len(self.place)))
+        rows = np.arange(len(found))
+        ends = np.array([[self.place[net] for net in x.nets] for x in self.circuit.resistors], int)
+        np.add.at(found, (rows, ends.reshape(-1, 2)[:, 0]), 1.0)
+        np.add.at(found, (rows, ends.reshape(-1, 2)[:, 1]), -1.0)
+        return found
+
+    def _drops(self, volts: Float[np.ndarray, "s v"]) -> Float[np.ndarray, "s r"]:
+        return volts @ self._across.T
+
+    def _strips(self, sample: Deviations, factor: np.ndarray) -> Float[np.ndarray, "s r"]:
+        """Give the conductances of the resistors, S; a trim scales those that it names."""
+        ratio = deviated_resistance(self.circuit, self.pdk, sample, found=self.found)
+        named = np.array([x.name in self.circuit.trim for x in self.circuit.resistors], bool)
+        return np.where(named, factor[:, None], 1.0) / (self.resistance * ratio)
+
     @cached_property
     def _imbalance(self) -> Float[np.ndarray, " v"]:
         """What the laws miss of Kirchhoff's law at the nominal operating point: their fit, and ngspice's tolerance."""
         undeviated = nominal(self.circuit, self.found)
         current = self._currents(self.quiescent[None], self._coefficients(undeviated), undeviated)
-        return (current @ self._incidence - sum(self._bias))[0]
+        strips = self._strips(undeviated, np.ones(1))
+        return (self._leaving(self.quiescent[None], current, strips) - sum(self._bias))[0]
+
+    def _leaving(
+        self, volts: Float[np.ndarray, "s v"], current: Float[np.ndarray, "s n"], strips: np.ndarray
+    ) -> Float[np.ndarray, "s u"]:
+        """Give the currents of channels and resistors out of every sought net."""
+        flows = self._drops(volts) * strips
+        return current @ self._incidence + flows @ self._across[:, : len(self.nets)]
 
     def _operating_point(
         self, sample: Deviations, factor: np.ndarray
@@ -187,10 +221,10 @@ class Engine:
         scaled, constant = self._bias
         bias = factor[:, None] * scaled + constant + self._imbalance
         volts = np.repeat(self.quiescent[None], len(sample), axis=0)
-        size = len(self.nets)
+        size, strips = len(self.nets), self._strips(sample, factor)
         largest = np.full(len(sample), np.inf)
         for _ in range(ROUNDS):
-            residual = self._currents(volts, coefficients, sample) @ self._incidence - bias
+            residual = self._leaving(volts, self._currents(volts, coefficients, sample), strips) - bias
             step = residual @ self._slopes.T
             largest = np.abs(step).max(axis=1)
             step *= np.minimum(1.0, LARGEST_STEP / np.maximum(largest, 1e-300))[:, None]
@@ -272,14 +306,17 @@ class Engine:
         signs = np.broadcast_to(np.array([1.0, -1.0, -1.0, 1.0]), rows.shape)
         return rows, columns, signs
 
-    def _matrix(self, g: Float[np.ndarray, "s n 3"]) -> Float[np.ndarray, "s v v"]:
+    def _matrix(
+        self, g: Float[np.ndarray, "s n 3"], strips: Float[np.ndarray, "s r"]
+    ) -> Float[np.ndarray, "s v v"]:
         """Give the slopes of currents out of all nets against all voltages."""
         size = len(self.place)
         found = np.zeros((len(g), size * size))
         order, starts, flat, sign = self._summed
         entries = (g[..., None] * sign).reshape(len(g), -1)[:, order]
         found[:, flat] = np.add.reduceat(entries, starts, axis=1)
-        return found.reshape(len(g), size, size)
+        placed = np.einsum("rv,sr,rw->svw", self._across, strips, self._across)
+        return found.reshape(len(g), size, size) + placed
 
     @cached_property
     def _summed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -323,7 +360,7 @@ class Engine:
     def _partition(self) -> tuple[np.ndarray, list[_Cell]]:
         """Nets that cells share, and the nets inside cells, those of one shape together."""
         owners: dict[str, set[str]] = {}
-        for x in self.circuit.transistors:
+        for x in (*self.circuit.transistors, *self.circuit.resistors):
             for net in x.nets:
                 owners.setdefault(net, set()).add(x.name.partition(".")[0])
         plates = {net for x in self.circuit.capacitors for net in x.nets}
@@ -353,13 +390,17 @@ class Engine:
         found = np.zeros((size, size), bool)
         for places in self.ends:
             found[np.ix_(places, places)] = True
-        return found
+        return found | (np.abs(self._across.T) @ np.abs(self._across) > 0.0)
 
     def _response(
-        self, g: Float[np.ndarray, "s n 3"], sample: Deviations, frequency: Float[np.ndarray, " k"]
+        self,
+        g: Float[np.ndarray, "s n 3"],
+        sample: Deviations,
+        frequency: Float[np.ndarray, " k"],
+        strips: Float[np.ndarray, "s r"],
     ) -> Complex[np.ndarray, "s k v"]:
         """Give the response of all nets that cells share; of inner nets zero."""
-        series = self._series(self._matrix(g), sample)
+        series = self._series(self._matrix(g, strips), sample)
         at, _ = self._partition
         s = 2j * np.pi * frequency
         given = np.flatnonzero(self.driven)
@@ -403,15 +444,15 @@ class Engine:
         return series
 
     def _supply_current(
-        self, current: Float[np.ndarray, "s n"], factor: np.ndarray
+        self, current: Float[np.ndarray, "s n"], factor: np.ndarray, flows: Float[np.ndarray, "s r"]
     ) -> Float[np.ndarray, " s"]:
-        """Give the current from the supply's net, A: of transistors whose source or drain is there, and of sources."""
+        """Give the current from the supply's net, A: of transistors and resistors that end there, and of sources."""
         net = next(s.a for s in self.circuit.sources if s.name == self.circuit.supply)
         at, p = self.place[net], self.laws.polarity
         leaves = p * ((self.ends[:, 0] == at).astype(float) - (self.ends[:, 2] == at).astype(float))
-        drawn = current @ leaves
+        drawn = current @ leaves + flows @ self._across[:, at]
         for s in self.circuit.sources:
             if isinstance(s, Current):
-                flows = s.value * (float(s.a == net) - float(s.b == net))
-                drawn = drawn + flows * (factor if s.name in self.circuit.trim else 1.0)
+                pushed = s.value * (float(s.a == net) - float(s.b == net))
+                drawn = drawn + pushed * (factor if s.name in self.circuit.trim else 1.0)
         return drawn

@@ -82,6 +82,8 @@ class PdkDevice:
         Of a capacitor.
     sheet, narrower, ends : float, Ohm, m, Ohm m
         Of a resistor: of a square, by how much either edge lies inside, and of either end times the width.
+    sheets : dict
+        Section of the library to the sheet resistance there, Ohm; the nominal one's is ``sheet``.
     tc1, tc2 : float, 1/K and 1/K^2
         From the temperature of the kit.
     vc1, vc2 : float, 1/V and 1/V^2
@@ -112,6 +114,7 @@ class PdkDevice:
     density: float = 0.0
     edge: float = 0.0
     sheet: float = 0.0
+    sheets: Mapping[str, float] = field(default_factory=dict[str, float])
     narrower: float = 0.0
     ends: float = 0.0
     tc1: float = 0.0
