@@ -18,7 +18,7 @@ from lmu_analog.silicon.altering import process_shifts
 from lmu_analog.silicon.cells import Sizing
 from lmu_analog.silicon.deck import element_lines
 from lmu_analog.silicon.devices import Current, Mos, SiliconCircuit
-from lmu_analog.silicon.draws import Deviations, deviations, names, spread
+from lmu_analog.silicon.draws import Deviations, deviations, names, nominal, spread
 from lmu_analog.silicon.ensemble import (
     bias_exponent,
     errors,
@@ -139,6 +139,28 @@ def test_both_engines_see_the_same_chips(bench: Bench, engine: Engine, worker: W
     assert known.sum() >= 6
     assert np.abs(found.theta_trimmed[known] / 1e-4 - 1.0).max() < 2e-3
     assert -1.0 < bias_exponent(exact, bench, nominal_sample=undeviated) < -0.4
+
+
+@needs_gf180
+def test_what_the_process_does_to_a_chip_is_what_ngspice_says(
+    bench: Bench, engine: Engine, worker: Worker
+) -> None:
+    found = spread(bench.circuit, GF180)
+    # Those that move the window or the current; each alone, two standard deviations up and down.
+    moving = ["mc_sig_vthN", "mc_sig_vthP", "mc_toxe", "mc_toxeP", "mc_xw"]
+    chips = nominal(bench.circuit, found, 1 + 2 * len(moving))
+    for k, variable in enumerate(moving):
+        chips.process[1 + 2 * k : 3 + 2 * k, found.process.index(variable)] = 2.0, -2.0
+    one = with_ngspice(bench, worker)(chips, np.ones(len(chips)))
+    other = engine.samples(chips, FREQUENCY)
+    theta, same = (fitted_theta(x.states, FREQUENCY, 1e-4) for x in (one, other))
+    by, as_exact = theta[1:] / theta[0] - 1.0, same[1:] / same[0] - 1.0
+    assert np.abs(by).max() > 0.02
+    # What charges do as the operating point moves is not in the laws: a fiftieth of what the variable does to theta.
+    np.testing.assert_allclose(as_exact, by, rtol=0.02, atol=1e-4)
+    np.testing.assert_allclose(
+        other.current / other.current[0] - 1.0, one.current / one.current[0] - 1.0, rtol=0.01, atol=2e-5
+    )
 
 
 @needs_gf180

@@ -240,17 +240,21 @@ class Engine:
         d, g, s, b = (volts[:, self.ends[:, k]] for k in range(4))
         p = self.laws.polarity
         found = np.stack([p * (g - s), p * (d - s), p * (b - s)], axis=-1) - self.laws.quiescent
-        found[..., 0] -= self._threshold(sample)
+        found[..., 0] -= np.einsum("qsn,qn->sn", self._amounts(sample), self.laws.gate)
         return found
 
-    def _threshold(self, sample: Deviations) -> Float[np.ndarray, "s n"]:
+    def _amounts(self, sample: Deviations) -> Float[np.ndarray, "q s n"]:
+        """Give by how much all sets of parameters are moved, the threshold first."""
+        found = np.einsum("sp,qpn->qsn", sample.process, self.laws.share)
         # A model's own sign: what is added to the threshold of a p-channel device makes it easier to turn on.
-        return sample.threshold * self.laws.polarity + sample.process @ self.laws.gate
+        found[0] += sample.threshold * self.laws.polarity
+        return found
 
     def _coefficients(self, sample: Deviations) -> Float[np.ndarray, "s n k"]:
-        """Give what is added to the first coefficients of every law: process and current factor."""
-        z = sample.process
-        found = np.tensordot(z, self.laws.shift, 1) + np.tensordot(z**2, self.laws.curvature, 1)
+        """Give what is added to the first coefficients of every law: process, threshold and current factor."""
+        amounts = self._amounts(sample)
+        found = np.einsum("qsn,qnk->snk", amounts, self.laws.shift)
+        found += np.einsum("qsn,qnk->snk", amounts**2, self.laws.curvature)
         found[..., 0] += self.laws.factor * np.log1p(sample.mobility)
         return found
 
@@ -336,8 +340,9 @@ class Engine:
     @cached_property
     def _charge_shifts(self) -> Float[np.ndarray, "p v v"]:
         """What one standard deviation of every process variable adds to them."""
-        none = np.zeros((0, len(self.place), len(self.place)))
-        return np.stack([self._placed(x) for x in self.laws.charge_shift]) if self.found.process else none
+        own = np.einsum("qpn,qnij->pnij", self.laws.share, self.laws.charge_shift)
+        size = len(self.place)
+        return np.array([self._placed(x) for x in own]).reshape(-1, size, size)
 
     def _placed(self, charge: Float[np.ndarray, "n 4 4"]) -> Float[np.ndarray, "v v"]:
         found = np.zeros((len(self.place), len(self.place)))
