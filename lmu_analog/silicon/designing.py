@@ -1,6 +1,6 @@
 """From what a memory must do to its transistors: the geometry of its cells, and the whole circuit, predistorted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,9 +11,12 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.pdk import InstalledPdk
 from lmu_analog.errors import DesignError
 from lmu_analog.silicon.cells import Sizing
+from lmu_analog.silicon.devices import SiliconCircuit
 from lmu_analog.silicon.ensemble import nominal_chip, settle, with_ngspice
 from lmu_analog.silicon.memory import Plan, chain_lengths, plan, predistorted, transistors
 from lmu_analog.silicon.samples import Bench
+from lmu_analog.silicon.swing import comb, parts
+from lmu_analog.silicon.transients import with_transients
 from lmu_analog.spice.worker import Worker
 from lmu_analog.units import write
 
@@ -153,10 +156,12 @@ def designed(
     *,
     sizing: Sizing,
     gain: float = 1.0,
+    swing: float | None = None,
+    redraw: Callable[[SiliconCircuit], SiliconCircuit] | None = None,
     worker: Worker | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Bench:
-    """Draw a memory, predistorted at its nominal operating point.
+    """Draw a memory, predistorted at its nominal operating point or at full amplitude.
 
     Parameters
     ----------
@@ -168,6 +173,11 @@ def designed(
     sizing : Sizing
     gain : float
         Volts on the chip for one volt of the input.
+    swing : float, V, optional
+        Largest voltage of the input on the chip at which the circuit is to do what the ideal one does, as transients
+        say it; small signals unless given.
+    redraw : callable, optional
+        Changes every circuit that is drawn, such as ``areas.scaled``.
     worker : Worker, optional
         In which ngspice runs; one of its own unless given.
     progress : callable, optional
@@ -190,25 +200,41 @@ def designed(
                 frequency,
                 sizing=sizing,
                 gain=gain,
+                swing=swing,
+                redraw=redraw,
                 worker=own,
                 progress=progress,
             )
-    draw = partial(transistors, sizing=sizing, pdk=installed.pdk, gain=gain)
+
+    def draw(wanted: Plan, chains: Mapping[str, int] | None = None) -> SiliconCircuit:
+        found = transistors(wanted, sizing, installed.pdk, gain=gain, chains=chains)
+        return redraw(found) if redraw and chains is not None else found
+
     ideal = plan(circuit, sizing.capacitance, frequency)
     chains = chain_lengths(draw(ideal))
     done = 0
 
     def respond(wanted: Plan) -> Complex[np.ndarray, "f n"]:
         nonlocal done
-        bench = Bench(draw(wanted, chains=chains), installed, frequency)
-        found = with_ngspice(settle(bench, worker), worker)(nominal_chip(bench), np.ones(1)).states[0]
+        bench = settle(Bench(draw(wanted, chains), installed, frequency), worker)
+        found = _nominal_states(bench, worker, swing)
         done += 1
         if progress:
             progress(done / (STEPS + 1))
         return found @ np.linalg.pinv(ideal.readout).T
 
     corrected = predistorted(ideal, respond, frequency, steps=STEPS)
-    bench = settle(Bench(draw(corrected, chains=chains), installed, frequency), worker)
+    bench = settle(Bench(draw(corrected, chains), installed, frequency), worker)
     if progress:
         progress(1.0)
     return bench
+
+
+def _nominal_states(bench: Bench, worker: Worker, swing: float | None) -> Complex[np.ndarray, "k d"]:
+    """Give the Legendre states of the nominal chip for one volt at each tone: of small signals, or at a swing."""
+    chip, one = nominal_chip(bench), np.ones(1)
+    if swing is None:
+        return with_ngspice(bench, worker)(chip, one).states[0]
+    tones = comb(bench.frequency, swing)
+    found = with_transients(bench, tones, worker)(chip, one, one)
+    return parts(found, tones, one, theta=bench.circuit.theta).states[0]

@@ -1,8 +1,9 @@
 """Many chips: their window errors as built, after one trim of the common bias, and with theta fitted."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -153,31 +154,63 @@ def with_ngspice(bench: Bench, worker: Worker | None = None) -> Measure:
 
     def measure(sample: Deviations, trim: np.ndarray) -> Measured:
         stretches = [slice(k, k + BLOCK) for k in range(0, len(sample), BLOCK)]
+        tasks = [(bench, sample.of(at), trim[at]) for at in stretches]
         if worker is not None:
-            return joined([_called(worker, bench, sample.of(at), trim[at]) for at in stretches])
-        parts: list[Measured] = []
-        for first in range(0, len(stretches), FRESH):
-            with Worker() as fresh:
-                for at in stretches[first : first + FRESH]:
-                    parts.append(_twice(fresh, bench, sample.of(at), trim[at]))
-        return joined(parts)
+            return joined([worker.call(_block, task, timeout=TIMEOUT) for task in tasks])
+        return joined(in_fresh_workers(_block, tasks, is_whole=_is_whole))
 
     return measure
 
 
-def _called(worker: Worker, bench: Bench, sample: Deviations, trim: np.ndarray) -> Measured:
-    return worker.call(_block, (bench, sample, trim), timeout=TIMEOUT)
+def _is_whole(found: Measured) -> bool:
+    return bool((found.rung >= 0).all())
 
 
-def _twice(worker: Worker, bench: Bench, sample: Deviations, trim: np.ndarray) -> Measured:
-    """Run a block, again in a new process if the first was lost or lost a chip."""
+Block = TypeVar("Block")
+
+
+def in_fresh_workers(
+    function: Callable[..., Block],
+    tasks: Sequence[tuple[Any, ...]],
+    *,
+    is_whole: Callable[[Block], bool],
+    timeout: float = TIMEOUT,
+) -> list[Block]:
+    """Call a function for some blocks of samples, ``FRESH`` of them a process, again where one was lost or lacks any.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module.
+    tasks : sequence of tuples
+        Its arguments.
+    is_whole : callable
+        Tells whether a block has all of its samples; another process runs it again if not.
+    timeout : float, s
+        For a block.
+    """
+    found: list[Block] = []
+    for first in range(0, len(tasks), FRESH):
+        with Worker() as fresh:
+            for task in tasks[first : first + FRESH]:
+                found.append(_twice(fresh, function, task, is_whole, timeout))
+    return found
+
+
+def _twice(
+    worker: Worker,
+    function: Callable[..., Block],
+    task: tuple[Any, ...],
+    is_whole: Callable[[Block], bool],
+    timeout: float,
+) -> Block:
     if worker.alive:
         with contextlib.suppress(SimulationError):
-            found = _called(worker, bench, sample, trim)
-            if (found.rung >= 0).all():
+            found = worker.call(function, task, timeout=timeout)
+            if is_whole(found):
                 return found
     with Worker() as other:
-        return _called(other, bench, sample, trim)
+        return other.call(function, task, timeout=timeout)
 
 
 def joined(parts: list[Measured]) -> Measured:

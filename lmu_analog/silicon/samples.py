@@ -161,13 +161,13 @@ def measured(bench: Bench, sample: Deviations, *, trim: Float[np.ndarray, " s"] 
     undeviated = nominal(circuit, found)
     points: list[Point | None] = []
     with Session(bench.lines) as session:
-        shifts = process_shifts(circuit, pdk, undeviated.process[0], found=found)
-        values = dict(zip(shifts, session.model_values(list(shifts)), strict=True)) if shifts else {}
-        _alter(session, bench, found, undeviated, values)
+        values = model_values(session, bench, found)
+        alter_chip(session, bench, undeviated, found=found, values=values)
         session.point(nets)
         for k in range(len(sample)):
             one = sample.of(slice(k, k + 1))
-            _alter(session, bench, found, one, values, factor=1.0 if trim is None else float(trim[k]))
+            bias = 1.0 if trim is None else float(trim[k])
+            alter_chip(session, bench, one, found=found, values=values, factor=bias)
             try:
                 points.append(
                     session.point(
@@ -192,15 +192,23 @@ def measured(bench: Bench, sample: Deviations, *, trim: Float[np.ndarray, " s"] 
     )
 
 
-def _alter(
+def model_values(session: Session, bench: Bench, found: Spread) -> dict[tuple[str, str], float]:
+    """Read what the process moves of the models, of a deck as it was read."""
+    undeviated = nominal(bench.here, found).process[0]
+    shifts = process_shifts(bench.here, bench.installed.pdk, undeviated, found=found)
+    return dict(zip(shifts, session.model_values(list(shifts)), strict=True)) if shifts else {}
+
+
+def alter_chip(
     session: Session,
     bench: Bench,
-    found: Spread,
     one: Deviations,
-    values: dict[tuple[str, str], float],
     *,
+    found: Spread,
+    values: dict[tuple[str, str], float],
     factor: float = 1.0,
 ) -> None:
+    """Make the first of some samples of a loaded deck, ``values`` being the models' own, with a factor of the bias."""
     circuit, pdk = bench.here, bench.installed.pdk
     session.alter(local_commands(circuit, pdk, one))
     session.alter(capacitor_commands(circuit, pdk, one, found=found))

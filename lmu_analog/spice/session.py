@@ -47,6 +47,24 @@ class Point:
     rung: int
 
 
+@dataclass(frozen=True, eq=False)
+class Waveforms:
+    """What a transient gives, at ngspice's own times.
+
+    Attributes
+    ----------
+    time : (t,) array, s
+    volts : (t, n) array, V
+        Of the nets that were asked for.
+    rung : int
+        Place in ``LADDER`` of the options with which it came to its end.
+    """
+
+    time: Float[np.ndarray, " t"]
+    volts: Float[np.ndarray, "t n"]
+    rung: int
+
+
 class Session:
     """A loaded deck; a context manager, of which there is one at a time in a process.
 
@@ -130,6 +148,53 @@ class Session:
             return _read(plots, nets, sources, frequency, rung)
         finally:
             self._ngspice.attempt(lambda: self._ngspice.exec_command("destroy all"))
+
+    def transient(self, nets: Sequence[str], *, start: float, stop: float, step: float) -> Waveforms:
+        """Run a transient from the operating point at time 0; what is before ``start`` is not kept.
+
+        Parameters
+        ----------
+        nets : sequence of str
+        start, stop, step : float, s
+            No step is longer than ``step``.
+
+        Raises
+        ------
+        SimulationError
+            If it is aborted with all options of ``LADDER``.
+        """
+        last: SimulationError | None = None
+        for rung, (_, changes) in enumerate(LADDER):
+            self._change(rung, changes)
+            try:
+                return self._transient(nets, (start, stop, step), rung)
+            except SimulationError as error:
+                last = error
+        raise SimulationError(f"transient aborted: {last}", deck=self._deck)
+
+    def _transient(self, nets: Sequence[str], times: tuple[float, float, float], rung: int) -> Waveforms:
+        start, stop, step = (float(x) for x in times)
+        self._ngspice.lines.clear()
+        before = set(self._ngspice.plot_names)
+        command = f"tran {step!r} {stop!r} {start!r} {step!r}"
+        self._ngspice.attempt(lambda: self._ngspice.exec_command(command))
+        fresh = [n for n in self._ngspice.plot_names if n not in before and n.startswith("tran")]
+        try:
+            self._complain("ngspice aborted the transient")
+            if len(fresh) != 1:
+                raise SimulationError(f"ngspice made {len(fresh)} plots instead of one")
+            plot = _lower(self._ngspice.plot(None, fresh[0]))
+        finally:
+            self._ngspice.attempt(lambda: self._ngspice.exec_command("destroy all"))
+        if missing := [net for net in nets if net.lower() not in plot]:
+            raise SimulationError(f"ngspice gave no vector {missing[0]}")
+        time = np.array(np.real(plot["time"]), float)
+        if not math.isclose(time[-1], stop, rel_tol=1e-6):
+            raise SimulationError(f"ngspice stopped at {time[-1]:g} s, before {stop:g} s")
+        volts = np.stack([np.array(np.real(plot[net.lower()]), float) for net in nets], axis=-1)
+        if not np.isfinite(volts).all():
+            raise SimulationError("ngspice gave voltages that are not finite")
+        return Waveforms(time, volts, rung)
 
     def values(self, vectors: Sequence[str]) -> Float[np.ndarray, " v"]:
         """Run ``op`` and read device figures such as ``@m.x1.m0[gm]``; every vector must have been saved.
