@@ -1,5 +1,7 @@
 """Resistors and the bias of memories of transistors, in ngspice and in the exact engine."""
 
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +10,15 @@ import pytest
 from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.circuits.devices.pdk import find_pdk, pdk
-from lmu_analog.errors import CircuitError
+from lmu_analog.errors import CircuitError, DesignError
 from lmu_analog.silicon.altering import in_corner
+from lmu_analog.silicon.bias import GENERATORS, Generator, asked_resistance, bias
+from lmu_analog.silicon.cells import Devices, Sizing, differential_pair
 from lmu_analog.silicon.devices import Mim, Mos, Resistor, SiliconCircuit, Voltage
 from lmu_analog.silicon.draws import deviations, spread
-from lmu_analog.silicon.ensemble import exact_engine, settle, with_ngspice
+from lmu_analog.silicon.ensemble import exact_engine, nominal_chip, settle, with_ngspice
 from lmu_analog.silicon.samples import Bench, Conditions
+from lmu_analog.spice.session import Session, Waveforms
 from lmu_analog.spice.worker import Worker
 from tests.kits import needs_gf180
 
@@ -88,3 +93,106 @@ def test_both_engines_take_resistors() -> None:
     np.testing.assert_allclose(np.abs(other.states[sure, 0, 0]), np.abs(one.states[sure, 0, 0]), rtol=5e-3)
     # Of the same trim are the first and the last chip: what is left between their drops is what the strips have.
     assert abs(drop[-1] / drop[0] - 1.0) > 0.005
+
+
+SIZING = Sizing(6e-12, 0.0539, 4.285, 45e-6, 45e-6, 45e-6, 45e-6, cascode_ratio=0.6, triode_ratio=0.8)
+DEVICES = Devices(GF180.device("nmos_3p3"), GF180.device("pmos_3p3"), SIZING)
+
+
+def test_the_resistor_is_that_of_both_limits_of_inversion() -> None:
+    made = Generator(ratio=3.0)
+    gm = 4e-6 / SIZING.width_per_siemens
+    strong = replace(SIZING, density=100.0 * SIZING.density)
+    weak = replace(SIZING, density=1.3 * 0.0259 / SIZING.width_per_siemens)
+    # The root of the inversion coefficient is 360 in one, 4e-3 in the other: either limit is off by less than that.
+    found = asked_resistance(replace(DEVICES, sizing=strong), made, 4e-6)
+    assert found == pytest.approx(2.0 * (1.0 - 1.0 / math.sqrt(3.0)) / gm, rel=5e-3)
+    found = asked_resistance(replace(DEVICES, sizing=weak), made, 4e-6)
+    assert found == pytest.approx(math.log(3.0) / gm, rel=5e-3)
+
+
+def test_strip_and_gates_of_the_generator_share_its_area() -> None:
+    drawn = bias(DEVICES, generator=Generator(), pdk=GF180).devices
+    area = {x.name: x.area for x in drawn}
+    gates = area["B.ga"] + area["B.gb"] + area["B.na.l"] + area["B.nb.l"]
+    # The width has two digits, so either area is off by at most 5 %; ends of strips are a thousandth.
+    assert area["B.r"] == pytest.approx(gates, rel=0.1)
+    with pytest.raises(DesignError, match="the bias has a resistor ppolyf_u, and no process kit"):
+        bias(DEVICES, generator=Generator())
+
+
+def biased(generator: Generator | None) -> SiliconCircuit:
+    """Draw a pair with its bias, and ideal loads whose voltage is that of the states."""
+    made = bias(DEVICES, generator=generator, pdk=GF180)
+    pair = differential_pair(DEVICES, "G", inputs=("up", "vcm"), outputs=("xp", "xn"), width=2e-6)
+    loads = tuple(Resistor(f"R{net}", net, GROUND, 7e6, "load") for net in ("xp", "xn"))
+    sources = (
+        Voltage("Vdd", "vdd", GROUND, SIZING.supply, "supply"),
+        Voltage("Vcm", "vcm", GROUND, SIZING.common, "common-mode voltage"),
+        Voltage("Vu", "up", GROUND, SIZING.common, "input"),
+        *made.sources,
+    )
+    probe = (Term("v", "xp", 1.0), Term("v", "xn", -1.0))
+    start = (("pb", 2.1), ("vb", 1.0), *made.starts)
+    parts = (*made.devices, *pair, *loads)
+    return SiliconCircuit("gf180mcu", "pair", 1e-4, parts, sources, "Vu", (probe,), 0.0, (made.trim,), start)
+
+
+@needs_gf180
+def test_the_generator_holds_transconductances_where_an_ideal_current_does_not() -> None:
+    places = [
+        Conditions(),
+        Conditions(temperature=-40.0),
+        Conditions(temperature=125.0),
+        Conditions("ss", supply=0.9),
+        Conditions("ff", supply=1.1),
+    ]
+    with Worker() as worker:
+
+        def gains(generator: Generator | None, factor: float) -> np.ndarray:
+            found = []
+            for at in places:
+                bench = Bench(biased(generator), find_pdk("gf180mcu"), FREQUENCY[:1], at)
+                states = with_ngspice(bench, worker)(nominal_chip(bench), np.array([factor])).states
+                found.append(abs(states[0, 0, 0]))
+            return np.array(found)
+
+        ideal, held, more = gains(None, 1.0), gains(GENERATORS["constant-gm"], 1.0), None
+        places = places[:1]
+        more = gains(GENERATORS["constant-gm"], 1.1)
+    # Mobility alone is 15 % either way; the generator leaves what short of a square law there is.
+    assert ideal.max() / ideal.min() > 1.3
+    assert np.abs(held / held[0] - 1.0).max() < 0.012
+    # What it is at 27 C is that of the density that the pairs are drawn for, but for the guess of the resistor.
+    assert held[0] == pytest.approx(ideal[0], rel=0.03)
+    # The conductance of the resistor is what a trim scales, and every transconductance with it.
+    assert more[0] / held[0] == pytest.approx(1.1, rel=0.01)
+
+
+def rising(lines: list[str], volts: float) -> Waveforms:
+    """Let the supply rise from nothing in 10 us and fall by a twentieth at 150 us."""
+    supply = f"Vvdd vdd 0 pwl(0 0 10u {volts} 150u {volts} 151u {0.95 * volts})"
+    deck = [supply if line.lower().startswith("vvdd ") else line for line in lines]
+    deck = [re.sub(r"^\.options .*", ".options gmin=1e-14 abstol=1e-13", line) for line in deck]
+    deck = [line for line in deck if not line.startswith(".nodeset")]
+    with Session(deck) as session:
+        return session.transient(["vdd", "rs", "b_st"], start=0.0, stop=250e-6, step=2e-6)
+
+
+@needs_gf180
+@pytest.mark.parametrize("generator", [GENERATORS["constant-gm"]])
+def test_the_generator_starts_from_nothing_and_does_not_ring(generator: Generator) -> None:
+    bench = Bench(biased(generator), find_pdk("gf180mcu"), FREQUENCY[:1])
+    with Worker() as worker:
+        waves = worker.call(rising, (bench.lines, 3.3), timeout=120.0)
+        settled = dict(settle(bench, worker).circuit.nodeset)
+    drop = waves.volts[:, 0] - waves.volts[:, 1]
+    wanted = 3.3 - settled["rs"]
+    assert wanted > 0.1
+    # It is not the state without current; 140 us after the ramp it is settled, and so it is 100 us after the step.
+    before = np.interp([140e-6, 250e-6], waves.time, drop)
+    np.testing.assert_allclose(before, wanted, rtol=5e-3)
+    # Off, the start-up takes no current from the pair.
+    assert waves.volts[-1, 2] < 0.05
+    after = drop[waves.time > 151e-6]
+    assert after.max() < 1.05 * wanted

@@ -201,7 +201,9 @@ def row(devices: Devices, net: str, width: float) -> list[Mos]:
     return found
 
 
-def load(devices: Devices, name: str, nets: tuple[str, str], *, width: float, role: str) -> list[Mos]:
+def load(
+    devices: Devices, name: str, nets: tuple[str, str], *, width: float, role: str, gate: str = "vb"
+) -> list[Mos]:
     """Draw one load between two nets, with its cascode on the same gate line if it has one.
 
     The cascode is short and wide, in weak inversion, and so leaves the long device below enough voltage.
@@ -210,11 +212,11 @@ def load(devices: Devices, name: str, nets: tuple[str, str], *, width: float, ro
     found: list[Mos] = []
     if s.cascode_ratio:
         wide = max(s.least_width, s.cascode_ratio * width)
-        middle = f"k_{name.lower()}"
+        middle = f"k_{name.replace('.', '_').lower()}"
         found += devices.draw(
-            Place(f"{name}.c", top, "vb", middle, GROUND, "cascode"), wide, s.cascode, series=1
+            Place(f"{name}.c", top, gate, middle, GROUND, "cascode"), wide, s.cascode, series=1
         )
         top = middle
     return found + devices.draw(
-        Place(f"{name}.l", top, "vb", foot, GROUND, role), s.load_ratio * width, s.load
+        Place(f"{name}.l", top, gate, foot, GROUND, role), s.load_ratio * width, s.load
     )

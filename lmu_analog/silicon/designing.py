@@ -10,6 +10,7 @@ from jaxtyping import Complex, Float
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.pdk import InstalledPdk
 from lmu_analog.errors import DesignError
+from lmu_analog.silicon.bias import Generator
 from lmu_analog.silicon.cells import Sizing
 from lmu_analog.silicon.devices import SiliconCircuit
 from lmu_analog.silicon.ensemble import nominal_chip, settle, with_ngspice
@@ -158,6 +159,7 @@ def designed(
     gain: float = 1.0,
     swing: float | None = None,
     redraw: Callable[[SiliconCircuit], SiliconCircuit] | None = None,
+    generator: Generator | None = None,
     worker: Worker | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Bench:
@@ -178,6 +180,8 @@ def designed(
         say it; small signals unless given.
     redraw : callable, optional
         Changes every circuit that is drawn, such as ``areas.scaled``.
+    generator : Generator, optional
+        Of the bias; without, its current is ideal.
     worker : Worker, optional
         In which ngspice runs; one of its own unless given.
     progress : callable, optional
@@ -202,12 +206,13 @@ def designed(
                 gain=gain,
                 swing=swing,
                 redraw=redraw,
+                generator=generator,
                 worker=own,
                 progress=progress,
             )
 
     def draw(wanted: Plan, chains: Mapping[str, int] | None = None) -> SiliconCircuit:
-        found = transistors(wanted, sizing, installed.pdk, gain=gain, chains=chains)
+        found = transistors(wanted, sizing, installed.pdk, gain=gain, chains=chains, generator=generator)
         return redraw(found) if redraw and chains is not None else found
 
     ideal = plan(circuit, sizing.capacitance, frequency)

@@ -17,9 +17,9 @@ from lmu_analog.circuits.circuit import Circuit, Term
 from lmu_analog.circuits.components import GROUND, Capacitor, Transconductor
 from lmu_analog.circuits.devices.pdk import Pdk, PdkDevice
 from lmu_analog.errors import CircuitError
-from lmu_analog.silicon.bias import bias
+from lmu_analog.silicon.bias import Generator, bias
 from lmu_analog.silicon.cells import DIGITS, Devices, Sizing, differential_pair, row
-from lmu_analog.silicon.devices import Mim, Mos, SiliconCircuit, Voltage
+from lmu_analog.silicon.devices import Device, Mim, SiliconCircuit, Voltage
 
 RIDGE = 1e-4  # of the corrections: what only scales a state costs nothing otherwise
 LARGEST_STEP = 0.3  # of a logarithm, in one correction
@@ -149,6 +149,7 @@ def transistors(
     mim: str = "mim_2p0fF",
     gain: float = 1.0,
     chains: Mapping[str, int] | None = None,
+    generator: Generator | None = None,
 ) -> SiliconCircuit:
     """Draw a memory in a process.
 
@@ -165,6 +166,8 @@ def transistors(
         Volts on chip for one volt of the input.
     chains : dict, optional
         ``chain_lengths`` of a circuit before corrections: how many devices in series each is to stay.
+    generator : Generator, optional
+        Of the bias; without, the current is ideal.
 
     Raises
     ------
@@ -174,7 +177,7 @@ def transistors(
         If a transconductor subtracts two nets.
     """
     devices = Devices(_first(pdk, "nmos"), _first(pdk, "pmos"), sizing, chains or {})
-    drawn: list[Mos | Mim] = []
+    drawn: list[Device] = []
     widths: dict[str, float] = {}
     starts: dict[str, float] = {}
     for x, value in zip(plan.amplifiers, plan.conductance, strict=True):
@@ -192,13 +195,13 @@ def transistors(
         starts |= {f"{net}p": sizing.common, f"{net}n": sizing.common, f"z_{net}": FOOT}
     for x, value in zip(plan.capacitors, plan.capacitance, strict=True):
         drawn.append(plates(x.name, x.a, pdk.device(mim), capacitance=0.5 * float(value)))
-    lines, reference = bias(devices)
-    starts |= dict(zip(("pb", "vb"), LINES, strict=True)) | {"z_b": FOOT}
+    made = bias(devices, generator=generator, pdk=pdk)
+    starts |= dict(zip(("pb", "vb"), LINES, strict=True)) | {"z_b": FOOT} | dict(made.starts)
     sources = (
         Voltage("Vdd", "vdd", GROUND, sizing.supply, "supply"),
         Voltage("Vcm", "vcm", GROUND, sizing.common, "common-mode voltage"),
         Voltage("Vu", "up", GROUND, sizing.common, "input"),
-        reference,
+        *made.sources,
     )
     probes = tuple(
         tuple(
@@ -214,12 +217,12 @@ def transistors(
         pdk.name,
         circuit.realization,
         circuit.theta,
-        (*drawn, *lines),
+        (*drawn, *made.devices),
         sources,
         "Vu",
         probes,
         sizing.common,
-        (reference.name,),
+        (made.trim,),
         tuple(starts.items()),
         "Vdd",
         gain,
