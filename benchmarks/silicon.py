@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.devices.pdk import find_pdk
 from lmu_analog.design import Design
 from lmu_analog.silicon.designing import designed, sizing_for
+from lmu_analog.silicon.devices import SiliconCircuit
 from lmu_analog.silicon.draws import Deviations, deviations, spread
 from lmu_analog.silicon.ensemble import (
     Errors,
@@ -52,8 +54,14 @@ CONDITIONS = [
 ]
 
 
-def drawn(name: str, worker: Worker) -> Bench:
-    """Draw a memory, predistorted at its nominal operating point."""
+def drawn(
+    name: str,
+    worker: Worker,
+    *,
+    swing: float | None = None,
+    redraw: Callable[[SiliconCircuit], SiliconCircuit] | None = None,
+) -> Bench:
+    """Draw a memory, predistorted at its nominal operating point, or at a swing in V."""
     order, realization, theta, turns = MEMORIES[name]
     installed, bandwidth = find_pdk("gf180mcu"), turns / theta
     wanted = Design(order=order, theta=theta, family="gm-c", realization=realization, bandwidth=bandwidth)
@@ -66,7 +74,9 @@ def drawn(name: str, worker: Worker) -> Bench:
         supply=installed.pdk.supply,
     )
     frequency = bandwidth * np.arange(1, TONES + 1) / TONES
-    return designed(build(wanted), installed, frequency, sizing=sizing, worker=worker)
+    return designed(
+        build(wanted), installed, frequency, sizing=sizing, swing=swing, redraw=redraw, worker=worker
+    )
 
 
 def figures(found: Errors, bench: Bench) -> dict[str, object]:

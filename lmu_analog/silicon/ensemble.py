@@ -50,7 +50,14 @@ class Errors:
     after: Measured
 
 
-def errors(measure: Measure, sample: Deviations, bench: Bench, *, nominal_sample: Deviations) -> Errors:
+def errors(
+    measure: Measure,
+    sample: Deviations,
+    bench: Bench,
+    *,
+    nominal_sample: Deviations,
+    wanted: float | None = None,
+) -> Errors:
     """Measure some chips, trim the bias of each so that its window has the wanted length, and measure again.
 
     Parameters
@@ -61,15 +68,19 @@ def errors(measure: Measure, sample: Deviations, bench: Bench, *, nominal_sample
     bench : Bench
     nominal_sample : Deviations
         One sample in which nothing deviates: how theta follows the bias is seen there.
+    wanted : float, s, optional
+        Window length to which small signals are trimmed; that of the circuit unless given. A circuit that is right at
+        full amplitude has a shorter one, as compression lengthens it.
     """
     theta, frequency = bench.circuit.theta, bench.frequency
+    goal = wanted or theta
     slope = bias_exponent(measure, bench, nominal_sample=nominal_sample)
     trim = np.ones(len(sample))
     before = after = measure(sample, trim)
     first = found = fitted_theta(before.states, frequency, theta)
     for _ in range(TRIMS):
         known = np.isfinite(found)
-        trim = np.where(known, trim * (np.where(known, found, theta) / theta) ** (-1.0 / slope), trim)
+        trim = np.where(known, trim * (np.where(known, found, goal) / goal) ** (-1.0 / slope), trim)
         after = measure(sample, trim)
         found = fitted_theta(after.states, frequency, theta)
     return Errors(
