@@ -18,6 +18,7 @@ from lmu_analog.experiments.learning_plots import (
     plot_series_loss,
     plot_task_tolerances,
 )
+from lmu_analog.experiments.psmnist_plots import plot_confusion, plot_orders, plot_training
 from lmu_analog.experiments.spiking_plots import (
     plot_bits,
     plot_cost,
@@ -42,6 +43,11 @@ FIGURES: dict[str, tuple[tuple[str, Plot, float], ...]] = {
     "capacity": (("table", plot_capacity, 4.4),),
     "delay-network": (("active_rc", plot_delay_network, 4.8),),
     "digits": (("lmu", plot_digits, 3.2),),
+    "psmnist": (
+        ("images", plot_training, 4.2),
+        ("orders", plot_orders, 4.2),
+        ("parallel", plot_confusion, 4.4),
+    ),
     "scale": (("lmu", plot_scale, 4.0),),
     "digital-memory": (("nearest", plot_bits, 4.2),),
     "learned-theta": (("table", plot_learned_theta, 3.8),),

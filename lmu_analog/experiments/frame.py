@@ -3,8 +3,8 @@
 An experiment is a module of this folder with a frozen dataclass ``Options`` whose defaults are those of the
 stored run, ``run(options, progress)`` that gives plain numbers, lists and dictionaries, and ``rows(result)`` that
 gives header and rows of the table to print. ``progress`` is called as ``with progress(label, total) as advance``.
-``part(result, options)``, where a module has it, gives what a stored result says for other options. ``figures`` has
-a row for it, which draws such a result.
+``part(result, options)``, where a module has it, gives what a stored result says for other options, and
+``notes(result)`` lines to print below the table. ``figures`` has a row for it, which draws such a result.
 """
 
 import importlib
@@ -36,6 +36,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "The delay network of order 3 (100 ms, 3 Hz): op-amps in ngspice beside neuromorphic chips.",
     ),
     "digits": ("digits", "Permuted digits, pixel by pixel: LMU, LSTM of equal size, feed-forward network."),
+    "psmnist": (
+        "psmnist",
+        "Permuted sequential MNIST, 784 steps: LMU, parallel LMU, LSTM, and a network that sees all pixels.",
+    ),
     "scale": ("scale", "The same trained weights at half and double step size: LMU and LSTM."),
     "digital-memory": (
         "digital_memory",
@@ -107,7 +111,9 @@ def command(name: str, options: Any) -> str:
         flag = known.name.replace("_", "-")
         if given == getattr(usual, known.name):
             continue
-        if isinstance(given, bool):
+        if isinstance(given, Path):  # where files are on one machine says nothing on another
+            words.append(f"--{flag} {known.metadata['metavar']}")
+        elif isinstance(given, bool):
             words.append(f"--{flag}" if given else f"--no-{flag}")
         else:
             words.append(f"--{flag} {','.join(map(str, given)) if isinstance(given, tuple) else given}")
@@ -208,7 +214,9 @@ def text(name: str, content: dict[str, Any]) -> str:
     about = f"{content['command']}{seed}, {content['seconds']:.3g} s, {content['date']}"
     if content["version"] != __version__:
         about += f", by version {content['version']}: not run again with {__version__}"
-    return "\n".join([EXPERIMENTS[name][1], "", *lines, "", about])
+    said = getattr(module_of(name), "notes", None)
+    below = [*said(content["result"]), ""] if said else []
+    return "\n".join([EXPERIMENTS[name][1], "", *lines, "", *below, about])
 
 
 def cost_cells(row: dict[str, Any]) -> tuple[str, ...]:
