@@ -1,12 +1,15 @@
 """The check of a PDK's statistics: its short form on GF180, and that each of its verdicts can be the other one."""
 
 import dataclasses
+import hashlib
+import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lmu_analog.circuits.devices.pdk import find_pdk
+from lmu_analog.circuits.devices.pdk import find_pdk, pdk
 from lmu_analog.output import pdk_findings
 from lmu_analog.silicon.doctor import examine, mean_check, sigma_check
 from tests.kits import needs_gf180
@@ -50,3 +53,18 @@ def test_gf180_does_what_its_files_say_and_a_wrong_law_is_told():
     off = [check.what for check in examine(dataclasses.replace(kit, pdk=wrong), quick=True, draws=200).off]
     assert [what.split(",")[0] for what in off] == ["sigma of V_T", "I_D", "I_D"]
     assert [what for what in off if "mc_toxe " in what or "mc_toxeN " in what] == off[1:]
+
+
+def test_the_stored_check_is_whole_and_of_a_release_that_the_table_knows():
+    path = Path(__file__).parents[1] / "benchmarks" / "results" / "pdk_gf180mcu.json"
+    found = json.loads(path.read_text("utf-8"))
+    known = dict(pdk("gf180mcu").releases[found["release"]])
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(known.items()))
+    assert found["digest"] == hashlib.sha256(lines.encode()).hexdigest()
+    assert found["draws"] >= 5000
+    assert found["off"] == 0
+    sigmas = [row for row in found["checks"] if row["what"].startswith("sigma")]
+    assert len(sigmas) == 10  # three sizes of two transistors, the process, and both together
+    assert all(abs(row["measured"] / row["wanted"] - 1.0) <= 0.02 for row in sigmas)
+    seen = {round(row["measured"] / row["wanted"], 4) for row in sigmas}
+    assert len(seen) == 10  # no two of them are the same draws

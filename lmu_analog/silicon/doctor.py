@@ -26,7 +26,6 @@ from lmu_analog.spice.commands import run_commands
 
 SEED = 1
 DRAWS = 5000
-READINGS = 1300  # of the models, each a draw of the process: a second for five to thirty
 QUICK_DRAWS = 1300  # which tell a sigma to 2 %, no better
 SIZES = ((0.9e-6, 0.4e-6), (4e-6, 1.1e-6), (20e-6, 5e-6))  # m: widths and lengths, none at an edge of a bin
 MIDDLE = SIZES[1]
@@ -124,9 +123,9 @@ def examine(
     quick : bool
         One size and fewer draws; no draws of the process, for which the models are read again each time.
     seed : int
-        Of ngspice's draws.
+        Of ngspice's draws; every size of a device has one of its own from here on.
     draws : int, optional
-        Of every sigma; 5000, or 1300 of the quick form. Of the process at most 1300.
+        Of every sigma; 5000, or 1300 of the quick form.
 
     Raises
     ------
@@ -136,16 +135,18 @@ def examine(
     draws = draws or (QUICK_DRAWS if quick else DRAWS)
     checks = [*_nominal(kit), *_corners(kit), *_plates(kit)]
     local: dict[str, float] = {}
-    for device in _transistors(kit.pdk):
-        for width, length in (MIDDLE,) if quick else SIZES:
-            found = _mismatch(kit, device, width, length, draws, seed)
+    sizes = (MIDDLE,) if quick else SIZES
+    for k, device in enumerate(_transistors(kit.pdk)):
+        for n, (width, length) in enumerate(sizes):
+            # Draws of their own: with one seed all sizes would have the same, and say the same thing again.
+            found = _mismatch(kit, device, width, length, draws, seed + len(sizes) * k + n)
             checks += found
             if (width, length) == MIDDLE:
                 local[device.name] = found[0].measured
     rows, shifts = _process(kit)
     checks += rows
     if not quick:
-        checks += _global(kit, local, shifts, min(draws, READINGS), seed)
+        checks += _global(kit, local, shifts, draws, seed)
     return Findings(kit, seed, draws, tuple(checks), _defects(kit.pdk))
 
 
