@@ -24,7 +24,7 @@ their small current always, so that there is one operating point.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.circuits.devices.pdk import Pdk, PdkDevice
@@ -34,13 +34,12 @@ from lmu_analog.silicon.devices import Current, Mos, Resistor
 
 WIDTH = 2e-6  # m of one side of a pair that the replica would carry: large beside most, so that few errors are common
 THERMAL = 0.02585  # V, U_T at 27 C
-SLOPE = 1.3  # n of the gate in weak inversion, about: only the first guess of the resistor takes it
-OUTSIDE = 8e-6  # m, of the smaller device where the resistor is outside: a pin of 10 pF lets it settle
-ROUGH = 2  # digits of that width: nothing depends on more
+SLOPE = 1.5  # n of the gate in weak inversion, about: only the first guess of the resistor takes it
+OUTSIDE = 2  # units where the resistor is outside: a pin of 10 pF lets it settle
 SHORT = 5e-6  # m, of the device that starts: off, it leaks little
 ICE = 273.15  # K
 STRIP = 990e-6  # m: a longer strip of poly is several in series
-PULLED, HELD = 3.0, 0.02  # V: where operating points begin, of what is pulled up and of what is held down
+HELD = 0.02  # V: where the operating point of a net begins that a transistor holds at ground
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,20 @@ class Generator:
 
     Attributes
     ----------
-    ratio : float
-        K, of the widths of its pair.
-    width : float or None, m
-        Of the smaller device, with which its current goes. None: the strip of the resistor, whose length goes with the
-        reciprocal, takes as much area as the gates; outside the chip, one that is large enough for the capacitance
-        of a pin.
+    ratio : int
+        K: the second device of its pair is so many of the first.
+    units : int or None
+        Its current over the memory's reference; the mirror is made of so many alike devices. None: as many as make the
+        area of strip and gates the least, for the strip is as much shorter; outside the chip, enough for the
+        capacitance of a pin.
+    length : float or None, m
+        Of both; that of the pairs unless given.
+    denser : float
+        Density of the smaller device over that of the pairs.
     diodes : int
         In series, of the start-up: the more there are, the less current they take and the later it starts.
+    sink : float
+        How much more than the mirror of the generator the device can take that ends the start-up.
     resistor : str
         Device of the process; empty for a resistor outside the chip.
     strip : float, m
@@ -67,18 +72,25 @@ class Generator:
         In place of the one that the density asks for.
     """
 
-    ratio: float = 2.0
-    width: float | None = None
+    ratio: int = 2
+    units: int | None = None
+    length: float | None = None
+    denser: float = 1.0
     diodes: int = 2
+    sink: float = 2.0
     resistor: str = "ppolyf_u"
     strip: float = 0.8e-6
     tc1: float = 0.0
     resistance: float | None = None
 
 
-# One circuit: which of the two it is, the inversion of the memory's pairs says. In weak inversion currents are small,
-# and more diodes let the start-up take less.
-GENERATORS = {"constant-gm": Generator(), "ptat": Generator(diodes=3)}
+# One circuit: which of the two it is, the inversion of the memory's pairs says. In weak inversion g_m is I/(n U_T) for
+# every geometry, so the generator's pair is smaller and denser than those of slow memories, whose gates are large; and
+# as currents are small, more diodes let the start-up take less.
+GENERATORS = {
+    "constant-gm": Generator(),
+    "ptat": Generator(length=10e-6, denser=4.0, diodes=4, sink=4.0),
+}
 
 
 @dataclass(frozen=True)
@@ -135,25 +147,40 @@ def bias(
     if generator is None:
         source = Current("Iref", "pb", GROUND, 2.0 * s.density * WIDTH, "reference")
         return Bias(tuple(lines), (source,), source.name)
-    width = generator.width or _balanced(devices, generator, pdk)
+    units = generator.units or _units(devices, generator, pdk)
+    width = 2.0 * WIDTH * units / generator.denser
     strip = _resistor(devices, generator, pdk, width)
-    drawn = (*lines, *_pair(devices, generator, width), *_start_up(devices, generator, width), strip)
+    drawn = (
+        *lines,
+        *_pair(devices, generator, width, units),
+        *_start_up(devices, generator, units),
+        strip,
+    )
     starts = {"pg": s.supply - 1.2, "rs": s.supply - 0.2, "ng": 1.0, "b_st": HELD}
     return Bias(drawn, (), strip.name, tuple(starts.items()))
 
 
-def _pair(devices: Devices, made: Generator, width: float) -> list[Mos]:
-    s = devices.sizing
+def _pair(devices: Devices, made: Generator, width: float, units: int) -> list[Mos]:
+    """Draw the pair and its mirror; ratios are numbers of alike devices, as edges add to each."""
+    length = made.length or devices.sizing.pair
+
+    def side(name: str, net: str) -> list[Mos]:
+        return load(devices, name, (net, GROUND), width=2.0 * WIDTH, role="bias", gate="ng")
+
     return [
-        *devices.draw(Place("B.ga", "pg", "pg", "vdd", "vdd", "bias"), width, s.pair),
-        *devices.draw(Place("B.gb", "ng", "pg", "rs", "rs", "bias"), made.ratio * width, s.pair),
-        *load(devices, "B.na", ("pg", GROUND), width=width, role="bias", gate="ng"),
-        *load(devices, "B.nb", ("ng", GROUND), width=width, role="bias", gate="ng"),
-        *load(devices, "B.nc", ("pb", GROUND), width=2.0 * WIDTH, role="bias", gate="ng"),
+        *devices.draw(Place("B.ga", "pg", "pg", "vdd", "vdd", "bias"), width, length),
+        *_alike(devices.draw(Place("B.gb", "ng", "pg", "rs", "rs", "bias"), width, length), made.ratio),
+        *_alike(side("B.na", "pg"), units),
+        *_alike(side("B.nb", "ng"), units),
+        *side("B.nc", "pb"),
     ]
 
 
-def _start_up(devices: Devices, made: Generator, width: float) -> list[Mos]:
+def _alike(found: list[Mos], times: int) -> list[Mos]:
+    return [replace(x, count=times * x.count) for x in found]
+
+
+def _start_up(devices: Devices, made: Generator, units: int) -> list[Mos]:
     s, nets = devices.sizing, ["vdd"]
     found: list[Mos] = []
     for letter in "pqrstuvw"[: made.diodes]:
@@ -161,24 +188,24 @@ def _start_up(devices: Devices, made: Generator, width: float) -> list[Mos]:
         nets.append("b_st" if last else f"b_{letter}")
         place = Place(f"B.s{letter}", nets[-1], nets[-1], nets[-2], nets[-2], "start-up")
         found += devices.draw(place, s.least_width, s.pair)
-    below = s.load_ratio * width
+    taken = made.sink * s.load_ratio * 2.0 * WIDTH * units
     return [
         *found,
-        *devices.draw(Place("B.k", "b_st", "ng", GROUND, GROUND, "start-up"), below, s.load),
+        *devices.draw(Place("B.k", "b_st", "ng", GROUND, GROUND, "start-up"), taken, s.load),
         *devices.draw(Place("B.j", "pg", "b_st", GROUND, GROUND, "start-up"), s.least_width, SHORT),
     ]
 
 
-def _balanced(devices: Devices, made: Generator, pdk: Pdk | None) -> float:
-    """Give the width with which strip and gates have one area, which is the least of both together."""
+def _units(devices: Devices, made: Generator, pdk: Pdk | None) -> int:
+    """Give the units with which strip and gates have about one area, which is the least of both together."""
     s = devices.sizing
     if not made.resistor:
         return OUTSIDE
-    gates = (1.0 + made.ratio) * s.pair + 2.0 * s.load_ratio * s.load
+    gates = (1.0 + made.ratio) * (made.length or s.pair) + 2.0 * made.denser * s.load_ratio * s.load
     poly = _kit(made, pdk).device(made.resistor)
     squares = asked_resistance(devices, made, 1.0) / poly.sheet  # times the width, m
     strip = made.strip * (made.strip - 2.0 * poly.narrower) * squares
-    return float(f"{math.sqrt(strip / gates):.{ROUGH}g}")
+    return max(1, round(math.sqrt(strip / gates) * made.denser / (2.0 * WIDTH)))
 
 
 def _kit(made: Generator, pdk: Pdk | None) -> Pdk:
@@ -208,15 +235,15 @@ def _length(poly: PdkDevice, width: float, value: float) -> float:
 
 
 def asked_resistance(devices: Devices, made: Generator, width: float) -> float:
-    """Give the resistor with which the generator's smaller device has the density of the pairs, about, Ohm.
+    """Give the resistor with which the generator's smaller device has its density, about, Ohm.
 
     Of the charge-based model (Enz, Krummenacher and Vittoz, 1995) are the transconductance over the current, which
     says the inversion, and the gate voltages at that and at 1/K of it. A fit of the whole memory takes up the rest.
     """
     s = devices.sizing
     held = THERMAL / (s.width_per_siemens * s.density)
-    level = _inversion(held * SLOPE)
-    return float(_difference(level, made.ratio) * SLOPE * THERMAL / (s.density * width))
+    level = made.denser * (made.length or s.pair) / s.pair * _inversion(held * SLOPE)
+    return float(_difference(level, made.ratio) * SLOPE * THERMAL / (made.denser * s.density * width))
 
 
 def _inversion(share: float) -> float:
