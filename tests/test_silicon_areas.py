@@ -18,11 +18,10 @@ from lmu_analog.silicon.contributors import (
     around,
     contributions,
     linearised,
-    one_by_one,
     predicted,
 )
 from lmu_analog.silicon.devices import SiliconCircuit
-from lmu_analog.silicon.draws import Deviations, deviations, names, spread
+from lmu_analog.silicon.draws import Deviations, deviations, from_normals, names, spread
 from lmu_analog.silicon.ensemble import errors, fitted_theta, nominal_chip, window_errors
 from lmu_analog.silicon.samples import Bench, Measured
 from tests.test_silicon_engines import FREQUENCY, memory
@@ -68,7 +67,7 @@ def law() -> Linearised:
 def test_contributions_are_those_of_chips_drawn_and_trimmed(law: Linearised) -> None:
     # The window length as chips are fitted, by the difference of one deviation up and down; its parabola is 1e-5 off.
     ends = [
-        fitted_theta(measure(one_by_one(CIRCUIT, FOUND, z), np.ones(COUNT)).states, FREQUENCY, THETA)
+        fitted_theta(measure(from_normals(FOUND, z * np.eye(COUNT)), np.ones(COUNT)).states, FREQUENCY, THETA)
         for z in (0.5, -0.5)
     ]
     np.testing.assert_allclose(law.theta, np.log(ends[0] / ends[1]), atol=4e-5)

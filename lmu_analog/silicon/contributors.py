@@ -16,7 +16,7 @@ from jaxtyping import Complex, Float
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window
 from lmu_analog.silicon.devices import SiliconCircuit
-from lmu_analog.silicon.draws import Deviations, Spread, names, nominal
+from lmu_analog.silicon.draws import Deviations, Spread, from_normals, names, nominal
 from lmu_analog.silicon.ensemble import Measure, fitted_theta
 from lmu_analog.silicon.samples import Bench, Measured
 
@@ -74,11 +74,6 @@ class Linearised:
             for name, device in zip(self.names, found, strict=True)
         )
 
-    @property
-    def is_local(self) -> np.ndarray:
-        """Which draws are of one device and not of all of a chip, (z,)."""
-        return np.array([role != SHARED for role in self.roles])
-
     def scaled(self, deviation: Float[np.ndarray, " z"]) -> "Linearised":
         """Give the law for standard deviations that are multiples of these."""
         return replace(
@@ -125,7 +120,7 @@ def linearised(measure: Measure, bench: Bench, found: Spread) -> Linearised:
     circuit, theta = bench.here, bench.circuit.theta
     known = tuple(names(circuit, found))
     middle = _measured(measure, nominal(circuit, found), np.ones(1))
-    rise, fall = (one_by_one(circuit, found, sign * STEP) for sign in (1.0, -1.0))
+    rise, fall = (from_normals(found, sign * STEP * np.eye(len(known))) for sign in (1.0, -1.0))
     up, down = (_measured(measure, x, np.ones(len(known))) for x in (rise, fall))
     ends = [_measured(measure, nominal(circuit, found), np.exp([sign * BIAS_STEP])) for sign in (1.0, -1.0)]
     by_bias = (ends[0].states - ends[1].states)[0] / (2.0 * BIAS_STEP)
@@ -158,20 +153,6 @@ def _measured(measure: Measure, sample: Deviations, trim: np.ndarray) -> Measure
     if not np.isfinite(found.states).all():
         raise SimulationError("the engine does not know a chip in which one device deviates by half a sigma")
     return found
-
-
-def one_by_one(circuit: SiliconCircuit, found: Spread, amount: float) -> Deviations:
-    """Give as many samples as there are draws, in each of which one deviates by so many standard deviations."""
-    count = [len(x) for x in (found.threshold, found.mobility, found.capacitance, found.resistance)]
-    z = amount * np.eye(sum(count) + len(found.process))
-    threshold, mobility, capacitance, resistance, process = np.split(z, np.cumsum(count), axis=1)
-    return Deviations(
-        threshold * found.threshold,
-        mobility * found.mobility,
-        capacitance * found.capacitance,
-        process,
-        resistance * found.resistance,
-    )
 
 
 def _roles(circuit: SiliconCircuit, found: Spread) -> tuple[str, ...]:

@@ -143,16 +143,27 @@ def deviations(
     acting : {"both", "mismatch", "process"}
         What deviates; the draws of what does are the same in all three cases.
     """
-    z = normals(seed, names(circuit, found), samples)
-    n, c, r = len(found.threshold), len(found.capacitance), len(found.resistance)
-    first = 2 * n + c  # of the resistors
+    drawn = from_normals(found, normals(seed, names(circuit, found), samples))
     local, shared = float(acting != "process"), float(acting != "mismatch")
     return Deviations(
-        local * found.threshold * z[:, :n],
-        local * found.mobility * z[:, n : 2 * n],
-        local * found.capacitance * z[:, 2 * n : first],
-        shared * z[:, first + r :],
-        local * found.resistance * z[:, first : first + r],
+        local * drawn.threshold,
+        local * drawn.mobility,
+        local * drawn.capacitance,
+        shared * drawn.process,
+        local * drawn.resistance,
+    )
+
+
+def from_normals(found: Spread, z: Float[np.ndarray, "s z"]) -> Deviations:
+    """Give the samples of some standard normals, whose columns are as in ``names``."""
+    sizes = [len(found.threshold), len(found.mobility), len(found.capacitance), len(found.resistance)]
+    threshold, mobility, capacitance, resistance, process = np.split(z, np.cumsum(sizes), axis=1)
+    return Deviations(
+        found.threshold * threshold,
+        found.mobility * mobility,
+        found.capacitance * capacitance,
+        process,
+        found.resistance * resistance,
     )
 
 
