@@ -15,6 +15,7 @@ the shape of the region that fails. It needs no model, and says less from as man
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, assert_never
 
 import numpy as np
@@ -93,27 +94,35 @@ class HighSigma:
         """The failure as a one-sided distance in standard deviations: 4 for 3.2e-5."""
         return -float(ndtri(self.failure))
 
+    @property
+    def sigma_interval(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        return -float(ndtri(self.high)), -float(ndtri(self.low))
+
 
 @dataclass(frozen=True, eq=False)
-class _Twist:
-    """A law of draws: along ``axes`` (z, k) with mean, shift and width (k,), standard normal elsewhere.
+class Twist:
+    """A law of draws: along axes half N(mean + shift, width^2), half N(mean - shift, width^2), else standard normal.
 
-    Along an axis it is half N(mean + shift, width^2), half N(mean - shift, width^2).
+    Attributes
+    ----------
+    axes : (z, k) array
+    mean, shift, width : (k,) array
     """
 
-    axes: np.ndarray
-    mean: np.ndarray
-    shift: np.ndarray
-    width: np.ndarray
+    axes: Float[np.ndarray, "z k"]
+    mean: Float[np.ndarray, " k"]
+    shift: Float[np.ndarray, " k"]
+    width: Float[np.ndarray, " k"]
 
-    def draws(self, normal: np.ndarray) -> np.ndarray:
+    def draws(self, normal: Float[np.ndarray, "s z"]) -> Float[np.ndarray, "s z"]:
         """Turn standard normals (s, z) into draws of the law; sides take turns."""
         along = normal @ self.axes
         number = np.arange(len(normal))
         side = np.where((number + number // PLAIN) % 2, 1.0, -1.0)[:, None]
         return normal + (self.mean + side * self.shift + (self.width - 1.0) * along) @ self.axes.T
 
-    def log_ratio(self, z: np.ndarray) -> np.ndarray:
+    def log_ratio(self, z: Float[np.ndarray, "s z"]) -> Float[np.ndarray, " s"]:
         """Give the log of its density over the standard normal's, (s,)."""
         along = z @ self.axes
         far = (along - self.mean) / self.width
@@ -164,18 +173,18 @@ def high_sigma(
     samples = whole(samples, "samples", low=LEAST, high=MOST)
     theory, limit = _checked(design)
     form, axes = principal(theory)
-    twist, directions = _tuned(design, form, axes, seed=seed)
+    twist, directions = tuned(partial(errors_of, design), form, axes, limit=limit, seed=seed)
     circuit, law = build(design), Mismatch.of(design)
     normal = draw(circuit, law, seed=seed, samples=range(samples))
     if method == "importance":
         z = twist.draws(normal)
         z[::PLAIN] = normal[::PLAIN]
-        failed = _fails(errors_of(design, z, engine=engine, workers=workers), limit)
-        estimate = _weighted(failed, twist.log_ratio(z))
+        failed = fails(errors_of(design, z, engine=engine, workers=workers), limit)
+        estimate = weighted(failed, twist.log_ratio(z))
     else:
         scales = scales_for(form, limit**2)
         of = scales[np.arange(samples) % SCALES]
-        failed = _fails(errors_of(design, of[:, None] * normal, engine=engine, workers=workers), limit)
+        failed = fails(errors_of(design, of[:, None] * normal, engine=engine, workers=workers), limit)
         estimate = extrapolate(of, failed)
     found, warnings = estimate[:4], estimate[4]
     return HighSigma(method, engine, samples, limit, *found, beyond(form, limit**2), directions, warnings)
@@ -230,31 +239,50 @@ def _checked(design: Design) -> tuple[FirstOrder, float]:
     return theory, design.nrmse
 
 
-def _fails(errors: np.ndarray, limit: float) -> np.ndarray:
+def fails(errors: Float[np.ndarray, " s"], limit: float) -> Bool[np.ndarray, " s"]:
+    """Tell which circuits miss a limit; those without an error do."""
     return ~(errors <= limit)  # unstable and failed circuits are not good
 
 
-def _twisted(form: QuadraticForm, axes: np.ndarray, s: float) -> _Twist:
+def _twisted(form: QuadraticForm, axes: np.ndarray, s: float) -> Twist:
     """Twist by s; a direction that bears the blame alone is met on both sides in place of stretched."""
     left = 1.0 - 2.0 * s * form.scale**2
     mean, width, shift = 2.0 * s * form.scale * form.centre / left, left**-0.5, np.zeros(len(left))
     if _directions(form, s) < ALONE and np.argmax(width) == 0:
         # The same mean square, with a quarter of the variance of the estimate at 4 sigma.
         shift[0], width[0] = math.sqrt(width[0] ** 2 - 1.0), 1.0
-    return _Twist(axes, mean, shift, width)
+    return Twist(axes, mean, shift, width)
 
 
-def _tuned(design: Design, form: QuadraticForm, axes: np.ndarray, *, seed: int) -> tuple[_Twist, float]:
+def tuned(
+    measure: Callable[[Float[np.ndarray, "s z"]], Float[np.ndarray, " s"]],
+    form: QuadraticForm,
+    axes: Float[np.ndarray, "z k"],
+    *,
+    limit: float,
+    seed: int,
+) -> tuple[Twist, float]:
     """Twist until a third of the pilot's circuits fail, since theory alone would miss by its second order.
 
-    Gives the law and its number of directions.
+    Parameters
+    ----------
+    measure : callable
+        From draws to window errors, quickly: what finds the law, and judges no circuit.
+    form, axes : QuadraticForm, (z, k) array
+        What theory says of the error, see ``theory.quadratic.principal``.
+    limit : float
+    seed : int
+
+    Returns
+    -------
+    law : Twist
+    directions : float
     """
-    limit = design.nrmse or 0.0
     target = max(limit**2, form.mean * (1.0 + 1e-6))
     pilot = np.random.default_rng([seed, 1]).standard_normal((PILOT, len(axes)))
     twists = [_twist_to(form, form.mean + k**2 * (target - form.mean)) for k in TWISTS]
     laws = [_twisted(form, axes, s) for s in twists]
-    share = [float(_fails(errors_of(design, law.draws(pilot)), limit).mean()) for law in laws]
+    share = [float(fails(measure(law.draws(pilot)), limit).mean()) for law in laws]
     # The share rises with the twist, but for the pilot's noise.
     s = float(np.interp(WANTED, np.maximum.accumulate(share), twists))
     return _twisted(form, axes, s), _directions(form, s)
@@ -266,10 +294,23 @@ def _twist_to(form: QuadraticForm, q: float) -> float:
     return root_between(lambda s: form.slopes(s)[0] - q, (0.0, high))
 
 
-def _weighted(
-    failed: np.ndarray, log_ratio: np.ndarray
+def weighted(
+    failed: Bool[np.ndarray, " s"], log_ratio: Float[np.ndarray, " s"]
 ) -> tuple[float, float, float, float, tuple[str, ...]]:
-    """Estimate with the weights of the mixture of both laws (Veach and Guibas, SIGGRAPH 1995: balance)."""
+    """Estimate with the weights of the mixture of both laws (Veach and Guibas, SIGGRAPH 1995: balance).
+
+    Parameters
+    ----------
+    failed : (s,) bool array
+        Every ``PLAIN``-th circuit keeps the law as it is.
+    log_ratio : (s,) array
+        Of every circuit's draws, see ``Twist.log_ratio``.
+
+    Returns
+    -------
+    tuple
+        Failure, low, high, effective failures, warnings.
+    """
     plain = len(failed[::PLAIN]) / len(failed)
     weight = failed / (plain + (1.0 - plain) * np.exp(np.minimum(log_ratio, 700.0)))
     value = float(weight.mean())
