@@ -3,9 +3,9 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -231,7 +231,7 @@ def _updated(state: State, loss: float, gradient: Weights, plan: Plan, rate: flo
         flat = [array.reshape(-1) for array in arrays]
         for k in range(0, weights.size, _PIECE):
             _adam([array[k : k + _PIECE] for array in flat], shorter, decay, unbiased, rate)
-    return _with(state, step=step, running=(state.running[0] + loss, state.running[1]))
+    return replace(state, step=step, running=(state.running[0] + loss, state.running[1]))
 
 
 def _adam(arrays: list[np.ndarray], shorter: float, decay: float, unbiased: list[float], rate: float) -> None:
@@ -258,22 +258,20 @@ def _adam(arrays: list[np.ndarray], shorter: float, decay: float, unbiased: list
 def _closed(state: State, wrong: float, batches: int, spent: float) -> State:
     """Close an epoch."""
     summed, before = state.running
-    closed = State(
-        state.weights, state.first, state.second, state.best, state.step,
-        (*state.loss, summed / batches), (*state.error, wrong), (*state.seconds, before + spent),
-    )  # fmt: skip
-    if closed.best_epoch < closed.epochs:
-        return closed
-    return _with(closed, best=_copied(state.weights))
+    closed = replace(
+        state,
+        loss=(*state.loss, summed / batches),
+        error=(*state.error, wrong),
+        seconds=(*state.seconds, before + spent),
+        running=(0.0, 0.0),
+    )
+    return closed if closed.best_epoch < closed.epochs else replace(closed, best=_copied(state.weights))
 
 
 def _with_time(state: State, clock: float) -> tuple[State, float]:
+    """Add the processor time since ``clock`` to the epoch that has begun."""
     now = time.process_time()
-    return _with(state, running=(state.running[0], state.running[1] + now - clock)), now
-
-
-def _with(state: State, **changed: Any) -> State:
-    return State(**{**{name: getattr(state, name) for name in (*_KEPT, *_TOLD)}, **changed})
+    return replace(state, running=(state.running[0], state.running[1] + now - clock)), now
 
 
 def _begun(path: Path | None, about: str, start: Weights) -> State:
