@@ -262,6 +262,12 @@ def test_files_that_are_not_mnist_are_refused_in_one_line(made_up, name, change,
     assert capsys.readouterr() == ("", f"lmu-analog: {path}{words}{WHERE}\n")
 
 
+def test_a_folder_for_checkpoints_is_wanted_before_the_work(made_up, capsys):
+    words = ["--data", str(made_up), "--checkpoints", "none"]
+    assert cli.run_command(["experiment", "psmnist", *words]) == 2
+    assert capsys.readouterr() == ("", "lmu-analog: --checkpoints 'none': no such folder; make it first\n")
+
+
 def test_without_data_it_says_where_to_get_them(tmp_path, capsys):
     assert cli.run_command(["experiment", "psmnist"]) == 2
     assert capsys.readouterr() == ("", f"lmu-analog: --data: no folder is named; {WHERE}\n")

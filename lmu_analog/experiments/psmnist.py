@@ -86,10 +86,14 @@ def run(options: Options, progress: Progress) -> dict[str, Any]:
     Raises
     ------
     DesignError
-        If the data are missing or not those of MNIST.
+        If the data are missing or not those of MNIST, or there is no folder for the checkpoints.
     """
     if options.data is None:
         raise DesignError(f"data=: no folder is named; {mnist.SOURCE}")
+    if options.checkpoints is not None and not options.checkpoints.is_dir():
+        raise DesignError(
+            f"checkpoints={shown(str(options.checkpoints), 200)}: no such folder; make it first"
+        )
     data = mnist.permuted(options.data, options.seed)
     work = _Work(data, options, progress)
     rows: dict[str, Callable[[_Work], Any]] = {  # those of minutes before those of hours
