@@ -17,9 +17,10 @@ from lmu_analog.codesign.grid import MARGIN, grid_of, quantiles
 from lmu_analog.codesign.kept import kept_in
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.opamps import Figures
+from lmu_analog.codesign.promises import kept_by, least_of, likely
 from lmu_analog.codesign.requirement import read_requirement
 from lmu_analog.codesign.search import SEED, gathered, search, structures
-from lmu_analog.codesign.structures import made_of
+from lmu_analog.codesign.structures import made_of, mismatch_of
 from lmu_analog.ensembles.exact import exact_chunk
 from lmu_analog.errors import DesignError
 from lmu_analog.storage.results import GOOD
@@ -255,6 +256,9 @@ def test_what_is_kept_of_a_structure_is_all_of_it(written, tmp_path: Path) -> No
         piece.write_bytes(wrong)
         with pytest.raises(DesignError, match="remove it, and it is made again"):
             kept.load("it")
+    assert np.array_equal(again.promise.values, made.promise.values)
+    assert np.array_equal(again.promise.traces.nominal, made.promise.traces.nominal)
+    assert (again.promise.opamps, again.promise.slopes) == (made.promise.opamps, made.promise.slopes)
     assert [bank.reference for bank in again.banks] == [bank.reference for bank in made.banks]
     for one, other in zip(made.banks, again.banks, strict=True):
         for name, value in vars(one.traces).items():
@@ -305,6 +309,35 @@ def test_a_bound_prunes_only_what_cannot_keep_the_limit(written) -> None:
                 for bank in whole.banks
             )
             assert best >= made.least > 0.02
+
+
+def test_what_a_structure_promises_is_the_law_of_its_exact_values_and_the_price_of_its_parts(written) -> None:
+    requirement = read_requirement(written())
+    allow, which = requirement.allow, (4, "active-rc", "ladder")
+    made = made_of(requirement, which)
+    promise, grid = made.promise, grid_of(requirement, made.banks)
+    kept = kept_by(requirement, promise)
+    pairs = [(r, c) for r in allow.resistor for c in allow.capacitor]
+    place = promise.opamps.index(allow.opamps.index("OPA2192"))  # which has the largest swing
+    for t in (0, 3):
+        exact = requirement.base.replace(
+            order=4,
+            family="active-rc",
+            realization="ladder",
+            opamp=allow.opamps[promise.opamps[place]],
+            mismatch=mismatch_of(requirement, *pairs[t]),
+        )
+        theory = nrmse_quantiles(first_order(exact), (0.95,))[0]
+        # As of the grid, beside what bias currents add.
+        assert kept["p95"][place, t] == pytest.approx(theory, rel=0.02)
+    assert kept["kept"].min() >= made.least
+    # The guess is one for large circuits; a small one has standard values that fit better.
+    assert kept["kept"].min() < grid.kept.min() < likely(requirement, promise)
+    cheapest = grid.cost[grid.within_limits()].min()
+    # It keeps the limit with slower op-amps than one of standard values.
+    assert 0.7 * cheapest < least_of(requirement, promise) < 1.05 * cheapest
+    none = replace(requirement, need=replace(requirement.need, cost=0.5 * cheapest))
+    assert least_of(none, promise) == np.inf
 
 
 def test_a_limit_of_taps_may_stand_alone(written) -> None:

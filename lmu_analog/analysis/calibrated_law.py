@@ -59,7 +59,7 @@ def first_order_calibrated(design: Design, method: Readout) -> FirstOrder:
     # Phasors of the tones over rms(u), and the weight of every place in the window.
     scale = (math.sqrt(0.5) * tones.phasor / tones.rms)[:, None] * np.sqrt(given.rule.weight)
     error = scale * (X[own] @ W - delays[own])
-    slopes = scale[..., None] * (np.einsum("fdz,dq->fqz", dX[own], W) + np.einsum("fd,dqz->fqz", X[own], dW))
+    slopes = scale[..., None] * (W.T @ dX[own] + _over_states(X[own], dW))
     rows = [error.real.ravel(), error.imag.ravel()]
     moved = [part.reshape(error.size, -1) for part in (slopes.real, slopes.imag)]
     if method == "ensemble":  # the offset of one circuit alone is measured, and subtracted
@@ -74,6 +74,11 @@ def _moved(circuit: Circuit, law: Mismatch, found: Derivatives) -> Complex[np.nd
     flat = found.by_parameter.reshape(found.states.size, -1)
     real, imag = (by_draws(circuit, law, part) for part in (np.real(flat), np.imag(flat)))
     return (real + 1j * imag).reshape(*found.states.shape, -1)
+
+
+def _over_states(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Give the sum over the last axis of the one and the first of the other, as one product of matrices."""
+    return (left @ right.reshape(len(right), -1)).reshape(len(left), *right.shape[1:])
 
 
 def _fitted(
@@ -99,8 +104,8 @@ def _fitted(
         return W, np.zeros((*W.shape, draws))
     # dM - dG W of every draw: what moves is correlated with the residual, and the states with what it makes of W.
     residual = power * (delays - X @ W)
-    into = np.real(np.einsum("fdz,fq->dqz", dX.conj(), residual))
-    along = np.real(np.einsum("fd,fez->dez", (power * X).conj(), dX))
-    shift = into - np.einsum("dez,eq->dqz", along, W)
+    into = np.real(_over_states(residual.T, dX.conj())).swapaxes(0, 1)
+    along = np.real(_over_states((power * X).conj().T, dX))
+    shift = into - W.T @ along
     shift -= 2.0 * np.einsum("ddz->z", along) * (ridge @ W)[..., None]
     return W, np.linalg.solve(held, shift.reshape(order, -1)).reshape(shift.shape)

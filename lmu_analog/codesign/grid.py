@@ -288,17 +288,27 @@ def quantiles(
 
 def bought(requirement: Requirement, bank: Bank, decade: int) -> tuple[list[float], list[float]]:
     """Give what a bank's resistors and its capacitors cost at every tolerance; NaN where one is not sold."""
-    allow, prices = requirement.allow, requirement.prices
     values = list(bank.at(decade).values())
-    kinds = (
-        ("resistor", [*values[: bank.resistors], *bank.others], allow.resistor),
-        ("capacitor", values[bank.resistors :], allow.capacitor),
-    )
-    resistors, capacitors = (
+    return prices_of(requirement, [*values[: bank.resistors], *bank.others], values[bank.resistors :])
+
+
+def prices_of(
+    requirement: Requirement, resistors: Sequence[float], capacitors: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """Give what resistors, and what capacitors of standard values cost at every tolerance; NaN where one is not sold.
+
+    Parameters
+    ----------
+    requirement : Requirement
+    resistors, capacitors : sequence of float, Ohm and F
+    """
+    allow, prices = requirement.allow, requirement.prices
+    kinds = (("resistor", resistors, allow.resistor), ("capacitor", capacitors, allow.capacitor))
+    of_resistors, of_capacitors = (
         [math.fsum(_price(kind, v, t, prices) for v in of) for t in tolerances]
         for kind, of, tolerances in kinds
     )
-    return resistors, capacitors
+    return of_resistors, of_capacitors
 
 
 def _price(kind: str, value: float, tolerance: float, prices: Mapping[str, Price] | None) -> float:

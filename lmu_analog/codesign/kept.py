@@ -19,13 +19,12 @@ from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.codesign.chip import ChipBank, MadeOnChip
 from lmu_analog.codesign.law import Traces
 from lmu_analog.codesign.search import Kept, Verified
-from lmu_analog.codesign.structures import Bank, Made
+from lmu_analog.codesign.structures import OF_A_REFERENCE, Bank, Made, Promise
 from lmu_analog.errors import DesignError
 from lmu_analog.files_out import write_bytes
 
-_FORMAT = "lmu-analog search, 2"
-# The figures of the op-amp that a structure was linearised with, see ``structures``; all others are those of any.
-_OF_A_REFERENCE = ("name", "gain", "gbw", "rail", "offset_max")
+_FORMAT = "lmu-analog search, 3"
+_REFERENCE = ("name", *OF_A_REFERENCE)
 
 
 def kept_in(folder: Path) -> Kept:
@@ -65,15 +64,22 @@ def _written(value: Any) -> tuple[str, Any, dict[str, np.ndarray]]:
     arrays: dict[str, np.ndarray] = {}
     banks = []
     for k, bank in enumerate(value.banks):
-        plain = {f.name: getattr(bank, f.name) for f in fields(bank)}
-        for name, x in ({"values": plain.pop("values")} | vars(plain.pop("traces"))).items():
-            arrays[f"{k} {name}"] = np.asarray(x)
-        if isinstance(bank, Bank):
-            of = plain.pop("reference")
-            plain["reference"] = {name: getattr(of, name) for name in _OF_A_REFERENCE}
-        banks.append(plain)
-    kind = "chip" if isinstance(value, MadeOnChip) else "board"
-    return kind, {"banks": banks, "least": value.least, "pruned": value.pruned, "unfit": value.unfit}, arrays
+        banks.append(_plain(bank, str(k), arrays))
+    content = {"banks": banks, "least": value.least, "pruned": value.pruned, "unfit": value.unfit}
+    if isinstance(value, MadeOnChip):
+        return "chip", content, arrays
+    promise = None if value.promise is None else _plain(value.promise, "promise", arrays)
+    return "board", content | {"promise": promise}, arrays
+
+
+def _plain(of: Bank | ChipBank | Promise, label: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Give the fields of what has values and traces, which go to arrays with its label."""
+    plain = {f.name: getattr(of, f.name) for f in fields(of)}
+    large = {"values": plain.pop("values")} | vars(plain.pop("traces"))
+    arrays |= {f"{label} {name}": np.asarray(x) for name, x in large.items()}
+    if not isinstance(of, ChipBank):
+        plain["reference"] = {name: getattr(of.reference, name) for name in _REFERENCE}
+    return plain
 
 
 def _read(kind: str, content: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -83,12 +89,16 @@ def _read(kind: str, content: Any, arrays: dict[str, np.ndarray]) -> Any:
         return Verified(**content)
     made: Any = MadeOnChip if kind == "chip" else Made
     of: Any = ChipBank if kind == "chip" else Bank
-    banks = []
-    for k, plain in enumerate(content.pop("banks")):
-        found = {f.name: arrays[f"{k} {f.name}"] for f in fields(Traces)}
-        given = {name: tuple(x) if isinstance(x, list) else x for name, x in plain.items()}
-        if isinstance(given["reference"], dict):
-            given["reference"] = OpAmpModel(**given["reference"])
-        traces = Traces(float(found.pop("rest")), **found)
-        banks.append(of(values=arrays[f"{k} values"], traces=traces, **given))
+    banks = [of(**_filled(plain, str(k), arrays)) for k, plain in enumerate(content.pop("banks"))]
+    if (promise := content.get("promise")) is not None:
+        content["promise"] = Promise(**_filled(promise, "promise", arrays))
     return made(tuple(banks), **content)
+
+
+def _filled(plain: dict[str, Any], label: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Give the fields that ``_plain`` wrote, as they were."""
+    found = {f.name: arrays[f"{label} {f.name}"] for f in fields(Traces)}
+    given = {name: tuple(x) if isinstance(x, list) else x for name, x in plain.items()}
+    if isinstance(given["reference"], dict):
+        given["reference"] = OpAmpModel(**given["reference"])
+    return given | {"values": arrays[f"{label} values"], "traces": Traces(float(found.pop("rest")), **found)}

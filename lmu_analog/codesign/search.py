@@ -29,7 +29,7 @@ from lmu_analog.codesign.front import front
 from lmu_analog.codesign.grid import Grid, grid_of
 from lmu_analog.codesign.law import MARGIN
 from lmu_analog.codesign.requirement import Calibration, Requirement
-from lmu_analog.codesign.structures import DECADES, Bank, Made, made_of
+from lmu_analog.codesign.structures import DECADES, Bank, Made, Promise, made_of, promise_of
 from lmu_analog.codesign.task import task_first_order, task_results
 from lmu_analog.design import Design
 from lmu_analog.ensembles.allocation import one_thread_each
@@ -105,6 +105,8 @@ class Search:
         Why structures could not be built, or candidates were refused, to how many.
     least : dict
         (order, family, realization) to the bound of its error.
+    promises : dict
+        (order, family, realization) to what is known of it before it has standard values; none on a chip.
     """
 
     grid: Grid | ChipGrid
@@ -113,6 +115,7 @@ class Search:
     counts: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     least: dict[tuple[int, str, str], float] = field(default_factory=dict)
+    promises: dict[tuple[int, str, str], Promise] = field(default_factory=dict)
 
     @property
     def winner(self) -> int | None:
@@ -185,8 +188,11 @@ def structures(
     count: Count = uncounted,
     kept: Kept = NOT_KEPT,
     prune: bool = True,
+    which: Sequence[tuple[int, str, str]] | None = None,
 ) -> tuple[dict[tuple[int, str, str], Made | MadeOnChip], dict[str, int]]:
-    """Make all structures that a requirement allows; those that cannot be built are counted by their reason.
+    """Make structures of a requirement, all that it allows unless some are named.
+
+    Those that cannot be built are counted by their reason.
 
     Raises
     ------
@@ -194,7 +200,8 @@ def structures(
         If there are more than ``MOST`` candidates.
     """
     allow = requirement.allow
-    which = [(order, *pair) for order in allow.orders for pair in allow.pairs]
+    if which is None:
+        which = [(order, *pair) for order in allow.orders for pair in allow.pairs]
     check_size(requirement)
     tasks = [(requirement, one, prune) for one in which]
     made: dict[tuple[int, str, str], Made | MadeOnChip] = {}
@@ -221,6 +228,24 @@ def _made(requirement: Requirement, which: tuple[int, str, str], prune: bool) ->
             if requirement.allow.chip is not None:
                 return made_on_chip(requirement, which, prune=prune)
             return made_of(requirement, which, prune=prune)
+    except LmuAnalogError as error:
+        return str(error)
+
+
+def promised(
+    requirement: Requirement, which: Sequence[tuple[int, str, str]], crew: Crew | None = None
+) -> dict[tuple[int, str, str], Promise]:
+    """Say what some structures on a board promise; those that cannot be built, or that nothing suits, are left out."""
+    tasks = [(requirement, one) for one in which]
+    keys = [f"promise {order} {family} {realization}" for order, family, realization in which]
+    done = dict(_each(_promised, tasks, keys, crew, NOT_KEPT))
+    return {one: done[k] for k, one in enumerate(which) if isinstance(done[k], Promise)}
+
+
+def _promised(requirement: Requirement, which: tuple[int, str, str]) -> Promise | str | None:
+    try:
+        with one_thread_each():
+            return promise_of(requirement, which)
     except LmuAnalogError as error:
         return str(error)
 
@@ -256,7 +281,10 @@ def gathered(
         "evaluated": len(grid),
     }
     least = {which: one.least for which, one in made.items()}
-    return Search(grid, counts=counts, reasons=dict(failed), least=least)
+    promises = {
+        which: one.promise for which, one in made.items() if isinstance(one, Made) and one.promise is not None
+    }
+    return Search(grid, counts=counts, reasons=dict(failed), least=least, promises=promises)
 
 
 def check_size(requirement: Requirement) -> None:

@@ -28,7 +28,7 @@ from lmu_analog.circuits.devices.models import OpAmpModel
 from lmu_analog.circuits.devices.tolerance import Distribution, Tolerance
 from lmu_analog.circuits.devices.values import members_between, nearest
 from lmu_analog.circuits.driven import levels_between
-from lmu_analog.circuits.impedance import ORIGIN
+from lmu_analog.circuits.impedance import ORIGIN, nodes
 from lmu_analog.circuits.nodal.extract import Split, split
 from lmu_analog.circuits.ranges import DISCRETE, LEAST_LOAD, ROUNDING, loads
 from lmu_analog.circuits.rounding import Rounded, choose_common
@@ -59,6 +59,8 @@ TERMS = (
     "offset",
     "bias",
 )  # of the nominal error
+# The figures of the op-amp that structures are linearised with; all others are those of any.
+OF_A_REFERENCE = ("gain", "gbw", "rail", "offset_max")
 UNIT = 0.01  # tolerance that laws are taken at
 OFFSET, BIAS = 1e-3, 1e-9  # V, A: what offsets and bias currents are counted in
 _BEST_GAIN, _LOW_GAIN = (
@@ -93,6 +95,11 @@ class Linear:
     rest : float
     slowest : float, s
         The largest 1/GBW that ``terms`` hold for, beyond that of the reference.
+    traces : Traces
+        Over ``CLASSES`` and the first six of ``TERMS``, and what each of the requirement's temperatures adds.
+    slopes : (float, float)
+        Norms of the error's derivatives by the logarithms of resistors, and of those capacitors that no level of their
+        node makes standard ones.
     """
 
     design: Design
@@ -101,6 +108,8 @@ class Linear:
     terms: Float[np.ndarray, "e k"]
     rest: float
     slowest: float
+    traces: Traces
+    slopes: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +173,11 @@ class Bank:
         """Places of the requirement's temperatures; None alone where it has none."""
         return range(len(self.traces.nominal) - len(TERMS)) or (None,)
 
+    @property
+    def reference_figures(self) -> dict[str, object]:
+        """Figures of the op-amp that it was linearised with, as a design has them."""
+        return {name: getattr(self.reference, name) for name in OF_A_REFERENCE}
+
     def candidates(self, requirement: Requirement) -> int:
         """Count its candidates."""
         allow = requirement.allow
@@ -204,6 +218,41 @@ class Bank:
 
 
 @dataclass(frozen=True, eq=False)
+class Promise:
+    """What is known of a structure before it has standard values: see ``promises``.
+
+    Attributes
+    ----------
+    opamps : tuple of int
+        Places in ``Allow.opamps`` of those that suit its family.
+    decades : tuple of int
+        At which its exact values are within the limits of a board.
+    values : (m,) array, Ohm or F
+        The exact ones, at decade 0.
+    resistors, amplifiers : int
+        How many of these are resistors, the first; and how many amplifiers there are.
+    reference : OpAmpModel
+        That the terms are relative to.
+    slowest : float, s
+        The largest 1/GBW that they hold for, beyond that of the reference.
+    slopes : tuple of two floats
+        As in ``Linear``: what rounding resistors, and capacitors, by one in the logarithm does.
+    traces : Traces
+        As in ``Linear``, with exact values.
+    """
+
+    opamps: tuple[int, ...]
+    decades: tuple[int, ...]
+    values: Float[np.ndarray, " m"]
+    resistors: int
+    amplifiers: int
+    reference: OpAmpModel
+    slowest: float
+    slopes: tuple[float, float]
+    traces: Traces
+
+
+@dataclass(frozen=True, eq=False)
 class Made:
     """What came of one order, family and realization.
 
@@ -217,12 +266,15 @@ class Made:
         Candidates that this bound, or a bank whose nominal error alone is beyond the limit, leaves out.
     unfit : int
         Candidates whose values are beyond the limits of a board, or whose op-amps are too slow or unsuitable.
+    promise : Promise or None
+        None where no candidate suits.
     """
 
     banks: tuple[Bank, ...]
     least: float
     pruned: int
     unfit: int
+    promise: Promise | None = None
 
 
 def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: bool = True) -> Made:
@@ -241,34 +293,25 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
         If there is no such circuit.
     """
     allow, base = requirement.allow, requirement.base
-    usable = [k for k, part in enumerate(allow.opamps) if usable_with(which[1], part, base)]
-    # Of an op-amp and a decade.
-    each = len(allow.resistor) * len(allow.capacitor) * len(allow.values) * len(allow.calibration)
-    if not usable:
-        return Made((), math.inf, 0, len(allow.opamps) * each * len(DECADES))
-    models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
-    classes = _by_swing(models, base)
-    design = _with_reference(requirement, which, list(models.values()), swing=max(classes))
-    circuit = build(design)
-    parts = {of: np.array([c.value for c in circuit.only(of)]) for of in (Resistor, Capacitor)}
-    decades = [k for k in DECADES if _within(parts[Resistor] * 10.0**-k, parts[Capacitor] * 10.0**k)]
-    count = len(usable) * each * len(decades)
-    unfit = len(allow.opamps) * each * len(DECADES) - count
-    if not decades:
-        return Made((), math.inf, 0, unfit)
-    linear, least = _linear(requirement, design, circuit, models=list(models.values()))
+    begun = _begun(requirement, which)
+    if isinstance(begun, int):
+        return Made((), math.inf, 0, begun)
+    linear, promise, models, least = begun.linear, begun.promise, begun.models, begun.least
+    of_an_opamp = _of_an_opamp(requirement) * len(begun.decades)
+    usable, count = promise.opamps, len(promise.opamps) * of_an_opamp
+    unfit = len(allow.opamps) * _of_an_opamp(requirement) * len(DECADES) - count
     limit = requirement.need.nrmse
     # What a fitted readout leaves may be less than the best parts do without; a network's loss is another error.
     plain = set(allow.calibration) == {"none"} and requirement.task is None
     if prune and plain and limit is not None and least > limit * (1.0 + MARGIN):
-        return Made((), least, count, unfit)
-    kept_ones = set(affordable(requirement, len(circuit.amplifiers))) if prune else set(usable)
+        return Made((), least, count, unfit, promise)
+    kept_ones = set(affordable(requirement, promise.amplifiers)) if prune else set(usable)
     models = {k: model for k, model in models.items() if k in kept_ones}
     if not models:
-        return Made((), least, count, unfit)
+        return Made((), least, count, unfit, promise)
     # The largest swing is that of the circuit, whether an op-amp of it is left or not.
-    classes = {swing: [k for k in of if k in kept_ones] for swing, of in classes.items()}
-    dear = (len(usable) - len(models)) * each * len(decades)
+    classes = {swing: [k for k in of if k in kept_ones] for swing, of in begun.classes.items()}
+    dear = (len(usable) - len(models)) * of_an_opamp
     found: list[Bank] = []
     for series in allow.values:
         rounded = choose_common(
@@ -280,9 +323,9 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             fit="joint",
         )
         found += [
-            _plain(requirement, bank, linear.design)
+            _plain(requirement, bank)
             if calibration == "none"
-            else calibrated(requirement, bank, linear.design, calibration=calibration)
+            else calibrated(requirement, bank, calibration=calibration)
             for bank in _banks(requirement, linear, rounded, series, classes=classes, models=models)
             for calibration in allow.calibration
         ]
@@ -292,7 +335,74 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
         if limit is None or not prune or _nominal(bank, models) <= limit * (1.0 + MARGIN)
     ]
     held, built = (sum(bank.candidates(requirement) for bank in banks) for banks in (kept, found))
-    return Made(tuple(kept), least, dear + built - held, unfit + count - dear - built)
+    return Made(tuple(kept), least, dear + built - held, unfit + count - dear - built, promise)
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A structure before it has standard values.
+
+    Attributes
+    ----------
+    models : dict
+        Of the op-amps that suit its family, by their place in ``Allow.opamps``.
+    classes : dict
+        Swing, V, to those that allow it.
+    decades : list of int
+        At which its exact values are within the limits of a board.
+    linear : Linear
+    least : float
+        As in ``Made``.
+    promise : Promise
+    """
+
+    models: dict[int, OpAmpModel]
+    classes: dict[float, list[int]]
+    decades: list[int]
+    linear: Linear
+    least: float
+    promise: Promise
+
+
+def _begun(requirement: Requirement, which: tuple[int, str, str]) -> _Begun | int:
+    """Build and linearise a structure with exact values; where no candidate suits, give how many there would be."""
+    allow, base = requirement.allow, requirement.base
+    usable = [k for k, part in enumerate(allow.opamps) if usable_with(which[1], part, base)]
+    models = {k: base.replace(opamp=allow.opamps[k]).opamp_model for k in usable}
+    none = len(allow.opamps) * _of_an_opamp(requirement) * len(DECADES)
+    if not usable:
+        return none
+    classes = _by_swing(models, base)
+    design = _with_reference(requirement, which, list(models.values()), swing=max(classes))
+    circuit = build(design)
+    parts = {of: np.array([c.value for c in circuit.only(of)]) for of in (Resistor, Capacitor)}
+    decades = [k for k in DECADES if _within(parts[Resistor] * 10.0**-k, parts[Capacitor] * 10.0**k)]
+    if not decades:
+        return none
+    linear, least = _linear(requirement, design, circuit, models=list(models.values()))
+    promise = Promise(
+        tuple(usable), tuple(decades), np.concatenate(list(parts.values())), len(parts[Resistor]),
+        len(circuit.amplifiers), design.opamp_model, linear.slowest, linear.slopes, linear.traces,
+    )  # fmt: skip
+    return _Begun(models, classes, decades, linear, least, promise)
+
+
+def _of_an_opamp(requirement: Requirement) -> int:
+    """Count the candidates of a structure with one op-amp at one decade."""
+    allow = requirement.allow
+    return math.prod(map(len, (allow.resistor, allow.capacitor, allow.values, allow.calibration)))
+
+
+def promise_of(requirement: Requirement, which: tuple[int, str, str]) -> Promise | None:
+    """Say what a structure promises; None where no candidate suits.
+
+    Raises
+    ------
+    LmuAnalogError
+        If there is no such circuit.
+    """
+    begun = _begun(requirement, which)
+    return None if isinstance(begun, int) else begun.promise
 
 
 def _nominal(bank: Bank, models: Mapping[int, OpAmpModel]) -> float:
@@ -351,14 +461,14 @@ def design_from(
     )
 
 
-def _plain(requirement: Requirement, bank: Bank, taken: Design) -> Bank:
+def _plain(requirement: Requirement, bank: Bank) -> Bank:
     """Give a bank the law of a network's loss, if that is what is asked for.
 
     What single op-amps and temperatures do to the nominal loss is not in it; verification has it.
     """
     if requirement.task is None:
         return bank
-    design = design_from(requirement, bank, cast("dict[str, object]", taken.opamp))
+    design = design_from(requirement, bank, bank.reference_figures)
     theory = task_first_order(design, requirement.task)
     terms = np.zeros((len(theory.error), len(TERMS) + len(requirement.temperatures)))
     terms[:, 0] = theory.error
@@ -375,13 +485,13 @@ def _of_draws(requirement: Requirement, theory: FirstOrder) -> list[Float[np.nda
     ]
 
 
-def calibrated(requirement: Requirement, bank: Bank, taken: Design, *, calibration: Calibration) -> Bank:
+def calibrated(requirement: Requirement, bank: Bank, *, calibration: Calibration) -> Bank:
     """Give a bank with a readout that is fitted to its nominal circuit, or to each of its circuits.
 
     What bandwidth and gain of op-amps do, a fitted readout makes up for; what offsets do, that of each circuit alone.
     """
     bank = replace(bank, calibration=calibration)
-    design = design_from(requirement, bank, cast("dict[str, object]", taken.opamp))
+    design = design_from(requirement, bank, bank.reference_figures)
     each = calibration == "each"
     theory = first_order_calibrated(design, "readout") if each else first_order(design)
     terms = np.zeros((len(theory.error), len(TERMS)))
@@ -395,6 +505,32 @@ def calibrated(requirement: Requirement, bank: Bank, taken: Design, *, calibrati
             - errors_of(design, circuit, circuit.values[None])[:, 0]
         )
     return replace(bank, traces=Traces.of(theory.rest, terms, _of_draws(requirement, theory)))
+
+
+def law_with_readout(
+    requirement: Requirement, which: tuple[int, str, str], promise: Promise, *, calibration: Calibration
+) -> Traces:
+    """Give the law of a structure with exact values whose readout is fitted, over ``CLASSES``.
+
+    Op-amps are the best there are: what their bandwidth and gain do, a fitted readout makes up for.
+
+    Parameters
+    ----------
+    requirement : Requirement
+    which : (order, family, realization)
+    promise : Promise
+        What is known of it.
+    calibration : {"nominal", "each"}
+    """
+    base = requirement.base
+    models = {k: base.replace(opamp=requirement.allow.opamps[k]).opamp_model for k in promise.opamps}
+    design = _with_reference(requirement, which, list(models.values()), swing=max(_by_swing(models, base)))
+    design = design.replace(mismatch=mismatch_of(requirement, UNIT, UNIT))
+    if calibration == "each":
+        theory = first_order_calibrated(design, "readout")
+    else:
+        theory = first_order(design.replace(readout="window"))
+    return Traces.of(theory.rest, theory.error[:, None], _of_draws(requirement, theory))
 
 
 def _by_swing(models: dict[int, OpAmpModel], base: Design) -> dict[float, list[int]]:
@@ -443,16 +579,37 @@ def _linear(
     rest, error, slopes = linearised(design, circuit)
     jacobians = _by_class(design, circuit, slopes, (UNIT, allow.capacitor[-1], UNIT, 1.0))
     drifted = _drifted(requirement, design, circuit, error)
-    traces = Traces.of(rest, np.column_stack([error, drifted]), jacobians)
-    # Of every temperature, the worst of which counts.
-    terms = np.column_stack([np.ones(drifted.shape[1]), np.eye(drifted.shape[1])])
-    terms = terms if len(terms) else np.ones((1, 1))
-    best = np.tile([allow.resistor[-1], allow.capacitor[-1], 0.0, 0.0], (len(terms), 1))
-    least = float(pearson.quantile(traces.cumulants(terms, best), requirement.need.good).max())
     # The limit of a network's loss is none of the window error.
     limit = requirement.need.nrmse if requirement.task is None else None
     terms, slowest = _terms(design, circuit, error, models, limit, split(circuit))
-    return Linear(design, circuit, jacobians, terms, rest, slowest), least
+    offsets = [k for k, p in enumerate(circuit.parameters) if p.name.endswith(".offset")]
+    shifted = OFFSET * slopes[:, offsets].sum(axis=1)
+    traces = Traces.of(rest, np.column_stack([terms, shifted, drifted]), jacobians)
+    # Of every temperature, the worst of which counts.
+    at = np.zeros((max(drifted.shape[1], 1), len(traces.nominal)))
+    at[:, 0] = 1.0
+    at[: drifted.shape[1], terms.shape[1] + 1 :] = np.eye(drifted.shape[1])
+    best = np.tile([allow.resistor[-1], allow.capacitor[-1], 0.0, 0.0], (len(at), 1))
+    least = float(pearson.quantile(traces.cumulants(at, best), requirement.need.good).max())
+    return Linear(
+        design, circuit, jacobians, terms, rest, slowest, traces, _by_logarithm(circuit, slopes)
+    ), least
+
+
+def _by_logarithm(circuit: Circuit, slopes: Float[np.ndarray, "e m"]) -> tuple[float, float]:
+    """Give the norms of derivatives by the logarithms of resistors, and of capacitors that are not first on their node.
+
+    The level of a node makes its first capacitor a standard one.
+    """
+    size = np.sum((slopes * circuit.values) ** 2, axis=0)
+    column = {p.name: k for k, p in enumerate(circuit.parameters)}
+    rounded = {"resistor": [c.name for c in circuit.only(Resistor)], "capacitor": []}
+    for hung in nodes(circuit):
+        farads = [c for c in hung if isinstance(c, Capacitor)]
+        # Halves of a differential circuit are alike.
+        rounded["capacitor"] += [c.name for c in farads if abs(c.value / farads[0].value - 1.0) > ROUNDING]
+    resistors, capacitors = (math.sqrt(math.fsum(size[column[n]] for n in of)) for of in rounded.values())
+    return resistors, capacitors
 
 
 def mismatch_of(

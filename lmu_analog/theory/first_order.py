@@ -245,7 +245,12 @@ def by_draws(circuit: Circuit, law: Mismatch, slopes: Float[np.ndarray, "e m"]) 
     for start in range(0, count, _COLUMNS_AT_ONCE):
         step = STEP * np.eye(count)[start : start + _COLUMNS_AT_ONCE]
         moved = (sample(circuit, law, step) - sample(circuit, law, -step)) / (2.0 * STEP)
-        parts.append(slopes @ moved.T)
+        # Most draws move one parameter, and a product of matrices would add zeros to that.
+        many = np.count_nonzero(moved, axis=1) != 1
+        at = (moved != 0.0).argmax(axis=1)
+        found = slopes[:, at] * moved[np.arange(len(moved)), at]
+        found[:, many] = slopes @ moved[many].T
+        parts.append(found)
     return np.concatenate(parts, axis=1) * _deviations(circuit, law)
 
 
