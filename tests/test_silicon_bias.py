@@ -27,7 +27,7 @@ FREQUENCY = 300.0 * np.arange(1, 11)
 
 
 def stage() -> SiliconCircuit:
-    """Draw an amplifier of one transistor, whose load is a strip of poly that a trim scales."""
+    """Draw an amplifier, whose load is a strip of poly that a trim scales, and a transistor that is off beside it."""
     known = GF180.device("ppolyf_u")
     width, length, count = 0.8e-6, 990e-6, 4
     value = count * known.resistance(width, length)
@@ -36,6 +36,7 @@ def stage() -> SiliconCircuit:
     )
     devices = (
         Mos("B.m", "x", "u", GROUND, GROUND, "nmos_3p3", 2e-6, 45e-6, "pair"),
+        Mos("B.off", "x", GROUND, GROUND, GROUND, "nmos_3p3", 0.25e-6, 5e-6, "start-up"),
         Mim("C", "x", GROUND, "mim_2p0fF", 50e-6, 50e-6, "state"),
         strip,
     )
@@ -63,7 +64,7 @@ def test_resistors_are_where_the_kit_has_them() -> None:
     assert found.resistance[0] == pytest.approx(0.7071 * 0.021e-6 / np.sqrt(4 * 990e-6 * 0.8e-6), rel=1e-9)
     drawn = deviations(circuit, found, seed=1, samples=range(4))
     # The draws of what is there without it are the same.
-    without = replace(circuit, devices=(*circuit.devices[:2], replace(strip, device="")))
+    without = replace(circuit, devices=(*circuit.devices[:-1], replace(strip, device="")))
     before = deviations(without, spread(without, GF180), seed=1, samples=range(4))
     np.testing.assert_array_equal(drawn.threshold, before.threshold)
     np.testing.assert_array_equal(drawn.process[:, : before.process.shape[1]], before.process)
@@ -73,7 +74,7 @@ def test_resistors_are_where_the_kit_has_them() -> None:
 @needs_gf180
 def test_both_engines_take_resistors() -> None:
     with Worker() as worker:
-        at = Conditions(temperature=85.0, resistor="ff")
+        at = Conditions(temperature=-20.0, resistor="ff")
         bench = settle(Bench(stage(), find_pdk("gf180mcu"), FREQUENCY, at), worker)
         engine = exact_engine(bench, worker)
         found = spread(bench.circuit, GF180)

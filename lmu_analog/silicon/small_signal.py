@@ -255,7 +255,8 @@ class Engine:
         amounts = self._amounts(sample)
         found = np.einsum("qsn,qnk->snk", amounts, self.laws.shift)
         found += np.einsum("qsn,qnk->snk", amounts**2, self.laws.curvature)
-        found[..., 0] += self.laws.factor * np.log1p(sample.mobility)
+        # The law of a channel that is off is of the current itself, of which a fraction would be nothing.
+        found[..., 0] += np.where(self.laws.is_log, self.laws.factor * np.log1p(sample.mobility), 0.0)
         return found
 
     def _exponent(
