@@ -11,26 +11,31 @@ from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.devices.pdk import find_pdk, pdk
 from lmu_analog.circuits.nodal.extract import extract
 from lmu_analog.design import Design
+from lmu_analog.engine import native
+from lmu_analog.engine.compiling import variants
 from lmu_analog.errors import CircuitError, SimulationError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.silicon.altering import process_shifts
 from lmu_analog.silicon.cells import Sizing
+from lmu_analog.silicon.compiled import compiled, samples
 from lmu_analog.silicon.deck import element_lines
-from lmu_analog.silicon.devices import Current, Mos, SiliconCircuit
-from lmu_analog.silicon.draws import Deviations, deviations, names, nominal, spread
+from lmu_analog.silicon.devices import Current, Mos, Resistor, SiliconCircuit
+from lmu_analog.silicon.draws import deviations, names, nominal, spread
 from lmu_analog.silicon.ensemble import (
     bias_exponent,
     errors,
     exact_engine,
     fitted_theta,
     nominal_chip,
+    own_window_errors,
     settle,
     window_errors,
+    with_exact,
     with_ngspice,
 )
 from lmu_analog.silicon.memory import plan, transistors
-from lmu_analog.silicon.samples import BLOCK, Bench, Measured
+from lmu_analog.silicon.samples import BLOCK, Bench
 from lmu_analog.silicon.small_signal import Engine
 from lmu_analog.spice.worker import Worker
 from tests.kits import needs_gf180
@@ -120,10 +125,7 @@ def engine(bench: Bench, worker: Worker) -> Engine:
 def test_both_engines_see_the_same_chips(bench: Bench, engine: Engine, worker: Worker) -> None:
     drawn = deviations(bench.circuit, spread(bench.circuit, GF180), seed=1, samples=range(8))
 
-    def exact(sample: Deviations, trim: np.ndarray) -> Measured:
-        return engine.samples(sample, FREQUENCY, trim=trim)
-
-    simulate = with_ngspice(bench, worker)
+    exact, simulate = with_exact(engine, FREQUENCY), with_ngspice(bench, worker)
     undeviated = nominal_chip(bench)
     one, other = simulate(drawn, np.ones(8)), exact(drawn, np.ones(8))
     sure = np.isfinite(other.offset).all(axis=1)
@@ -152,7 +154,7 @@ def test_what_the_process_does_to_a_chip_is_what_ngspice_says(
     for k, variable in enumerate(moving):
         chips.process[1 + 2 * k : 3 + 2 * k, found.process.index(variable)] = 2.0, -2.0
     one = with_ngspice(bench, worker)(chips, np.ones(len(chips)))
-    other = engine.samples(chips, FREQUENCY)
+    other = with_exact(engine, FREQUENCY)(chips, np.ones(len(chips)))
     theta, same = (fitted_theta(x.states, FREQUENCY, 1e-4) for x in (one, other))
     by, as_exact = theta[1:] / theta[0] - 1.0, same[1:] / same[0] - 1.0
     assert np.abs(by).max() > 0.02
@@ -161,6 +163,51 @@ def test_what_the_process_does_to_a_chip_is_what_ngspice_says(
     np.testing.assert_allclose(
         other.current / other.current[0] - 1.0, one.current / one.current[0] - 1.0, rtol=0.01, atol=2e-5
     )
+
+
+@needs_gf180
+@pytest.mark.skipif(not native.is_there(), reason="has no native library")
+def test_the_compiled_engine_does_what_the_one_in_numpy_does(engine: Engine) -> None:
+    # A resistor on a net inside a cell, one that a trim scales, beside what the circuit has.
+    strips = (Resistor("R1", "pb", "0", 3e7, "bias"), Resistor("R2", "vdd", "t_ga_0_1", 1e9, "leak"))
+    inner = replace(
+        engine.circuit, devices=(*engine.circuit.devices, *strips), trim=(*engine.circuit.trim, "R1")
+    )
+    whole = replace(
+        engine, circuit=inner, found=spread(inner, GF180), resistance=np.array([x.value for x in strips])
+    )
+    drawn = deviations(inner, whole.found, seed=2, samples=range(40))
+    trim = np.linspace(0.9, 1.1, 40)
+    plan = compiled(whole, FREQUENCY)
+    one, other = samples(plan, drawn, trim), whole.samples(drawn, FREQUENCY, trim=trim)
+    both = np.isfinite(one.current) & np.isfinite(other.current)
+    assert both.sum() >= 36
+    assert (one.rung != other.rung).sum() <= 1
+    # Voltages are settled to .1 mV at the last step, a tenth of which is left; slopes follow by some 2 a volt.
+    assert np.abs(one.states - other.states)[both].max() < 1e-4 * np.abs(other.states[both]).max()
+    assert np.abs(one.offset - other.offset)[both].max() < 1e-4
+    np.testing.assert_allclose(one.current[both], other.current[both], rtol=1e-4)
+    # Of a chip the bytes are the same in any company and with any instruction set.
+    few = samples(plan, drawn.of(slice(7, 12)), trim[7:12])
+    for variant in variants()[:-1]:
+        if variant == native.instruction_set():
+            break
+        same = samples(plan, drawn, trim, variant=variant)
+        np.testing.assert_array_equal(same.states, one.states)
+        np.testing.assert_array_equal(same.offset, one.offset)
+    np.testing.assert_array_equal(few.states, one.states[7:12])
+    np.testing.assert_array_equal(few.current, one.current[7:12])
+
+
+def test_every_chip_has_the_error_of_its_own_window() -> None:
+    lengths = np.array([0.9e-4, 1.02e-4, np.nan, 1.3e-4])
+    states = np.stack([steady_response(legendre(6, t), FREQUENCY) for t in np.nan_to_num(lengths, nan=1e-4)])
+    found = own_window_errors(states, FREQUENCY, lengths)
+    for k in (0, 1, 3):
+        alone = window_errors(states[k : k + 1], FREQUENCY, float(lengths[k]))[0]
+        # Either rule takes the integral over the window to 1e-6.
+        assert found[k] == pytest.approx(alone, rel=2e-6)
+    assert np.isnan(found[2])
 
 
 @needs_gf180

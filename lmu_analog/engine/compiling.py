@@ -4,6 +4,7 @@ Only the standard library is used: the build loads this file by its path, before
 """
 
 import hashlib
+import itertools
 import os
 import platform
 import shutil
@@ -12,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-SOURCES = ("player.c", "elementary.h")
+UNITS = ("player.c", "transistors.c")  # each compiled by itself
+SOURCES = (*UNITS, "elementary.h")
 # Contraction would fuse multiply and add into one rounding where a processor can: other bits than elsewhere.
 FLAGS = (
     "-std=gnu11",
@@ -72,9 +74,9 @@ def _compile(folder: Path, cc: str) -> str | None:
     wanted = digest(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".player-") as made:
         objects = []
-        for variant in variants():
-            first = (f'-DDIGEST="{wanted}"',) if variant == "generic" else ()
-            target = Path(made) / f"{variant}.o"
+        for unit, variant in itertools.product(UNITS, variants()):
+            first = (f'-DDIGEST="{wanted}"',) if (unit, variant) == (UNITS[0], "generic") else ()
+            target = Path(made) / f"{unit}-{variant}.o"
             call = [
                 cc,
                 *FLAGS,
@@ -82,7 +84,7 @@ def _compile(folder: Path, cc: str) -> str | None:
                 f"-DVARIANT={variant}",
                 *first,
                 "-c",
-                "player.c",
+                unit,
                 "-o",
                 str(target),
             ]

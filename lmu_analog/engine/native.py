@@ -1,7 +1,7 @@
 """The player of jobs in C, if its library is there: loaded, checked against its source, and called."""
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from lmu_analog.errors import SimulationError
 
 FOLDER = Path(__file__).parent
 GROUP = 16  # samples that the player takes at once
+Field = int | float | np.ndarray  # of a struct
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,42 @@ def draw(law: LawSteps, *, seed: int, samples: range, variant: str | None = None
 
 
 def _call(name: str, variant: str | None, of: Job | LawSteps, *arguments: int | np.ndarray) -> None:
-    """Call a function of player.c: the struct of a job or law first, whole numbers as they are, arrays by address."""
-    struct, _ = _written(of)
+    """Call a function of player.c: the struct of a job or law first."""
+    call(name, of, lambda: _fields(of), *arguments, variant=variant)
+
+
+def _fields(of: Job | LawSteps) -> list[Field]:
+    return _fields_of_job(of) if isinstance(of, Job) else _fields_of_law(of)
+
+
+def call(
+    name: str,
+    of: object,
+    fields: Callable[[], Sequence[Field]],
+    *arguments: int | np.ndarray,
+    variant: str | None = None,
+) -> None:
+    """Call a function of the library.
+
+    Parameters
+    ----------
+    name : str
+        Without the package's prefix and the instruction set.
+    of : object
+        What its first argument, a struct, is written of, once for as long as it lives.
+    fields : callable
+        Gives the fields of the struct, in order.
+    arguments : int or array
+        The others: whole numbers as they are, arrays by address.
+    variant : str, optional
+        An instruction set other than the widest.
+
+    Raises
+    ------
+    SimulationError
+        If there is no memory.
+    """
+    struct, _ = _written(of, fields)
     function = getattr(found().library, f"lmu_{name}_{variant or instruction_set()}")
     status = function(
         ctypes.c_void_p(struct.ctypes.data),
@@ -126,30 +161,34 @@ def _call(name: str, variant: str | None, of: Job | LawSteps, *arguments: int | 
 
 
 _Struct = tuple[np.ndarray, list[np.ndarray]]
-_STRUCTS: "WeakKeyDictionary[Job | LawSteps, _Struct]" = WeakKeyDictionary()
+_STRUCTS: "WeakKeyDictionary[object, _Struct]" = WeakKeyDictionary()
 
 
-def _written(of: Job | LawSteps) -> _Struct:
-    """Write a job or a law as the struct of player.c: eight bytes a field, arrays by their addresses.
+def _written(of: object, fields: Callable[[], Sequence[Field]]) -> _Struct:
+    """Write a struct: eight bytes a field, arrays by their addresses.
 
-    With it come the arrays. They live as long as the job: of threads that write it at once, the first one's count.
+    With it come the arrays. They live as long as what it is of: of threads that write it at once, the first's count.
     """
     if of not in _STRUCTS:
         kept: list[np.ndarray] = []
 
-        def array(x: np.ndarray, dtype: type = np.float64) -> int:
-            kept.append(np.ascontiguousarray(x, dtype))
-            return kept[-1].ctypes.data
+        def field(x: Field) -> int:
+            if isinstance(x, np.ndarray):
+                kept.append(np.ascontiguousarray(x))
+                return kept[-1].ctypes.data
+            return int(np.float64(x).view(np.int64)) if isinstance(x, float) else x
 
-        fields = _fields_of_job(of, array) if isinstance(of, Job) else _fields_of_law(of, array)
-        struct = np.array(
-            [np.float64(x).view(np.int64) if isinstance(x, float) else x for x in fields], np.int64
-        )
+        struct = np.array([field(x) for x in fields()], np.int64)
         return _STRUCTS.setdefault(of, (struct, kept))
     return _STRUCTS[of]
 
 
-def _fields_of_law(law: LawSteps, array: Callable[..., int]) -> list[int | float]:
+def array(x: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+    """Give an array in the type that a struct has it in."""
+    return np.ascontiguousarray(x, dtype)
+
+
+def _fields_of_law(law: LawSteps) -> list[Field]:
     return [
         len(law.keys),
         len(law.nominal),
@@ -166,15 +205,15 @@ def _fields_of_law(law: LawSteps, array: Callable[..., int]) -> list[int | float
     ]
 
 
-def _fields_of_job(job: Job, array: Callable[..., int]) -> list[int | float]:
+def _fields_of_job(job: Job) -> list[Field]:
     window = job.window
 
-    def eliminations(on: Eliminations, dtype: type) -> list[int]:
-        counts = [len(on.passes), len(on.powers), on.places]
+    def eliminations(on: Eliminations, dtype: type) -> list[Field]:
+        counts: list[Field] = [len(on.passes), len(on.powers), on.places]
         return [*counts, array(on.passes, np.int64), array(on.code, np.int64), array(on.powers, dtype)]
 
-    def program(of: Program) -> list[int]:
-        counts = [len(of.code), of.registers, len(of.template)]
+    def program(of: Program) -> list[Field]:
+        counts: list[Field] = [len(of.code), of.registers, len(of.template)]
         return [*counts, array(of.code, np.int64), array(of.constant), array(of.template)]
 
     return [

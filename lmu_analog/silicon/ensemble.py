@@ -3,13 +3,16 @@
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Complex, Float
 
+from lmu_analog.engine import native
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window
+from lmu_analog.silicon.compiled import compiled, samples
 from lmu_analog.silicon.draws import Deviations, nominal, spread
 from lmu_analog.silicon.laws import Laws, laws
 from lmu_analog.silicon.samples import BLOCK, TIMEOUT, Bench, Measured, measured, settled
@@ -19,6 +22,8 @@ from lmu_analog.spice.worker import Worker
 
 Measure = Callable[[Deviations, Float[np.ndarray, " s"]], Measured]
 FACTORS = np.geomspace(0.5, 2.0, 1401)  # of theta that are tried: steps of .1 %, polished by a parabola
+COARSE = 10  # of these factors, which are tried first
+TOGETHER = 32  # chips whose windows of their own fit a core's cache
 FRESH = 16  # blocks of samples that one process of ngspice takes
 TRIMS = 2  # corrections of the bias, each from the response that the one before left
 TRIED = 1.02  # factor of the bias at which the nominal circuit says how theta follows it
@@ -86,7 +91,7 @@ def errors(
     return Errors(
         window_errors(before.states, frequency, theta),
         window_errors(after.states, frequency, theta),
-        _errors_at(before.states, frequency, first),
+        own_window_errors(before.states, frequency, first),
         first,
         found,
         trim,
@@ -119,34 +124,64 @@ def window_errors(
     return window.measured(profile, rule)[1]
 
 
-def _errors_at(states: np.ndarray, frequency: np.ndarray, theta: np.ndarray) -> Float[np.ndarray, " s"]:
-    return np.array(
-        [
-            window_errors(states[k : k + 1], frequency, float(t))[0] if np.isfinite(t) else np.nan
-            for k, t in enumerate(theta)
-        ]
-    )
+def own_window_errors(
+    states: Complex[np.ndarray, "s k d"], frequency: Float[np.ndarray, " k"], theta: Float[np.ndarray, " s"]
+) -> Float[np.ndarray, " s"]:
+    """Give the NRMSE of every chip over a window of its own length; NaN where that is not known."""
+    found = np.full(len(theta), np.nan)
+    known = np.flatnonzero(np.isfinite(theta))
+    if not len(known):
+        return found
+    # The rule of the longest window is enough for the others.
+    tones = frequency, np.ones(len(frequency), complex)
+    rule = window.quadrature_for(states.shape[-1], tones, float(theta[known].max()))
+    rows, turns = window.readout(states.shape[-1], rule.r), -2j * np.pi * np.outer(frequency, rule.r)
+    for first in range(0, len(known), TOGETHER):
+        at = known[first : first + TOGETHER]
+        missed = states[at] @ rows.T - np.exp(theta[at, None, None] * turns)
+        square = np.sum(np.real(missed) ** 2 + np.imag(missed) ** 2, axis=1)
+        found[at] = window.measured(np.sqrt(square / len(frequency)), rule)[1]
+    return found
 
 
 def fitted_theta(
     states: Complex[np.ndarray, "s k d"], frequency: Float[np.ndarray, " k"], theta: float
 ) -> Float[np.ndarray, " s"]:
     """Give the window length whose ideal delays fit each chip best, s; least squares over band and window."""
-    tones = frequency, np.ones(len(frequency), complex)
-    rule = window.quadrature_for(states.shape[-1], tones, theta)
-    shown = states @ window.readout(states.shape[-1], rule.r).T * rule.weight
-    turns = -2j * np.pi * theta * np.outer(frequency, rule.r)
-    ideal = np.exp(FACTORS[:, None, None] * turns)
-    # |shown - ideal|^2 is, but for what does not depend on the factor, minus twice their product.
-    product = np.real(shown.reshape(len(states), -1) @ ideal.reshape(len(FACTORS), -1).conj().T)
-    best = np.argmax(np.where(np.isfinite(product), product, -np.inf), axis=1)
-    best = np.clip(best, 1, len(FACTORS) - 2)
-    rows = np.arange(len(states))
-    left, here, right = (product[rows, best + k] for k in (-1, 0, 1))
+    table = _products_with_ideal(states.shape[-1], tuple(frequency.tolist()), theta)
+    flat = states.reshape(len(states), -1)
+    parts = np.concatenate([np.real(flat), np.imag(flat)], axis=1)
+    # Few factors say about where the best is, its neighbours then exactly where.
+    coarse = parts @ table[::COARSE].T
+    best = COARSE * np.argmax(np.where(np.isfinite(coarse), coarse, -np.inf), axis=1)
+    near = np.arange(-1, 2)
+    while True:
+        best = np.clip(best, 1, len(FACTORS) - 2)
+        left, here, right = np.einsum("sjp,sp->js", table[best[:, None] + near], parts)
+        climbs = ((right > here).astype(int) - (left > here).astype(int)) * (
+            (best > 1) & (left > here) | (best < len(FACTORS) - 2) & (right > here)
+        )
+        if not climbs.any():
+            break
+        best = best + climbs
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = 0.5 * (left - right) / (left - 2.0 * here + right)
     step = np.log(FACTORS[1] / FACTORS[0])
     return theta * FACTORS[best] * np.exp(apart * step)
+
+
+@lru_cache(maxsize=8)
+def _products_with_ideal(order: int, frequency: tuple[float, ...], theta: float) -> Float[np.ndarray, "f p"]:
+    """Give what makes of the states' real, then imaginary parts their product with ideal delays, for all ``FACTORS``.
+
+    |shown - ideal|^2 is, but for what does not depend on the factor, minus twice their product.
+    """
+    tones = np.array(frequency), np.ones(len(frequency), complex)
+    rule = window.quadrature_for(order, tones, theta)
+    rows = window.readout(order, rule.r) * rule.weight[:, None]
+    turns = 2j * np.pi * theta * np.outer(tones[0], rule.r)
+    found = (np.exp(FACTORS[:, None, None] * turns) @ rows).reshape(len(FACTORS), -1)
+    return np.concatenate([np.real(found), -np.imag(found)], axis=1)
 
 
 def with_ngspice(bench: Bench, worker: Worker | None = None) -> Measure:
@@ -236,6 +271,14 @@ def joined(parts: list[Measured]) -> Measured:
 
 def _block(bench: Bench, sample: Deviations, trim: np.ndarray) -> Measured:
     return measured(bench, sample, trim=trim)
+
+
+def with_exact(engine: Engine, frequency: Float[np.ndarray, " k"]) -> Measure:
+    """Give the exact engine as one at some tones, Hz: compiled where the native library is, else in NumPy."""
+    if not native.is_there():
+        return lambda sample, trim: engine.samples(sample, frequency, trim=trim)
+    plan = compiled(engine, frequency)
+    return lambda sample, trim: samples(plan, sample, trim)
 
 
 def exact_engine(bench: Bench, worker: Worker) -> Engine:

@@ -135,13 +135,13 @@ class Engine:
 
     def _samples(self, sample: Deviations, frequency: np.ndarray, trim: np.ndarray | None) -> Measured:
         factor = np.ones(len(sample)) if trim is None else trim
-        volts, sure = self._operating_point(sample, factor)
-        strips = self._strips(sample, factor)
-        current, g = self._conductances(volts, sample)
+        volts, sure = self.operating_point(sample, factor)
+        strips = self.strips(sample, factor)
+        current, g = self.conductances(volts, sample)
         response = self._response(g, sample, frequency, strips)
         nets, rows = probe_rows(self.circuit)
         at = [self.place[net] for net in nets]
-        supply = self._supply_current(current, factor, self._drops(volts) * strips)
+        supply = self._supply_current(current, factor, self.drops(volts) * strips)
         offset = (volts[:, at] - self.circuit.quiescent) @ rows.T
         states = response[:, :, at] @ rows.T
         offset[~sure], states[~sure], supply[~sure] = np.nan, np.nan, np.nan
@@ -150,24 +150,30 @@ class Engine:
     # --- the operating point
 
     @cached_property
-    def _bias(self) -> tuple[np.ndarray, np.ndarray]:
-        """Currents that sources push into every sought net: those that a trim scales, and the others."""
-        pushed = np.zeros((2, len(self.place)))
+    def pushed(self) -> tuple[Float[np.ndarray, " v"], Float[np.ndarray, " v"]]:
+        """Currents that sources push into every net: those that a trim scales, and the others."""
+        found = np.zeros((2, len(self.place)))
         for s in self.circuit.sources:
             if isinstance(s, Current):
                 row = 0 if s.name in self.circuit.trim else 1
-                pushed[row, self.place[s.a]] -= s.value
-                pushed[row, self.place[s.b]] += s.value
-        return pushed[0, : len(self.nets)], pushed[1, : len(self.nets)]
+                found[row, self.place[s.a]] -= s.value
+                found[row, self.place[s.b]] += s.value
+        return found[0], found[1]
+
+    @property
+    def bias(self) -> tuple[Float[np.ndarray, " u"], Float[np.ndarray, " u"]]:
+        """The same of the sought nets."""
+        scaled, constant = self.pushed
+        return scaled[: len(self.nets)], constant[: len(self.nets)]
 
     @cached_property
     def _slopes(self) -> Float[np.ndarray, "v v"]:
         """Inverse of the nominal slopes of currents out of the sought nets."""
         undeviated = nominal(self.circuit, self.found)
-        _, g = self._conductances(self.quiescent[None], undeviated)
+        _, g = self.conductances(self.quiescent[None], undeviated)
         size = len(self.nets)
-        strips = self._strips(undeviated, np.ones(1))
-        return np.linalg.inv(self._matrix(g, strips)[0, :size, :size])
+        strips = self.strips(undeviated, np.ones(1))
+        return np.linalg.inv(self.matrix(g, strips)[0, :size, :size])
 
     @cached_property
     def _incidence(self) -> Float[np.ndarray, "n v"]:
@@ -190,38 +196,40 @@ class Engine:
         np.add.at(found, (rows, ends.reshape(-1, 2)[:, 1]), -1.0)
         return found
 
-    def _drops(self, volts: Float[np.ndarray, "s v"]) -> Float[np.ndarray, "s r"]:
+    def drops(self, volts: Float[np.ndarray, "s v"]) -> Float[np.ndarray, "s r"]:
+        """Give the voltages across the resistors."""
         return volts @ self._across.T
 
-    def _strips(self, sample: Deviations, factor: np.ndarray) -> Float[np.ndarray, "s r"]:
+    def strips(self, sample: Deviations, factor: np.ndarray) -> Float[np.ndarray, "s r"]:
         """Give the conductances of the resistors, S; a trim scales those that it names."""
         ratio = deviated_resistance(self.circuit, self.pdk, sample, found=self.found)
         named = np.array([x.name in self.circuit.trim for x in self.circuit.resistors], bool)
         return np.where(named, factor[:, None], 1.0) / (self.resistance * ratio)
 
     @cached_property
-    def _imbalance(self) -> Float[np.ndarray, " v"]:
+    def imbalance(self) -> Float[np.ndarray, " v"]:
         """What the laws miss of Kirchhoff's law at the nominal operating point: their fit, and ngspice's tolerance."""
         undeviated = nominal(self.circuit, self.found)
         current = self._currents(self.quiescent[None], self._coefficients(undeviated), undeviated)
-        strips = self._strips(undeviated, np.ones(1))
-        return (self._leaving(self.quiescent[None], current, strips) - sum(self._bias))[0]
+        strips = self.strips(undeviated, np.ones(1))
+        return (self._leaving(self.quiescent[None], current, strips) - sum(self.bias))[0]
 
     def _leaving(
         self, volts: Float[np.ndarray, "s v"], current: Float[np.ndarray, "s n"], strips: np.ndarray
     ) -> Float[np.ndarray, "s u"]:
         """Give the currents of channels and resistors out of every sought net."""
-        flows = self._drops(volts) * strips
+        flows = self.drops(volts) * strips
         return current @ self._incidence + flows @ self._across[:, : len(self.nets)]
 
-    def _operating_point(
+    def operating_point(
         self, sample: Deviations, factor: np.ndarray
     ) -> tuple[Float[np.ndarray, "s v"], np.ndarray]:
+        """Find the voltages of all nets, and say which samples are sure."""
         coefficients = self._coefficients(sample)
-        scaled, constant = self._bias
-        bias = factor[:, None] * scaled + constant + self._imbalance
+        scaled, constant = self.bias
+        bias = factor[:, None] * scaled + constant + self.imbalance
         volts = np.repeat(self.quiescent[None], len(sample), axis=0)
-        size, strips = len(self.nets), self._strips(sample, factor)
+        size, strips = len(self.nets), self.strips(sample, factor)
         largest = np.full(len(sample), np.inf)
         for _ in range(ROUNDS):
             residual = self._leaving(volts, self._currents(volts, coefficients, sample), strips) - bias
@@ -278,7 +286,7 @@ class Engine:
 
     # --- slopes there
 
-    def _conductances(
+    def conductances(
         self, volts: np.ndarray, sample: Deviations
     ) -> tuple[Float[np.ndarray, "s n"], Float[np.ndarray, "s n 3"]]:
         """Give currents, and their slopes against gate, drain and bulk, S."""
@@ -311,7 +319,7 @@ class Engine:
         signs = np.broadcast_to(np.array([1.0, -1.0, -1.0, 1.0]), rows.shape)
         return rows, columns, signs
 
-    def _matrix(
+    def matrix(
         self, g: Float[np.ndarray, "s n 3"], strips: Float[np.ndarray, "s r"]
     ) -> Float[np.ndarray, "s v v"]:
         """Give the slopes of currents out of all nets against all voltages."""
@@ -333,7 +341,7 @@ class Engine:
         return order, starts, places, sign
 
     @cached_property
-    def _charges(self) -> Float[np.ndarray, "v v"]:
+    def charges(self) -> Float[np.ndarray, "v v"]:
         """Capacitances between all nets, F: of transistors, and of nominal capacitors."""
         plates = (capacitance(x, self.pdk) * self._plates[k] for k, x in enumerate(self.circuit.capacitors))
         return self._placed(self.laws.charge) + sum(plates, start=np.zeros((len(self.place),) * 2))
@@ -377,7 +385,7 @@ class Engine:
             if net not in shared:
                 inside.setdefault(next(iter(owners[net])), []).append(self.place[net])
         at = np.array([self.place[net] for net in shared], int)
-        touched = self._pattern
+        touched = self.pattern
         shapes: dict[tuple[int, int], list[tuple[list[int], list[int]]]] = {}
         for nets in inside.values():
             near = np.any(touched[nets], axis=0) | np.any(touched[:, nets], axis=1)
@@ -390,7 +398,7 @@ class Engine:
         return at, cells
 
     @cached_property
-    def _pattern(self) -> np.ndarray:
+    def pattern(self) -> np.ndarray:
         """Where the matrices have entries."""
         size = len(self.place)
         found = np.zeros((size, size), bool)
@@ -406,7 +414,7 @@ class Engine:
         strips: Float[np.ndarray, "s r"],
     ) -> Complex[np.ndarray, "s k v"]:
         """Give the response of all nets that cells share; of inner nets zero."""
-        series = self._series(self._matrix(g, strips), sample)
+        series = self._series(self.matrix(g, strips), sample)
         at, _ = self._partition
         s = 2j * np.pi * frequency
         given = np.flatnonzero(self.driven)
@@ -426,7 +434,7 @@ class Engine:
         nominal = np.array([capacitance(x, self.pdk) for x in self.circuit.capacitors])
         extra = np.tensordot(deviating * nominal, self._plates, 1)
         series = np.zeros((len(matrix), TERMS, *matrix.shape[1:]))
-        charges = self._charges + np.tensordot(sample.process, self._charge_shifts, 1)
+        charges = self.charges + np.tensordot(sample.process, self._charge_shifts, 1)
         series[:, 0], series[:, 1] = matrix, charges + extra
         for cell in self._partition[1]:
             inner, outer = cell.inner, cell.outer
