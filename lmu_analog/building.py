@@ -180,7 +180,14 @@ def standard(
 
 
 def mapped(design: Design, capacitance: float | None = None) -> Circuit:
-    """Build at one capacitance, F, that of the design or 1 nF unless given: exact values, nothing chosen."""
+    """Build at one capacitance, F, that of the design or 1 nF unless given: exact values, nothing chosen.
+
+    Raises
+    ------
+    DesignError
+        If the circuit is one of a kit's transistors, which ``silicon`` draws: it has no element values.
+    """
+    refuse_pdk(design)
     realized = realization(design)
     scale = state_scale(
         realized.structure,
@@ -200,6 +207,20 @@ def mapped(design: Design, capacitance: float | None = None) -> Circuit:
     if capacitance is not None:
         chosen = replace(chosen, capacitance=capacitance)
     return with_twelve_digits(FAMILIES[design.family].build(realized, scale, chosen))
+
+
+def refuse_pdk(design: Design) -> None:
+    """Refuse a design whose circuit is made of a kit's transistors, where one of ideal parts is wanted.
+
+    Raises
+    ------
+    DesignError
+    """
+    if design.uses_pdk:
+        raise DesignError(
+            f"[circuit] level: circuits of transistors of {design.technology} are for netlist, simulate, corners and "
+            'montecarlo; "behavioural" is for all commands'
+        )
 
 
 def _shown(found: Tapped, wanted: tuple[Tap, ...]) -> tuple[Shown, ...]:

@@ -53,6 +53,39 @@ else:  # text and tables come in too; __post_init__ reads them, and says better 
 
 # Keys of what stands around a memory, and what they are where nothing does.
 INTERFACE = {"input_buffer": None, "reference": "ground", "output_load": None}
+# Keys that circuits of a kit's transistors cannot take, and why where that is not plain.
+_FOUNDRY = "deviate as the foundry says"
+_SIZED = "get their values from the sizes of devices"
+NOT_OF_A_PDK: dict[str, str] = {
+    "opamp": "",
+    "parts": "",
+    "capacitance": _SIZED,
+    "predistort": "are always corrected for what the transistors add",
+    "values": _SIZED,
+    "values_fit": _SIZED,
+    "pairs": _SIZED,
+    "element_values": _SIZED,
+    "output_levels": _SIZED,
+    "readout": "are read as they are",
+    "taps": "",
+    "outputs": "",
+    "tau": "",
+    "second_tau": "",
+    "transconductor": "have those of the process",
+    "crossbar": "",
+    "clock": "",
+    "variant": "",
+    "temperature": "are nominal at 27 C, and corners has other temperatures",
+    "leakage": "",
+    "mismatch": _FOUNDRY,
+    "groups": _FOUNDRY,
+    "part_tolerances": _FOUNDRY,
+    "drift": "drift as the foundry's models do",
+    "tap_nrmse": "",
+    "tones": "are measured with ten tones",
+    "file": "are measured with ten tones",
+}
+SAME_SUPPLY = 1e-6  # relative: two voltages are then the same
 
 
 @dataclass(frozen=True)
@@ -356,7 +389,12 @@ class Design:
     @property
     def runs_from_ground(self) -> bool:
         """Whether there is no negative supply: that of a single one is ground, and some families use none."""
-        return self.has_single_supply or FAMILIES[self.family].has_one_rail
+        return self.has_single_supply or FAMILIES[self.family].has_one_rail or self.uses_pdk
+
+    @property
+    def uses_pdk(self) -> bool:
+        """Whether the circuit is made of transistors of a process's kit, which ``silicon`` draws."""
+        return self.level == "transistor" and self.technology in pdks()
 
     @property
     def rail(self) -> float:
@@ -504,11 +542,8 @@ def _check_circuit(design: Design) -> None:
 def _check_technology(design: Design) -> None:
     if design.pdk is not None:
         _ = design.installed_pdk  # a folder that is named must have them, whatever they are used for
-    if design.level == "transistor" and design.technology in pdks():
-        raise DesignError(
-            '[circuit] level: "transistor" stands for EKV transistors of no process, not for those of '
-            f"{design.technology}; leave technology out, or see silicon.md for its own in Python"
-        )
+    if design.uses_pdk:
+        _check_pdk_circuit(design)
     _ = design.tolerances  # the technology may have no such device
     if design.temperature is not None and not (design.technology or design.drift):
         raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")
@@ -517,6 +552,34 @@ def _check_technology(design: Design) -> None:
         raise DesignError(
             f"[circuit] temperature: the coefficient of {device} of {design.technology} is not known; "
             f'give it, for example [drift] {kind} = "100 ppm"'
+        )
+
+
+def _check_pdk_circuit(design: Design) -> None:
+    """Refuse what circuits of a kit's transistors do not have: a key that is read and does nothing would mislead."""
+    kit = pdks()[str(design.technology)]
+    if design.family != "gm-c":
+        raise DesignError(
+            f"[circuit] family: {design.family} is not made of transistors of {kit.name}; gm-c is"
+        )
+    usual = {
+        f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(design)
+    }
+    for name in NOT_OF_A_PDK:
+        if getattr(design, name) != usual[name]:
+            why = NOT_OF_A_PDK[name] or "have none"
+            raise DesignError(
+                f"{KEYS[name].label}: circuits of transistors of {kit.name} {why}; leave it out"
+            )
+    if design.signal != "multitone":
+        raise DesignError(
+            f"[signal] kind: circuits of transistors of {kit.name} are measured with ten tones, "
+            f'not with {design.signal}; give "multitone"'
+        )
+    if abs(design.supply / kit.supply - 1.0) > SAME_SUPPLY:
+        raise DesignError(
+            f"[circuit] supply: transistors of {kit.name} run from {kit.supply:g} V, not {design.supply:g} V; "
+            f'give "{kit.supply:g} V"'
         )
 
 

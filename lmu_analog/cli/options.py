@@ -104,12 +104,20 @@ class Json:
     json: bool = option(False, "One JSON object on stdout, for scripts.")
 
 
-def load(options: InputDesign, *, output: Path | None = None, mismatched: bool = True) -> "Design":
+def load(
+    options: InputDesign,
+    *,
+    output: Path | None = None,
+    mismatched: bool = True,
+    takes_transistors: bool = False,
+) -> "Design":
     """Read the design; a selection of its mismatch on the command line takes the place of the file's.
 
     An order that an error chooses has room for the parts, and is said with its reason.
     Before the work is done, a figure that cannot be written is refused, and one or an output in place of the design.
+    So is a circuit of a kit's transistors, unless the command ``takes_transistors``.
     """
+    from lmu_analog.building import refuse_pdk
     from lmu_analog.design import Design
     from lmu_analog.ensembles.orders import with_room
 
@@ -126,7 +134,10 @@ def load(options: InputDesign, *, output: Path | None = None, mismatched: bool =
         raise DesignError(
             f"--{next(iter(chosen))} chooses among mismatch, and there is none without --sample"
         )
-    design = with_room(Design.load(options.design).replace(**chosen))
+    design = Design.load(options.design).replace(**chosen)
+    if not takes_transistors:
+        refuse_pdk(design)
+    design = with_room(design)
     if design.reached is not None:
         say(f"order {design.order}: {design.reached.text}")
     return design

@@ -26,4 +26,5 @@ def joined(blocks: Sequence[Results], samples: range) -> Results:
     profile, error, status, reason = (
         np.concatenate([getattr(block, name) for block in blocks])[wanted] for name in fields
     )
-    return Results(samples.start, profile, error, status, given=reason)
+    more = {name: np.concatenate([block.array(name) for block in blocks])[wanted] for name in blocks[0].more}
+    return Results(samples.start, profile, error, status, given=reason, more=more)

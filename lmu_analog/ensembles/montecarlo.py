@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -36,6 +36,7 @@ from lmu_analog.ensembles.nonlinear import nonlinear_chunk, parts, taken_over
 from lmu_analog.ensembles.pool import processors
 from lmu_analog.ensembles.sampling import RANDOM, Plan, Sampling, make_plan
 from lmu_analog.ensembles.simulated import ngspice_sample
+from lmu_analog.ensembles.transistors import Chips, prepare, run_chips
 from lmu_analog.ensembles.until import is_reached, looks, read_target
 from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.limits import limit_warnings
@@ -44,7 +45,7 @@ from lmu_analog.mismatch.law import Mismatch, check_seed, columns
 from lmu_analog.spice import ngspice
 from lmu_analog.storage.layout import CHUNK, MOST_SAMPLES
 from lmu_analog.storage.reasons import code_of
-from lmu_analog.storage.results import Results, failed
+from lmu_analog.storage.results import CHIP, Results, failed
 from lmu_analog.storage.store import Store, extend, manifest, opened
 from lmu_analog.units import whole
 
@@ -71,6 +72,7 @@ def monte_carlo(
     store: Path | str | None = None,
     resumed: bool = False,
     progress: Callable[[int], None] | None = None,
+    chips: Chips | None = None,
 ) -> xr.Dataset:
     """Run mismatch samples 0 .. samples-1 of a design, or as many of them as a precision takes.
 
@@ -99,6 +101,10 @@ def monte_carlo(
         Continue or extend the store instead of making it; finished samples stay as they are.
     progress : callable, optional
         Called with the number of samples finished since the last call.
+    chips : Chips, optional
+        Of a design of a kit's transistors: what ``ensembles.transistors.prepare`` gave for it, this seed and engine;
+        prepared here unless given. Its samples are chips after one trim of their bias, and the run has the arrays of
+        ``storage.results.CHIP`` beside the usual ones.
 
     Returns
     -------
@@ -120,6 +126,7 @@ def monte_carlo(
     samples, workers = check_numbers(samples, workers)
     if engine not in ENGINES:
         raise DesignError(f"unknown engine {shown(engine)}; known are {', '.join(ENGINES)}")
+    _check_chips(design, engine, sampling=sampling, kernel=kernel, scheduler=scheduler)
     player = check_kernel(kernel)
     if kernel is not None and engine != "exact":
         raise DesignError(
@@ -128,27 +135,29 @@ def monte_carlo(
     if engine == "ngspice":
         ngspice.require()
     # A design without a circuit, or a pattern that picks nothing, is refused before anything is written.
-    circuit = build(design)
-    columns(circuit, Mismatch.of(design))
-    if engine == "nonlinear":
-        check_parts(circuit)
-    warned = list(limit_warnings(circuit, design.stimulus, random="opamp" in design.mismatch))
-    solver = solver_of(design, player) if engine == "exact" else None
-    described = manifest(design, seed=check_seed(seed), engine=engine, sampling=sampling, solver=solver)
+    job = _Job(design, check_seed(seed), engine, make_plan(design, sampling), player, None)
+    if design.uses_pdk:
+        chips = chips or prepare(design, seed, engine="ngspice" if engine == "ngspice" else "exact")
+        warned = [remark] if (remark := chips.bench.installed.remark) else []
+        described = manifest(design, seed=seed, engine=engine) | {"pdk": chips.bench.installed.digest}
+    else:
+        warned = _warned(design, engine)
+        job = replace(job, solver=solver_of(design, player) if engine == "exact" else None)
+        described = manifest(design, seed=seed, engine=engine, sampling=sampling, solver=job.solver)
     target = None if until is None else read_target(until, design)
     sizes = [samples] if target is None else list(looks(samples))
-    job = _Job(design, check_seed(seed), engine, make_plan(design, sampling), player, solver)
     with contextlib.ExitStack() as stack:
         crew, kept = stack.enter_context(hired(workers, scheduler)), None
+        run = partial(_run, job, crew=crew) if chips is None else partial(run_chips, chips, workers=workers)
         if store is not None:
             kept = stack.enter_context(opened(Path(store), described, sizes[0], resumed=resumed))
         gathered: list[Results] = []
         for size in sizes[:-1]:
-            kept = _reach(size, job, crew, kept, gathered, progress)
-            run = _dataset(kept, gathered, size, described)
-            if target is not None and is_reached(run, target):
-                return run.assign_attrs(warnings=warned)
-        kept = _reach(sizes[-1], job, crew, kept, gathered, progress)
+            kept = _reach(size, run, kept, gathered, progress)
+            found = _dataset(kept, gathered, size, described)
+            if target is not None and is_reached(found, target):
+                return found.assign_attrs(warnings=warned)
+        kept = _reach(sizes[-1], run, kept, gathered, progress)
         return _dataset(kept, gathered, sizes[-1], described).assign_attrs(warnings=warned)
 
 
@@ -158,6 +167,33 @@ def check_numbers(samples: object, workers: object) -> tuple[int, int]:
     if workers is None:
         return samples, processors()
     return samples, whole(workers, "workers", low=1, high=MOST_WORKERS)
+
+
+def _warned(design: Design, engine: Engine) -> list[str]:
+    """Refuse a circuit that the engine cannot run; give what its nominal parts cannot do."""
+    circuit = build(design)
+    columns(circuit, Mismatch.of(design))
+    if engine == "nonlinear":
+        check_parts(circuit)
+    return list(limit_warnings(circuit, design.stimulus, random="opamp" in design.mismatch))
+
+
+def _check_chips(
+    design: Design, engine: Engine, *, sampling: Sampling, kernel: str | None, scheduler: str | None
+) -> None:
+    """Refuse what ensembles of chips of a process do not have."""
+    if not design.uses_pdk:
+        return
+    if engine == "nonlinear":
+        raise DesignError("engine 'nonlinear' is of parts with rails; transistors take exact or ngspice")
+    given = {
+        "sampling": sampling != "random",
+        "kernel": kernel is not None,
+        "scheduler": scheduler is not None,
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise DesignError(f"{name}= is not for circuits of transistors of a process; leave it out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +216,7 @@ class _Job:
 
 def _reach(
     size: int,
-    job: _Job,
-    crew: Crew,
+    run: Callable[[np.ndarray], Generator[Results, None, None]],
     kept: Store | None,
     gathered: list[Results],
     progress: Callable[[int], None] | None,
@@ -198,9 +233,9 @@ def _reach(
             waiting.clear()
 
     flushed = time.monotonic()
-    with contextlib.closing(_run(job, todo, crew)) as run:
+    with contextlib.closing(run(todo)) as coming:
         try:
-            for results in run:
+            for results in coming:
                 (gathered if kept is None else waiting).append(results)
                 if progress:
                     progress(len(results.status))
@@ -298,6 +333,7 @@ def _dataset(
             "status": ("sample", found.status),
             "reason": ("sample", found.reason),
             "done": ("sample", np.ones(size, bool)),
+            **{name: ("sample", found.more[name], {"units": CHIP[name]}) for name in found.more},
         },
         coords={"sample": found.samples, "delay": window.QUADRATURE.r},
         attrs=dict(described),

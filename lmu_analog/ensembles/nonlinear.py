@@ -126,7 +126,10 @@ def parts(results: Results) -> tuple[list[Results], list[int]]:
     done = [
         Results(
             int(stretch[0]) + results.start,
-            *(of[stretch] for of in (results.profile, results.window_nrmse, results.status, results.reason)),
+            results.profile[stretch],
+            results.window_nrmse[stretch],
+            results.status[stretch],
+            given=results.reason[stretch],
         )
         for stretch in np.split(np.arange(len(waiting)), edges)
         if not waiting[stretch[0]]

@@ -23,6 +23,7 @@ def run_tasks(
     *,
     workers: int,
     timeout: float,
+    renewed_after: int | None = None,
 ) -> Iterator[Outcome]:
     """Call a function on every task in worker processes; yield (number of the task, result) as they end.
 
@@ -37,6 +38,8 @@ def run_tasks(
     timeout : float, s
         For one call, from when it begins. A worker that crashes is replaced and its task tried once more; one
         that hangs is replaced and its task not repeated.
+    renewed_after : int, optional
+        Calls that a process takes before a new one has its place, for libraries that age.
 
     Yields
     ------
@@ -50,7 +53,7 @@ def run_tasks(
     """
     waiting = iter(range(len(tasks)))  # shared by the threads: CPython gives each number to one of them
     finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-    keepers = [Keeper() for _ in range(min(workers, len(tasks)))]
+    keepers = [Keeper(renewed_after) for _ in range(min(workers, len(tasks)))]
     stopped = threading.Event()
 
     def feed(keeper: Keeper) -> None:
@@ -85,9 +88,10 @@ def run_tasks(
 class Keeper:
     """A worker process that is replaced when it dies, and whose crash costs a task nothing the first time."""
 
-    def __init__(self) -> None:
+    def __init__(self, renewed_after: int | None = None) -> None:
         self._worker: Worker | None = None
         self._stopped = False
+        self._renewed_after, self._calls = renewed_after, 0
 
     def call(self, function: Callable[..., Any], task: tuple[Any, ...], *, timeout: float) -> Any:
         """Call a function in the process; what it raises, and a second crash or a hang, is raised here."""
@@ -108,6 +112,9 @@ class Keeper:
             self._worker.close()
 
     def _ready(self) -> Worker:
+        if self._worker is not None and self._calls == self._renewed_after:
+            self._worker.close()
         if self._worker is None or not self._worker.alive:
-            self._worker = Worker()
+            self._worker, self._calls = Worker(), 0
+        self._calls += 1
         return self._worker

@@ -7,8 +7,10 @@ from functools import partial
 import numpy as np
 from jaxtyping import Complex, Float
 
+from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.pdk import InstalledPdk
+from lmu_analog.design import Design
 from lmu_analog.errors import DesignError
 from lmu_analog.silicon.bias import Generator
 from lmu_analog.silicon.cells import Sizing
@@ -19,8 +21,10 @@ from lmu_analog.silicon.samples import Bench
 from lmu_analog.silicon.swing import comb, parts
 from lmu_analog.silicon.transients import with_transients
 from lmu_analog.spice.worker import Worker
+from lmu_analog.stimulus import Tones
 from lmu_analog.units import write
 
+CHIP_AMPLITUDE = 0.2  # V: peak of the input on the chip, where an input beyond it is divided down to
 STEPS = 4  # corrections of the predistortion
 # Long pairs in strong inversion: current per width, and width per transconductance, of p-channel devices of 45 um.
 DENSITY, WIDTH = 0.0539, 4.2847287980907245  # A/m and m/S
@@ -64,14 +68,6 @@ TRIED: tuple[Tried, ...] = (
         Sizing(6e-12, DENSITY, WIDTH, **LONG, cascode_ratio=0.6),
     ),
     Tried("ladder", (1, 6), (2e-4, 2e-3), 1.2, 0.2, Sizing(8e-12, DENSITY, WIDTH, **LONG)),
-    Tried(
-        "rlc-ladder",
-        (3, 6),
-        (2e-4, 2e-3),
-        1.2,
-        0.2,
-        Sizing(2e-11, DENSITY, WIDTH, **LONG, cascode_ratio=0.6),
-    ),
 )
 
 
@@ -148,6 +144,74 @@ def _within(
     raise DesignError(
         f"{label}: {said(value)}; transistors of {rows[0].realization} were tried for {span}; give another"
     )
+
+
+def bench_of(
+    design: Design, *, worker: Worker | None = None, progress: Callable[[float], None] | None = None
+) -> Bench:
+    """Draw the circuit of a design of a kit's transistors, predistorted at its nominal operating point.
+
+    Parameters
+    ----------
+    design : Design
+        With ``uses_pdk``.
+    worker : Worker, optional
+    progress : callable, optional
+        Called with the fraction that is done.
+
+    Raises
+    ------
+    DesignError
+        If the models are not here, or the memory is none that was tried.
+    SimulationError
+        If ngspice is missing or finds no operating point.
+    """
+    installed, sizing = check(design)
+    return designed(
+        build(ideal_design(design)),
+        installed,
+        tones(design).frequency,
+        sizing=sizing,
+        gain=chip_gain(design),
+        worker=worker,
+        progress=progress,
+    )
+
+
+def check(design: Design) -> tuple[InstalledPdk, Sizing]:
+    """Refuse a design that transistors cannot take, before any work: give its models and its sizing.
+
+    Raises
+    ------
+    DesignError
+    """
+    sizing = sizing_for(
+        design.realization,
+        design.order,
+        design.theta,
+        bandwidth=design.bandwidth,
+        amplitude=design.amplitude * chip_gain(design),
+        supply=design.supply,
+    )
+    return design.installed_pdk, sizing
+
+
+def ideal_design(design: Design) -> Design:
+    """Give the design whose circuit is the same of ideal transconductors."""
+    return design.replace(level="behavioural", technology=None, pdk=None)
+
+
+def tones(design: Design) -> Tones:
+    """Give the tones of a design's signal: equal ones, k/10 of the bandwidth."""
+    signal = design.stimulus
+    if not isinstance(signal, Tones):
+        raise DesignError("[signal] kind: circuits of transistors are measured with tones")
+    return signal
+
+
+def chip_gain(design: Design) -> float:
+    """Give volts on the chip for one volt of the input: 1, or less where the input is beyond what pairs take."""
+    return min(1.0, CHIP_AMPLITUDE / design.amplitude)
 
 
 def designed(

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from lmu_analog.circuits.devices.pdk import Pdk
+from lmu_analog.circuits.patterns import fits
+from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import normals
+from lmu_analog.mismatch.selection import Selection
 from lmu_analog.silicon.devices import Mim, Mos, Resistor, SiliconCircuit
 
 Acting = Literal["both", "mismatch", "process"]
@@ -128,7 +131,13 @@ def _names(
 
 
 def deviations(
-    circuit: SiliconCircuit, found: Spread, *, seed: int, samples: range, acting: Acting = "both"
+    circuit: SiliconCircuit,
+    found: Spread,
+    *,
+    seed: int,
+    samples: range,
+    acting: Acting = "both",
+    chosen: Bool[np.ndarray, " z"] | None = None,
 ) -> Deviations:
     """Draw some samples.
 
@@ -142,8 +151,11 @@ def deviations(
         Consecutive, counted from 0.
     acting : {"both", "mismatch", "process"}
         What deviates; the draws of what does are the same in all three cases.
+    chosen : (z,) bool array, optional
+        Which draws act, as ``acting_draws`` says; the others are zero.
     """
-    drawn = from_normals(found, normals(seed, names(circuit, found), samples))
+    z = normals(seed, names(circuit, found), samples)
+    drawn = from_normals(found, z if chosen is None else np.where(chosen, z, 0.0))
     local, shared = float(acting != "process"), float(acting != "mismatch")
     return Deviations(
         local * drawn.threshold,
@@ -165,6 +177,55 @@ def from_normals(found: Spread, z: Float[np.ndarray, "s z"]) -> Deviations:
         process,
         found.resistance * resistance,
     )
+
+
+def acting_draws(circuit: SiliconCircuit, found: Spread, selection: Selection) -> Bool[np.ndarray, " z"]:
+    """Tell which draws act, in the order of ``names``.
+
+    A pattern is the name of devices (``L*.l``), ``role:tail``, ``kind:nmos`` or ``kind:mim``, ``class:threshold``
+    (likewise mobility, capacitor and resistor), the name of a variable of the process, ``local`` for mismatch, ``lot`` for
+    the process, ``all`` or ``none``.
+
+    Raises
+    ------
+    DesignError
+        If a pattern picks nothing.
+    """
+    drawn = [
+        *((x, kind) for kind in ("threshold", "mobility") for x in circuit.transistors),
+        *((x, "capacitor") for x in circuit.capacitors),
+        *((x, "resistor") for x in circuit.resistors),
+    ]
+
+    def hit(pattern: str) -> list[bool]:
+        by, colon, rest = pattern.partition(":")
+        if pattern in ("all", "none"):
+            return [pattern == "all"] * (len(drawn) + len(found.process))
+        if pattern in ("local", "lot"):
+            return [pattern == "local"] * len(drawn) + [pattern == "lot"] * len(found.process)
+        texts = [
+            {"role": x.role, "kind": x.device.partition("_")[0], "class": kind}.get(by, "")
+            if colon
+            else x.name
+            for x, kind in drawn
+        ]
+        shared = ["" if colon else name for name in found.process]
+        hits = [fits(text, rest if colon else pattern) for text in (*texts, *shared)]
+        if not any(hits):
+            roles = ", ".join(f"role:{role}" for role in dict.fromkeys(x.role for x, _ in drawn))
+            raise DesignError(
+                f"{pattern[:60]!r} picks no mismatch; there are {roles}, kind:nmos, kind:pmos, kind:mim, "
+                "class:threshold, class:mobility, class:capacitor, local, lot, none"
+            )
+        return hits
+
+    def union(patterns: Sequence[str]) -> np.ndarray:
+        return np.any([hit(p) for p in patterns], axis=0)
+
+    chosen = np.ones(len(drawn) + len(found.process), bool)
+    if selection.only:
+        chosen = union(selection.only)
+    return chosen & ~union(selection.without) if selection.without else chosen
 
 
 def nominal(circuit: SiliconCircuit, found: Spread, samples: int = 1) -> Deviations:

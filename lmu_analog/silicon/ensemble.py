@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -54,6 +54,24 @@ class Errors:
     before: Measured
     after: Measured
 
+    def of(self, samples: np.ndarray | slice) -> "Errors":
+        """Give those of some samples."""
+        return Errors(**{f.name: _some(getattr(self, f.name), samples) for f in fields(self)})
+
+
+def _some(values: Any, samples: np.ndarray | slice) -> Any:
+    return values.of(samples) if isinstance(values, Measured) else values[samples]
+
+
+def joined_errors(parts: list[Errors]) -> Errors:
+    """Put stretches of samples together."""
+    numbers = {
+        f.name: np.concatenate([getattr(p, f.name) for p in parts])
+        for f in fields(Errors)
+        if f.name not in ("before", "after")
+    }
+    return Errors(**numbers, before=joined([p.before for p in parts]), after=joined([p.after for p in parts]))
+
 
 def errors(
     measure: Measure,
@@ -77,15 +95,22 @@ def errors(
         Window length to which small signals are trimmed; that of the circuit unless given. A circuit that is right at
         full amplitude has a shorter one, as compression lengthens it.
     """
+    exponent = bias_exponent(measure, bench, nominal_sample=nominal_sample)
+    return errors_with(measure, sample, bench, exponent=exponent, wanted=wanted)
+
+
+def errors_with(
+    measure: Measure, sample: Deviations, bench: Bench, *, exponent: float, wanted: float | None = None
+) -> Errors:
+    """Do the same where ``bias_exponent`` is known."""
     theta, frequency = bench.circuit.theta, bench.frequency
     goal = wanted or theta
-    slope = bias_exponent(measure, bench, nominal_sample=nominal_sample)
     trim = np.ones(len(sample))
     before = after = measure(sample, trim)
     first = found = fitted_theta(before.states, frequency, theta)
     for _ in range(TRIMS):
         known = np.isfinite(found)
-        trim = np.where(known, trim * (np.where(known, found, goal) / goal) ** (-1.0 / slope), trim)
+        trim = np.where(known, trim * (np.where(known, found, goal) / goal) ** (-1.0 / exponent), trim)
         after = measure(sample, trim)
         found = fitted_theta(after.states, frequency, theta)
     return Errors(
@@ -118,10 +143,22 @@ def window_errors(
     amplitude: float = 1.0,
 ) -> Float[np.ndarray, " s"]:
     """Give the NRMSE over the window for tones of one amplitude, V each, in the band."""
+    return window_profiles(states, frequency, theta, offset=offset, amplitude=amplitude)[1]
+
+
+def window_profiles(
+    states: Complex[np.ndarray, "s k d"],
+    frequency: Float[np.ndarray, " k"],
+    theta: float,
+    *,
+    offset: Float[np.ndarray, "s d"] | None = None,
+    amplitude: float = 1.0,
+) -> tuple[Float[np.ndarray, "s q"], Float[np.ndarray, " s"]]:
+    """Give the error at the points of the window, and over all of it, for tones of one amplitude, V each."""
     tones = frequency, np.full(len(frequency), amplitude + 0.0j)
     rule = window.quadrature_for(states.shape[-1], tones, theta)
     profile = window.tone_profile(amplitude * states, tones, theta, offset=offset, quadrature=rule)
-    return window.measured(profile, rule)[1]
+    return window.measured(profile, rule)
 
 
 def own_window_errors(

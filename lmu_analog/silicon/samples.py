@@ -80,6 +80,10 @@ class Measured:
     def __len__(self) -> int:
         return len(self.offset)
 
+    def of(self, samples: np.ndarray | slice) -> "Measured":
+        """Give those of some samples."""
+        return Measured(self.offset[samples], self.states[samples], self.current[samples], self.rung[samples])
+
 
 @dataclass(frozen=True, eq=False)
 class Bench:

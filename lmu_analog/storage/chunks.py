@@ -12,9 +12,10 @@ import zarr
 
 from lmu_analog.errors import StoreError, shown
 from lmu_analog.memory.window import QUADRATURE
-from lmu_analog.storage.layout import FILE, RESULTS, STATUS, array_of
+from lmu_analog.storage.layout import FILE, STATUS, array_of, results_of
 from lmu_analog.storage.metadata import damaged
 from lmu_analog.storage.reasons import CODES
+from lmu_analog.storage.results import CHIP
 
 _LEFTOVERS = "*.partial"  # zarr writes a file under such a name, then renames it
 _CHECKSUM = 4  # bytes at the end of a file
@@ -61,7 +62,7 @@ def read_results(path: Path, group: zarr.Group, numbers: np.ndarray) -> dict[str
     """
     wanted = np.unique(numbers // FILE)
     read: dict[str, np.ndarray] = {}
-    for name in ("sample", *RESULTS):
+    for name in ("sample", *results_of(group.attrs.asdict())):
         parts = [
             values[numbers[(numbers >= s.start) & (numbers < s.stop)] - s.start]
             for s, values in _read(path, group, name, wanted)
@@ -90,8 +91,9 @@ def check_files(path: Path, group: zarr.Group) -> None:
         As ``read_results``.
     """
     finished = np.flatnonzero(read_done(path, group)) // FILE
-    for name in ("sample", "delay", *RESULTS):
-        vouched = finished if name in RESULTS else np.empty(0, int)
+    results = results_of(group.attrs.asdict())
+    for name in ("sample", "delay", *results):
+        vouched = finished if name in results else np.empty(0, int)
         for _ in _read(path, group, name, np.union1d(_present(path, group, name), vouched)):
             pass
 
@@ -113,6 +115,9 @@ def _check_values(path: Path, numbers: np.ndarray, read: dict[str, np.ndarray]) 
             np.isnan(values),
         )
         _refuse(path, name, numbers, np.asarray(~fits.all(axis=1)), np.where(fits, 0.0, values).sum(axis=1))
+    for name in CHIP:
+        if name in read:
+            _refuse(path, name, numbers, np.where(good, ~np.isfinite(read[name]), False), read[name])
 
 
 def _refuse(path: Path, name: str, numbers: np.ndarray, bad: np.ndarray, values: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """How a run lies on disk: arrays of a Zarr group in chunks of fixed size, each with a checksum, no compressor."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -9,7 +10,7 @@ from zarr.codecs import Crc32cCodec
 from lmu_analog.circuits.devices.tolerance import MOST_SAMPLES as MOST_SAMPLES
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.reasons import CODES
-from lmu_analog.storage.results import CHUNK
+from lmu_analog.storage.results import CHIP, CHUNK
 
 FORMAT = 2  # of stores; 1 had no checksums
 # Samples in a file. A file costs about a millisecond whatever its size: files of 64 would hold the exact engine
@@ -17,7 +18,6 @@ FORMAT = 2  # of stores; 1 had no checksums
 FILE = 16 * CHUNK
 STATUS = ("good", "unstable", "failed")
 RESULTS = ("window_nrmse", "profile", "status", "reason")  # what a sample leaves
-ARRAYS = (*RESULTS, "done", "sample", "delay")
 # Dimensions, type, fill value and attributes.
 LAYOUT: dict[str, tuple[tuple[str, ...], str, object, dict[str, Any]]] = {
     "window_nrmse": (("sample",), "float64", np.nan, {"units": "1"}),
@@ -37,24 +37,35 @@ LAYOUT: dict[str, tuple[tuple[str, ...], str, object, dict[str, Any]]] = {
     "done": (("sample",), "bool", False, {}),
     "sample": (("sample",), "int64", 0, {}),
     "delay": (("delay",), "float64", 0.0, {"units": "theta"}),
+    **{name: (("sample",), "float64", np.nan, {"units": units}) for name, units in CHIP.items()},
 }
 _KEEP_EMPTY = {"array.write_empty_chunks": True}  # a file that is missing is then a file that was lost
 
 
-def make_arrays(group: zarr.Group, samples: int) -> None:
-    """Make all arrays of a run, empty, and their coordinates."""
+def results_of(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the arrays that a sample of a run leaves; ``told`` are the attributes of the run."""
+    return (*RESULTS, *CHIP) if "pdk" in told else RESULTS
+
+
+def arrays_of(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name all arrays of a run."""
+    return (*results_of(told), "done", "sample", "delay")
+
+
+def make_arrays(group: zarr.Group, samples: int, names: Iterable[str]) -> None:
+    """Make arrays of a run, empty, and their coordinates."""
     points = len(QUADRATURE.r)
     sizes = {"sample": (samples, FILE), "delay": (points, points)}
-    for name in ARRAYS:
-        names, kind, fill, attributes = LAYOUT[name]
+    for name in names:
+        dimensions, kind, fill, attributes = LAYOUT[name]
         group.create_array(
             name,
-            shape=tuple(sizes[n][0] for n in names),
-            chunks=tuple(sizes[n][1] for n in names),
+            shape=tuple(sizes[n][0] for n in dimensions),
+            chunks=tuple(sizes[n][1] for n in dimensions),
             dtype=kind,
             fill_value=fill,
             compressors=Crc32cCodec(),  # four bytes a file, which tell a flipped bit
-            dimension_names=names,
+            dimension_names=dimensions,
             attributes=attributes,
         )
     array_of(group, "sample")[:] = np.arange(samples)

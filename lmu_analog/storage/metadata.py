@@ -15,7 +15,7 @@ from zarr.storage import MemoryStore
 
 from lmu_analog.errors import DesignError, StoreError, shown
 from lmu_analog.files_in import read_bytes
-from lmu_analog.storage.layout import ARRAYS, FORMAT, LAYOUT, MOST_SAMPLES, make_arrays
+from lmu_analog.storage.layout import FORMAT, LAYOUT, MOST_SAMPLES, arrays_of, make_arrays
 
 _FILE_NAME = "zarr.json"
 _LARGEST_FILE = 1_000_000  # bytes
@@ -55,11 +55,12 @@ def check_metadata(path: Path) -> dict[str, int]:
     """
     if not path.exists():
         raise StoreError(f"{path} does not exist; make it with lmu-analog montecarlo")
-    _check_group(path)
-    return {name: length for name in ARRAYS if (length := _check_array(path, name)) is not None}
+    names = arrays_of(_check_group(path))
+    return {name: length for name in names if (length := _check_array(path, name)) is not None}
 
 
-def _check_group(path: Path) -> None:
+def _check_group(path: Path) -> dict[str, Any]:
+    """Check what a run says of itself, and give it."""
     foreign = StoreError(f"{path} is no Monte Carlo run of this program")
     if not (path / _FILE_NAME).is_file():
         raise foreign
@@ -80,6 +81,7 @@ def _check_group(path: Path) -> None:
     for key, known in _MAY_TELL.items():
         if key in told and told[key] not in known:
             raise damaged(path, f"{_FILE_NAME}: {key} is {shown(told[key])}")
+    return cast("dict[str, Any]", told)
 
 
 def _check_array(path: Path, name: str) -> int | None:
@@ -109,8 +111,8 @@ def _check_array(path: Path, name: str) -> int | None:
 def _wanted() -> dict[str, dict[str, Any]]:
     """Give the metadata of every array as this Zarr writes it."""
     files: dict[str, Buffer] = {}
-    make_arrays(zarr.open_group(MemoryStore(files), mode="w", zarr_format=3), _SAMPLES)
-    return {name: json.loads(files[f"{name}/{_FILE_NAME}"].to_bytes()) for name in ARRAYS}
+    make_arrays(zarr.open_group(MemoryStore(files), mode="w", zarr_format=3), _SAMPLES, LAYOUT)
+    return {name: json.loads(files[f"{name}/{_FILE_NAME}"].to_bytes()) for name in LAYOUT}
 
 
 def _read(path: Path, name: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ REASONS = (
     _Reason("not_finite", "values that are not finite", r"not finite"),
     _Reason("ngspice", "ngspice refused the deck", r"ngspice:|deck line"),
     _Reason("handed", "beyond the nonlinear engine, so ngspice ran it"),
+    _Reason("unsure", "the exact engine is not sure of it, so ngspice ran it"),
+    _Reason("no_operating_point", "ngspice found no operating point", r"no operating point"),
 )
 CODES = {reason.name: code for code, reason in enumerate(REASONS)}
 

@@ -1,6 +1,7 @@
 """What a sample leaves; apart from the files, whose libraries a process that only computes need not load."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -8,6 +9,15 @@ from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.reasons import CODES
 
 CHUNK = 64  # samples; a unit of work, whatever the number of samples or workers
+# What a chip of an open process leaves beside these, a number each; ``window_nrmse`` is its error after one trim.
+CHIP = {
+    "built_nrmse": "1",  # as built
+    "fitted_nrmse": "1",  # as built, against the window whose length fits best
+    "offset_nrmse": "1",  # after the trim, with the DC offsets of the states
+    "theta_built": "s",  # window length that fits best, as built
+    "trim": "1",  # factor of the bias current
+    "power": "W",  # after the trim
+}
 GOOD, UNSTABLE, FAILED = 0, 1, 2  # places in ``layout.STATUS``
 _IMPLIED = np.array([CODES["none"], CODES["unstable"], CODES["impossible"]], np.int8)  # by status
 
@@ -27,6 +37,8 @@ class Results:
         0 good, 1 unstable, 2 failed.
     given : (s,) int8 array, optional
         Codes of ``reasons.REASONS``; where it is left out, what the status implies.
+    more : mapping of str to (s,) array
+        What samples of some runs leave beside, see ``CHIP``.
     """
 
     start: int
@@ -34,6 +46,13 @@ class Results:
     window_nrmse: np.ndarray
     status: np.ndarray
     given: np.ndarray | None = None
+    more: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+
+    def array(self, name: str) -> np.ndarray:
+        """Give one array by its name in the layout; NaN where these samples have none of it."""
+        if name in self.more:
+            return self.more[name]
+        return getattr(self, name, np.full(len(self.status), np.nan))
 
     @property
     def reason(self) -> np.ndarray:

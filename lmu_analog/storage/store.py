@@ -23,12 +23,11 @@ from lmu_analog.files_out import whole_folder
 from lmu_analog.memory.window import QUADRATURE
 from lmu_analog.storage.chunks import check_files, read_done, read_results, sweep_leftovers
 from lmu_analog.storage.completed import of_planned
-from lmu_analog.storage.layout import FORMAT, LAYOUT, RESULTS, array_of, make_arrays, update
+from lmu_analog.storage.layout import FORMAT, LAYOUT, array_of, arrays_of, make_arrays, results_of, update
 from lmu_analog.storage.lock import locked
 from lmu_analog.storage.metadata import check_metadata
 from lmu_analog.storage.results import Results
 
-_ALONG = ("sample", *RESULTS, "done")  # what has a sample axis
 # Of a run whose attributes do not say.
 _UNLESS_SAID: dict[str, str | int | float] = {"sampling": "random"}
 
@@ -55,7 +54,8 @@ class Store:
         """
         ordered = sorted(results, key=lambda r: r.start)
         samples = np.concatenate([r.samples for r in ordered])
-        fresh = {name: np.concatenate([getattr(r, name) for r in ordered]) for name in RESULTS}
+        names = results_of(self.group.attrs.asdict())
+        fresh = {name: np.concatenate([r.array(name) for r in ordered]) for name in names}
         fresh["done"] = np.ones(len(samples), bool)
         try:
             for name, values in fresh.items():
@@ -120,7 +120,7 @@ def create(path: Path, described: dict[str, str | int | float], samples: int) ->
         with whole_folder(path) as unfinished:
             group = zarr.open_group(LocalStore(unfinished), mode="w-", zarr_format=3)
             group.attrs.update(described)
-            make_arrays(group, samples)
+            make_arrays(group, samples, arrays_of(described))
     except DesignError as error:
         raise StoreError(str(error)) from error
     return Store(path, _group(path, mode="r+"))
@@ -168,8 +168,9 @@ def extend(store: Store, samples: int) -> Store:
 def _extend(path: Path, group: zarr.Group, samples: int) -> None:
     """Bring all arrays to one length, also where a writer was killed between two of them."""
     sweep_leftovers(path)
-    length = max(samples, *(array_of(group, name).shape[0] for name in _ALONG))
-    for name in _ALONG:
+    along = ("sample", *results_of(group.attrs.asdict()), "done")
+    length = max(samples, *(array_of(group, name).shape[0] for name in along))
+    for name in along:
         if (array := array_of(group, name)).shape[0] < length:
             array.resize((length, *array.shape[1:]))
     for name, wanted in (("sample", np.arange(length)), ("delay", QUADRATURE.r)):
@@ -208,7 +209,7 @@ def open_run(path: Path | str, samples: int | None = None) -> xr.Dataset:
     done = read_done(path, group)[:samples]
     read = read_results(path, group, np.flatnonzero(done))
     run = xr.Dataset(
-        {name: (LAYOUT[name][0], read[name], LAYOUT[name][3]) for name in RESULTS}
+        {name: (LAYOUT[name][0], read[name], LAYOUT[name][3]) for name in results_of(group.attrs.asdict())}
         | {"done": (("sample",), np.ones(len(read["sample"]), bool))},
         coords={name: ((name,), read[name], LAYOUT[name][3]) for name in ("sample", "delay")},
         attrs=group.attrs.asdict(),
