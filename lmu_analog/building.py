@@ -218,8 +218,8 @@ def refuse_pdk(design: Design) -> None:
     """
     if design.uses_pdk:
         raise DesignError(
-            f"[circuit] level: circuits of transistors of {design.technology} are for netlist, simulate, corners and "
-            'montecarlo; "behavioural" is for all commands'
+            f"[circuit] level: circuits of transistors of {design.technology} are not for this; netlist, simulate, "
+            'corners, montecarlo, noise and export --to xschem take them, and all commands level = "behavioural"'
         )
 
 

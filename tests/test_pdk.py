@@ -316,8 +316,3 @@ def test_pdk_shows_what_is_known_and_what_is_here(tmp_path, monkeypatch, capsys)
     assert "the model files are not those of 1.0.0" in said
     assert run_command(["pdk", "sky"]) == 2
     assert capsys.readouterr().err == "lmu-analog: unknown PDK 'sky'; known are gf180mcu\n"
-
-
-def test_transistors_of_no_process_do_not_pass_for_those_of_a_kit() -> None:
-    with pytest.raises(DesignError, match="EKV transistors of no process, not for those of gf180mcu"):
-        Design(order=2, theta=1e-3, family="gm-c", level="transistor", technology="gf180mcu")

@@ -5,7 +5,7 @@ Heavy modules load inside the commands.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lmu_analog.cli.options import (
     Calibrated,
@@ -19,10 +19,17 @@ from lmu_analog.cli.options import (
     arguments,
     draw,
     load,
+    refuse_of_transistors,
+    say,
     show,
 )
 from lmu_analog.option import option
-from lmu_analog.output.progress import progress
+from lmu_analog.output.progress import counted, percents, progress, stages
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from lmu_analog.design import Design
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +54,23 @@ def noise(options: _Noise) -> None:
     from lmu_analog.analysis import noise as analysis
     from lmu_analog.output import noise as shown
 
-    design = load(options)
-    found = analysis.noise(design)
+    design = load(options, takes_transistors=True)
+    found = _noise_of_transistors(design) if design.uses_pdk else analysis.noise(design)
     draw(options, lambda ax: shown.plot_noise(found, ax), height=4.0)
     show(options, shown.as_json(found, design), shown.text)
+
+
+def _noise_of_transistors(design: "Design") -> "xr.Dataset":
+    from lmu_analog.analysis.noise import noise_of_transistors
+    from lmu_analog.silicon.designing import bench_of
+    from lmu_analog.silicon.noise import noise as spectra
+    from lmu_analog.spice.worker import Worker
+
+    with stages("circuit", say) as count, Worker() as worker:
+        bench = bench_of(design, worker=worker, progress=percents(count, "circuit"))
+        count("noise", 0, 1)
+        found = spectra(bench, worker, bandwidth=design.bandwidth)
+    return noise_of_transistors(design, found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +133,9 @@ class _Corners(Seed, Plot, Selection, Json):
     supply: list[str] | None = option(
         None, "Share of the nominal supply; 90 %, 100 % and 110 % unless given.", "TEXT"
     )
-    samples: int = option(50, "Mismatched circuits in every corner; 0 for none.", short="-n")
+    samples: int | None = option(
+        None, "Mismatched circuits in every corner, 50 unless given; 0 for none.", short="-n"
+    )
 
 
 def corners(options: _Corners) -> None:
@@ -123,14 +145,35 @@ def corners(options: _Corners) -> None:
     from lmu_analog.output import corners as shown
     from lmu_analog.units import fraction, temperature
 
-    design, usual = load(options), analysis.Axes(samples=options.samples)
+    design = load(options, takes_transistors=True)
+    usual = analysis.Axes(samples=50 if options.samples is None else options.samples)
     warm = tuple(labelled("--temperature", temperature, text) for text in options.temperature or ())
-    shares = tuple(labelled("--supply", fraction, text) for text in options.supply or ())
-    axes = analysis.Axes(warm or usual.temperatures, shares or usual.supplies, options.samples)
+    supplies = tuple(labelled("--supply", fraction, text) for text in options.supply or ())
+    if design.uses_pdk:
+        _corners_of_chips(options, design, warm, supplies)
+        return
+    axes = analysis.Axes(warm or usual.temperatures, supplies or usual.supplies, usual.samples)
     with progress("corners"):
         found = analysis.corners(design, options.seed, axes=axes)
     draw(options, lambda ax: shown.plot_corners(found, ax), height=5.0)
     show(options, shown.content(found), shown.text)
+
+
+def _corners_of_chips(
+    options: _Corners, design: "Design", warm: tuple[float, ...], supplies: tuple[float, ...]
+) -> None:
+    from lmu_analog.analysis import chip_corners as analysis
+    from lmu_analog.output import chips as shown
+    from lmu_analog.silicon.designing import bench_of
+
+    refuse_of_transistors({"--samples": options.samples, "--seed": options.seed, "--plot": options.plot})
+    refuse_of_transistors({"--only": options.only, "--without": options.without})
+    wanted = analysis.conditions(design, warm, supplies)
+    with stages("circuit", say) as count:
+        bench = bench_of(design, progress=percents(count, "circuit"))
+        advance = counted(count, "corners", len(wanted))
+        found = analysis.chip_corners(bench, wanted, progress=advance)
+    show(options, shown.corners(design, bench, found), shown.corners_text)
 
 
 @dataclass(frozen=True, kw_only=True)

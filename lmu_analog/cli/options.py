@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -141,6 +141,13 @@ def load(
     if design.reached is not None:
         say(f"order {design.order}: {design.reached.text}")
     return design
+
+
+def refuse_of_transistors(given: Mapping[str, object]) -> None:
+    """Refuse options that circuits of a process's transistors do not take; those that are not given are falsy."""
+    for name, value in given.items():
+        if value:
+            raise DesignError(f"{name} is not for circuits of transistors of a process; leave it out")
 
 
 def arguments(options: Any, function: Callable[..., Any], **instead: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lmu_analog.cli.options import (
     ENGINE_HELP,
@@ -18,17 +18,23 @@ from lmu_analog.cli.options import (
     announce,
     arguments,
     load,
+    refuse_of_transistors,
     say,
     show,
 )
 from lmu_analog.errors import SimulationError
 from lmu_analog.option import option
-from lmu_analog.output.progress import progress, shares
+from lmu_analog.output.progress import counted, percents, progress, shares, stages
+
+if TYPE_CHECKING:
+    from lmu_analog.design import Design
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Simulate(Recording, Sample, Seed, Sampling, Plot, Selection, Json):
-    engine: Engine = option("exact", ENGINE_HELP)
+    engine: Engine | None = option(
+        None, f"{ENGINE_HELP} exact unless given, ngspice for transistors of a process."
+    )
 
 
 def simulate(options: _Simulate) -> None:
@@ -38,11 +44,15 @@ def simulate(options: _Simulate) -> None:
     from lmu_analog.output.jobs import simulate_one
     from lmu_analog.output.to_try import nominal_fails, relax
 
-    design = load(options, mismatched=options.sample is not None)
-    steps = 1000 if options.engine == "ngspice" else None
+    design = load(options, mismatched=options.sample is not None, takes_transistors=True)
+    if design.uses_pdk:
+        _simulate_chip(options, design)
+        return
+    engine: Engine = options.engine or "exact"
+    steps = 1000 if engine == "ngspice" else None
     with progress("simulating", steps) as advance:
         moved = shares(advance, steps or 0)
-        chosen = arguments(options, simulate_one)
+        chosen = arguments(options, simulate_one, engine=engine)
         result = simulate_one(design, recording=options.input, notify=say, progress=moved, **chosen)
     values = summary.impedance(design, build(design))
     # A sample, or another signal than the design's own, is not what the limits are of.
@@ -54,6 +64,22 @@ def simulate(options: _Simulate) -> None:
         **relax(design, fails=fails),
     }
     show(options, content, tables.simulation)
+
+
+def _simulate_chip(options: _Simulate, design: "Design") -> None:
+    from lmu_analog.output import chips
+
+    refuse_of_transistors({"--input": options.input, "--sampling": options.sampling != "random"})
+    with stages("circuit", say) as count:
+        content = chips.simulate_chip(
+            design,
+            options.engine or "ngspice",
+            sample=options.sample,
+            seed=options.seed,
+            plot=options.plot,
+            progress=percents(count, "circuit"),
+        )
+    show(options, content, chips.simulation_text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +109,10 @@ def montecarlo(options: _MonteCarlo) -> None:
     samples, until = options.samples, options.until
     if samples is None:
         samples = 200 if until is None else 100_000
-    design = load(options)
+    design = load(options, takes_transistors=True)
+    if design.uses_pdk:
+        _montecarlo_of_chips(options, design, samples)
+        return
     if options.engine == "ngspice":
         announce(design, runs=samples, workers=options.workers or processors())
     label = "mismatch samples" if until is None else "samples, at most"
@@ -96,6 +125,25 @@ def montecarlo(options: _MonteCarlo) -> None:
         raise SimulationError(
             f"{options.output}: all samples failed: impossible values, or a fault of ngspice"
         )
+
+
+def _montecarlo_of_chips(options: _MonteCarlo, design: "Design", samples: int) -> None:
+    from lmu_analog.output import chips
+
+    refuse_of_transistors({"--hybrid": options.hybrid})
+    label = "chips" if options.until is None else "chips, at most"
+    with stages("circuit", say) as count:
+        content = chips.stored_chips(
+            design,
+            options.output,
+            preparing=percents(count, "circuit"),
+            progress=counted(count, label, samples),
+            resumed=options.resume,
+            **arguments(options, chips.stored_chips, samples=samples),
+        )
+    show(options, content, chips.ensemble_text)
+    if content["failed"] == content["samples"]:
+        raise SimulationError(f"{options.output}: no chip could be measured; see the reasons above")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -18,12 +18,16 @@ from lmu_analog.cli.options import (
     announce,
     arguments,
     load,
+    refuse_of_transistors,
     say,
     show,
 )
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.option import argument, option
-from lmu_analog.output.progress import progress
+from lmu_analog.output.progress import percents, progress, stages
+
+if TYPE_CHECKING:
+    from lmu_analog.design import Design
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +129,9 @@ class _Netlist(Sample, Seed, Sampling, Selection):
         "ngspice", "Simulator the deck is for; only ngspice was run."
     )
     samples: str | None = option(None, "Samples A to B-1, a deck each.", "A:B")
+    pdk_include: bool = option(
+        False, "Of transistors of a process: include the PDK where it is, in place of a copy of its models."
+    )
 
 
 def netlist(options: _Netlist) -> None:
@@ -134,7 +141,14 @@ def netlist(options: _Netlist) -> None:
     from lmu_analog.output.decks import deck_text, sample_range, write_deck, write_decks
 
     sample, samples, output = options.sample, options.samples, options.output
-    design = load(options, output=output, mismatched=(sample, samples) != (None, None))
+    design = load(
+        options, output=output, mismatched=(sample, samples) != (None, None), takes_transistors=True
+    )
+    if design.uses_pdk:
+        _netlist_of_chip(options, design)
+        return
+    if options.pdk_include:
+        raise DesignError("--pdk-include is for circuits of transistors of a process; leave it out")
     if sample is not None and samples is not None:
         raise DesignError("both --sample and --samples are given; give one of them")
     chosen = arguments(options, deck_text)
@@ -149,6 +163,28 @@ def netlist(options: _Netlist) -> None:
     say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
     if line := tables.impedance_line(summary.impedance(design, build(design))):
         say(line)
+
+
+def _netlist_of_chip(options: _Netlist, design: "Design") -> None:
+    from lmu_analog.output.chip_decks import chip_netlist, write_netlist
+
+    refuse_of_transistors(
+        {
+            "--sample": options.sample is not None,
+            "--samples": options.samples,
+            "--sampling": options.sampling != "random",
+            "--dialect": options.dialect != "ngspice",
+        }
+    )
+    form = "include" if options.pdk_include else "alone"
+    with stages("circuit", say) as count:
+        advance = percents(count, "circuit")
+        if options.output is None:
+            text = chip_netlist(design, form, progress=advance)
+        else:
+            say(f"wrote {write_netlist(design, options.output, form, progress=advance)}")
+            return
+    typer.echo(text, nl=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +239,8 @@ class _Export(Calibrated, InputDesign, Sample, Seed, Sampling):
         "svg",
         "testplan",
         "verilog-a",
-    ] = option(..., "What to write.")
+        "xschem",
+    ] = option(..., "What to write; xschem of transistors of a process.")
     output: Path = option(..., "File to write; of board, a folder to make.", "PATH", short="-o")
     points: str | None = option(None, "Delays r of a readout; 0,0.1,...,1 unless given.", "LIST")
     full_scale: str | None = option(
@@ -221,7 +258,10 @@ def export(options: _Export) -> None:
     from lmu_analog.units import magnitude
 
     volts = options.full_scale
-    design = load(options, output=options.output)
+    design = load(options, output=options.output, takes_transistors=options.to == "xschem")
+    if options.to == "xschem":
+        _export_of_chip(options, design)
+        return
     chosen = arguments(
         options,
         formats.export,
@@ -231,6 +271,24 @@ def export(options: _Export) -> None:
     )
     formats.export(design, path=options.output, design_file=options.design, **chosen)
     say(f"wrote {options.output}")
+
+
+def _export_of_chip(options: _Export, design: "Design") -> None:
+    from lmu_analog.output.chip_decks import write_schematic
+
+    given = {
+        "--sample": options.sample is not None,
+        "--sampling": options.sampling != "random",
+        "--calibration": options.calibration,
+        "--method": options.method,
+        "--points": options.points,
+        "--full-scale": options.full_scale,
+        "--prices": options.prices,
+    }
+    refuse_of_transistors(given)
+    with stages("circuit", say) as count:
+        written = write_schematic(design, options.output, progress=percents(count, "circuit"))
+    say(f"wrote {written}")
 
 
 @dataclass(frozen=True, kw_only=True)

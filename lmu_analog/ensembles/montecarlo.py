@@ -126,7 +126,7 @@ def monte_carlo(
     samples, workers = check_numbers(samples, workers)
     if engine not in ENGINES:
         raise DesignError(f"unknown engine {shown(engine)}; known are {', '.join(ENGINES)}")
-    _check_chips(design, engine, sampling=sampling, kernel=kernel, scheduler=scheduler)
+    check_chips(design, engine, sampling=sampling, kernel=kernel, scheduler=scheduler)
     player = check_kernel(kernel)
     if kernel is not None and engine != "exact":
         raise DesignError(
@@ -178,10 +178,15 @@ def _warned(design: Design, engine: Engine) -> list[str]:
     return list(limit_warnings(circuit, design.stimulus, random="opamp" in design.mismatch))
 
 
-def _check_chips(
-    design: Design, engine: Engine, *, sampling: Sampling, kernel: str | None, scheduler: str | None
+def check_chips(
+    design: Design, engine: str, *, sampling: str, kernel: str | None, scheduler: str | None
 ) -> None:
-    """Refuse what ensembles of chips of a process do not have."""
+    """Refuse what ensembles of chips of a process do not have; other designs are not looked at.
+
+    Raises
+    ------
+    DesignError
+    """
     if not design.uses_pdk:
         return
     if engine == "nonlinear":

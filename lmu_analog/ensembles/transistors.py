@@ -264,3 +264,31 @@ def results(chips: Chips, found: Errors, start: int, *, handed: Bool[np.ndarray,
         given=np.where(good, reason, CODES["no_operating_point"]).astype(np.int8),
         more={name: known(values) for name, values in more.items()},
     )
+
+
+def one_chip(chips: Chips, sample: int | None = None) -> Errors:
+    """Measure one chip: the nominal one, or a sample with the bits that it has in an ensemble.
+
+    Parameters
+    ----------
+    chips : Chips
+    sample : int, optional
+        The nominal chip unless given.
+
+    Raises
+    ------
+    SimulationError
+        If it could not be measured.
+    """
+    if sample is None and chips.exact is None:
+        return chips.nominal
+    block = range(0) if sample is None else whole_blocks(range(sample, sample + 1), chips.block)[0]
+    with Worker() as worker:
+        found: Errors = worker.call(_chip, (pickle.dumps(chips), block), timeout=TIMEOUT)
+    return found.of(slice(0, 1) if sample is None else slice(sample - block.start, sample - block.start + 1))
+
+
+def _chip(pickled: bytes, block: range) -> Errors:
+    """Measure a block of chips, or the nominal one where it is empty."""
+    chips = _unpickled(pickled)
+    return errors_of(chips, drawn(chips, block) if len(block) else nominal_chip(chips.bench))[0]

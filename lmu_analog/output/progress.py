@@ -32,6 +32,23 @@ def shares(advance: Callable[[float], None], total: float) -> Callable[[float], 
     return move
 
 
+def percents(count: Callable[[str, int, int], None], stage: str) -> Callable[[float], None]:
+    """Turn fractions of a stage into what ``stages`` is told."""
+    return lambda share: count(stage, round(100.0 * share), 100)
+
+
+def counted(count: Callable[[str, int, int], None], stage: str, total: int) -> Callable[[int], None]:
+    """Turn numbers of what was done since the last call into what ``stages`` is told."""
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        count(stage, done, total)
+
+    return advance
+
+
 @contextmanager
 def progress(label: str, total: int | None = None) -> Generator[Callable[[float], None], None, None]:
     """Show a bar of ``total`` steps, or of unknown length; hand out the function that moves it."""

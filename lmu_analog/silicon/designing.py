@@ -11,11 +11,12 @@ from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.pdk import InstalledPdk
 from lmu_analog.design import Design
-from lmu_analog.errors import DesignError
+from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.silicon.bias import Generator
 from lmu_analog.silicon.cells import Sizing
 from lmu_analog.silicon.devices import SiliconCircuit
 from lmu_analog.silicon.ensemble import nominal_chip, settle, with_ngspice
+from lmu_analog.silicon.lost_points import explained
 from lmu_analog.silicon.memory import Plan, chain_lengths, plan, predistorted, transistors
 from lmu_analog.silicon.samples import Bench
 from lmu_analog.silicon.swing import comb, parts
@@ -285,7 +286,7 @@ def designed(
 
     def respond(wanted: Plan) -> Complex[np.ndarray, "f n"]:
         nonlocal done
-        bench = settle(Bench(draw(wanted, chains), installed, frequency), worker)
+        bench = _settled(Bench(draw(wanted, chains), installed, frequency), worker)
         found = _nominal_states(bench, worker, swing)
         done += 1
         if progress:
@@ -293,7 +294,7 @@ def designed(
         return found @ np.linalg.pinv(ideal.readout).T
 
     corrected = predistorted(ideal, respond, frequency, steps=STEPS)
-    bench = settle(Bench(draw(corrected, chains), installed, frequency), worker)
+    bench = _settled(Bench(draw(corrected, chains), installed, frequency), worker)
     if progress:
         progress(1.0)
     return bench
@@ -307,3 +308,10 @@ def _nominal_states(bench: Bench, worker: Worker, swing: float | None) -> Comple
     tones = comb(bench.frequency, swing)
     found = with_transients(bench, tones, worker)(chip, one, one)
     return parts(found, tones, one, theta=bench.circuit.theta).states[0]
+
+
+def _settled(bench: Bench, worker: Worker) -> Bench:
+    try:
+        return settle(bench, worker)
+    except SimulationError as error:
+        raise explained(bench, error) from None

@@ -183,8 +183,8 @@ def acting_draws(circuit: SiliconCircuit, found: Spread, selection: Selection) -
     """Tell which draws act, in the order of ``names``.
 
     A pattern is the name of devices (``L*.l``), ``role:tail``, ``kind:nmos`` or ``kind:mim``, ``class:threshold``
-    (likewise mobility, capacitor and resistor), the name of a variable of the process, ``local`` for mismatch, ``lot`` for
-    the process, ``all`` or ``none``.
+    (likewise mobility, capacitor and resistor), the name of a variable of the process, ``local`` for mismatch,
+    ``lot`` for the process, ``all`` or ``none``.
 
     Raises
     ------

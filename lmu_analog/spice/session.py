@@ -125,7 +125,9 @@ class Session:
             except SimulationError as error:
                 last = error
         raise SimulationError(
-            f"no operating point: {last}", deck=self._deck, log="\n".join(self._ngspice.lines)
+            f"no operating point: {last}",
+            deck=self._deck,
+            log="\n".join(self._ngspice.lines) or (last.log if last else ""),
         )
 
     def _change(self, rung: int, changes: tuple[str, ...]) -> None:
