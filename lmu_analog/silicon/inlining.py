@@ -15,7 +15,7 @@ _BRINGS = re.compile(r"\.lib\s+(?:'[^']*'|\"[^\"]*\"|\S+)\s+(\S+)\s*", re.IGNORE
 
 
 def inlined(
-    circuit: SiliconCircuit, installed: InstalledPdk, corner: str = "typical", mim: str = "typical"
+    circuit: SiliconCircuit, installed: InstalledPdk, *, corner: str = "typical", mim: str = "typical"
 ) -> list[str]:
     """Copy the settings, the parameters, and the subcircuits and models of the devices of a circuit.
 
