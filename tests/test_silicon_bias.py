@@ -14,7 +14,8 @@ from lmu_analog.errors import CircuitError, DesignError
 from lmu_analog.silicon.altering import in_corner
 from lmu_analog.silicon.bias import GENERATORS, Generator, asked_resistance, bias
 from lmu_analog.silicon.cells import Devices, Sizing, differential_pair
-from lmu_analog.silicon.devices import Mim, Mos, Resistor, SiliconCircuit, Voltage
+from lmu_analog.silicon.deck import element_lines
+from lmu_analog.silicon.devices import Mim, Mos, Resistor, SiliconCircuit, Voltage, with_junctions
 from lmu_analog.silicon.draws import deviations, spread
 from lmu_analog.silicon.ensemble import exact_engine, nominal_chip, settle, with_ngspice
 from lmu_analog.silicon.samples import Bench, Conditions
@@ -69,6 +70,15 @@ def test_resistors_are_where_the_kit_has_them() -> None:
     np.testing.assert_array_equal(drawn.threshold, before.threshold)
     np.testing.assert_array_equal(drawn.process[:, : before.process.shape[1]], before.process)
     assert not before.resistance.any()
+
+
+def test_junctions_are_rectangles_as_wide_as_the_gate() -> None:
+    card = next(line for line in element_lines(with_junctions(stage(), 0.5e-6)) if line.startswith("xb_m"))
+    given = dict(part.split("=") for part in card.split()[6:])
+    assert {key: float(value) for key, value in given.items()} == pytest.approx(
+        {"w": 2e-6, "l": 45e-6, "ad": 1e-12, "as": 1e-12, "pd": 5e-6, "ps": 5e-6}
+    )
+    assert not any("ad=" in line for line in element_lines(stage()))
 
 
 @needs_gf180

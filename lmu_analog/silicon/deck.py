@@ -59,7 +59,7 @@ def element_lines(circuit: SiliconCircuit) -> Iterator[str]:
         match x:
             case Mos():
                 for name in instances(x):
-                    yield f"{name} {' '.join(x.nets)} {x.device} w={number(x.width)} l={number(x.length)}"
+                    yield f"{name} {' '.join(x.nets)} {x.device} {geometry(x)}"
             case Mim():
                 size = f"c_width={number(x.width)} c_length={number(x.length)}"
                 for name in instances(x):
@@ -76,6 +76,15 @@ def element_lines(circuit: SiliconCircuit) -> Iterator[str]:
         driven = " ac 1" if s.name == circuit.drive else ""
         letter = "I" if isinstance(s, Current) else "V"
         yield f"{letter}{plain(s.name)} {' '.join(s.nets)} {number(s.value)}{driven}"
+
+
+def geometry(x: Mos) -> str:
+    """Give the geometry of a transistor as a card has it; drain and source are rectangles as wide as the gate."""
+    size = f"w={number(x.width)} l={number(x.length)}"
+    if not x.diffusion:
+        return size
+    area, edge = number(x.width * x.diffusion), number(2.0 * (x.width + x.diffusion))
+    return f"{size} ad={area} as={area} pd={edge} ps={edge}"
 
 
 def plain(name: str) -> str:

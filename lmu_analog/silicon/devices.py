@@ -5,12 +5,14 @@ what it does at an operating point only its foundry's model says.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lmu_analog.circuits.circuit import Term
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.errors import CircuitError
+
+DIFFUSION = 0.5e-6  # m: a row of contacts between gate and edge, from memory of the design rules
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class Mos:
         What it is there for, such as ``tail`` or ``mirror``: devices of one role are sized alike.
     count : int
         Alike devices side by side.
+    diffusion : float, m
+        How far drain and source reach from the gate; 0 where they are to have no junction, as kits have it unless
+        asked.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Mos:
     length: float
     role: str
     count: int = 1
+    diffusion: float = 0.0
 
     @property
     def nets(self) -> tuple[str, str, str, str]:
@@ -270,3 +276,18 @@ class SiliconCircuit:
                 yield s.a, s.value
             elif isinstance(s, Voltage) and s.a == GROUND:
                 yield s.b, -s.value
+
+
+def with_junctions(circuit: SiliconCircuit, diffusion: float = DIFFUSION) -> SiliconCircuit:
+    """Give the circuit with junctions of all drains and sources: their leakage and their capacitance.
+
+    Parameters
+    ----------
+    circuit : SiliconCircuit
+    diffusion : float, m
+        From the gate to the edge, every device with its own: neighbours that share one have less.
+    """
+    return replace(
+        circuit,
+        devices=tuple(replace(x, diffusion=diffusion) if isinstance(x, Mos) else x for x in circuit.devices),
+    )

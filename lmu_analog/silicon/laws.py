@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from lmu_analog.circuits.devices.pdk import Pdk, ProcessRow
 from lmu_analog.errors import CircuitError
 from lmu_analog.silicon.altering import paths, process_commands
-from lmu_analog.silicon.deck import OPTIONS, instances
+from lmu_analog.silicon.deck import OPTIONS, geometry, instances
 from lmu_analog.silicon.devices import Mos
 from lmu_analog.silicon.draws import Spread
 from lmu_analog.silicon.samples import Bench
@@ -339,7 +339,7 @@ def _deck(
         with_it = f"{which[k]}{pdk.devices[x.device].kind[0]}"
         name = instances(x)[0]
         lines += [
-            f"{name} d{k} g{k} s{k} b{k} {x.device} w={number(x.width)} l={number(x.length)}",
+            f"{name} d{k} g{k} s{k} b{k} {x.device} {geometry(x)}",
             f"Vd{k} d{k} moved{with_it} {number(d)}",
             f"Vg{k} g{k} moveg{with_it} {number(g)}",
             f"Vs{k} s{k} 0 {number(s)}",
