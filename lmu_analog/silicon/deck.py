@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.errors import CircuitError
-from lmu_analog.silicon.devices import Current, Mim, Mos, Resistor, SiliconCircuit, Voltage
+from lmu_analog.silicon.devices import Current, Device, Mim, Mos, Resistor, SiliconCircuit, Voltage
 from lmu_analog.spice.cards import number
 
 # The currents of a slow memory are of nanoamperes: SPICE's default of 1 pA for what counts as no current is too coarse.
@@ -55,7 +55,16 @@ def deck_lines(
 
 def element_lines(circuit: SiliconCircuit) -> Iterator[str]:
     """Give the cards of all devices and sources; beside every capacitor one that takes up its deviation."""
-    for x in circuit.devices:
+    yield from device_lines(circuit.devices)
+    for s in circuit.sources:
+        driven = " ac 1" if s.name == circuit.drive else ""
+        letter = "I" if isinstance(s, Current) else "V"
+        yield f"{letter}{plain(s.name)} {' '.join(s.nets)} {number(s.value)}{driven}"
+
+
+def device_lines(devices: Iterable[Device]) -> Iterator[str]:
+    """Give the cards of some devices."""
+    for x in devices:
         match x:
             case Mos():
                 for name in instances(x):
@@ -72,10 +81,6 @@ def element_lines(circuit: SiliconCircuit) -> Iterator[str]:
                 coefficients = f"tc1={number(x.tc1)} tc2={number(x.tc2)} tnom={number(x.at)}"
                 yield f".model m_{name} r {coefficients}"
                 yield f"{name} {' '.join(x.nets)} {number(x.value)} m_{name}"
-    for s in circuit.sources:
-        driven = " ac 1" if s.name == circuit.drive else ""
-        letter = "I" if isinstance(s, Current) else "V"
-        yield f"{letter}{plain(s.name)} {' '.join(s.nets)} {number(s.value)}{driven}"
 
 
 def geometry(x: Mos) -> str:

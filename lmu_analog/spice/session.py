@@ -198,6 +198,44 @@ class Session:
             raise SimulationError("ngspice gave voltages that are not finite")
         return Waveforms(time, volts, rung)
 
+    def swept(
+        self, source: str, volts: Float[np.ndarray, " q"], *, sources: Sequence[str]
+    ) -> Float[np.ndarray, "q m"]:
+        """Sweep a voltage source, and give the currents through others from plus to minus, A.
+
+        Parameters
+        ----------
+        source : str
+        volts : (q,) array, V
+            Evenly spaced.
+        sources : sequence of str
+            Whose currents the deck saves.
+
+        Raises
+        ------
+        SimulationError
+        """
+        first, last = float(volts[0]), float(volts[-1])
+        step = (last - first) / (len(volts) - 1)
+        self._ngspice.lines.clear()
+        before = set(self._ngspice.plot_names)
+        # Half a step more, as sums of steps round.
+        command = f"dc {source} {first!r} {last + 0.5 * step!r} {step!r}"
+        self._ngspice.attempt(lambda: self._ngspice.exec_command(command))
+        self._complain("ngspice found no operating point")
+        fresh = [n for n in self._ngspice.plot_names if n not in before and n.startswith("dc")]
+        plots = [_lower(self._ngspice.plot(None, n)) for n in fresh]
+        self._ngspice.attempt(lambda: self._ngspice.exec_command("destroy all"))
+        branches = [f"{name.lower()}#branch" for name in sources]
+        if len(plots) != 1 or any(name not in plots[0] for name in branches):
+            raise SimulationError("ngspice gave no sweep with all currents", deck=self._deck)
+        found = np.stack([np.real(plots[0][name]) for name in branches], axis=-1)
+        if len(found) != len(volts) or not np.isfinite(found).all():
+            raise SimulationError(
+                f"ngspice stopped after {len(found)} of {len(volts)} steps", deck=self._deck
+            )
+        return found
+
     def values(self, vectors: Sequence[str]) -> Float[np.ndarray, " v"]:
         """Run ``op`` and read device figures such as ``@m.x1.m0[gm]``; every vector must have been saved.
 
