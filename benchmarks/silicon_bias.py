@@ -13,6 +13,7 @@ import json
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -144,7 +145,7 @@ def main() -> None:
     reader.add_argument("--seed", type=int, default=0)
     reader.add_argument("--bias", nargs="*", choices=list(BIASES), default=list(BIASES))
     asked = reader.parse_args()
-    content: dict[str, object] = {"seed": asked.seed, "order": ORDER, "theta": THETA, "span": SPAN}
+    content: dict[str, Any] = {"seed": asked.seed, "order": ORDER, "theta": THETA, "span": SPAN}
     if TARGET.exists():  # what is not asked for stays
         content = json.loads(TARGET.read_text("utf-8")) | content
     for name in asked.bias:
@@ -163,7 +164,7 @@ def main() -> None:
         }
         TARGET.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         if "outside" not in name:
-            content[name] |= {"chips": chips(bench, asked.chips, asked.seed)}  # type: ignore[operator]
+            content[name] |= {"chips": chips(bench, asked.chips, asked.seed)}
             TARGET.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
