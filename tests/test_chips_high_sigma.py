@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from lmu_analog.ensembles.chips import chips_high_sigma, limit_at, trimmed_errors
+from lmu_analog.ensembles.chips import chips_high_sigma, guided_errors, limit_at, trimmed_errors
 from lmu_analog.errors import DesignError
 from lmu_analog.silicon.contributors import Linearised, linearised
 from tests.test_silicon_areas import BENCH, FOUND, measure
@@ -54,3 +54,6 @@ def test_errors_of_normals_are_those_of_chips_after_their_trim() -> None:
     assert seen[1] == pytest.approx(
         np.sqrt(law.rest + np.sum((law.error + law.jacobian[:, 3]) ** 2)), rel=1e-3
     )
+    # A guide whose trims are a thousandth off is corrected.
+    both = guided_errors(measure, lambda sample, trim: measure(sample, 1.001 * trim), BENCH, found=FOUND)(z)
+    np.testing.assert_allclose(both, seen, rtol=1e-3)

@@ -18,7 +18,14 @@ from lmu_analog.errors import DesignError
 from lmu_analog.mismatch.law import normals
 from lmu_analog.silicon.contributors import Linearised
 from lmu_analog.silicon.draws import Spread, from_normals
-from lmu_analog.silicon.ensemble import Measure, errors, nominal_chip
+from lmu_analog.silicon.ensemble import (
+    Measure,
+    bias_exponent,
+    errors,
+    fitted_theta,
+    nominal_chip,
+    window_errors,
+)
 from lmu_analog.silicon.samples import Bench
 from lmu_analog.simulation import Engine
 from lmu_analog.theory.first_order import FirstOrder
@@ -46,6 +53,31 @@ def trimmed_errors(measure: Measure, bench: Bench, found: Spread) -> ErrorsOf:
     return errors_of
 
 
+def guided_errors(measure: Measure, guide: Measure, bench: Bench, *, found: Spread) -> ErrorsOf:
+    """Give the same with two measurements of every chip: the guide's trim, then one correction of what it left.
+
+    Parameters
+    ----------
+    measure : callable
+        What is to be believed, such as ngspice.
+    guide : callable
+        The exact engine: where it does not know a chip, that one is corrected from what it is as built.
+    bench : Bench
+    found : Spread
+    """
+    undeviated, theta = nominal_chip(bench), bench.circuit.theta
+    slope = bias_exponent(guide, bench, nominal_sample=undeviated)
+
+    def errors_of(z: np.ndarray) -> np.ndarray:
+        chips = from_normals(found, z)
+        trim = errors(guide, chips, bench, nominal_sample=undeviated).trim
+        seen = fitted_theta(measure(chips, trim).states, bench.frequency, theta)
+        trim = trim * np.where(np.isfinite(seen), seen / theta, 1.0) ** (-1.0 / slope)
+        return window_errors(measure(chips, trim).states, bench.frequency, theta)
+
+    return errors_of
+
+
 def limit_at(law: Linearised, sigma: float) -> float:
     """Give the window NRMSE that the linear law puts at so many standard deviations: at 4, 3.2e-5 of chips miss it."""
     return math.sqrt(quantile(quadratic_form(_theory(law)), float(ndtr(sigma))))
@@ -57,7 +89,7 @@ def chips_high_sigma(
     *,
     guide: ErrorsOf,
     limit: float,
-    samples: int = 320,
+    samples: int = 480,
     seed: int = 0,
     engine: Engine = "ngspice",
 ) -> HighSigma:
