@@ -151,7 +151,7 @@ def plotted(content: dict[str, Any], target: Path) -> None:
     from matplotlib import pyplot as plt
     from matplotlib.ticker import FormatStrFormatter
 
-    mpl.rcParams["svg.hashsalt"] = "silicon"
+    mpl.rcParams |= {"svg.hashsalt": "silicon", "svg.fonttype": "none"}  # the same bytes, and text as text
     figure, ax = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
     area = np.array([row["area_um2"] for row in content["curve"]]) / 1e3
     start = content["as_it_is"]
@@ -162,7 +162,6 @@ def plotted(content: dict[str, Any], target: Path) -> None:
         ax.plot(
             area, [100 * row[label]["p95"] for row in content["curve"]], color=colour, label=f"{said}, law"
         )
-        ax.plot(start["area_um2"] / 1e3, 100 * start[label]["p95"], "s", mfc="none", color=colour)
         points = content["judged"]
         ax.plot(
             [row["area_um2"] / 1e3 for row in points],
@@ -171,6 +170,9 @@ def plotted(content: dict[str, Any], target: Path) -> None:
             color=colour,
             label=f"{said}, ngspice",
         )
+    for label, colour in (("with_offsets", style.VERMILLION), ("without_offsets", style.BLUE)):
+        said = "areas as first drawn, law" if label == "without_offsets" else None
+        ax.plot(start["area_um2"] / 1e3, 100 * start[label]["p95"], "s", mfc="none", color=colour, label=said)
     ax.set(xlabel="gates and plates, 1000 um²", ylabel="window NRMSE of 95 of 100 chips, %", xscale="log")
     ax.set_ylim(0.0)
     ax.xaxis.set_major_formatter(FormatStrFormatter("%g"))
