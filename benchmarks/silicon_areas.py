@@ -25,7 +25,15 @@ from lmu_analog.circuits.devices.pdk import Pdk
 from lmu_analog.errors import CircuitError
 from lmu_analog.output import style
 from lmu_analog.silicon.areas import Areas, best_areas, rescaled, scaled
-from lmu_analog.silicon.contributors import Linearised, around, contributions, linearised, predicted
+from lmu_analog.silicon.contributors import (
+    SHARED,
+    Linearised,
+    around,
+    contributions,
+    labels,
+    linearised,
+    predicted,
+)
 from lmu_analog.silicon.draws import Deviations, deviations, spread
 from lmu_analog.silicon.ensemble import errors, exact_engine, fitted_theta, nominal_chip, with_ngspice
 from lmu_analog.silicon.samples import Bench
@@ -121,26 +129,38 @@ def judged(pdk: Pdk, areas: Areas, asked: argparse.Namespace) -> dict[str, objec
     return rows | {"seconds": time.perf_counter() - start}
 
 
-def checked(pdk: Pdk, law: Linearised, asked: argparse.Namespace) -> dict[str, object]:
-    """Make the largest contributor four times larger: what the law says of that, and what the new circuit's law is."""
-    rows: dict[str, object] = {}
-    for of in ("error", "offset"):
-        ranked = contributions(law, by="device", of=of)  # type: ignore[arg-type]
-        largest = next(x.name for x in ranked if x.name != "process")
-        factors = {largest: LARGER}
-        said = float(rescaled(law, factors, by="device").variance(of).sum())  # type: ignore[arg-type]
+def checked(pdk: Pdk, law: Linearised, asked: argparse.Namespace) -> list[dict[str, object]]:
+    """Make the largest contributors four times larger: what the law says of that, and what the new circuit's law is.
+
+    By device for the error, whose tails have no partner. Roles for both: loads come in pairs, of which one larger than
+    the other has an offset of its own.
+    """
+    rows: list[dict[str, object]] = []
+    for of, by in (("error", "device"), ("error", "role"), ("offset", "role")):
+        ranked = contributions(law, by=by, of=of)  # type: ignore[arg-type]
+        largest = next(x.name for x in ranked if x.name != SHARED)
         with Worker() as worker:
-            redraw = partial(scaled, factors=factors, pdk=pdk)
+            redraw = partial(scaled, factors={largest: LARGER}, pdk=pdk)
             again = drawn(asked.name, worker, swing=asked.swing, redraw=redraw)
-        seen = float(law_of(again).variance(of).sum())  # type: ignore[arg-type]
-        before = float(law.variance(of).sum())  # type: ignore[arg-type]
-        rows[of] = {
-            "device": largest,
-            "rms_before": before**0.5,
-            "rms_predicted": said**0.5,
-            "rms_seen": seen**0.5,
-        }
+        after = law_of(again)
+        # Mirrors of unlike sizes follow the process less alike: what is local, and what is not, apart.
+        rows.append(
+            {"of": of, "by": by, "name": largest}
+            | {"before": rms_of(law, largest, by, of), "after": rms_of(after, largest, by, of)}
+        )
+        print(json.dumps(rows[-1]), flush=True)
     return rows
+
+
+def rms_of(law: Linearised, name: str, by: str, of: str) -> dict[str, float]:
+    """Give what a contributor, all local deviations and the process add, root of the mean square."""
+    variance = law.variance(of)  # type: ignore[arg-type]
+    own = np.array([label == name for label in labels(law, by)])  # type: ignore[arg-type]
+    shared = np.array([role == SHARED for role in law.roles])
+    return {
+        key: float(np.sqrt(variance[mask].sum()))
+        for key, mask in (("own", own), ("local", ~shared), ("process", shared))
+    }
 
 
 def plotted(content: dict[str, Any], target: Path) -> None:
