@@ -87,8 +87,8 @@ def drawn(
     )
 
 
-def figures(found: Errors, bench: Bench) -> dict[str, object]:
-    """Summarise many chips."""
+def figures(found: Errors, bench: Bench, *, amplitude: float = AMPLITUDE) -> dict[str, object]:
+    """Summarise many chips; ``amplitude`` is that of each tone where offsets count, V."""
 
     def quantiles(x: np.ndarray) -> dict[str, float]:
         good = x[np.isfinite(x)]
@@ -101,7 +101,7 @@ def figures(found: Errors, bench: Bench) -> dict[str, object]:
     theta = bench.circuit.theta
     offset = found.after.offset
     with_offsets = window_errors(
-        found.after.states, bench.frequency, theta, offset=offset, amplitude=AMPLITUDE
+        found.after.states, bench.frequency, theta, offset=offset, amplitude=amplitude
     )
     return {
         "chips": len(found.built),

@@ -11,8 +11,8 @@ def chosen(realization: str = "ladder", order: int = 3, theta: float = 1e-4, **c
     return sizing_for(realization, order, theta, **asked)
 
 
-@pytest.mark.parametrize("row", TRIED)
-def test_every_row_is_chosen_for_a_memory_of_its_own(row) -> None:
+@pytest.mark.parametrize("row", [row for row in TRIED if row.sizing is not None])
+def test_every_sizing_is_chosen_for_a_memory_of_its_own(row) -> None:
     order, theta = row.orders[1], max(row.theta)
     found = chosen(row.realization, order, theta, bandwidth=row.turns / theta, amplitude=row.amplitude)
     assert found == row.sizing

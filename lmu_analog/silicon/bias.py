@@ -32,7 +32,6 @@ from lmu_analog.errors import DesignError
 from lmu_analog.silicon.cells import DIGITS, Devices, Place, load
 from lmu_analog.silicon.devices import Current, Mos, Resistor
 
-WIDTH = 2e-6  # m of one side of a pair that the replica would carry: large beside most, so that few errors are common
 THERMAL = 0.02585  # V, U_T at 27 C
 SLOPE = 1.5  # n of the gate in weak inversion, about: only the first guess of the resistor takes it
 OUTSIDE = 2  # units where the resistor is outside: a pin of 10 pF lets it settle
@@ -135,20 +134,23 @@ def bias(
         If the generator's resistor is on the chip and no kit is given, or has none of that name.
     """
     s = devices.sizing
-    mirror = s.tail_ratio * WIDTH
+    mirror = s.tail_ratio * s.replica
     lines = [
         *devices.draw(Place("B.d", "pb", "pb", "vdd", "vdd", "bias"), mirror, s.tail),
         *devices.draw(Place("B.m", "vb", "pb", "vdd", "vdd", "bias"), mirror, s.tail),
-        *load(devices, "B", ("vb", "z_b"), width=2.0 * WIDTH, role="bias"),
+        *load(devices, "B", ("vb", "z_b"), width=2.0 * s.replica, role="bias"),
         *devices.draw(
-            Place("B.z", "z_b", "vcm", GROUND, GROUND, "bias"), 2.0 * s.triode_ratio * WIDTH, s.triode
+            Place("B.z", "z_b", "vcm", GROUND, GROUND, "bias"),
+            2.0 * s.triode_ratio * s.replica,
+            s.triode,
+            least=s.least_triode,
         ),
     ]
     if generator is None:
-        source = Current("Iref", "pb", GROUND, 2.0 * s.density * WIDTH, "reference")
+        source = Current("Iref", "pb", GROUND, 2.0 * s.density * s.replica, "reference")
         return Bias(tuple(lines), (source,), source.name)
     units = generator.units or _units(devices, generator, pdk)
-    width = 2.0 * WIDTH * units / generator.denser
+    width = 2.0 * s.replica * units / generator.denser
     strip = _resistor(devices, generator, pdk, width)
     drawn = (
         *lines,
@@ -162,10 +164,11 @@ def bias(
 
 def _pair(devices: Devices, made: Generator, width: float, units: int) -> list[Mos]:
     """Draw the pair and its mirror; ratios are numbers of alike devices, as edges add to each."""
-    length = made.length or devices.sizing.pair
+    s = devices.sizing
+    length = made.length or s.pair
 
     def side(name: str, net: str) -> list[Mos]:
-        return load(devices, name, (net, GROUND), width=2.0 * WIDTH, role="bias", gate="ng")
+        return load(devices, name, (net, GROUND), width=2.0 * s.replica, role="bias", gate="ng")
 
     return [
         *devices.draw(Place("B.ga", "pg", "pg", "vdd", "vdd", "bias"), width, length),
@@ -188,7 +191,7 @@ def _start_up(devices: Devices, made: Generator, units: int) -> list[Mos]:
         nets.append("b_st" if last else f"b_{letter}")
         place = Place(f"B.s{letter}", nets[-1], nets[-1], nets[-2], nets[-2], "start-up")
         found += devices.draw(place, s.least_width, s.pair)
-    taken = made.sink * s.load_ratio * 2.0 * WIDTH * units
+    taken = made.sink * s.load_ratio * 2.0 * s.replica * units
     return [
         *found,
         *devices.draw(Place("B.k", "b_st", "ng", GROUND, GROUND, "start-up"), taken, s.load),
@@ -205,7 +208,7 @@ def _units(devices: Devices, made: Generator, pdk: Pdk | None) -> int:
     poly = _kit(made, pdk).device(made.resistor)
     squares = asked_resistance(devices, made, 1.0) / poly.sheet  # times the width, m
     strip = made.strip * (made.strip - 2.0 * poly.narrower) * squares
-    return max(1, round(math.sqrt(strip / gates) * made.denser / (2.0 * WIDTH)))
+    return max(1, round(math.sqrt(strip / gates) * made.denser / (2.0 * s.replica)))
 
 
 def _kit(made: Generator, pdk: Pdk | None) -> Pdk:

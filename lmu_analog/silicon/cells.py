@@ -1,4 +1,4 @@
-"""Fully differential transconductors of long transistors in strong inversion, and the row that they drive.
+"""Fully differential transconductors of one pair or two crossed ones, and the row that they drive.
 
         vdd                          A transconductor is a pair with its tail. Its drains are the two nets of the
          |                           state that it drives: no mirror copies a signal current, so none adds a pole
@@ -12,6 +12,9 @@ xn |           | xp     nets         common voltage down again: common-mode feed
    +-----+-----+                     The transconductance of a pair goes with the root of its current, and at first
   [xp] both [xn]        triode       order not with its own offset: what mismatch of tails does to it is halved.
        ground
+                                  In strong inversion a plain pair is linear over some tenths of a volt. In weak
+  .a wide   .b narrow   tail .t   inversion it is a tanh, and a doublet is taken: two pairs of unequal widths, crossed,
+  .c narrow .d wide     tail .u   each with half of the tail's current (``linear_range`` says how far it is linear).
 """
 
 import math
@@ -46,11 +49,17 @@ class Sizing:
         Width of a tail over that of one side of its pair.
     load_ratio, triode_ratio, cascode_ratio : float
         Widths on one side of a row over the sum of the widths of its pairs; no cascode where its ratio is 0.
-    least_width : float, m
-        A device that is to be narrower is several in series.
+    least_width, least_triode : float, m
+        A device that is to be narrower is several in series; the second is of triode devices, which need not match.
     common : float, V
         Of states and input at the operating point.
     supply : float, V
+    doublet : float
+        Of the two widths in each of two crossed pairs that make up a transconductor; 1 for one plain pair.
+    replica : float, m
+        Width of one side of the pair that the bias is drawn for.
+    rise, tail_line, load_line : float, V
+        Where an operating point begins: source of a pair above its gates, gate lines of tails and of loads.
     """
 
     capacitance: float
@@ -66,8 +75,14 @@ class Sizing:
     triode_ratio: float = 0.47
     cascode_ratio: float = 0.0
     least_width: float = 0.25e-6
+    least_triode: float = 0.25e-6
     common: float = 1.1
     supply: float = 3.3
+    doublet: float = 1.0
+    replica: float = 2e-6
+    rise: float = 1.2
+    tail_line: float = 2.1
+    load_line: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -150,11 +165,19 @@ class Devices:
     sizing: Sizing
     chains: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def draw(self, place: Place, width: float, length: float, *, series: int | None = None) -> list[Mos]:
+    def draw(
+        self,
+        place: Place,
+        width: float,
+        length: float,
+        *,
+        series: int | None = None,
+        least: float | None = None,
+    ) -> list[Mos]:
         """Draw one transistor; those that stand on ground are n, the others p."""
         device = self.n if place.bulk == GROUND else self.p
         kept = series or self.chains.get(place.name)
-        drawn = shape(device, width, length, least=self.sizing.least_width, series=kept)
+        drawn = shape(device, width, length, least=least or self.sizing.least_width, series=kept)
         return stacked(place, device, drawn)
 
 
@@ -172,11 +195,39 @@ def differential_pair(
     width : float, m
         Of one side of the pair. Its bulk is its source (a well of its own): no body effect takes headroom.
     """
-    s, top = devices.sizing, f"t_{name.lower()}"
+    s = devices.sizing
+    if s.doublet == 1.0:
+        return _pair(devices, name, inputs=inputs, outputs=outputs, widths=(width, width), letters="abt")
+    narrow, wide = width / (1.0 + s.doublet), width * s.doublet / (1.0 + s.doublet)
+    both = {"inputs": inputs, "outputs": outputs}
     return [
-        *devices.draw(Place(f"{name}.a", outputs[1], inputs[0], top, top, "pair"), width, s.pair),
-        *devices.draw(Place(f"{name}.b", outputs[0], inputs[1], top, top, "pair"), width, s.pair),
-        *devices.draw(Place(f"{name}.t", top, "pb", "vdd", "vdd", "tail"), s.tail_ratio * width, s.tail),
+        *_pair(devices, name, **both, widths=(wide, narrow), letters="abt"),
+        *_pair(devices, name, **both, widths=(narrow, wide), letters="cdu"),
+    ]
+
+
+def tails(sizing: Sizing, name: str) -> list[str]:
+    """Give the nets where the tails of a transconductor meet its pairs."""
+    return [f"{letter}_{name.lower()}" for letter in ("t" if sizing.doublet == 1.0 else "tu")]
+
+
+def _pair(
+    devices: Devices,
+    name: str,
+    *,
+    inputs: tuple[str, str],
+    outputs: tuple[str, str],
+    widths: tuple[float, float],
+    letters: str,
+) -> list[Mos]:
+    """Draw one pair, whose tail carries what its two widths would at the density of all."""
+    s, top = devices.sizing, f"{letters[2]}_{name.lower()}"
+    tail = s.tail_ratio * sum(widths) / 2.0
+    first, second, third = (f"{name}.{letter}" for letter in letters)
+    return [
+        *devices.draw(Place(first, outputs[1], inputs[0], top, top, "pair"), widths[0], s.pair),
+        *devices.draw(Place(second, outputs[0], inputs[1], top, top, "pair"), widths[1], s.pair),
+        *devices.draw(Place(third, top, "pb", "vdd", "vdd", "tail"), tail, s.tail),
     ]
 
 
@@ -197,7 +248,7 @@ def row(devices: Devices, net: str, width: float) -> list[Mos]:
         found += load(devices, f"L{net}{side}", (f"{net}{side}", foot), width=width, role="load")
     for side in "pn":
         place = Place(f"L{net}{side}.z", foot, f"{net}{side}", GROUND, GROUND, "common-mode")
-        found += devices.draw(place, s.triode_ratio * width, s.triode)
+        found += devices.draw(place, s.triode_ratio * width, s.triode, least=s.least_triode)
     return found
 
 

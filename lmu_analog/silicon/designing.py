@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Complex, Float
 
 from lmu_analog.building import build
 from lmu_analog.circuits.circuit import Circuit
-from lmu_analog.circuits.devices.pdk import InstalledPdk
+from lmu_analog.circuits.devices.pdk import InstalledPdk, find_pdk
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.silicon.bias import Generator
 from lmu_analog.silicon.cells import Sizing
+from lmu_analog.silicon.choosing import Choice, chosen, tables_for
 from lmu_analog.silicon.devices import SiliconCircuit
 from lmu_analog.silicon.ensemble import nominal_chip, settle, with_ngspice
 from lmu_analog.silicon.lost_points import explained
@@ -25,7 +27,11 @@ from lmu_analog.spice.worker import Worker
 from lmu_analog.stimulus import Tones
 from lmu_analog.units import write
 
-CHIP_AMPLITUDE = 0.2  # V: peak of the input on the chip, where an input beyond it is divided down to
+CHIP_AMPLITUDE = (
+    0.2  # V: peak on the chip, to which inputs are divided down where no memory like it was tried
+)
+SUPPLY = 3.3  # V: at which all was tried
+TONES = 10  # in the band, at which signals of a memory are compared
 STEPS = 4  # corrections of the predistortion
 # Long pairs in strong inversion: current per width, and width per transconductance, of p-channel devices of 45 um.
 DENSITY, WIDTH = 0.0539, 4.2847287980907245  # A/m and m/S
@@ -47,7 +53,8 @@ class Tried:
         The largest bandwidth times theta.
     amplitude : float, V
         The largest peak of the input on the chip: where pairs are linear.
-    sizing : Sizing
+    sizing : Sizing or None
+        Of all these memories; None: chosen from device tables for each, see ``choosing``.
     """
 
     realization: str
@@ -55,11 +62,18 @@ class Tried:
     theta: tuple[float, float]
     turns: float
     amplitude: float
-    sizing: Sizing
+    sizing: Sizing | None = None
 
 
+SLOW, FAST = (5e-4, 1e-2), (1e-6, 2e-5)  # s: windows of doublets in weak inversion, of short pairs in strong
 # The first row that has a memory in it decides.
 TRIED: tuple[Tried, ...] = (
+    Tried("ladder", (1, 6), SLOW, 1.2, 0.1),
+    Tried("rlc-ladder", (3, 6), SLOW, 1.2, 0.1),
+    Tried("block-ladder", (3, 6), SLOW, 1.2, 0.1),
+    Tried("ladder", (1, 6), FAST, 1.2, 0.2),
+    Tried("rlc-ladder", (3, 6), FAST, 1.2, 0.2),
+    Tried("block-ladder", (3, 6), FAST, 1.2, 0.2),
     Tried(
         "ladder",
         (1, 3),
@@ -73,9 +87,16 @@ TRIED: tuple[Tried, ...] = (
 
 
 def sizing_for(
-    realization: str, order: int, theta: float, *, bandwidth: float, amplitude: float, supply: float
+    realization: str,
+    order: int,
+    theta: float,
+    *,
+    bandwidth: float,
+    amplitude: float,
+    supply: float,
+    installed: InstalledPdk | None = None,
 ) -> Sizing:
-    """Choose the geometry of the cells of a memory.
+    """Choose the geometry of the cells of a memory: one that was tried, or from device tables, as ``chosen_for`` says.
 
     Parameters
     ----------
@@ -86,11 +107,82 @@ def sizing_for(
     amplitude : float, V
         Peak of the input on the chip.
     supply : float, V
+    installed : InstalledPdk, optional
+        Models for device tables; those of GF180MCU are looked for unless given, where tables are needed.
 
     Raises
     ------
     DesignError
-        If no sizing was tried for it; the message says what was.
+        If no memory like it was tried; the message says what was.
+    """
+    row = _row(realization, order, theta, bandwidth=bandwidth, amplitude=amplitude, supply=supply)
+    if row.sizing is not None:
+        return row.sizing
+    asked = {"bandwidth": bandwidth, "amplitude": amplitude, "supply": supply}
+    return chosen_for(realization, order, theta, **asked, installed=installed or find_pdk("gf180mcu")).sizing
+
+
+def chosen_for(
+    realization: str,
+    order: int,
+    theta: float,
+    *,
+    bandwidth: float,
+    amplitude: float,
+    supply: float,
+    installed: InstalledPdk,
+) -> Choice:
+    """Choose cells from device tables, and say why: what ``sizing_for`` does where no row has a sizing.
+
+    The tables are swept in ngspice once, some seconds each, and kept.
+
+    Raises
+    ------
+    DesignError
+        If no cell is linear or fast enough.
+    SimulationError
+        If ngspice is missing or fails.
+    """
+    memory = (realization, order, theta, bandwidth)
+    return _chosen(memory, amplitude, supply, name=installed.pdk.name, folder=installed.folder)
+
+
+@lru_cache(maxsize=64)
+def _chosen(
+    memory: tuple[str, int, float, float], amplitude: float, supply: float, *, name: str, folder: Path
+) -> Choice:
+    """Choose once: a design is checked before it is drawn."""
+    realization, order, theta, bandwidth = memory
+    wanted = Design(order=order, theta=theta, family="gm-c", realization=realization, bandwidth=bandwidth)
+    tables = tables_for(find_pdk(name, folder))
+    frequency = bandwidth * np.arange(1, TONES + 1) / TONES
+    return chosen(build(wanted), tables, frequency, amplitude=amplitude, supply=supply)
+
+
+def largest_amplitude(realization: str, order: int, theta: float, *, bandwidth: float) -> float:
+    """Give the largest peak of the input on the chip with which such memories were tried, V; 0 where none was."""
+    return max(
+        (
+            row.amplitude
+            for row in TRIED
+            if row.realization == realization
+            and _holds(row.orders, order)
+            and _holds(row.theta, theta)
+            and _holds((0.0, row.turns), bandwidth * theta)
+        ),
+        default=0.0,
+    )
+
+
+def _row(
+    realization: str, order: int, theta: float, *, bandwidth: float, amplitude: float, supply: float
+) -> Tried:
+    """Find the first row that has a memory in it.
+
+    Raises
+    ------
+    DesignError
+        If there is none.
     """
     rows = [row for row in TRIED if row.realization == realization]
     if not rows:
@@ -109,13 +201,12 @@ def sizing_for(
     rows = _within(
         rows, "[signal] amplitude", amplitude, lambda row: (0.0, row.amplitude), partial(write, unit="V")
     )
-    sizing = rows[0].sizing
-    if abs(supply / sizing.supply - 1.0) > 1e-6:
+    if abs(supply / SUPPLY - 1.0) > 1e-6:
         raise DesignError(
             f"[circuit] supply: {write(supply, 'V')}; transistors of {realization} were tried at "
-            f"{write(sizing.supply, 'V')}; give that"
+            f"{write(SUPPLY, 'V')}; give that"
         )
-    return sizing
+    return rows[0]
 
 
 def _count(value: float) -> str:
@@ -136,8 +227,7 @@ def _within(
     DesignError
         If none does; it names what the rows hold.
     """
-    slack = 1e-9  # a fraction: limits are inclusive, whatever the last bit of a product is
-    kept = [row for row in rows if limits(row)[0] * (1.0 - slack) <= value <= limits(row)[1] * (1.0 + slack)]
+    kept = [row for row in rows if _holds(limits(row), value)]
     if kept:
         return kept
     low, high = min(limits(row)[0] for row in rows), max(limits(row)[1] for row in rows)
@@ -145,6 +235,11 @@ def _within(
     raise DesignError(
         f"{label}: {said(value)}; transistors of {rows[0].realization} were tried for {span}; give another"
     )
+
+
+def _holds(limits: tuple[float, float], value: float) -> bool:
+    slack = 1e-9  # a fraction: limits are inclusive, whatever the last bit of a product is
+    return limits[0] * (1.0 - slack) <= value <= limits[1] * (1.0 + slack)
 
 
 def bench_of(
@@ -186,15 +281,18 @@ def check(design: Design) -> tuple[InstalledPdk, Sizing]:
     ------
     DesignError
     """
-    sizing = sizing_for(
-        design.realization,
-        design.order,
-        design.theta,
+    memory = (design.realization, design.order, design.theta)
+    amplitude = design.amplitude * chip_gain(design)
+    # What was not tried is refused before models are looked for.
+    _row(*memory, bandwidth=design.bandwidth, amplitude=amplitude, supply=design.supply)
+    installed = design.installed_pdk
+    return installed, sizing_for(
+        *memory,
         bandwidth=design.bandwidth,
-        amplitude=design.amplitude * chip_gain(design),
+        amplitude=amplitude,
         supply=design.supply,
+        installed=installed,
     )
-    return design.installed_pdk, sizing
 
 
 def ideal_design(design: Design) -> Design:
@@ -212,7 +310,8 @@ def tones(design: Design) -> Tones:
 
 def chip_gain(design: Design) -> float:
     """Give volts on the chip for one volt of the input: 1, or less where the input is beyond what pairs take."""
-    return min(1.0, CHIP_AMPLITUDE / design.amplitude)
+    tried = largest_amplitude(design.realization, design.order, design.theta, bandwidth=design.bandwidth)
+    return min(1.0, (tried or CHIP_AMPLITUDE) / design.amplitude)
 
 
 def designed(

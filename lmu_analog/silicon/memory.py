@@ -18,14 +18,13 @@ from lmu_analog.circuits.components import GROUND, Capacitor, Transconductor
 from lmu_analog.circuits.devices.pdk import Pdk, PdkDevice
 from lmu_analog.errors import CircuitError
 from lmu_analog.silicon.bias import Generator, bias
-from lmu_analog.silicon.cells import DIGITS, Devices, Sizing, differential_pair, row
+from lmu_analog.silicon.cells import DIGITS, Devices, Sizing, differential_pair, row, tails
 from lmu_analog.silicon.devices import Device, Mim, SiliconCircuit, Voltage
 
 RIDGE = 1e-4  # of the corrections: what only scales a state costs nothing otherwise
 LARGEST_STEP = 0.3  # of a logarithm, in one correction
 INPUT = ("up", "vcm")  # the input is one-sided: the other gate of its pairs rests
-PAIR_RISE = 1.2  # V: source above gate of a pair, to begin the operating point from
-FOOT, LINES = 0.1, (2.1, 1.0)  # V: likewise of the triode devices, and of the two gate lines
+FOOT = 0.1  # V: across triode devices, to begin the operating point from
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +175,7 @@ def transistors(
     CircuitError
         If a transconductor subtracts two nets.
     """
-    devices = Devices(_first(pdk, "nmos"), _first(pdk, "pmos"), sizing, chains or {})
+    devices = Devices(transistor(pdk, "nmos"), transistor(pdk, "pmos"), sizing, chains or {})
     drawn: list[Device] = []
     widths: dict[str, float] = {}
     starts: dict[str, float] = {}
@@ -189,14 +188,14 @@ def transistors(
         outputs = (f"{x.out}p", f"{x.out}n") if rises else (f"{x.out}n", f"{x.out}p")
         drawn += differential_pair(devices, x.name, inputs=inputs, outputs=outputs, width=width)
         widths[x.out] = widths.get(x.out, 0.0) + width
-        starts[f"t_{x.name.lower()}"] = sizing.common + PAIR_RISE
+        starts |= {net: sizing.common + sizing.rise for net in tails(sizing, x.name)}
     for net, width in widths.items():
         drawn += row(devices, net, width)
         starts |= {f"{net}p": sizing.common, f"{net}n": sizing.common, f"z_{net}": FOOT}
     for x, value in zip(plan.capacitors, plan.capacitance, strict=True):
         drawn.append(plates(x.name, x.a, pdk.device(mim), capacitance=0.5 * float(value)))
     made = bias(devices, generator=generator, pdk=pdk)
-    starts |= dict(zip(("pb", "vb"), LINES, strict=True)) | {"z_b": FOOT} | dict(made.starts)
+    starts |= {"pb": sizing.tail_line, "vb": sizing.load_line, "z_b": FOOT} | dict(made.starts)
     sources = (
         Voltage("Vdd", "vdd", GROUND, sizing.supply, "supply"),
         Voltage("Vcm", "vcm", GROUND, sizing.common, "common-mode voltage"),
@@ -249,7 +248,14 @@ def plates(name: str, net: str, device: PdkDevice, *, capacitance: float) -> Mim
     return Mim(name, f"{net}p", f"{net}n", device.name, drawn, drawn, "state", count)
 
 
-def _first(pdk: Pdk, kind: str) -> PdkDevice:
+def transistor(pdk: Pdk, kind: str) -> PdkDevice:
+    """Give the device for 3.3 V of a kind, or the first that a process lists.
+
+    Raises
+    ------
+    CircuitError
+        If it has none.
+    """
     usual = f"{kind}_3p3"
     if usual in pdk.devices:
         return pdk.devices[usual]

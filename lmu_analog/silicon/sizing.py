@@ -234,6 +234,24 @@ def sized(
     return _point(spot, v_gs, count)
 
 
+def transfer(
+    table: DeviceTable, *, width: float, length: float, v_ds: float, v_sb: float = 0.0, step: float = 0.01
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Give V_GS in even steps (V) and the currents there (A), over all of a table that rises.
+
+    Raises
+    ------
+    DesignError
+        As ``operating_point``.
+    """
+    spot = _Spot(table, width, length, v_ds=v_ds, v_sb=v_sb)
+    v_gs = np.arange(float(spot.v_gs[0]), float(spot.v_gs[-1]), step)
+    level = spot.curve("current")(v_gs)
+    # Leakage of the drain lets the first points fall, where it does not depend on the gate.
+    first = int(np.flatnonzero(np.diff(level) <= 0.0)[-1]) + 1 if (np.diff(level) <= 0.0).any() else 0
+    return v_gs[first:], np.exp(level[first:]) * width / length
+
+
 def usable_length(table: DeviceTable, length: float) -> float:
     """Give the nearest length that is off the edges of bins, m.
 
