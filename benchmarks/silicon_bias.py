@@ -82,7 +82,7 @@ def at_conditions(bench: Bench) -> list[dict[str, object]]:
             measure = with_ngspice(there, worker)
             built, after = measure(chip, one), measure(chip, trimmed.trim)
         found = {"built": built, "trimmed": after}
-        row: dict[str, object] = asdict(at) | {"trim": float(trimmed.trim[0])}
+        row: dict[str, Any] = asdict(at) | {"trim": float(trimmed.trim[0])}
         for name, x in found.items():
             theta = float(fitted_theta(x.states, bench.frequency, THETA)[0])
             row |= {

@@ -18,6 +18,7 @@ from lmu_analog.silicon.deck import element_lines
 from lmu_analog.silicon.devices import Mim, Mos, Resistor, SiliconCircuit, Voltage, with_junctions
 from lmu_analog.silicon.draws import deviations, spread
 from lmu_analog.silicon.ensemble import exact_engine, nominal_chip, settle, with_ngspice
+from lmu_analog.silicon.noise import noise
 from lmu_analog.silicon.samples import Bench, Conditions
 from lmu_analog.spice.session import Session, Waveforms
 from lmu_analog.spice.worker import Worker
@@ -108,6 +109,18 @@ def test_both_engines_take_resistors() -> None:
 
 SIZING = Sizing(6e-12, 0.0539, 4.285, 45e-6, 45e-6, 45e-6, 45e-6, cascode_ratio=0.6, triode_ratio=0.8)
 DEVICES = Devices(GF180.device("nmos_3p3"), GF180.device("pmos_3p3"), SIZING)
+
+
+@needs_gf180
+def test_the_noise_of_a_resistor_is_its_own() -> None:
+    with Worker() as worker:
+        bench = settle(Bench(stage(), find_pdk("gf180mcu"), FREQUENCY), worker)
+        found = noise(bench, worker, bandwidth=3e3)
+    power = found.density[0, 0, 0, found.names.index("B.r")]
+    (strip,) = bench.circuit.resistors
+    value = strip.value * strip.warm(27.0)
+    # 4 k T R; the transistor's output resistance beside it takes some hundredths of the voltage.
+    assert power == pytest.approx(4.0 * 1.380649e-23 * 300.15 * value, rel=0.1)
 
 
 def test_the_resistor_is_that_of_both_limits_of_inversion() -> None:

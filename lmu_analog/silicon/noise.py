@@ -19,8 +19,8 @@ from scipy import integrate
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import readout
 from lmu_analog.silicon.altering import paths
-from lmu_analog.silicon.deck import instances, source_card
-from lmu_analog.silicon.devices import Mim, Mos
+from lmu_analog.silicon.deck import instances, resistor, source_card
+from lmu_analog.silicon.devices import Mim, Mos, Resistor
 from lmu_analog.silicon.samples import TIMEOUT, Bench
 from lmu_analog.spice.cards import number
 from lmu_analog.spice.session import Session
@@ -168,6 +168,8 @@ def _by_source(bench: Bench, spectra: Mapping[str, np.ndarray]) -> dict[tuple[st
             parts = [
                 np.sum([spectra[f"{name}{end}"] for name in names], axis=0) for end in ("", ".id", ".1overf")
             ]
+        elif isinstance(x, Resistor):
+            parts = [spectra[f"onoise_{resistor(x.name)}{end}"] for end in ("", "_thermal", "_1overf")]
         else:
             # A kit may have resistors within a capacitor.
             parts = [
