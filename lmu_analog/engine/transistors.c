@@ -1,9 +1,9 @@
 /* Circuits of transistors near their operating point: many samples side by side, one a lane of a vector.
  *
  * For every sample the operating point by steps with the nominal circuit's slopes, each mended by what the two before
- * did (Anderson, JACM 12, 1965), then the slopes there: in single precision, as voltages are deviations from the
- * nominal ones and currents multiples of the nominal ones. The response at some tones in double precision: nets are
- * eliminated as truncated series in s, the few that are left tone by tone. silicon/compiled.py writes what it reads.
+ * did (Anderson, JACM 12, 1965), then the slopes there, then the response at some tones: nets are eliminated as
+ * truncated series in s, the few that are left tone by tone. silicon/compiled.py writes what it reads. Single precision
+ * is enough, as voltages are deviations from the nominal ones and currents multiples of the nominal ones.
  *
  * As in player.c, every operation is one of IEEE 754, rounded by itself, in an order that does not depend on the
  * processor: no contraction, no -ffast-math, no functions of the C library.
@@ -17,21 +17,20 @@
 _Static_assert(sizeof(void *) == 8, "arguments are eight bytes wide");
 _Static_assert(FLT_EVAL_METHOD == 0, "every operation is rounded by itself, to its own precision");
 
+/* As many floats as a register holds. */
 #if defined(__AVX512F__)
-#define V_LANES 8
+#define LANES 16
 #elif defined(__AVX__)
-#define V_LANES 4
+#define LANES 8
 #else
-#define V_LANES 2
+#define LANES 4
 #endif
-#include "elementary.h"
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vm __attribute__((vector_size(4 * LANES))); /* masks: 0 or -1 a lane */
+typedef uint32_t vb __attribute__((vector_size(4 * LANES)));
 
-/* As many floats as a register holds, twice the lanes of doubles. */
-#define F_LANES (2 * V_LANES)
-typedef float vf __attribute__((vector_size(8 * V_LANES)));
-typedef int32_t vm __attribute__((vector_size(8 * V_LANES))); /* masks: 0 or -1 a lane */
-typedef uint32_t vb __attribute__((vector_size(8 * V_LANES)));
-typedef float half __attribute__((vector_size(4 * V_LANES)));
+/* How vectors are passed depends on the processor; what is inlined passes none. */
+#define V_INLINE static inline __attribute__((always_inline, unused))
 
 typedef int64_t whole;
 
@@ -72,23 +71,23 @@ typedef struct {
     const whole *upper_starts, *upper_nets;
     const float *upper;
     whole entries;
-    const double *fixed;       /* (entries): charges that do not deviate */
+    const float *fixed;       /* (entries): charges that do not deviate */
     const whole *slope_starts, *slope_places; /* of every entry: four of each device, the last their sum */
-    const double *slope_signs;
+    const float *slope_signs;
     const whole *charge_starts, *charge_amounts;
-    const double *charge_sizes;
+    const float *charge_sizes;
     const whole *plate_starts, *plate_capacitors;
-    const double *plate_sizes;
+    const float *plate_sizes;
     const whole *strip_starts, *strip_places;
-    const double *strip_signs;
+    const float *strip_signs;
     whole length;
     const whole *program;
     whole unknowns, tones, probes;
     const whole *core;         /* (unknowns, unknowns + 1): entries, the right side last */
-    const double *w;           /* (tones), rad/s */
-    const double *read;        /* (probes, unknowns) */
+    const float *w;           /* (tones), rad/s */
+    const float *read;        /* (probes, unknowns) */
     const whole *read_starts, *read_nets;
-    const double *read_weights; /* of the operating point */
+    const float *read_weights; /* of the operating point */
     whole supply;
 } circuit;
 
@@ -100,7 +99,7 @@ typedef struct {
 typedef struct {
     vf *volts, *flows, *amounts, *gate, *moved, *slope;
     vf *step[3], *sum[3]; /* steps, and where they lead: of this round and of the two before */
-    vd *series, *core;
+    vf *series, *core;
 } workspace;
 
 V_INLINE vf f_all(float x)
@@ -113,6 +112,11 @@ V_INLINE vf f_load(const float *from)
     vf x;
     memcpy(&x, from, sizeof x);
     return x;
+}
+
+V_INLINE void f_store(float *to, vf x)
+{
+    memcpy(to, &x, sizeof x);
 }
 
 V_INLINE vf f_select(vm mask, vf yes, vf no)
@@ -133,7 +137,7 @@ V_INLINE vf f_larger(vf a, vf b)
 V_INLINE int f_all_set(vm mask)
 {
     int32_t found = -1;
-    for (int i = 0; i < F_LANES; i++)
+    for (int i = 0; i < LANES; i++)
         found &= mask[i];
     return found != 0;
 }
@@ -163,14 +167,6 @@ V_INLINE vf f_log1p(vf x)
     y = 0.333333333f - x * y;
     y = 0.5f - x * y;
     return x - x * x * y;
-}
-
-/* Half of the lanes in double precision. */
-V_INLINE vd widened(const float *from)
-{
-    half x;
-    memcpy(&x, from, sizeof x);
-    return __builtin_convertvector(x, vd);
 }
 
 V_INLINE void move_laws(const circuit *c, workspace *w, const inputs *given, whole n, const int count)
@@ -409,48 +405,46 @@ static vf find_point(const circuit *c, workspace *w, const inputs *given)
 }
 
 /* Products of series, up to TERMS. */
-V_INLINE void times(const vd *a, const vd *b, vd *to)
+V_INLINE void times(const vf *a, const vf *b, vf *to)
 {
     to[0] = a[0] * b[0];
     to[1] = a[0] * b[1] + a[1] * b[0];
     to[2] = a[0] * b[2] + a[1] * b[1] + a[2] * b[0];
 }
 
-/* Write the matrix of half of the lanes, from the first on. */
-static void load_series(const circuit *c, workspace *w, const inputs *given, int first)
+/* Write the matrix: conductances, and charges with what deviates of them. */
+static void load_series(const circuit *c, workspace *w, const inputs *given)
 {
-    const float *slope = (const float *)w->slope + first, *amount = (const float *)w->amounts + first;
-    const float *capacitance = given->capacitance + first, *strip = given->strips + first;
     for (whole e = 0; e < c->entries; e++) {
-        vd conductance = v_all(0.0), charge = v_all(c->fixed[e]);
+        vf conductance = f_all(0.0f), charge = f_all(c->fixed[e]);
         for (whole k = c->slope_starts[e]; k < c->slope_starts[e + 1]; k++)
-            conductance += c->slope_signs[k] * widened(slope + F_LANES * c->slope_places[k]);
+            conductance += c->slope_signs[k] * w->slope[c->slope_places[k]];
         for (whole k = c->strip_starts[e]; k < c->strip_starts[e + 1]; k++)
-            conductance += c->strip_signs[k] * widened(strip + given->samples * c->strip_places[k]);
+            conductance += c->strip_signs[k] * f_load(given->strips + given->samples * c->strip_places[k]);
         for (whole k = c->charge_starts[e]; k < c->charge_starts[e + 1]; k++)
-            charge += c->charge_sizes[k] * widened(amount + F_LANES * c->charge_amounts[k]);
+            charge += c->charge_sizes[k] * w->amounts[c->charge_amounts[k]];
         for (whole k = c->plate_starts[e]; k < c->plate_starts[e + 1]; k++)
-            charge += c->plate_sizes[k] * widened(capacitance + given->samples * c->plate_capacitors[k]);
+            charge += c->plate_sizes[k] * f_load(given->capacitance + given->samples * c->plate_capacitors[k]);
         w->series[TERMS * e] = conductance;
         w->series[TERMS * e + 1] = charge;
-        w->series[TERMS * e + 2] = v_all(0.0);
+        w->series[TERMS * e + 2] = f_all(0.0f);
     }
 }
 
 /* Eliminate a net: its pivot, rows and columns, then the targets of every row. */
-static const whole *eliminate(vd *e, const whole *code)
+static const whole *eliminate(vf *e, const whole *code)
 {
-    const vd *p = e + TERMS * code[0];
+    const vf *p = e + TERMS * code[0];
     const whole rows = code[1], columns = code[2], *row = code + 3, *column = row + rows, *target = column + columns;
-    vd inverse[TERMS];
-    inverse[0] = 1.0 / p[0];
+    vf inverse[TERMS];
+    inverse[0] = 1.0f / p[0];
     inverse[1] = -(inverse[0] * (p[1] * inverse[0]));
     inverse[2] = -(inverse[0] * (p[1] * inverse[1] + p[2] * inverse[0]));
     for (whole i = 0; i < rows; i++) {
-        vd factor[TERMS], part[TERMS];
+        vf factor[TERMS], part[TERMS];
         times(e + TERMS * row[i], inverse, factor);
         for (whole j = 0; j < columns; j++) {
-            vd *to = e + TERMS * *target++;
+            vf *to = e + TERMS * *target++;
             times(factor, e + TERMS * column[j], part);
             for (int t = 0; t < TERMS; t++)
                 to[t] -= part[t];
@@ -460,13 +454,13 @@ static const whole *eliminate(vd *e, const whole *code)
 }
 
 /* Turn two nets into their common and differential voltage: half the difference of their columns, and of their rows. */
-static const whole *mix(vd *e, const whole *code)
+static const whole *mix(vf *e, const whole *code)
 {
     for (whole count = *code++; count > 0; count--, code += 2) {
-        vd *a = e + TERMS * code[0], *b = e + TERMS * code[1];
+        vf *a = e + TERMS * code[0], *b = e + TERMS * code[1];
         for (int t = 0; t < TERMS; t++) {
-            const vd sum = a[t] + b[t];
-            b[t] = 0.5 * (a[t] - b[t]);
+            const vf sum = a[t] + b[t];
+            b[t] = 0.5f * (a[t] - b[t]);
             a[t] = sum;
         }
     }
@@ -474,37 +468,37 @@ static const whole *mix(vd *e, const whole *code)
 }
 
 /* Solve what is left at one tone: x (unknowns, 2). */
-static void respond(const circuit *c, const workspace *w, double turn, vd *x)
+static void respond(const circuit *c, const workspace *w, float turn, vf *x)
 {
     const whole n = c->unknowns, m = n + 1;
-    const double square = turn * turn;
-    vd *re = w->core, *im = w->core + n * m;
+    const float square = turn * turn;
+    vf *re = w->core, *im = w->core + n * m;
     for (whole k = 0; k < n * m; k++) {
-        const vd *e = w->series + TERMS * c->core[k];
+        const vf *e = w->series + TERMS * c->core[k];
         re[k] = e[0] - square * e[2];
         im[k] = turn * e[1];
     }
     for (whole k = 0; k < n; k++) {
-        const vd a = re[k * m + k], b = im[k * m + k], size = 1.0 / (a * a + b * b);
-        const vd p = a * size, q = -(b * size);
+        const vf a = re[k * m + k], b = im[k * m + k], size = 1.0f / (a * a + b * b);
+        const vf p = a * size, q = -(b * size);
         for (whole j = k + 1; j < m; j++) {
-            const vd u = re[k * m + j], v = im[k * m + j];
+            const vf u = re[k * m + j], v = im[k * m + j];
             re[k * m + j] = u * p - v * q;
             im[k * m + j] = u * q + v * p;
         }
         for (whole i = k + 1; i < n; i++) {
-            const vd u = re[i * m + k], v = im[i * m + k];
+            const vf u = re[i * m + k], v = im[i * m + k];
             for (whole j = k + 1; j < m; j++) {
-                const vd s = re[k * m + j], t = im[k * m + j];
+                const vf s = re[k * m + j], t = im[k * m + j];
                 re[i * m + j] -= u * s - v * t;
                 im[i * m + j] -= u * t + v * s;
             }
         }
     }
     for (whole k = n - 1; k >= 0; k--) {
-        vd a = re[k * m + n], b = im[k * m + n];
+        vf a = re[k * m + n], b = im[k * m + n];
         for (whole j = k + 1; j < n; j++) {
-            const vd u = re[k * m + j], v = im[k * m + j];
+            const vf u = re[k * m + j], v = im[k * m + j];
             a -= u * x[2 * j] - v * x[2 * j + 1];
             b -= u * x[2 * j + 1] + v * x[2 * j];
         }
@@ -524,10 +518,9 @@ static void respond(const circuit *c, const workspace *w, double turn, vd *x)
  */
 int JOIN(lmu_transistors_, VARIANT)(const circuit *c, whole samples, const float *process, const float *threshold,
                                     const float *mobility, const float *capacitance, const float *strips,
-                                    const float *factor, double *offset, double *response, double *supply,
+                                    const float *factor, float *offset, float *response, float *supply,
                                     unsigned char *sure)
 {
-    _Static_assert(sizeof(vf) == sizeof(vd), "one memory for both");
     const whole square = 2 * (c->unknowns + 1) * (c->unknowns + 1);
     const whole counts[] = {c->places, c->places, 2 * c->amounts, c->devices, MOVED * c->devices, 4 * c->devices,
                             c->nets, c->nets, c->nets, c->nets, c->nets, c->nets, TERMS * c->entries, square};
@@ -537,15 +530,15 @@ int JOIN(lmu_transistors_, VARIANT)(const circuit *c, whole samples, const float
     whole total = 1;
     for (unsigned k = 0; k < sizeof counts / sizeof *counts; k++)
         total += counts[k];
-    char *memory = malloc((size_t)total * sizeof(vd));
+    char *memory = malloc((size_t)total * sizeof(vf));
     if (!memory)
         return 1;
-    vd *at = (vd *)(memory + (sizeof(vd) - (uintptr_t)memory % sizeof(vd)) % sizeof(vd));
+    vf *at = (vf *)(memory + (sizeof(vf) - (uintptr_t)memory % sizeof(vf)) % sizeof(vf));
     for (unsigned k = 0; k < sizeof counts / sizeof *counts; k++) {
         memcpy(places[k], &at, sizeof at);
         at += counts[k];
     }
-    for (whole start = 0; start < samples; start += F_LANES) {
+    for (whole start = 0; start < samples; start += LANES) {
         const inputs given = {process + start,     threshold + start, mobility + start, capacitance + start,
                               strips + start, factor + start, samples};
         vf farthest = f_all(0.0f);
@@ -553,36 +546,33 @@ int JOIN(lmu_transistors_, VARIANT)(const circuit *c, whole samples, const float
         const vf reached = find_point(c, &w, &given);
         find_flows(c, &w, &given, 1, &farthest);
         const vm good = (reached < (float)c->settled) & (farthest < (float)c->beyond);
-        for (int lane = 0; lane < F_LANES; lane++) {
+        for (int lane = 0; lane < LANES; lane++)
             sure[start + lane] = good[lane] != 0;
-            supply[start + lane] = (double)w.flows[c->supply][lane];
-        }
+        f_store(supply + start, w.flows[c->supply]);
         solve(c, w.flows); /* what is left of a step, for offsets */
         for (whole v = 0; v < c->nets; v++)
             w.volts[v] -= w.flows[v];
-        for (int first = 0; first < F_LANES; first += V_LANES) {
+        for (whole i = 0; i < c->probes; i++) {
+            vf read = f_all(0.0f);
+            for (whole k = c->read_starts[i]; k < c->read_starts[i + 1]; k++)
+                read += c->read_weights[k] * w.volts[c->read_nets[k]];
+            f_store(offset + i * samples + start, read);
+        }
+        load_series(c, &w, &given);
+        for (const whole *code = c->program, *end = code + c->length; code < end;)
+            code = *code == ELIMINATE ? eliminate(w.series, code + 1) : mix(w.series, code + 1);
+        for (whole f = 0; f < c->tones; f++) {
+            vf *x = w.core + 2 * c->unknowns * (c->unknowns + 1);
+            respond(c, &w, c->w[f], x);
             for (whole i = 0; i < c->probes; i++) {
-                vd read = v_all(0.0);
-                for (whole k = c->read_starts[i]; k < c->read_starts[i + 1]; k++)
-                    read += c->read_weights[k] * widened((const float *)(w.volts + c->read_nets[k]) + first);
-                v_store(offset + i * samples + start + first, read);
-            }
-            load_series(c, &w, &given, first);
-            for (const whole *code = c->program, *end = code + c->length; code < end;)
-                code = *code == ELIMINATE ? eliminate(w.series, code + 1) : mix(w.series, code + 1);
-            for (whole f = 0; f < c->tones; f++) {
-                vd *x = w.core + 2 * c->unknowns * (c->unknowns + 1);
-                respond(c, &w, c->w[f], x);
-                for (whole i = 0; i < c->probes; i++) {
-                    vd re = v_all(0.0), im = v_all(0.0);
-                    for (whole k = 0; k < c->unknowns; k++) {
-                        re += c->read[i * c->unknowns + k] * x[2 * k];
-                        im += c->read[i * c->unknowns + k] * x[2 * k + 1];
-                    }
-                    double *to = response + 2 * (f * c->probes + i) * samples + start + first;
-                    v_store(to, re);
-                    v_store(to + samples, im);
+                vf re = f_all(0.0f), im = f_all(0.0f);
+                for (whole k = 0; k < c->unknowns; k++) {
+                    re += c->read[i * c->unknowns + k] * x[2 * k];
+                    im += c->read[i * c->unknowns + k] * x[2 * k + 1];
                 }
+                float *to = response + 2 * (f * c->probes + i) * samples + start;
+                f_store(to, re);
+                f_store(to + samples, im);
             }
         }
     }

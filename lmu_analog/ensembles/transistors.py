@@ -30,6 +30,7 @@ from lmu_analog.silicon.ensemble import (
     joined_errors,
     nominal_chip,
     window_profiles,
+    with_exact,
     with_ngspice,
 )
 from lmu_analog.silicon.samples import BLOCK, Bench, Measured, measured
@@ -192,11 +193,7 @@ def errors_of(chips: Chips, sample: Deviations) -> tuple[Errors, Bool[np.ndarray
     exact, bench = chips.exact, chips.bench
     if exact is None:
         return _in_ngspice(chips, sample), handed
-
-    def measure(some: Deviations, trim: Float[np.ndarray, " s"]) -> Measured:
-        return exact.samples(some, bench.frequency, trim=trim)
-
-    found = errors_with(measure, sample, bench, exponent=chips.exponent)
+    found = errors_with(with_exact(exact, bench.frequency), sample, bench, exponent=chips.exponent)
     handed = ~_whole(found)
     if not handed.any():
         return found, handed

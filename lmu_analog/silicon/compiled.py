@@ -22,8 +22,8 @@ from lmu_analog.silicon.small_signal import BEYOND, EXACT, NOT_SURE, Engine
 SETTLED = 1e-4  # V, of the last step: a tenth is left of it, and corrected in offsets
 LARGEST_STEP = 0.3  # V: further, the laws know nothing
 ROUNDS = 15
-NOTHING = 2e-6  # of the logarithm of a current: coefficients below are left out
-LEAST_CHARGE = 1e-6  # of a net's capacitance: what the process moves by less stays
+NOTHING = 1e-5  # of the logarithm of a current: coefficients below are left out
+LEAST_CHARGE = 1e-5  # of a net's capacitance: what the process moves by less stays
 LARGEST_DRAW = 5.0  # standard deviations, for these two
 SATURATED = 18.0  # thermal voltages between drain and source: then 1 - exp(-v/U_T) is one to 1e-8
 # s times the time constant of nets that are eliminated as series: tried in turn.
@@ -80,7 +80,7 @@ def compiled(engine: Engine, frequency: Float[np.ndarray, " k"]) -> Compiled:
     amounts = _Amounts(engine)
     _, rows = probe_rows(engine.circuit)
     order = _ordered(engine, amounts, frequency)
-    reads = _reads(engine)
+    starts, nets, weights = _sparse(_reads(engine))
     supply = next(s.a for s in engine.circuit.sources if s.name == engine.circuit.supply)
     scaled, constant = engine.pushed
     constant = constant.copy()
@@ -106,7 +106,9 @@ def compiled(engine: Engine, frequency: Float[np.ndarray, " k"]) -> Compiled:
         single(engine.drops(engine.quiescent[None])[0]),
         *_solution(engine),
         *order.fields,
-        *_sparse([[(k, w) for k, w in row] for row in reads]),
+        starts,
+        nets,
+        single(weights),
         engine.place[supply],
     )
     return Compiled(engine, fields, (len(rows), len(frequency)), order.unknowns)
@@ -182,20 +184,23 @@ def samples(
     )
     padded = -(-max(size, 1) // GROUP) * GROUP
     probes, tones = plan.shape
-    offset, response = np.empty((probes, padded)), np.empty((tones, probes, 2, padded))
-    supply, sure = np.empty(padded), np.empty(padded, np.uint8)
+    offset = np.empty((probes, padded), np.float32)
+    response = np.empty((tones, probes, 2, padded), np.float32)
+    supply, sure = np.empty(padded, np.float32), np.empty(padded, np.uint8)
     outputs = offset, response, supply, sure
     inputs = [np.zeros((x.shape[1], padded), np.float32) for x in given]
     for x, to in zip(given, inputs, strict=True):
         to[:, :size] = x.T
     native.call("transistors", plan, lambda: plan.fields, padded, *inputs, *outputs, variant=variant)
     rows = probe_rows(engine.circuit)[1]
-    states = np.moveaxis(response[:, :, 0] + 1j * response[:, :, 1], -1, 0)[:size]
+    states = np.empty((size, tones, probes), complex)
+    states.real, states.imag = (np.moveaxis(response[:, :, k, :size], -1, 0) for k in (0, 1))
     unmoved = rows @ (engine.quiescent[_read_places(engine)] - engine.circuit.quiescent)
-    found = (offset.T[:size] + unmoved, states, supply[:size])
-    good = sure[:size].astype(bool) & np.isfinite(found[0]).all(axis=1) & np.isfinite(states).all(axis=(1, 2))
-    cleared = [np.where(good.reshape(-1, *[1] * (x.ndim - 1)), x, np.nan) for x in found]
-    return Measured(cleared[0], cleared[1], cleared[2], np.where(good, EXACT, NOT_SURE))
+    offsets, current = offset.T[:size] + unmoved, supply[:size].astype(float)
+    good = sure[:size].astype(bool) & np.isfinite(offsets).all(axis=1) & np.isfinite(states).all(axis=(1, 2))
+    for x in (offsets, states, current):
+        x[~good] = np.nan
+    return Measured(offsets, states, current, np.where(good, EXACT, NOT_SURE))
 
 
 def _read_places(engine: Engine) -> list[int]:
@@ -245,7 +250,9 @@ def _laws(engine: Engine, amounts: _Amounts) -> tuple[np.ndarray, ...]:
     # Currents are multiples of this.
     scale = np.where(laws.is_log, np.exp(np.where(laws.is_log, moving[:, 0], 0.0)), 1.0)
     moving[laws.is_log, 0] = 0.0
-    figures = np.column_stack([laws.polarity, laws.quiescent[:, 1], scale, laws.factor, 1.0 / laws.box])
+    # The law of a channel that is off is of the current itself, of which a fraction would be nothing.
+    factor = np.where(laws.is_log, laws.factor, 0.0)
+    figures = np.column_stack([laws.polarity, laws.quiescent[:, 1], scale, factor, 1.0 / laws.box])
     return (
         kinds.astype(int),
         single(figures),
@@ -473,7 +480,7 @@ def _elimination(
     missed = float(np.abs(solved @ reading.T - full).max() / np.abs(full).max())
     fields = (
         len(entries.series),
-        _at_entries(stamps.fixed, places, len(entries.series)),
+        single(_at_entries(stamps.fixed, places, len(entries.series))),
         *(
             x
             for of in (stamps.slopes, stamps.charges, stamps.plates, stamps.strips)
@@ -485,8 +492,8 @@ def _elimination(
         len(w),
         engine.circuit.order,
         table,
-        w,
-        reading,
+        single(w),
+        single(reading),
     )
     return _Order(fields, len(core), missed)
 
@@ -507,7 +514,8 @@ def _listed(
     rows: list[list[tuple[int, float]]] = [[] for _ in range(size)]
     for key, source, factor in stamps:
         rows[places[key]].append((source, factor))
-    return _sparse(rows)
+    starts, sources, factors = _sparse(rows)
+    return starts, sources, single(factors)
 
 
 _Stamp = tuple[tuple[int, int], int, float]  # entry, source, factor

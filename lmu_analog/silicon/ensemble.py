@@ -12,7 +12,7 @@ from jaxtyping import Complex, Float
 from lmu_analog.engine import native
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory import window
-from lmu_analog.silicon.compiled import compiled, samples
+from lmu_analog.silicon.compiled import Compiled, compiled, samples
 from lmu_analog.silicon.draws import Deviations, nominal, spread
 from lmu_analog.silicon.laws import Laws, laws
 from lmu_analog.silicon.samples import BLOCK, TIMEOUT, Bench, Measured, measured, settled
@@ -314,8 +314,13 @@ def with_exact(engine: Engine, frequency: Float[np.ndarray, " k"]) -> Measure:
     """Give the exact engine as one at some tones, Hz: compiled where the native library is, else in NumPy."""
     if not native.is_there():
         return lambda sample, trim: engine.samples(sample, frequency, trim=trim)
-    plan = compiled(engine, frequency)
+    plan = _plan(engine, tuple(frequency.tolist()))
     return lambda sample, trim: samples(plan, sample, trim)
+
+
+@lru_cache(maxsize=4)
+def _plan(engine: Engine, frequency: tuple[float, ...]) -> Compiled:
+    return compiled(engine, np.array(frequency))
 
 
 def exact_engine(bench: Bench, worker: Worker) -> Engine:
