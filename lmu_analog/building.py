@@ -1,7 +1,7 @@
 """Build a design: the realization, the settings of its family, and the circuit."""
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import cast
 
 import numpy as np
@@ -38,16 +38,35 @@ from lmu_analog.memory.realizations import Realization, realize
 from lmu_analog.memory.taps import Tap, Tapped, named, tapped
 from lmu_analog.spice.modelcheck import with_measured
 
+KEPT = 8  # realizations that are remembered: a search builds each several times in a row
+
 
 def realization(design: Design) -> Realization:
     """Give the memory of a design its physical structure."""
-    return realize(
-        legendre(design.order, design.theta),
+    return _realized(
+        design.order,
+        design.theta,
         design.realization,
-        tau=design.tau,
-        second_tau=design.second_tau,
-        variant=design.variant,
-        bandwidth=design.bandwidth,
+        design.tau,
+        design.second_tau,
+        design.variant,
+        design.bandwidth,
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def _realized(
+    order: int,
+    theta: float,
+    name: str,
+    tau: float | None,
+    second_tau: float | None,
+    variant: str,
+    bandwidth: float | None,
+) -> Realization:
+    """Realize a memory, once for all circuits of it: nobody writes to the arrays."""
+    return realize(
+        legendre(order, theta), name, tau=tau, second_tau=second_tau, variant=variant, bandwidth=bandwidth
     )
 
 

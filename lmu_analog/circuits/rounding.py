@@ -108,6 +108,7 @@ def choose_common(
     kept: frozenset[str] = frozenset(),
     readout: Target | None = None,
     outputs: OutputLevels = "free",
+    hopeless: float = math.inf,
 ) -> Rounded:
     """Round every R and C to standard values, at the impedance levels where that hurts least.
 
@@ -145,6 +146,9 @@ def choose_common(
         With ``joint``, whether the voltages of outputs are chosen, too, which what reads them then divides by. Held,
         the probes stay as they are, and the values alone describe the circuit. They are held in any case where
         components are kept or a readout is fitted.
+    hopeless : float
+        Window error, a fraction: where a first joint fit leaves more, no other way is tried, and the values are taken
+        as they are.
     """
     if is_on_chip(circuit) or circuit.small_signal is not None:
         return Rounded(circuit, 0.0, 0.0, circuit)
@@ -158,7 +162,7 @@ def choose_common(
     if fit == "common" or not rounding.groups:
         made = rounding.common()
     elif outputs == "free" and circuit.clock is None and not kept and readout is None:
-        made = _jointly(rounding, bandwidth, pairs)
+        made = _jointly(rounding, bandwidth, pairs, hopeless)
     else:
         made = rounding.best_of_both(pairs, readout)
     # A level may be a power of ten, whose last digits are the C library's.
@@ -185,7 +189,7 @@ class _Made:
     exact_read_at: dict[str, float] = field(default_factory=dict)
 
 
-def _jointly(rounding: "_Rounding", bandwidth: float, pairs: float | None) -> _Made:
+def _jointly(rounding: "_Rounding", bandwidth: float, pairs: float | None, hopeless: float) -> _Made:
     """Take the best of the fits of a circuit: with ideal amplifiers, and with its own where these matter too much.
 
     Where these are not clearly better than common levels, the common levels of the circuit itself are found, too, and
@@ -196,6 +200,8 @@ def _jointly(rounding: "_Rounding", bandwidth: float, pairs: float | None) -> _M
     given = (bandwidth, rounding.series["R"], rounding.series["C"], rounding.stock, pairs)
     fits = _fits(ideal, *given)
     best = _judged(measure, rounding, fits, pairs)
+    if best.made.after > hopeless:
+        return best.made
     if not best.is_far_better and ideal != circuit and fits[0].error <= AS_IDEAL * best.made.after:
         fits += _fits(circuit, *given)
         best = _judged(measure, rounding, fits, pairs)

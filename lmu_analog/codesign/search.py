@@ -1,8 +1,8 @@
 """Search by enumeration: every candidate has its figures by the law, and the exact engine decides about the best.
 
 A structure (order, family, realization) is dropped where its circuits could not keep the limit of the error with exact
-values, the best op-amp and the tightest parts: a bound for all of its candidates. All others get standard values and
-stand in the grid (``grid``). The front over error, cost, power and parts is exact: no row of the grid dominates a
+values, the best op-amp and the tightest parts: a bound for all of its candidates. All others get standard values, by
+which a series of resistors may be beyond that bound, and stand in the grid (``grid``). The front over error, cost, power and parts is exact: no row of the grid dominates a
 member.
 
 Then every member is verified: its design is built and linearised by itself, its parts are held against their limits,

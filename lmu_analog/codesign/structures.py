@@ -40,6 +40,7 @@ from lmu_analog.codesign.requirement import Calibration, Requirement, usable_wit
 from lmu_analog.codesign.task import task_first_order
 from lmu_analog.design import Design
 from lmu_analog.mismatch.law import Mismatch, columns
+from lmu_analog.stimulus import Tones
 from lmu_analog.theory.first_order import (
     FirstOrder,
     by_draws,
@@ -72,6 +73,8 @@ _SWINGS = (1.0, 0.8, 0.5, 0.0)  # op-amps whose swing is within these shares of 
 _WHOLE = 1e-6  # from a whole number, that a power may be
 _MOST_SWINGS = 24  # that are tried for a class of op-amps
 _CLOSE = 0.02  # of a squared error: of swings that are as good, the largest
+_NEARLY = 0.9  # of the least load, that exact values may have: roundings may bring it up by as much
+_SURELY = 1.1  # times the limit: beyond, no other swing or op-amp brings standard values below it
 _LEAST_SHARE = 0.85  # of the swing of a class that a bank may use
 DECADES = (-2, -1, 0, 1, 2)  # of the capacitances that are chosen
 HEADROOM_DIGITS = 12  # decimals of a headroom; the explorer's page rounds as it does
@@ -263,7 +266,7 @@ class Made:
     least : float
         NRMSE that the wanted share keeps with exact values, the best op-amp and the tightest parts: a bound for all.
     pruned : int
-        Candidates that this bound, or a bank whose nominal error alone is beyond the limit, leaves out.
+        Candidates that this bound, or standard values that add too much to it, leaves out.
     unfit : int
         Candidates whose values are beyond the limits of a board, or whose op-amps are too slow or unsuitable.
     promise : Promise or None
@@ -312,8 +315,13 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     # The largest swing is that of the circuit, whether an op-amp of it is left or not.
     classes = {swing: [k for k in of if k in kept_ones] for swing, of in begun.classes.items()}
     dear = (len(usable) - len(models)) * of_an_opamp
-    found: list[Bank] = []
-    for series in allow.values:
+    bound = limit * (1.0 + MARGIN) if prune and plain and limit is not None else math.inf
+    # The fit's norm is that of equal tones.
+    hopeless = HOPELESS * bound if _is_flat(base) else math.inf
+    by_series: dict[str, list[Bank]] = {series: [] for series in allow.values}
+    fitted = 0
+    # The finest first: where it is hopeless, coarser ones are.
+    for series in sorted(allow.values, key=lambda name: -int(name[1:])):
         rounded = choose_common(
             linear.circuit,
             bandwidth=base.bandwidth,
@@ -321,21 +329,31 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             levels="within limits",
             stock=stock(linear.design, linear.circuit),
             fit="joint",
+            hopeless=hopeless,
         )
-        found += [
+        if rounded.after > hopeless:
+            break
+        # What the error of standard values adds to the mean square, it adds to all that circuits keep.
+        if bound < math.inf and math.hypot(least, _alone(linear, rounded)) > _SURELY * bound:
+            continue
+        fitted += 1
+        by_series[series] = [
             _plain(requirement, bank)
             if calibration == "none"
             else calibrated(requirement, bank, calibration=calibration)
             for bank in _banks(requirement, linear, rounded, series, classes=classes, models=models)
             for calibration in allow.calibration
         ]
+    found = [bank for series in allow.values for bank in by_series[series]]
+    spoilt = (len(allow.values) - fitted) * len(models) * of_an_opamp // len(allow.values)
     kept = [
         bank
         for bank in found
         if limit is None or not prune or _nominal(bank, models) <= limit * (1.0 + MARGIN)
     ]
     held, built = (sum(bank.candidates(requirement) for bank in banks) for banks in (kept, found))
-    return Made(tuple(kept), least, dear + built - held, unfit + count - dear - built, promise)
+    pruned = dear + spoilt + built - held
+    return Made(tuple(kept), least, pruned, unfit + count - pruned - held, promise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,7 +367,7 @@ class _Begun:
     classes : dict
         Swing, V, to those that allow it.
     decades : list of int
-        At which its exact values are within the limits of a board.
+        At which its exact values are within the limits of a board, and no output has to drive too much.
     linear : Linear
     least : float
         As in ``Made``.
@@ -376,7 +394,13 @@ def _begun(requirement: Requirement, which: tuple[int, str, str]) -> _Begun | in
     design = _with_reference(requirement, which, list(models.values()), swing=max(classes))
     circuit = build(design)
     parts = {of: np.array([c.value for c in circuit.only(of)]) for of in (Resistor, Capacitor)}
-    decades = [k for k in DECADES if _within(parts[Resistor] * 10.0**-k, parts[Capacitor] * 10.0**k)]
+    load = min(loads(circuit).values(), default=math.inf)
+    decades = [
+        k
+        for k in DECADES
+        if _within(parts[Resistor] * 10.0**-k, parts[Capacitor] * 10.0**k)
+        and load * 10.0**-k >= _NEARLY * LEAST_LOAD
+    ]
     if not decades:
         return none
     linear, least = _linear(requirement, design, circuit, models=list(models.values()))
@@ -403,6 +427,19 @@ def promise_of(requirement: Requirement, which: tuple[int, str, str]) -> Promise
     """
     begun = _begun(requirement, which)
     return None if isinstance(begun, int) else begun.promise
+
+
+def _is_flat(base: Design) -> bool:
+    """Tell whether the signal is of equal tones."""
+    tones = base.stimulus
+    return isinstance(tones, Tones) and bool(np.ptp(np.abs(tones.phasor)) <= ROUNDING * tones.rms)
+
+
+def _alone(linear: Linear, rounded: Rounded) -> float:
+    """Give what standard values add to the error, with the reference op-amp and at the largest swing."""
+    circuit = rounded.circuit
+    error = errors_of(linear.design, circuit, circuit.values[None], plan=split(circuit))
+    return float(np.linalg.norm(error))
 
 
 def _nominal(bank: Bank, models: Mapping[int, OpAmpModel]) -> float:
@@ -706,14 +743,16 @@ def _banks(
     """Give the banks of one series: one for each swing of op-amps."""
     design, most = linear.design, max(classes)
     names = [p.name for p in rounded.circuit.parameters]
-    inside = {p.name for p in mapped(design, ORIGIN).parameters}
+    plain = mapped(design, ORIGIN)
+    inside = {p.name for p in plain.parameters}
     kinds = {c.name: type(c) for c in rounded.circuit.components if isinstance(c, Resistor | Capacitor)}
     parts = [n for of in (Resistor, Capacitor) for n in names if kinds.get(n) is of and n in inside]
     others = tuple(c.value for c in rounded.circuit.only(Resistor) if c.name not in inside)
     places = [names.index(n) for n in parts]
     resistors = sum(kinds[n] is Resistor for n in parts)
     levels = levels_between(linear.circuit, rounded.circuit)
-    powers = _powers_of_swing(design, parts, most)
+    # With one swing alone nothing is moved to another.
+    powers = np.zeros(len(parts)) if min(classes) == most else _powers_of_swing(design, plain, parts, most)
     found = []
     for swing, opamps in classes.items():
         fast = tuple(
@@ -745,7 +784,9 @@ def _banks(
                 _drifted(requirement, made, circuit, error),
             ]
         )
-        moved = _by_class(made, circuit, by_offset, (1.0,) * len(CLASSES))[3]
+        law = Mismatch.of(made)
+        random = [k for k, name in enumerate(columns(circuit, law)) if _class_of(name) == "offset"]
+        moved = by_draws(circuit, law, by_offset, draws=random)
         jacobians = (*linear.jacobians[:3], moved)
         load_resistance = min(loads(circuit).values(), default=math.inf)
         decades = tuple(
@@ -776,10 +817,12 @@ def with_parts(design: Design, values: Mapping[str, float], levels: Mapping[str,
     return build(design.replace(capacitance=ORIGIN, **own))
 
 
-def _powers_of_swing(design: Design, parts: Sequence[str], swing: float) -> Float[np.ndarray, " m"]:
+def _powers_of_swing(
+    design: Design, plain: Circuit, parts: Sequence[str], swing: float
+) -> Float[np.ndarray, " m"]:
     """Give the power of the outputs' swing in every value: not zero where the input, or a tap, has another scale."""
     half = _with_rail(design, 0.5 * swing / (1.0 - design.headroom))
-    both = [{p.name: p.nominal for p in mapped(one, ORIGIN).parameters} for one in (design, half)]
+    both = [{p.name: p.nominal for p in one.parameters} for one in (plain, mapped(half, ORIGIN))]
     powers = np.array([np.log2(both[0][n] / both[1][n]) for n in parts])
     # Resistors of inverters follow what they drive by no power, and are free: only their ratio counts.
     whole = np.round(powers)

@@ -4,6 +4,7 @@ NRMSE^2 = rest + |error + J x|^2, where x are the draws in units of their own st
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -234,16 +235,32 @@ def _in_recording(circuit: Circuit, law: Mismatch, design: Design) -> tuple[floa
     return found.rest, found.error, slopes
 
 
-def by_draws(circuit: Circuit, law: Mismatch, slopes: Float[np.ndarray, "e m"]) -> Float[np.ndarray, "e z"]:
+def by_draws(
+    circuit: Circuit,
+    law: Mismatch,
+    slopes: Float[np.ndarray, "e m"],
+    *,
+    draws: Sequence[int] | None = None,
+) -> Float[np.ndarray, "e z"]:
     """Give what one standard deviation of each draw does, (e, z), from derivatives by parameters, (e, m).
 
     By small steps of the law alone.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    law : Mismatch
+    slopes : (e, m) array
+    draws : sequence of int, optional
+        Places of those that are wanted; all unless given.
     """
-    names = columns(circuit, law)
-    count = len(names)
+    count = len(columns(circuit, law))
+    wanted = np.arange(count) if draws is None else np.array(draws, int)
     parts = [np.zeros((len(slopes), 0))]
-    for start in range(0, count, _COLUMNS_AT_ONCE):
-        step = STEP * np.eye(count)[start : start + _COLUMNS_AT_ONCE]
+    for start in range(0, len(wanted), _COLUMNS_AT_ONCE):
+        now = wanted[start : start + _COLUMNS_AT_ONCE]
+        step = np.zeros((len(now), count))
+        step[np.arange(len(now)), now] = STEP
         moved = (sample(circuit, law, step) - sample(circuit, law, -step)) / (2.0 * STEP)
         # Most draws move one parameter, and a product of matrices would add zeros to that.
         many = np.count_nonzero(moved, axis=1) != 1
@@ -251,7 +268,7 @@ def by_draws(circuit: Circuit, law: Mismatch, slopes: Float[np.ndarray, "e m"]) 
         found = slopes[:, at] * moved[np.arange(len(moved)), at]
         found[:, many] = slopes @ moved[many].T
         parts.append(found)
-    return np.concatenate(parts, axis=1) * _deviations(circuit, law)
+    return np.concatenate(parts, axis=1) * _deviations(circuit, law)[wanted]
 
 
 def _deviations(circuit: Circuit, law: Mismatch) -> np.ndarray:

@@ -138,10 +138,12 @@ class _Stamps:
             self._put(target, (row, column), amount)
 
     def _branch(self, target: Place, nets: tuple[str, str], amount: np.ndarray) -> None:
-        for here, there in (nets, nets[::-1]):
-            row = self.index.law.get(here)
-            self._add(target, row, here, amount)
-            self._add(target, row, there, -amount)
+        signed, slope = (amount, -amount), int(target is self.E)
+        for at, is_drive, side in self.index.branch(nets):
+            if is_drive:
+                self._put(self.drive, (at[0], slope), signed[side])
+            else:
+                self._put(target, at, signed[side])
 
     def _difference(self, row: int | None, nets: tuple[str, str], amount: np.ndarray) -> None:
         self._add(self.F, row, nets[0], amount)

@@ -62,6 +62,7 @@ class Index:
         self.inner = {net: carried + k for k, net in enumerate(behind)}
         self.law = {net: k for k, net in enumerate(laws)}
         self.law |= {c.out: self.law[c.base] for c in circuit.only(Follower) if c.base in self.law}
+        self._branches: dict[tuple[str, str], list[tuple[tuple[int, int], bool, int]]] = {}
         self.own, equations = {}, len(laws)
         for c in circuit.components:
             if count := _own_equations(c):
@@ -82,6 +83,22 @@ class Index:
         """Give the unknown that is the voltage of a net; ``size`` stands for the input, None for ground."""
         shared = self.resolve(net)
         return self.size if shared == self.source else self.column.get(shared)
+
+    def branch(self, nets: tuple[str, str]) -> list[tuple[tuple[int, int], bool, int]]:
+        """Give the places that what is joined to two nets adds to, in order: each, whether it is a drive, and its sign.
+
+        The sign is a place, 0 for what is added and 1 for its negative. Kept: circuits are stamped again and again.
+        """
+        if nets not in self._branches:
+            found = []
+            for here, there in (nets, nets[::-1]):
+                row = self.law.get(here)
+                for side, net in enumerate((here, there)):
+                    column = self.reads(net)
+                    if row is not None and column is not None:
+                        found.append(((row, column), column == self.size, side))
+            self._branches[nets] = found
+        return self._branches[nets]
 
     def add(self, row: np.ndarray, net: str, weight: float) -> None:
         """Add the voltage of a net to a row over the unknowns and the input behind them, (N + 1,)."""
