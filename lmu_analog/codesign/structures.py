@@ -295,11 +295,11 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     LmuAnalogError
         If there is no such circuit.
     """
-    allow, base = requirement.allow, requirement.base
+    allow = requirement.allow
     begun = _begun(requirement, which)
     if isinstance(begun, int):
         return Made((), math.inf, 0, begun)
-    linear, promise, models, least = begun.linear, begun.promise, begun.models, begun.least
+    promise, models, least = begun.promise, begun.models, begun.least
     of_an_opamp = _of_an_opamp(requirement) * len(begun.decades)
     usable, count = promise.opamps, len(promise.opamps) * of_an_opamp
     unfit = len(allow.opamps) * _of_an_opamp(requirement) * len(DECADES) - count
@@ -316,12 +316,32 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
     classes = {swing: [k for k in of if k in kept_ones] for swing, of in begun.classes.items()}
     dear = (len(usable) - len(models)) * of_an_opamp
     bound = limit * (1.0 + MARGIN) if prune and plain and limit is not None else math.inf
+    by_series = _by_series(requirement, begun, classes, models=models, bound=bound)
+    found = [bank for series in allow.values for bank in by_series.get(series, [])]
+    spoilt = (len(allow.values) - len(by_series)) * len(models) * of_an_opamp // len(allow.values)
+    kept = [
+        bank
+        for bank in found
+        if limit is None or not prune or _nominal(bank, models) <= limit * (1.0 + MARGIN)
+    ]
+    held, built = (sum(bank.candidates(requirement) for bank in banks) for banks in (kept, found))
+    pruned = dear + spoilt + built - held
+    return Made(tuple(kept), least, pruned, unfit + count - pruned - held, promise)
+
+
+def _by_series(
+    requirement: Requirement,
+    begun: "_Begun",
+    classes: dict[float, list[int]],
+    *,
+    models: dict[int, OpAmpModel],
+    bound: float,
+) -> dict[str, list[Bank]]:
+    """Give a structure standard values of every series that may keep a bound of the error, the finest first."""
+    base, linear, found = requirement.base, begun.linear, {}
     # The fit's norm is that of equal tones.
     hopeless = HOPELESS * bound if _is_flat(base) else math.inf
-    by_series: dict[str, list[Bank]] = {series: [] for series in allow.values}
-    fitted = 0
-    # The finest first: where it is hopeless, coarser ones are.
-    for series in sorted(allow.values, key=lambda name: -int(name[1:])):
+    for series in sorted(requirement.allow.values, key=lambda name: -int(name[1:])):
         rounded = choose_common(
             linear.circuit,
             bandwidth=base.bandwidth,
@@ -331,29 +351,19 @@ def made_of(requirement: Requirement, which: tuple[int, str, str], *, prune: boo
             fit="joint",
             hopeless=hopeless,
         )
-        if rounded.after > hopeless:
+        if rounded.after > hopeless:  # and so coarser ones are
             break
         # What the error of standard values adds to the mean square, it adds to all that circuits keep.
-        if bound < math.inf and math.hypot(least, _alone(linear, rounded)) > _SURELY * bound:
+        if bound < math.inf and math.hypot(begun.least, _alone(linear, rounded)) > _SURELY * bound:
             continue
-        fitted += 1
-        by_series[series] = [
+        found[series] = [
             _plain(requirement, bank)
             if calibration == "none"
             else calibrated(requirement, bank, calibration=calibration)
             for bank in _banks(requirement, linear, rounded, series, classes=classes, models=models)
-            for calibration in allow.calibration
+            for calibration in requirement.allow.calibration
         ]
-    found = [bank for series in allow.values for bank in by_series[series]]
-    spoilt = (len(allow.values) - fitted) * len(models) * of_an_opamp // len(allow.values)
-    kept = [
-        bank
-        for bank in found
-        if limit is None or not prune or _nominal(bank, models) <= limit * (1.0 + MARGIN)
-    ]
-    held, built = (sum(bank.candidates(requirement) for bank in banks) for banks in (kept, found))
-    pruned = dear + spoilt + built - held
-    return Made(tuple(kept), least, pruned, unfit + count - pruned - held, promise)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
