@@ -2,8 +2,8 @@
 
 A structure (order, family, realization) is dropped where its circuits could not keep the limit of the error with exact
 values, the best op-amp and the tightest parts: a bound for all of its candidates. All others get standard values, by
-which a series of resistors may be beyond that bound, and stand in the grid (``grid``). The front over error, cost, power and parts is exact: no row of the grid dominates a
-member.
+which a series of resistors may be beyond that bound, and stand in the grid (``grid``). The front over error, cost,
+power and parts is exact: no row of the grid dominates a member.
 
 Then every member is verified: its design is built and linearised by itself, its parts are held against their limits,
 and an exact ensemble says what share of circuits keeps the limits. What does not hold leaves the grid, and the front is
