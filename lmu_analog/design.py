@@ -202,6 +202,8 @@ class Design:
         What devices are made in: how much they deviate and drift.
     pdk : Path or None
         Folder of the technology's transistor models; found unless given, see ``circuits.devices.pdk``.
+    bias : str
+        What sets the currents of transistors of a process: "ideal" from outside, or a generator on the chip.
     temperature : float or None, K
         Of all parts; 300.15 K unless given.
     leakage : float or None, s
@@ -266,6 +268,7 @@ class Design:
     variant: Word = ""
     technology: Word | None = None
     pdk: File | None = None
+    bias: Word = "ideal"
     temperature: Quantity | None = None
     leakage: Quantity | None = None
     mismatch: Tolerances = field(default_factory=dict)
@@ -493,10 +496,9 @@ class Design:
         for name in ("taps", "outputs", "part_tolerances", "element_values", "output_levels"):
             if not content[name]:
                 del content[name]
-        if self.values_fit == "common":
-            del content["values_fit"]
-        if self.readout == "ideal":
-            del content["readout"]
+        for name, usual in {"values_fit": "common", "readout": "ideal", "bias": "ideal"}.items():
+            if content[name] == usual:
+                del content[name]
         if not self.has_single_supply:
             del content["reference"]
         if self.capacitance is None and FAMILIES[self.family].on_chip:
@@ -544,6 +546,11 @@ def _check_technology(design: Design) -> None:
         _ = design.installed_pdk  # a folder that is named must have them, whatever they are used for
     if design.uses_pdk:
         _check_pdk_circuit(design)
+    elif design.bias != "ideal":
+        raise DesignError(
+            '[circuit] bias: is of transistors of a process: level = "transistor" with a technology that has them, '
+            f"{' or '.join(pdks())}"
+        )
     _ = design.tolerances  # the technology may have no such device
     if design.temperature is not None and not (design.technology or design.drift):
         raise DesignError("[circuit] temperature: needs coefficients: [circuit] technology, or [drift]")

@@ -45,6 +45,7 @@ BAND = (1e-9, 1e15)  # Hz
 COLDEST, HOTTEST = 200.0, 500.0  # K: beyond, parts do not work, and a bare number was meant in Celsius
 SIGNALS = ("multitone", "sine", "noise", "step", "chirp")
 READOUTS = ("ideal", *TARGETS)
+BIASES = ("ideal", "constant-gm", "ptat")  # what sets the currents of transistors of a process
 MOST_TAPS = 32
 MOST_CHANNELS = 65535  # what the header of a WAV can count to
 
@@ -347,6 +348,7 @@ KEYS: dict[str, Key] = {
     "variant": Key("circuit", "variant", _choice("", "gyrator", "no-derivative")),
     "technology": Key("circuit", "technology", _read_technology),
     "pdk": Key("circuit", "pdk", _read_folder),
+    "bias": Key("circuit", "bias", _choice(*BIASES)),
     "temperature": Key("circuit", "temperature", _read_temperature),
     "leakage": Key("circuit", "leakage", _quantity("s", 1e-9, 1e12)),
     "mismatch": Key("mismatch", "mismatch", _read_mismatch),

@@ -541,6 +541,7 @@ def test_the_digest_changes_with_every_field(written, tmp_path):
         "variant": "",
         "technology": "sky130",
         "pdk": fake_models(tmp_path / "models"),
+        "bias": "ptat",
         "temperature": 350.0,
         "leakage": 1e3,
         "mismatch": {"resistor": 0.01},
@@ -566,6 +567,10 @@ def test_the_digest_changes_with_every_field(written, tmp_path):
     needed |= {name: {"file": other["file"]} for name in ("column", "channel")}
     needed["pdk"] = {"technology": "gf180mcu", "level": "behavioural"}
     needed["values_fit"] = {"values": "E96"}
+    needed["bias"] = {
+        "family": "gm-c", "realization": "ladder", "technology": "gf180mcu", "supply": 3.3, "signal": "multitone",
+        "opamp": "ideal", "capacitance": None, "tau": None, "variant": "", "mismatch": {},
+    }  # fmt: skip
     needed["tap_nrmse"] = {"taps": [1.0]}
     made = {name: {name: value, **needed.get(name, {})} for name, value in other.items()}
     digests = {IN_CODE.digest, *(IN_CODE.replace(**change).digest for change in made.values())}

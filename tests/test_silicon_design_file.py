@@ -14,6 +14,7 @@ from lmu_analog.building import build
 from lmu_analog.circuits.devices.pdk import InstalledPdk, pdk
 from lmu_analog.cli.app import run_command
 from lmu_analog.design import NOT_OF_A_PDK, Design
+from lmu_analog.design_keys import BIASES
 from lmu_analog.ensembles import montecarlo, transistors
 from lmu_analog.ensembles.transistors import Chips, chips_chunk, drawn
 from lmu_analog.errors import DesignError, SimulationError, StoreError
@@ -21,6 +22,7 @@ from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.mismatch.selection import Selection
 from lmu_analog.output.export.xschem import PINS, schematic
+from lmu_analog.silicon.bias import GENERATORS
 from lmu_analog.silicon.cells import Sizing
 from lmu_analog.silicon.deck import element_lines
 from lmu_analog.silicon.designing import chip_gain, ideal_design, tones
@@ -135,6 +137,10 @@ def chips(monkeypatch) -> Chips:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        (
+            {"level": "behavioural", "bias": "ptat"},
+            r'^\[circuit\] bias: .* level = "transistor" with .*, gf180mcu$',
+        ),
         ({"family": "active-rc"}, r"^\[circuit\] family: active-rc is not made of .* of gf180mcu; gm-c is"),
         (
             {"supply": 5.0},
@@ -170,6 +176,11 @@ def test_a_circuit_of_ideal_parts_is_refused_and_the_ideal_design_has_one():
     ):
         build(DESIGN)
     assert build(ideal_design(DESIGN)).order == 2
+
+
+def test_every_bias_is_a_generator_or_ideal():
+    assert ["ideal", *GENERATORS] == list(BIASES)
+    assert DESIGN.replace(bias="ptat").digest != DESIGN.digest
 
 
 def test_an_input_beyond_the_pairs_is_divided_down():

@@ -21,7 +21,7 @@ def test_every_sizing_is_chosen_for_a_memory_of_its_own(row) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"realization": "legendre"}, r"^\[circuit\] realization: transistors make ladder, .*, not legendre"),
+        ({"realization": "legendre"}, r"^\[circuit\] realization: transistors make ladder.*, not legendre"),
         ({"order": 40}, r"^\[memory\] order: 40; .* tried for 1 to \d+; give another"),
         ({"theta": 1e3}, r"^\[memory\] theta: 1 ks; transistors of ladder were tried for \d+"),
         ({"bandwidth": 1e9}, r"^\[signal\] bandwidth: 1 GHz; .* at most [\d.]+ kHz"),

@@ -52,9 +52,9 @@ _NAMES = {
 NO_OFFSET = 1e-9  # V: what ngspice's own tolerance leaves of none
 LEFT_OUT = (
     "wires and other parasitics of a layout, gradients over the chip",
-    "the reference current is ideal",
     "signals are small: swing and distortion are in no figure here",
 )
+IDEAL_BIAS = "the reference current, which is ideal"
 
 
 def simulate_chip(
@@ -94,7 +94,7 @@ def simulate_chip(
         "sample": sample,
         **_of_chip(chips, found),
         "seconds": seconds,
-        "left_out": list(LEFT_OUT),
+        "left_out": _left_out(design),
         "warnings": [*order_warnings(design), *_remarks(chips.bench)],
     }
 
@@ -113,6 +113,10 @@ def _of_bench(bench: Bench) -> dict[str, Any]:
         "device_area": sum(x.area for x in circuit.devices),
         "gain": circuit.gain,
     }
+
+
+def _left_out(design: Design) -> list[str]:
+    return [*LEFT_OUT, IDEAL_BIAS] if design.bias == "ideal" else list(LEFT_OUT)
 
 
 def _remarks(bench: Bench) -> list[str]:
@@ -161,7 +165,7 @@ def simulation_text(content: dict[str, Any]) -> str:
         (
             "power",
             quantity(content["power"], "W"),
-            "after the trim, without what makes the reference current",
+            "after the trim",
         ),
         (
             "devices",
@@ -291,7 +295,7 @@ def ensemble(
         "trim_sigma": _sigma(run.trim),
         "power": _spread(run.power),
         "until": None if until is None else describe(run, read_target(until, design)),
-        "left_out": list(LEFT_OUT),
+        "left_out": _left_out(design),
         "warnings": [*order_warnings(design), *warnings(run)],
         "seconds": seconds,
         "run": str(path),
@@ -377,7 +381,7 @@ def corners(design: Design, bench: Bench, found: list[ChipCorner]) -> dict[str, 
             for key in ("built_nrmse", "window_nrmse", "fitted_nrmse")
         },
         "lost": sum(bool(row["lost"]) for row in rows),
-        "left_out": list(LEFT_OUT),
+        "left_out": _left_out(design),
         "warnings": [*order_warnings(design), *_remarks(bench)],
     }
 

@@ -12,7 +12,7 @@ from lmu_analog.circuits.families.registry import FAMILIES
 from lmu_analog.circuits.interface import InputBuffer, Load
 from lmu_analog.circuits.scaling import SCALINGS
 from lmu_analog.design import Design
-from lmu_analog.design_keys import READOUTS
+from lmu_analog.design_keys import BIASES, READOUTS
 from lmu_analog.memory.taps import Tap
 from lmu_analog.units import area, fraction, length, parse, write
 
@@ -26,6 +26,7 @@ _CHOICES = (
     ("level", "behavioural", "behavioural or transistor"),
     ("variant", "", "gyrator or no-derivative"),
     ("technology", None, ", ".join(technologies())),
+    ("bias", "ideal", ", ".join(BIASES)),
 )
 # Quantities that may be left out: unit, and what the line says.
 _QUANTITIES = (

@@ -13,7 +13,7 @@ from lmu_analog.circuits.circuit import Circuit
 from lmu_analog.circuits.devices.pdk import InstalledPdk, find_pdk
 from lmu_analog.design import Design
 from lmu_analog.errors import DesignError, SimulationError
-from lmu_analog.silicon.bias import Generator
+from lmu_analog.silicon.bias import GENERATORS, Generator
 from lmu_analog.silicon.cells import Sizing
 from lmu_analog.silicon.choosing import Choice, chosen, tables_for
 from lmu_analog.silicon.devices import SiliconCircuit
@@ -269,6 +269,7 @@ def bench_of(
         tones(design).frequency,
         sizing=sizing,
         gain=chip_gain(design),
+        generator=GENERATORS.get(design.bias),
         worker=worker,
         progress=progress,
     )
@@ -297,7 +298,7 @@ def check(design: Design) -> tuple[InstalledPdk, Sizing]:
 
 def ideal_design(design: Design) -> Design:
     """Give the design whose circuit is the same of ideal transconductors."""
-    return design.replace(level="behavioural", technology=None, pdk=None)
+    return design.replace(level="behavioural", technology=None, pdk=None, bias="ideal")
 
 
 def tones(design: Design) -> Tones:
