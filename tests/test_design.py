@@ -346,7 +346,7 @@ REFUSED = {
     MEMORY
     + '[circuit]\nvariant = "x"': r"\[circuit\] variant: unknown 'x'; known are '', gyrator, no-derivative",
     MEMORY
-    + "[circuit]\nohms = 3": r"unknown key 'ohms' in \[circuit\]; known keys are capacitance, clock, .*",
+    + "[circuit]\nohms = 3": r"unknown key 'ohms' in \[circuit\]; known keys are bias, capacitance, clock, .*",
     MEMORY
     + '[mismatch]\nresistors = "1 %"': r"\[mismatch\]: unknown class 'resistors'; known are resistor, .*",
     MEMORY
