@@ -408,6 +408,8 @@ REFUSED = {
     MEMORY
     + '[circuit]\ntechnology = "cmos-7"': r"\[circuit\] technology: unknown technology 'cmos-7'; known .*",
     MEMORY + "[circuit]\ntechnology = 3": r"\[circuit\] technology: a technology is a name, not 3",
+    MEMORY
+    + '[circuit]\nbias = "battery"': r"\[circuit\] bias: unknown 'battery'; known are ideal, constant-gm, ptat",
     MEMORY + "[circuit]\npdk = 3": r"\[circuit\] pdk: a folder's name is text, not 3",
     MEMORY + '[circuit]\npdk = "."': r"\[circuit\] technology: there is none with transistor models; gf.*",
     MEMORY + "[circuit]\ntemperature = 85": r"\[circuit\] temperature: 85 K is outside 200 to 500 K; .*",
