@@ -143,7 +143,7 @@ def checked(pdk: Pdk, law: Linearised, asked: argparse.Namespace) -> list[dict[s
             redraw = partial(scaled, factors={largest: LARGER}, pdk=pdk)
             again = drawn(asked.name, worker, swing=asked.swing, redraw=redraw)
         after = law_of(again)
-        # Mirrors of unlike sizes follow the process less alike: what is local, and what is not, apart.
+        # A chain follows the process otherwise than single devices do: what is local, and what is not, apart.
         rows.append(
             {"of": of, "by": by, "name": largest}
             | {"before": rms_of(law, largest, by, of), "after": rms_of(after, largest, by, of)}
