@@ -38,12 +38,8 @@ MEMORIES = {
     "ladder-6-1us": (6, "ladder", 1e-6, 1.0, 0.2),
     "ladder-6-1ms": (6, "ladder", 1e-3, 1.0, 0.1),
     "ladder-6-10ms": (6, "ladder", 1e-2, 1.0, 0.1),
-    "rlc-ladder-3-1us": (3, "rlc-ladder", 1e-6, 0.3, 0.2),
     "rlc-ladder-6-1us": (6, "rlc-ladder", 1e-6, 1.0, 0.2),
-    "rlc-ladder-6-1ms": (6, "rlc-ladder", 1e-3, 1.0, 0.1),
-    "rlc-ladder-6-10ms": (6, "rlc-ladder", 1e-2, 1.0, 0.1),
     "block-ladder-6-1us": (6, "block-ladder", 1e-6, 1.0, 0.2),
-    "block-ladder-6-1ms": (6, "block-ladder", 1e-3, 1.0, 0.1),
 }
 
 

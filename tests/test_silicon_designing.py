@@ -2,8 +2,10 @@
 
 import pytest
 
+from lmu_analog.circuits.devices.pdk import find_pdk
 from lmu_analog.errors import DesignError
-from lmu_analog.silicon.designing import TRIED, sizing_for
+from lmu_analog.silicon.designing import TRIED, chosen_for, largest_amplitude, sizing_for
+from tests.kits import needs_gf180
 
 
 def chosen(realization: str = "ladder", order: int = 3, theta: float = 1e-4, **changes: float):
@@ -32,3 +34,24 @@ def test_every_sizing_is_chosen_for_a_memory_of_its_own(row) -> None:
 def test_what_was_not_tried_is_refused_with_what_was(changes: dict[str, object], said: str) -> None:
     with pytest.raises(DesignError, match=said):
         chosen(**changes)  # type: ignore[arg-type]
+
+
+def test_what_was_tried_says_how_large_a_signal_may_be() -> None:
+    def asked(theta: float, turns: float = 0.3) -> float:
+        return largest_amplitude("ladder", 3, theta, bandwidth=turns / theta)
+
+    assert asked(1e-6) == 0.2
+    assert asked(1e-2) == 0.1
+    assert asked(1e-4) == 0.2
+    assert asked(1e-2, turns=5.0) == 0.0
+    assert asked(1e3) == 0.0
+
+
+@needs_gf180
+def test_windows_without_a_stored_sizing_have_one_from_device_tables() -> None:
+    asked = {"bandwidth": 30.0, "amplitude": 0.1, "supply": 3.3}
+    found = chosen(theta=1e-2, **asked)
+    why = chosen_for("ladder", 3, 1e-2, **asked, installed=find_pdk("gf180mcu"))
+    assert found == why.sizing
+    assert found.doublet > 1.0
+    assert any("doublets of pairs" in line for line in why.why)
