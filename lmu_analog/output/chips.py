@@ -161,7 +161,7 @@ def simulation_text(content: dict[str, Any]) -> str:
             quantity(content["theta_built"], "s"),
             f"as built; {quantity(content['theta'], 's')} is wanted",
         ),
-        ("trim", f"{content['trim']:.4g}", "times the nominal bias current"),
+        ("trim", f"{content['trim']:.4g}", "times the nominal bias"),
         (
             "power",
             quantity(content["power"], "W"),
