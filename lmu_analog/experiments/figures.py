@@ -19,6 +19,7 @@ from lmu_analog.experiments.learning_plots import (
     plot_task_tolerances,
 )
 from lmu_analog.experiments.psmnist_plots import plot_confusion, plot_orders, plot_training
+from lmu_analog.experiments.silicon_plots import plot_chips
 from lmu_analog.experiments.spiking_plots import (
     plot_bits,
     plot_cost,
@@ -61,6 +62,7 @@ FIGURES: dict[str, tuple[tuple[str, Plot, float], ...]] = {
     "mackey-glass": (("lmu", plot_mackey_glass, 3.8),),
     "hardware-loss": (("digits", plot_digits_loss, 4.2), ("mackey-glass", plot_series_loss, 4.2)),
     "task-tolerances": (("tolerances", plot_task_tolerances, 4.6),),
+    "silicon-digits": (("built", plot_chips, 3.8),),
 }
 
 

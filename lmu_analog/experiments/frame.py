@@ -70,6 +70,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "task_tolerances",
         "Digits with op-amp circuits: tolerances chosen by the network's loss beside those by the window error.",
     ),
+    "silicon-digits": (
+        "silicon_digits",
+        "Digits by memories, tanh units and weights in GF180MCU transistors: accuracy, power, area, mismatch.",
+    ),
 }
 COSTS = ("states", "parameters", "s an epoch", "us a step")  # of networks, in tables
 STORED = Path(__file__).parent / "stored"

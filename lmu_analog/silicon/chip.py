@@ -26,6 +26,8 @@ from lmu_analog.silicon.unit import Classifier
 from lmu_analog.spice.cards import number
 from lmu_analog.spice.session import Session
 
+# Steps of a transient grow with the tolerance: those of an operating point would take ten times as many.
+OPTIONS = "gmin=1e-15 abstol=1e-14 reltol=5e-4 keepopinfo"
 EDGE = 1e-8  # s: what a step of the input takes
 STEPS = 20  # of the transient in one step of the input, at least
 
@@ -192,6 +194,7 @@ def decide(
         circuit,
         installed.cards(conditions.corner, conditions.mim),
         temperature=conditions.temperature,
+        options=OPTIONS,
     )
     kept: list[np.ndarray] = []
     current = 0.0
