@@ -5,6 +5,7 @@ import hashlib
 import json
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -377,6 +378,25 @@ def test_the_stored_figures_agree_with_each_other():
         assert np.trace(confusion) / confusion.sum() == pytest.approx(row["mean"], abs=1e-12)
         assert row["mean"] == pytest.approx(np.mean(row["accuracy"]), abs=1e-12)
         assert [len(curve) for curve in row["loss"]] == row["epochs_done"]
+
+
+def test_the_stored_parallel_network_is_as_good_as_the_published_one():
+    found = frame.stored("psmnist")["result"]
+    assert len(found["parallel"]["accuracy"]) == 5
+    assert found["parallel"]["mean"] >= 0.985  # Chilkuri and Eliasmith (2021): .9849
+    by_order = [row["mean"] for row in sorted(found["orders"], key=lambda row: row["order"])]
+    assert by_order[0] < by_order[1] < by_order[3] < by_order[4]  # 24, 48, 128, 256
+    assert found["scan"]["factor"] > 50
+
+
+def test_the_docs_have_the_stored_figures():
+    found, folder = frame.stored("psmnist")["result"], Path(__file__).parents[1] / "docs"
+    _, _, said = (folder / "networks.md").read_text("utf-8").partition("### Permuted sequential MNIST")
+    rows = [*found["orders"], *(found[name] for name in ("lmu", "lstm", "parallel", "feedforward"))]
+    for row in rows:
+        if row["mean"] is not None:
+            assert f"{100.0 * row['mean']:.2f}" in said
+    assert f"({100.0 * min(found['parallel']['accuracy']):.2f} to " in said
 
 
 def test_figures_have_what_is_known_so_far():

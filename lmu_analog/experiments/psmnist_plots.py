@@ -87,9 +87,7 @@ def plot_orders(result: dict[str, Any], ax: Axes | None = None) -> Axes:
         row = result.get(name)
         if row and row["accuracy"]:
             places = [row["order"]] * len(row["accuracy"])
-            said = (
-                f"{psmnist.NAMES[name]}, all training images" if name == "parallel" else psmnist.NAMES[name]
-            )
+            said = f"{psmnist.NAMES[name]}, all images" if name == "parallel" else psmnist.NAMES[name]
             ax.plot(
                 places, [_wrong(a) for a in row["accuracy"]], "s", color=_COLOURS[name], markersize=5,
                 markerfacecolor="none", label=f"{said}, a square a seed",
@@ -106,7 +104,7 @@ def plot_orders(result: dict[str, Any], ax: Axes | None = None) -> Axes:
             ax.axhline(_wrong(row["mean"]), color=_COLOURS[name], linestyle="--", label=psmnist.NAMES[name])
     _logarithmic(ax, sorted({row["order"] for row in result["orders"]}), _TICKS)
     ax.set(xlabel="Order of the memory", ylabel=f"Wrong of {result['images']['test']} test images (%)")
-    return style.finish(ax, style.SIDE_LEGEND)
+    return style.finish(ax, style.TOP_LEGEND)
 
 
 def _wrong(accuracy: float) -> float:
