@@ -8,7 +8,8 @@ Chips: of every memory the exact engine gives its response and offset, with the 
 weights and readout are measured in ngspice part by part, and move with each of their transistors to first order.
 ``built``: as made. ``trimmed``: one factor on all reference currents of a chip, so that its memories have their
 window in the mean. ``calibrated``: trimmed, and the readout fitted to the software's on training images. What is so
-computed is compared with the whole chip in ngspice's transient, nominal and with one chip's deviations.
+computed takes units as settled; with ``images`` it is compared with the whole chip in ngspice's transient, nominal and
+with one chip's deviations, where units lag.
 """
 
 from __future__ import annotations
