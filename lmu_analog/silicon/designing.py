@@ -72,6 +72,7 @@ SLOW, FAST = (5e-4, 1e-2), (1e-6, 2e-5)  # s: windows of doublets in weak invers
 # The first row that has a memory in it decides.
 TRIED: tuple[Tried, ...] = (
     Tried("ladder", (1, 6), SLOW, 1.2, 0.1),
+    Tried("block-ladder", (6, 6), SLOW, 1.2, 0.1),
     Tried("ladder", (1, 6), FAST, 1.2, 0.2),
     Tried("block-ladder", (6, 6), FAST, 1.2, 0.2),
     Tried(

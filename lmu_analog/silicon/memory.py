@@ -21,7 +21,9 @@ from lmu_analog.silicon.bias import Generator, bias
 from lmu_analog.silicon.cells import DIGITS, Devices, Sizing, differential_pair, row, tails
 from lmu_analog.silicon.devices import Device, Mim, SiliconCircuit, Voltage
 
-RIDGE = 1e-4  # of the corrections: what only scales a state costs nothing otherwise
+# Of the corrections: what only scales a state costs nothing otherwise. Where there are more than two transconductances
+# a state, some hardly matter, and would be corrected beyond what can be drawn.
+RIDGE, FIRM_RIDGE = 1e-4, 3e-3
 LARGEST_STEP = 0.3  # of a logarithm, in one correction
 INPUT = ("up", "vcm")  # the input is one-sided: the other gate of its pairs rests
 FOOT = 0.1  # V: across triode devices, to begin the operating point from
@@ -292,7 +294,8 @@ def predistorted(
     scale = np.abs(wanted).max(axis=0)
     J = (slopes / scale[:, None]).reshape(-1, slopes.shape[-1])
     A = np.concatenate([J.real, J.imag])
-    normal = A.T @ A + RIDGE**2 * len(A) * np.eye(A.shape[1])
+    ridge = RIDGE if len(ideal.conductance) <= 2 * len(ideal.nets) else FIRM_RIDGE
+    normal = A.T @ A + ridge**2 * len(A) * np.eye(A.shape[1])
     split, plan = len(ideal.conductance), ideal
     for _ in range(steps):
         missed = ((respond(plan) - wanted) / scale).reshape(-1)
