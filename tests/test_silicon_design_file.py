@@ -21,6 +21,7 @@ from lmu_analog.errors import DesignError, SimulationError, StoreError
 from lmu_analog.memory.legendre import legendre
 from lmu_analog.memory.sampled import steady_response
 from lmu_analog.mismatch.selection import Selection
+from lmu_analog.output import chips as shown
 from lmu_analog.output.export.xschem import PINS, schematic
 from lmu_analog.silicon.bias import GENERATORS
 from lmu_analog.silicon.cells import Sizing
@@ -386,6 +387,31 @@ def test_corners_that_have_no_operating_point_are_rows_with_a_reason(monkeypatch
         "ss, 125 C, 100 % of the supply: no operating point (not settled: x0p, t_ga_0_0); the nearest that has one is "
         "ss, 85 C, 100 % of the supply"
     )
+
+
+def test_figures_of_chips_and_corners_are_laid_out_with_what_was_lost(chips, tmp_path):
+    run = montecarlo.monte_carlo(DESIGN, 70, workers=1, store=tmp_path / "run.zarr", chips=chips)
+    content = shown.ensemble(run, DESIGN, chips, seconds=1.0, resumed=0, path=tmp_path / "run.zarr")
+    handed = int((run.reason == CODES["unsure"]).sum())
+    assert content["in_ngspice"] == handed > 0
+    assert content["ways"]["window_nrmse"]["yield"] == content["yield"]
+    assert content["ways"]["built_nrmse"]["nrmse"]["median"] == float(run.built_nrmse.median())
+    text = shown.ensemble_text(content)
+    assert re.search(
+        rf"^  in ngspice +{handed}  chips that the exact engine was not sure of", text, re.MULTILINE
+    )
+    rows = [
+        chip_corners.ChipCorner(Conditions("ss", temperature=t), t / 1e3, 0.01, 0.02, 1e-4, 1.1, 1e-6, 1e-3)
+        for t in (27.0, 85.0)
+    ]
+    rows.append(chip_corners.ChipCorner(Conditions("ff"), lost="ff: no operating point"))
+    found = shown.corners(DESIGN, chips.bench, rows)
+    assert found["lost"] == 1
+    assert found["worst"]["built_nrmse"]["temperature_c"] == 85.0
+    text = shown.corners_text(found)
+    assert "2 of 3 corners" in text
+    assert "worst as built: 8.50 % at ss, 85 C, 100 % of the supply" in text
+    assert "  ff: no operating point" in text
 
 
 # --- what is written

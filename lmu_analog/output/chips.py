@@ -329,7 +329,7 @@ def ensemble_text(content: dict[str, Any]) -> str:
     rows += _yield_rows(content)
     rows += [
         ("theta", percent(content["theta_sigma"]), "standard deviation, as built"),
-        ("trim", percent(content["trim_sigma"]), "standard deviation of the bias current's factor"),
+        ("trim", percent(content["trim_sigma"]), "standard deviation of the factor of the bias"),
         (
             "power",
             quantity(content["power"]["median"], "W"),
@@ -428,7 +428,7 @@ def corners_text(content: dict[str, Any]) -> str:
             percent(row["window_nrmse"]),
             percent(row["fitted_nrmse"]),
             quantity(row["theta_built"], "s"),
-            f"{row['trim']:.3g}",
+            f"{row['trim']:.3f}",
             quantity(row["power"], "W"),
         )
         for row in content["corners"]
@@ -438,11 +438,19 @@ def corners_text(content: dict[str, Any]) -> str:
         "window NRMSE of the nominal chip, offsets removed: as built, after one trim at 27 C in the same corner, "
         "and as built with theta fitted"
     )
+    names = {"built_nrmse": "as built", "window_nrmse": "trimmed", "fitted_nrmse": "fitted"}
+    worst = [
+        f"  worst {said}: {percent(row[key])} at {row['corner']}, {row['temperature_c']:g} C, "
+        f"{100.0 * row['supply']:g} % of the supply"
+        for key, said in names.items()
+        if (row := content["worst"][key]) is not None
+    ]
     lost = [f"  {row['lost']}" for row in content["corners"] if row["lost"]]
     found = f"{len(rows)} of {len(content['corners'])} corners"
     lines = [
         _title(content | {"engine": "ngspice"}, found),
         lined_up(Table(caption, _CORNER_COLUMNS, rows)),
+        *worst,
         *lost,
         *(f"  warning: {line}" for line in content["warnings"]),
         *(f"  left out: {line}" for line in content["left_out"]),
