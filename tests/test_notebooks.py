@@ -8,6 +8,8 @@ from pathlib import Path
 import cells
 import pytest
 
+from tests.kits import needs_gf180
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a notebook runs in a fork")
 
 
@@ -17,7 +19,14 @@ def run() -> Iterator[cells.Run]:
         yield run
 
 
-@pytest.mark.parametrize("path", cells.NOTEBOOKS, ids=lambda path: path.stem)
+SILICON = "09-on-open-silicon"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=needs_gf180 if path.stem == SILICON else ()) for path in cells.NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_a_notebook_runs(path: Path, tmp_path: Path, run: cells.Run):
     stored = json.loads(path.read_text("utf-8"))["cells"]
     told = run(["".join(cell["source"]) for cell in stored if cell["cell_type"] == "code"], tmp_path)

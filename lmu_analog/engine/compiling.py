@@ -61,6 +61,7 @@ def compiler() -> str | None:
 
 def compile_library(folder: Path) -> str | None:
     """Make the library of the sources in a folder beside them, whole or not at all; what went wrong, or None."""
+    folder = folder.resolve()  # the compiler runs in it
     cc = compiler()
     if cc is None:
         return "there is no C compiler"
