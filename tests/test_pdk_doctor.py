@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from lmu_analog.circuits.devices.pdk import find_pdk, pdk
+from lmu_analog.cli.app import run_command
 from lmu_analog.output import pdk_findings
-from lmu_analog.silicon.doctor import examine, mean_check, sigma_check
-from tests.kits import needs_gf180
+from lmu_analog.silicon import doctor
+from lmu_analog.silicon.doctor import Check, Findings, examine, mean_check, sigma_check
+from tests.kits import fake_models, needs_gf180
 
 
 def test_verdicts_tell_a_sigma_that_is_off_from_draws_that_are_too_few():
@@ -53,6 +55,21 @@ def test_gf180_does_what_its_files_say_and_a_wrong_law_is_told():
     off = [check.what for check in examine(dataclasses.replace(kit, pdk=wrong), quick=True, draws=200).off]
     assert [what.split(",")[0] for what in off] == ["sigma of V_T", "I_D", "I_D"]
     assert [what for what in off if "mc_toxe " in what or "mc_toxeN " in what] == off[1:]
+
+
+def test_a_kit_that_is_off_ends_the_command_with_status_1(tmp_path, monkeypatch, capsys):
+    kit = find_pdk("gf180mcu", fake_models(tmp_path))
+
+    def found(verdict):
+        sigma = Check("mismatch", "sigma of V_T", 1.0, 2.0, "V", "within 2 %", verdict)
+        return lambda *_, **__: Findings(kit, 1, 5000, (sigma,), ())
+
+    command = ["pdk", "check", "gf180mcu", "--pdk", str(tmp_path)]
+    monkeypatch.setattr(doctor, "examine", found("off"))
+    assert run_command(command) == 1
+    assert "gf180mcu: 1 of 1 checks is off, the first: sigma of V_T" in capsys.readouterr().err
+    monkeypatch.setattr(doctor, "examine", found("ok"))
+    assert run_command(command) == 0
 
 
 def test_the_stored_check_is_whole_and_of_a_release_that_the_table_knows():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lmu_analog.cli.options import Json, show
+from lmu_analog.errors import SimulationError
 from lmu_analog.option import argument, option
 from lmu_analog.output.progress import progress
 
@@ -15,7 +16,7 @@ class _Check(Json):
     pdk: Path | None = option(None, "Folder with the model files, where the kit is not installed.", "DIR")
 
 
-def check(options: _Check) -> int:
+def check(options: _Check) -> None:
     """Check what a kit's statistics do in ngspice: nominal, mismatch, process, corners, and known defects."""
     from lmu_analog.circuits.devices.pdk import find_pdk
     from lmu_analog.output import pdk_findings as shown
@@ -25,4 +26,9 @@ def check(options: _Check) -> int:
     with progress("checking the kit"):
         found = examine(installed, quick=options.quick)
     show(options, shown.content(found), shown.text)
-    return 1 if found.off else 0
+    if found.off:
+        count = len(found.off)
+        raise SimulationError(
+            f"{options.name}: {count} of {len(found.checks)} checks {'is' if count == 1 else 'are'} off, the first: "
+            f"{found.off[0].what}"
+        )
