@@ -391,7 +391,8 @@ def test_corners_that_have_no_operating_point_are_rows_with_a_reason(monkeypatch
 
 def test_figures_of_chips_and_corners_are_laid_out_with_what_was_lost(chips, tmp_path):
     run = montecarlo.monte_carlo(DESIGN, 70, workers=1, store=tmp_path / "run.zarr", chips=chips)
-    content = shown.ensemble(run, DESIGN, chips, seconds=1.0, resumed=0, path=tmp_path / "run.zarr")
+    wanting = DESIGN.replace(wanted_yield=0.9)
+    content = shown.ensemble(run, wanting, chips, seconds=1.0, resumed=0, path=tmp_path / "run.zarr")
     handed = int((run.reason == CODES["unsure"]).sum())
     assert content["in_ngspice"] == handed > 0
     assert content["ways"]["window_nrmse"]["yield"] == content["yield"]
@@ -400,17 +401,26 @@ def test_figures_of_chips_and_corners_are_laid_out_with_what_was_lost(chips, tmp
     assert re.search(
         rf"^  in ngspice +{handed}  chips that the exact engine was not sure of", text, re.MULTILINE
     )
+    assert "is not sure of it" not in text  # the same chips a second time
+    # A verdict says of which figure it is: chips with their offsets may do worse.
+    for name in ("yield", "yield wanted"):
+        assert re.search(
+            rf"^  {name} +[\d.]+ %  .*after one trim of the bias, offsets removed", text, re.MULTILINE
+        )
     rows = [
         chip_corners.ChipCorner(Conditions("ss", temperature=t), t / 1e3, 0.01, 0.02, 1e-4, 1.1, 1e-6, 1e-3)
         for t in (27.0, 85.0)
     ]
+    slow_plates = Conditions("typical", "ss", 27.0)
+    rows.append(chip_corners.ChipCorner(slow_plates, 0.01, 0.01, 0.09, 1e-4, 1.2, 1e-6, 0.0))
     rows.append(chip_corners.ChipCorner(Conditions("ff"), lost="ff: no operating point"))
     found = shown.corners(DESIGN, chips.bench, rows)
     assert found["lost"] == 1
     assert found["worst"]["built_nrmse"]["temperature_c"] == 85.0
     text = shown.corners_text(found)
-    assert "2 of 3 corners" in text
+    assert "3 of 4 corners" in text
     assert "worst as built: 8.50 % at ss, 85 C, 100 % of the supply" in text
+    assert "worst fitted: 9.00 % at typical, ss capacitors, 27 C, 100 % of the supply" in text
     assert "  ff: no operating point" in text
 
 

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from lmu_analog.analysis.noise import bounds, noise_of_transistors
 from lmu_analog.circuits.devices.pdk import find_pdk
+from lmu_analog.design import Design
 from lmu_analog.memory.window import gauss_legendre
 from lmu_analog.silicon.altering import paths
 from lmu_analog.silicon.deck import OPTIONS, instances
+from lmu_analog.silicon.devices import Mim
 from lmu_analog.silicon.ensemble import settle
 from lmu_analog.silicon.noise import SiliconNoise, at_places, noise, of_window
 from lmu_analog.silicon.samples import Bench, probe_rows
@@ -83,6 +86,23 @@ def alone(bench: Bench) -> tuple[np.ndarray, np.ndarray]:
             found.append(x.count * spectra[f"onoise.{path}"])
             current.append(abs(amperes[k]) * x.count)
     return np.array(found), np.array(current)
+
+
+@needs_gf180
+def test_a_lossless_circuit_has_the_plates_of_the_chip(bench: Bench) -> None:
+    order = len(bench.circuit.probes)
+    quiet = SiliconNoise(
+        ("a",), ("thermal",), np.geomspace(3.0, 3e6, 145), np.ones((145, order, order, 1)), BAND
+    )
+    design = Design(order=order, theta=1e-4, bandwidth=BAND, family="gm-c", realization="ladder")
+    found = noise_of_transistors(design, quiet, bench).attrs
+    plates = [x.area for x in bench.circuit.devices if isinstance(x, Mim)]
+    assert len(plates) == order
+    # 1.99 fF/um2, to which edges add some percent.
+    wanted = 1.380649e-23 * 300.15 * np.mean([1.0 / (1.99e-3 * area) for area in plates])
+    assert found["kt_c_v2"] == pytest.approx(wanted, rel=0.05)
+    least = bounds(design, 60.0, on_chip=(found["kt_c_v2"], 0.4))
+    assert least["lossless_v2"] == pytest.approx(order * found["kt_c_v2"] / 0.4**2, rel=1e-12)
 
 
 def transfers(bench: Bench, frequency: np.ndarray) -> np.ndarray:

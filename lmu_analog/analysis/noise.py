@@ -19,7 +19,9 @@ from lmu_analog.circuits.temperature import NOMINAL
 from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import Quadrature, gauss_legendre, quadrature_for, readout
+from lmu_analog.silicon.devices import Mim
 from lmu_analog.silicon.noise import LEFT_OUT, SiliconNoise, at_places
+from lmu_analog.silicon.samples import Bench
 from lmu_analog.units import ICE
 
 _SLOWEST = 1e-3  # of the bandwidth: 1/f noise below it is drift, and counts as an offset
@@ -85,7 +87,7 @@ def noise(design: Design, *, circuit: Circuit | None = None) -> xr.Dataset:
     return found.assign_attrs(left_out=list(unknown_noise(circuit)))
 
 
-def noise_of_transistors(design: Design, found: SiliconNoise) -> xr.Dataset:
+def noise_of_transistors(design: Design, found: SiliconNoise, bench: Bench) -> xr.Dataset:
     """Give what ``noise`` gives for a memory in the transistors of a process, from its spectra in ngspice.
 
     Parameters
@@ -94,11 +96,25 @@ def noise_of_transistors(design: Design, found: SiliconNoise) -> xr.Dataset:
         Its full scale is what the ratios are of.
     found : SiliconNoise
         From ``silicon.noise.noise`` for the bandwidth of the design; its own temperature counts.
+    bench : Bench
+        What was measured: its plates and the volts on the chip for one of the input are kept as the attributes
+        ``kt_c_v2`` (of the plates of a state, their mean, V^2 on the chip) and ``gain``.
     """
     rule = quadrature_for(design.order)
     powers = Powers(found.names, found.kinds, at_places(found.total, rule.r), at_places(found.band, rule.r))
     kelvin = found.temperature + ICE
-    return _dataset(design, powers, rule).assign_attrs(temperature_k=kelvin, left_out=list(LEFT_OUT))
+    devices = bench.installed.pdk.devices
+    plates = [
+        x.count * devices[x.device].capacitance(x.width, x.length)
+        for x in bench.circuit.devices
+        if isinstance(x, Mim)
+    ]
+    return _dataset(design, powers, rule).assign_attrs(
+        temperature_k=kelvin,
+        left_out=list(LEFT_OUT),
+        kt_c_v2=float(np.mean([BOLTZMANN * kelvin / capacitance for capacitance in plates])),
+        gain=bench.circuit.gain,
+    )
 
 
 def noise_powers(design: Design, circuit: Circuit, r: Float[np.ndarray, " q"]) -> Powers:
@@ -203,7 +219,9 @@ def decibels(design: Design, power: float) -> float:
     return 10.0 * math.log10(signal / power) if 0.0 < power < math.inf else math.copysign(math.inf, -power)
 
 
-def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
+def bounds(
+    design: Design, snr_db: float, *, on_chip: tuple[float, float] | None = None
+) -> dict[str, float | None]:
     """Give what physics asks for, to stand beside what the circuit does.
 
     Parameters
@@ -211,6 +229,9 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
     design : Design
     snr_db : float, dB
         That the power bound is for.
+    on_chip : (float, float), optional
+        Of transistors of a process, which have capacitors and a swing of their own: kT/C of their plates, V^2, and the
+        volts on the chip for one of the input.
 
     Returns
     -------
@@ -219,9 +240,12 @@ def bounds(design: Design, snr_db: float) -> dict[str, float | None]:
         such capacitors has at its window, order times kT/C, where its states use the swing that the design allows;
         ``power_w``: 8 k T f SNR a pole (Vittoz, ISCAS 1990), W.
     """
-    enlarged = full_swing(design) / design.full_scale
     thermal = BOLTZMANN * _temperature_of(design)
-    kt_c = float(np.mean([thermal / capacitance for capacitance in capacitances(design)]))
+    if on_chip is None:
+        enlarged = full_swing(design) / design.full_scale
+        kt_c = float(np.mean([thermal / capacitance for capacitance in capacitances(design)]))
+    else:
+        kt_c, enlarged = on_chip
     ratio = 10.0 ** (snr_db / 10.0) if math.isfinite(snr_db) else None
     return {
         "kt_c_v2": kt_c,

@@ -70,7 +70,7 @@ def _noise_of_transistors(design: "Design") -> "xr.Dataset":
         bench = bench_of(design, worker=worker, progress=percents(count, "circuit"))
         count("noise", 0, 1)
         found = spectra(bench, worker, bandwidth=design.bandwidth)
-    return noise_of_transistors(design, found)
+    return noise_of_transistors(design, found, bench)
 
 
 @dataclass(frozen=True, kw_only=True)

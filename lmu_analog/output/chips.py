@@ -170,7 +170,7 @@ def simulation_text(content: dict[str, Any]) -> str:
         (
             "devices",
             str(content["transistors"]),
-            f"transistors; gates and plates of {1e12 * content['device_area']:.4g} um2",
+            f"transistors; gates and plates of {1e12 * content['device_area']:,.0f} um2",
         ),
         ("offsets", "", f"of the states {offsets} mV, for the volts of the input"),
         ("operating point", "", content["operating_point"]),
@@ -348,7 +348,8 @@ def ensemble_text(content: dict[str, Any]) -> str:
                 "chips that the exact engine was not sure of, ran there",
             )
         )
-    rows += [("of these", str(number), text) for text, number in content["reasons"].items()]
+    unsure = next(r.text for r in REASONS if r.name == "unsure")
+    rows += [("of these", str(number), text) for text, number in content["reasons"].items() if text != unsure]
     lines = [aligned(_title(content, f"seed {content['seed']}"), rows, warnings=content["warnings"])]
     return "\n".join([*lines, *(f"  left out: {line}" for line in content["left_out"])])
 
@@ -357,14 +358,15 @@ def _yield_rows(content: dict[str, Any]) -> list[tuple[str, str, str]]:
     if content["yield"] is None:
         return []
     rows = []
-    for way in WAYS:
+    for way, said in WAYS.items():
         limit = content["ways"][way]["yield"]
         name = "yield" if way == "window_nrmse" else f"  {_NAMES[way]}"
-        note = f"within {percent(limit['limit'])}; {interval(limit['low'], limit['high'])}"
+        note = f"within {percent(limit['limit'])}, {said}; {interval(limit['low'], limit['high'])}"
         rows.append((name, share(limit["value"]), note))
         if way == "window_nrmse" and (wanted := limit["wanted"]) is not None:
             found = YieldVerdict(wanted, limit["verdict"], limit["samples_to_decide"])
-            rows.append(("yield wanted", share(wanted), verdict_text(found, content["samples"])))
+            verdict = f"{verdict_text(found, content['samples'])}; {said}"
+            rows.append(("yield wanted", share(wanted), verdict))
     return rows
 
 
@@ -417,11 +419,15 @@ _CORNER_COLUMNS = (
 )
 
 
+def _named(row: dict[str, Any]) -> str:
+    return row["corner"] if row["mim"] == "typical" else f"{row['corner']}, {row['mim']} capacitors"
+
+
 def corners_text(content: dict[str, Any]) -> str:
     """Lay out the object of ``corners``."""
     rows = tuple(
         (
-            row["corner"] if row["mim"] == "typical" else f"{row['corner']}, {row['mim']} capacitors",
+            _named(row),
             f"{row['temperature_c']:g} C",
             f"{100.0 * row['supply']:g} %",
             percent(row["built_nrmse"]),
@@ -440,7 +446,7 @@ def corners_text(content: dict[str, Any]) -> str:
     )
     names = {"built_nrmse": "as built", "window_nrmse": "trimmed", "fitted_nrmse": "fitted"}
     worst = [
-        f"  worst {said}: {percent(row[key])} at {row['corner']}, {row['temperature_c']:g} C, "
+        f"  worst {said}: {percent(row[key])} at {_named(row)}, {row['temperature_c']:g} C, "
         f"{100.0 * row['supply']:g} % of the supply"
         for key, said in names.items()
         if (row := content["worst"][key]) is not None

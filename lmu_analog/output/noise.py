@@ -37,7 +37,11 @@ def as_json(found: xr.Dataset, design: Design) -> dict[str, Any]:
         "lowest_hz": attrs["lowest_hz"],
         "contributions": records(found, {"name": "component", "kind": "kind", "share": "share"}),
         "left_out": list(attrs["left_out"]),
-        "bounds": bounds(design, attrs["snr_db"] if finite else attrs["band_snr_db"]),
+        "bounds": bounds(
+            design,
+            attrs["snr_db"] if finite else attrs["band_snr_db"],
+            on_chip=(attrs["kt_c_v2"], attrs["gain"]) if "kt_c_v2" in attrs else None,
+        ),
     }
 
 

@@ -231,11 +231,24 @@ def _within(
     kept = [row for row in rows if _holds(limits(row), value)]
     if kept:
         return kept
-    low, high = min(limits(row)[0] for row in rows), max(limits(row)[1] for row in rows)
-    span = f"{said(low)} to {said(high)}" if low else f"at most {said(high)}"
-    raise DesignError(
-        f"{label}: {said(value)}; transistors of {rows[0].realization} were tried for {span}; give another"
+    spans = " and ".join(
+        f"{said(low)} to {said(high)}" if low else f"at most {said(high)}"
+        for low, high in _joined([limits(row) for row in rows])
     )
+    raise DesignError(
+        f"{label}: {said(value)}; transistors of {rows[0].realization} were tried for {spans}; give another"
+    )
+
+
+def _joined(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Join spans that overlap: rows leave gaps between them, and a message must not offer what lies in one."""
+    joined: list[tuple[float, float]] = []
+    for low, high in sorted(spans):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], high))
+        else:
+            joined.append((low, high))
+    return joined
 
 
 def _holds(limits: tuple[float, float], value: float) -> bool:
