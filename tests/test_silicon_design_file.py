@@ -389,6 +389,13 @@ def test_corners_that_have_no_operating_point_are_rows_with_a_reason(monkeypatch
     )
 
 
+def test_a_store_that_is_there_is_refused_before_the_laws_are_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(shown, "prepare", lambda *_, **__: pytest.fail("measured first"))
+    (tmp_path / "run.zarr").mkdir()
+    with pytest.raises(StoreError, match=r"run\.zarr exists; give another name"):
+        shown.stored_chips(DESIGN, tmp_path / "run.zarr", samples=2, seed=0, engine="exact")
+
+
 def test_figures_of_chips_and_corners_are_laid_out_with_what_was_lost(chips, tmp_path):
     run = montecarlo.monte_carlo(DESIGN, 70, workers=1, store=tmp_path / "run.zarr", chips=chips)
     wanting = DESIGN.replace(wanted_yield=0.9)

@@ -30,7 +30,7 @@ from lmu_analog.silicon.ensemble import Errors, window_profiles
 from lmu_analog.silicon.samples import Bench
 from lmu_analog.spice.session import LADDER
 from lmu_analog.storage.reasons import REASONS, reasons
-from lmu_analog.storage.store import finished
+from lmu_analog.storage.store import check_free, finished
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -231,6 +231,8 @@ def stored_chips(
     """
     path = Path(path)
     check_chips(design, engine=engine, sampling=sampling, kernel=kernel, scheduler=scheduler)
+    if not resumed:
+        check_free(path)
     taken_over = finished(path, samples) if resumed else 0
     chosen: ChipEngine = "ngspice" if engine == "ngspice" else "exact"
     chips = prepare(design, check_seed(seed), engine=chosen, progress=preparing)

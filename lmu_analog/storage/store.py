@@ -97,8 +97,8 @@ def opened(
     """
     if resumed:
         check_metadata(path)
-    elif path.exists():
-        raise _exists(path)
+    else:
+        check_free(path)
     if path.is_symlink():  # the link stays, and the lock lies beside the store itself
         path = real(path)
     with locked(path):
@@ -113,8 +113,7 @@ def create(path: Path, described: dict[str, str | int | float], samples: int) ->
     StoreError
         If something is already there, or the folder cannot be made.
     """
-    if path.exists():
-        raise _exists(path)
+    check_free(path)
     try:
         # A writer that is killed here leaves no half of a store under the name that people look at.
         with whole_folder(path) as unfinished:
@@ -126,8 +125,15 @@ def create(path: Path, described: dict[str, str | int | float], samples: int) ->
     return Store(path, _group(path, mode="r+"))
 
 
-def _exists(path: Path) -> StoreError:
-    return StoreError(f"{path} exists; give another name, or resumed=True to continue it")
+def check_free(path: Path) -> None:
+    """Refuse a name that is taken: before work whose store would be refused at its end.
+
+    Raises
+    ------
+    StoreError
+    """
+    if path.exists():
+        raise StoreError(f"{path} exists; give another name, or resumed=True to continue it")
 
 
 def _why(error: OSError) -> str:
