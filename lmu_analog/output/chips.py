@@ -53,6 +53,7 @@ NO_OFFSET = 1e-9  # V: what ngspice's own tolerance leaves of none
 LEFT_OUT = (
     "wires and other parasitics of a layout, gradients over the chip",
     "signals are small: swing and distortion are in no figure here",
+    "stability of a chip that deviates: an unstable one has a response to tones, too",
 )
 IDEAL_BIAS = "the reference current, which is ideal"
 
