@@ -218,6 +218,8 @@ def text(name: str, content: dict[str, Any]) -> str:
     about = f"{content['command']}{seed}, {content['seconds']:.3g} s, {content['date']}"
     if content["version"] != __version__:
         about += f", by version {content['version']}: not run again with {__version__}"
+    if "note" in content:
+        about += f"; {content['note']}"
     said = getattr(module_of(name), "notes", None)
     below = [*said(content["result"]), ""] if said else []
     return "\n".join([EXPERIMENTS[name][1], "", *lines, "", *below, about])
