@@ -60,8 +60,10 @@ def test_an_experiment_is_a_module_with_options_that_have_defaults_and_help(name
 def test_a_stored_result_says_how_it_came_about_and_is_laid_out(name):
     text = (frame.STORED / f"{name}.json").read_text("utf-8")
     content = frame.stored(name)
-    assert content.keys() == PROVENANCE
-    assert content["command"] == frame.command(name, frame.module_of(name).Options())
+    assert content.keys() - {"note"} == PROVENANCE
+    # Where files are on one machine, and that trainings of hours were done before, is no part of what made a result.
+    asked = re.sub(r" --(data DIR|checkpoints DIR|no-train)\b", "", content["command"])
+    assert asked == frame.command(name, frame.module_of(name).Options())
     assert not content["result"].keys() & PROVENANCE
     assert content["machine"].keys() <= {"cores", "python", "numpy", "scipy", "jax", "optax"}
     assert re.findall(r"/(?:home|root|tmp|Users|work)/", text) == []

@@ -137,13 +137,13 @@ def monte_carlo(
     # A design without a circuit, or a pattern that picks nothing, is refused before anything is written.
     job = _Job(design, check_seed(seed), engine, make_plan(design, sampling), player, None)
     if design.uses_pdk:
-        chips = chips or prepare(design, seed, engine="ngspice" if engine == "ngspice" else "exact")
+        chips = chips or prepare(design, job.seed, engine="ngspice" if engine == "ngspice" else "exact")
         warned = [remark] if (remark := chips.bench.installed.remark) else []
-        described = manifest(design, seed=seed, engine=engine) | {"pdk": chips.bench.installed.digest}
+        described = manifest(design, seed=job.seed, engine=engine) | {"pdk": chips.bench.installed.digest}
     else:
         warned = _warned(design, engine)
         job = replace(job, solver=solver_of(design, player) if engine == "exact" else None)
-        described = manifest(design, seed=seed, engine=engine, sampling=sampling, solver=job.solver)
+        described = manifest(design, seed=job.seed, engine=engine, sampling=sampling, solver=job.solver)
     target = None if until is None else read_target(until, design)
     sizes = [samples] if target is None else list(looks(samples))
     with contextlib.ExitStack() as stack:
