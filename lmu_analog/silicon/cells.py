@@ -51,6 +51,9 @@ class Sizing:
         Widths on one side of a row over the sum of the widths of its pairs; no cascode where its ratio is 0.
     least_width, least_triode : float, m
         A device that is to be narrower is several in series; the second is of triode devices, which need not match.
+    least_carrier : float, m
+        The same of tails and loads: where models of narrow devices follow the process otherwise than wide ones, a
+        load of the smallest row carries another current than the replica says.
     common : float, V
         Of states and input at the operating point.
     supply : float, V
@@ -76,6 +79,7 @@ class Sizing:
     cascode_ratio: float = 0.0
     least_width: float = 0.25e-6
     least_triode: float = 0.25e-6
+    least_carrier: float = 0.25e-6
     common: float = 1.1
     supply: float = 3.3
     doublet: float = 1.0
@@ -227,7 +231,7 @@ def _pair(
     return [
         *devices.draw(Place(first, outputs[1], inputs[0], top, top, "pair"), widths[0], s.pair),
         *devices.draw(Place(second, outputs[0], inputs[1], top, top, "pair"), widths[1], s.pair),
-        *devices.draw(Place(third, top, "pb", "vdd", "vdd", "tail"), tail, s.tail),
+        *devices.draw(Place(third, top, "pb", "vdd", "vdd", "tail"), tail, s.tail, least=s.least_carrier),
     ]
 
 
@@ -269,5 +273,8 @@ def load(
         )
         top = middle
     return found + devices.draw(
-        Place(f"{name}.l", top, gate, foot, GROUND, role), s.load_ratio * width, s.load
+        Place(f"{name}.l", top, gate, foot, GROUND, role),
+        s.load_ratio * width,
+        s.load,
+        least=s.least_carrier,
     )

@@ -296,6 +296,7 @@ def _at(
         **{name: _short(value) for name, value in ratio.items()},
         least_width=NARROW,
         least_triode=NARROW_TRIODE,
+        least_carrier=NARROW,
         common=common,
         supply=supply,
         doublet=one.ratio,
