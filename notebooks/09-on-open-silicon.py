@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # From a window and a power budget to a chip
+# # What does my window take on a chip?
 #
 # A window of 100 µs of a signal of 3 kHz, wrong by no more than 5 % in 95 of 100 chips, from at most 10 µW: in
 # transistors of a process whose models everyone can read. They are fetched once by `lmu-analog pdk fetch gf180mcu`;
@@ -68,11 +68,15 @@ pd.Series(
 devices = pd.DataFrame(
     [(x.role, x.width, x.length, x.area) for x in circuit.transistors], columns=["role", "W", "L", "area"]
 )
-devices.groupby("role").agg(
-    devices=("area", "size"),
-    length_um=("L", lambda x: 1e6 * x.max()),
-    widths_um=("W", lambda x: f"{1e6 * x.min():.2f} to {1e6 * x.max():.2f}"),
-    area_um2=("area", lambda x: round(1e12 * x.sum())),
+roles = devices.groupby("role")
+pd.DataFrame(
+    {
+        "devices": roles.size(),
+        "length (µm)": 1e6 * roles["L"].max(),
+        "narrowest (µm)": (1e6 * roles["W"].min()).round(2),
+        "widest (µm)": (1e6 * roles["W"].max()).round(2),
+        "area (µm²)": (1e12 * roles["area"].sum()).round(),
+    }
 )
 
 # %% [markdown]
