@@ -33,11 +33,12 @@ CHIP_AMPLITUDE = (
 SUPPLY = 3.3  # V: at which all was tried
 TONES = 10  # in the band, at which signals of a memory are compared
 # By how much wider the triode devices are with a generator of constant transconductance: it gives a third more current
-# at 125 C, for which the narrow ones would need more than the common voltage at their gates. Far wider ones lose the common
+# at 125 C, for which narrow ones would need more than the common voltage at their gates. Far wider ones lose that
 # voltage in the fast corner at -40 C.
 HOT = 1.4
-# m. Its current spreads more than one from outside; loads of the smallest rows must follow the replica's over all of it,
-# and the models of devices below .5 um follow the process 1.7 times as far. Without, one chip in nine of order 6 is lost.
+# m. Its current spreads more than one from outside; loads of the smallest rows must follow the replica's over all of
+# it, and the models of devices below .5 um follow the process 1.7 times as far: without, one chip in nine of order 6
+# is lost.
 WIDE = 0.51e-6
 STEPS = 4  # corrections of the predistortion
 # Long pairs in strong inversion: current per width, and width per transconductance, of p-channel devices of 45 um.
