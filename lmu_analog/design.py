@@ -585,8 +585,8 @@ def _check_pdk_circuit(design: Design) -> None:
         )
     if abs(design.supply / kit.supply - 1.0) > SAME_SUPPLY:
         raise DesignError(
-            f"[circuit] supply: transistors of {kit.name} run from {kit.supply:g} V, not {design.supply:g} V; "
-            f'give "{kit.supply:g} V"'
+            f'[circuit] supply: transistors of {kit.name} run from {kit.supply:g} V; give supply = "{kit.supply:g} V", '
+            f"it is {design.supply:g} V"
         )
 
 

@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,7 @@ def chips(monkeypatch) -> Chips:
         ({"family": "active-rc"}, r"^\[circuit\] family: active-rc is not made of .* of gf180mcu; gm-c is"),
         (
             {"supply": 5.0},
-            r'^\[circuit\] supply: transistors of gf180mcu run from 3.3 V, not 5 V; give "3.3 V"',
+            r'^\[circuit\] supply: transistors of gf180mcu run from 3.3 V; give supply = "3.3 V", it is 5 V',
         ),
         (
             {"signal": "chirp"},
@@ -389,6 +390,85 @@ def test_corners_that_have_no_operating_point_are_rows_with_a_reason(monkeypatch
     )
 
 
+def test_a_failure_that_is_no_lost_operating_point_is_not_called_one(monkeypatch):
+    def here(function, tasks, **_):
+        yield from ((k, SimulationError("no answer within 1200 s")) for k in range(len(tasks)))
+
+    monkeypatch.setattr(chip_corners, "run_tasks", here)
+    (row,) = chip_corners.chip_corners(fake_bench(), [Conditions("ss")], workers=1)
+    assert row.lost == "ss, 27 C, 100 % of the supply: no answer within 1200 s"
+
+
+def test_resistors_have_corners_where_the_bias_has_one_each_with_a_trim_of_its_own(monkeypatch, tmp_path):
+    design = DESIGN.replace(pdk=fake_models(tmp_path / "models"))
+    assert all(at.resistor == "typical" for at in chip_corners.conditions(design))
+    wanted = chip_corners.conditions(design.replace(bias="constant-gm"))
+    ends = {(at.corner, at.resistor) for at in wanted if at.resistor != "typical"}
+    # The slowest transistors at the largest current are there.
+    assert {("typical", "ff"), ("typical", "ss"), ("ss", "ff"), ("ff", "ss")} <= ends
+
+    def here(function, tasks, **_):
+        for k, (_, at, trim) in enumerate(tasks):
+            found = 0.8 if at.resistor == "ff" else 1.0
+            yield (
+                k,
+                chip_corners.ChipCorner(
+                    at, 0.02, 0.01, 0.015, 1e-4, found if trim is None else trim, 1e-6, 0.0
+                ),
+            )
+
+    monkeypatch.setattr(chip_corners, "run_tasks", here)
+    rows = chip_corners.chip_corners(fake_bench(), wanted, workers=1)
+    assert {row.trim for row in rows if row.conditions.resistor == "ff"} == {0.8}
+    assert {row.trim for row in rows if row.conditions.resistor != "ff"} == {1.0}
+
+
+def test_chips_that_were_prepared_for_something_else_are_refused(chips):
+    for changed in ({"seed": 1}, {"engine": "ngspice"}):
+        with pytest.raises(DesignError, match="^chips: prepared for another design, seed or engine"):
+            transistors.check_prepared(chips, DESIGN, **({"seed": 0, "engine": "exact"} | changed))
+    with pytest.raises(DesignError, match="^chips: prepared for another design"):
+        transistors.check_prepared(chips, DESIGN.replace(theta=2e-4), seed=0, engine="exact")
+
+
+def test_a_run_is_of_one_circuit_and_one_way_to_run_its_laws(chips, monkeypatch):
+    told = transistors.marks(chips)
+    devices = chips.bench.circuit.devices
+    wider = replace(devices[0], width=1.01 * devices[0].width)
+    other = replace(chips.bench.circuit, devices=(wider, *devices[1:]))
+    drawn_anew = transistors.marks(replace(chips, bench=replace(chips.bench, circuit=other)))
+    assert {key for key in told if told[key] != drawn_anew[key]} == {"circuit"}
+    monkeypatch.setattr(transistors.native, "is_there", lambda: told["laws"] != "compiled")
+    assert {key for key, said in transistors.marks(chips).items() if told[key] != said} == {"laws"}
+
+
+def test_a_chip_that_was_not_measured_is_an_error_and_no_figure_of_nothing(chips, monkeypatch):
+    class Here:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def call(self, function, arguments, **_):
+            found = function(*arguments)
+            return replace(found, trimmed=np.full_like(found.trimmed, np.nan))
+
+    monkeypatch.setattr(transistors, "Worker", Here)
+    with pytest.raises(SimulationError, match="^chip 3 could not be measured"):
+        transistors.one_chip(chips, 3)
+    with pytest.raises(SimulationError, match="^the nominal chip could not be measured"):
+        transistors.one_chip(chips)
+
+
+def test_percentiles_are_of_the_chips_that_were_measured_and_say_so(chips):
+    run = montecarlo.monte_carlo(DESIGN, 70, workers=1, chips=chips)
+    one = shown.ensemble(run, DESIGN, chips, seconds=1.0, resumed=0, path=Path("run"))
+    assert "median; 95 % of chips within" in shown.ensemble_text(one)
+    lost = {**one, "failed": 7}
+    assert "median; 95 % of the 63 that were measured within" in shown.ensemble_text(lost)
+
+
 def test_a_store_that_is_there_is_refused_before_the_laws_are_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(shown, "prepare", lambda *_, **__: pytest.fail("measured first"))
     (tmp_path / "run.zarr").mkdir()
@@ -421,11 +501,14 @@ def test_figures_of_chips_and_corners_are_laid_out_with_what_was_lost(chips, tmp
     slow_plates = Conditions("typical", "ss", 27.0)
     rows.append(chip_corners.ChipCorner(slow_plates, 0.01, 0.01, 0.09, 1e-4, 1.2, 1e-6, 0.0))
     rows.append(chip_corners.ChipCorner(Conditions("ff"), lost="ff: no operating point"))
+    # A trim that was not found leaves one figure out, and the worst of the others as it is.
+    rows.insert(0, replace(rows[0], trimmed=np.nan, trim=np.nan))
     found = shown.corners(DESIGN, chips.bench, rows)
     assert found["lost"] == 1
     assert found["worst"]["built_nrmse"]["temperature_c"] == 85.0
     text = shown.corners_text(found)
-    assert "3 of 4 corners" in text
+    assert "4 of 5 corners" in text
+    assert found["worst"]["window_nrmse"]["window_nrmse"] == 0.01
     assert "worst as built: 8.50 % at ss, 85 C, 100 % of the supply" in text
     assert "worst fitted: 9.00 % at typical, ss capacitors, 27 C, 100 % of the supply" in text
     assert "  ff: no operating point" in text

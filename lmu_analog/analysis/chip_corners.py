@@ -22,7 +22,8 @@ from lmu_analog.silicon.ensemble import (
     nominal_chip,
     window_errors,
 )
-from lmu_analog.silicon.lost_points import lost
+from lmu_analog.silicon.lost_points import WORDS, lost
+from lmu_analog.silicon.lost_points import at as named
 from lmu_analog.silicon.samples import Bench, Conditions, Measured, measured, settled
 from lmu_analog.units import ICE
 
@@ -69,7 +70,7 @@ class ChipCorner:
 def conditions(
     design: Design, temperatures: tuple[float, ...] = (), supplies: tuple[float, ...] = ()
 ) -> list[Conditions]:
-    """List the conditions: all crossed, and slow and fast capacitors alone.
+    """List the conditions: all crossed; slow and fast capacitors alone, and resistors where the bias has one.
 
     Parameters
     ----------
@@ -94,6 +95,12 @@ def conditions(
         )
     crossed = itertools.product(corners["mos"], warm, shares)
     alone = [Conditions(mim=mim.rpartition("_")[2]) for mim in corners["mim"][1:]]
+    if design.bias != "ideal":
+        ends = [name.rpartition("_")[2] for name in corners["resistor"][1:]]
+        alone += [Conditions(resistor=end) for end in ends]
+        # A fast resistor takes the largest current, which is hardest to carry hot and at a low supply.
+        hard = itertools.product(corners["mos"], ends)
+        alone += [Conditions(corner, "typical", max(warm), min(shares), end) for corner, end in hard]
     return [*(Conditions(corner, "typical", t, share) for corner, t, share in crossed), *alone]
 
 
@@ -116,20 +123,23 @@ def chip_corners(
     progress : callable, optional
         Called with the number of conditions done since the last call.
     """
-    cool = list(dict.fromkeys(Conditions(at.corner, at.mim, TRIMMED_AT) for at in wanted))
+    cool = list(dict.fromkeys(_trimmed_at(at) for at in wanted))
     first = _measured(bench, [(at, None) for at in cool], workers, None)
     trims = {at: row.trim for at, row in zip(cool, first, strict=True)}
     known = {row.conditions: row for row in first}
     left = [at for at in wanted if at not in known]
     if progress:
         progress(len(wanted) - len(left))
-    tasks: list[tuple[Conditions, float | None]] = [
-        (at, trims[Conditions(at.corner, at.mim, TRIMMED_AT)]) for at in left
-    ]
+    tasks: list[tuple[Conditions, float | None]] = [(at, trims[_trimmed_at(at)]) for at in left]
     known |= {row.conditions: row for row in _measured(bench, tasks, workers, progress)}
     rows = [known[at] for at in wanted]
     with_point = [row.conditions for row in rows if not row.lost]
     return [_explained(row, with_point) for row in rows]
+
+
+def _trimmed_at(at: Conditions) -> Conditions:
+    """Give where a chip of the same corners is trimmed."""
+    return replace(at, temperature=TRIMMED_AT, supply=1.0)
 
 
 def _measured(
@@ -164,6 +174,8 @@ def _explained(row: ChipCorner, others: list[Conditions]) -> ChipCorner:
     """Say at which nets a lost operating point did not settle, and where the nearest is that was found."""
     if not isinstance(row, _Lost) or row.error is None:
         return row
+    if WORDS not in str(row.error):  # a time limit, or a process that ended
+        return ChipCorner(row.conditions, lost=f"{named(row.conditions)}: {row.error}")
     return ChipCorner(row.conditions, lost=lost(row.conditions, row.error, others))
 
 

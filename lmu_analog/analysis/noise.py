@@ -20,7 +20,7 @@ from lmu_analog.design import Design
 from lmu_analog.errors import SimulationError
 from lmu_analog.memory.window import Quadrature, gauss_legendre, quadrature_for, readout
 from lmu_analog.silicon.devices import Mim
-from lmu_analog.silicon.noise import LEFT_OUT, SiliconNoise, at_places
+from lmu_analog.silicon.noise import IDEAL_BIAS, LEFT_OUT, STRIP, SiliconNoise, at_places
 from lmu_analog.silicon.samples import Bench
 from lmu_analog.units import ICE
 
@@ -111,7 +111,7 @@ def noise_of_transistors(design: Design, found: SiliconNoise, bench: Bench) -> x
     ]
     return _dataset(design, powers, rule).assign_attrs(
         temperature_k=kelvin,
-        left_out=list(LEFT_OUT),
+        left_out=[*LEFT_OUT, IDEAL_BIAS if design.bias == "ideal" else STRIP],
         kt_c_v2=float(np.mean([BOLTZMANN * kelvin / capacitance for capacitance in plates])),
         gain=bench.circuit.gain,
     )

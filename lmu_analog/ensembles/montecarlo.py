@@ -36,7 +36,7 @@ from lmu_analog.ensembles.nonlinear import nonlinear_chunk, parts, taken_over
 from lmu_analog.ensembles.pool import processors
 from lmu_analog.ensembles.sampling import RANDOM, Plan, Sampling, make_plan
 from lmu_analog.ensembles.simulated import ngspice_sample
-from lmu_analog.ensembles.transistors import Chips, prepare, run_chips
+from lmu_analog.ensembles.transistors import Chips, check_prepared, marks, prepare, run_chips
 from lmu_analog.ensembles.until import is_reached, looks, read_target
 from lmu_analog.errors import DesignError, SimulationError, shown
 from lmu_analog.limits import limit_warnings
@@ -137,9 +137,11 @@ def monte_carlo(
     # A design without a circuit, or a pattern that picks nothing, is refused before anything is written.
     job = _Job(design, check_seed(seed), engine, make_plan(design, sampling), player, None)
     if design.uses_pdk:
-        chips = chips or prepare(design, job.seed, engine="ngspice" if engine == "ngspice" else "exact")
+        way = "ngspice" if engine == "ngspice" else "exact"
+        chips = chips or prepare(design, job.seed, engine=way)
+        check_prepared(chips, design, seed=job.seed, engine=way)
         warned = [remark] if (remark := chips.bench.installed.remark) else []
-        described = manifest(design, seed=job.seed, engine=engine) | {"pdk": chips.bench.installed.digest}
+        described = manifest(design, seed=job.seed, engine=engine) | marks(chips)
     else:
         warned = _warned(design, engine)
         job = replace(job, solver=solver_of(design, player) if engine == "exact" else None)

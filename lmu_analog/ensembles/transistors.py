@@ -5,6 +5,7 @@ built, with theta fitted, and with offsets, stands beside it. Samples that the e
 ngspice.
 """
 
+import hashlib
 import pickle
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lmu_analog.design import Design
+from lmu_analog.engine import native
 from lmu_analog.ensembles.blocks import joined, whole_blocks
 from lmu_analog.ensembles.pool import run_tasks
-from lmu_analog.errors import SimulationError
+from lmu_analog.errors import DesignError, SimulationError
 from lmu_analog.memory.window import POINTS
 from lmu_analog.mismatch.selection import Selection
+from lmu_analog.silicon.deck import element_lines
 from lmu_analog.silicon.designing import bench_of, chip_gain, tones
 from lmu_analog.silicon.draws import Deviations, acting_draws, deviations, spread
 from lmu_analog.silicon.ensemble import (
@@ -127,10 +130,47 @@ def prepare(
         measure, undeviated = with_ngspice(bench, worker), nominal_chip(bench)
         exponent = bias_exponent(measure, bench, nominal_sample=undeviated)
         nominal = errors_with(measure, undeviated, bench, exponent=exponent)
+        if not _whole(nominal).all():
+            raise SimulationError(
+                "the nominal chip could not be measured: no window length fits its response"
+            )
         tell((_DRAWN + _TRIMMED) / whole)
         exact = None if engine == "ngspice" else exact_engine(bench, worker)
     tell(1.0)
     return Chips(bench, seed, acts, amplitude, exponent, nominal, exact)
+
+
+def marks(chips: Chips) -> dict[str, str]:
+    """Say what samples depend on beside design, seed and engine, so that a run is continued with the same alone.
+
+    Returns
+    -------
+    dict
+        Digests of the model files and of the circuit as it was sized and predistorted, and how the exact engine runs:
+        compiled and in NumPy it is the same to 1e-4, no closer.
+    """
+    cards = "\n".join(element_lines(chips.bench.circuit))
+    ran = {} if chips.exact is None else {"laws": "compiled" if native.is_there() else "numpy"}
+    return {
+        "pdk": chips.bench.installed.digest,
+        "circuit": hashlib.sha256(cards.encode()).hexdigest(),
+        **ran,
+    }
+
+
+def check_prepared(chips: Chips, design: Design, *, seed: int, engine: ChipEngine) -> None:
+    """Refuse what was prepared for something else.
+
+    Raises
+    ------
+    DesignError
+    """
+    circuit = chips.bench.circuit
+    known = (chips.seed, chips.engine, circuit.order, circuit.theta, circuit.realization)
+    if known != (seed, engine, design.order, design.theta, design.realization):
+        raise DesignError(
+            "chips: prepared for another design, seed or engine; leave them out, or prepare anew"
+        )
 
 
 def drawn(chips: Chips, samples: range) -> Deviations:
@@ -282,7 +322,14 @@ def one_chip(chips: Chips, sample: int | None = None) -> Errors:
     block = range(0) if sample is None else whole_blocks(range(sample, sample + 1), chips.block)[0]
     with Worker() as worker:
         found: Errors = worker.call(_chip, (pickle.dumps(chips), block), timeout=TIMEOUT)
-    return found.of(slice(0, 1) if sample is None else slice(sample - block.start, sample - block.start + 1))
+    place = 0 if sample is None else sample - block.start
+    one = found.of(slice(place, place + 1))
+    if not _whole(one).all():
+        raise SimulationError(
+            f"{'the nominal chip' if sample is None else f'chip {sample}'} could not be measured: ngspice finds no "
+            "operating point, or no window length fits its response"
+        )
+    return one
 
 
 def _chip(pickled: bytes, block: range) -> Errors:

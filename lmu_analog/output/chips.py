@@ -55,6 +55,7 @@ LEFT_OUT = (
     "signals are small: swing and distortion are in no figure here",
     "stability of a chip that deviates: an unstable one has a response to tones, too",
 )
+TRIMMED = "times the reference current, or the conductance of the generator's resistor"
 IDEAL_BIAS = "the reference current, which is ideal"
 
 
@@ -162,7 +163,7 @@ def simulation_text(content: dict[str, Any]) -> str:
             quantity(content["theta_built"], "s"),
             f"as built; {quantity(content['theta'], 's')} is wanted",
         ),
-        ("trim", f"{content['trim']:.4g}", "times the nominal bias"),
+        ("trim", f"{content['trim']:.4g}", TRIMMED),
         (
             "power",
             quantity(content["power"], "W"),
@@ -323,9 +324,12 @@ def ensemble_text(content: dict[str, Any]) -> str:
         ("chips", str(content["samples"]), f"{content['failed']} failed; {content['acting']} act"),
         ("nominal NRMSE", percent(content["nominal_nrmse"]), "the chip in which nothing deviates, trimmed"),
     ]
+    measured = content["samples"] - content["failed"]
+    # A chip that could not be measured has no error that a percentile could rank.
+    of = "95 % of chips" if not content["failed"] else f"95 % of the {measured} that were measured"
     for way, said in WAYS.items():
         spread = content["ways"][way]["nrmse"]
-        ends = f"95 % of chips within {percent(spread['p95'])}"
+        ends = f"{of} within {percent(spread['p95'])}"
         if spread["p95_low"] is not None:
             ends += f" ({percent(spread['p95_low'])} to {percent(spread['p95_high'])})"
         rows.append((_NAMES[way], percent(spread["median"]), f"median; {ends}; {said}"))
@@ -376,15 +380,16 @@ def _yield_rows(content: dict[str, Any]) -> list[tuple[str, str, str]]:
 def corners(design: Design, bench: Bench, found: list[ChipCorner]) -> dict[str, Any]:
     """Give the figures of all corners."""
     rows = [_corner(row) for row in found]
-    known = [row for row in rows if not row["lost"]]
+
+    def worst(key: str) -> dict[str, Any] | None:
+        known = [row for row in rows if not row["lost"] and np.isfinite(row[key])]
+        return max(known, key=lambda row: row[key]) if known else None
+
     return {
         **_of_design(design),
         **_of_bench(bench),
         "corners": rows,
-        "worst": {
-            key: max(known, key=lambda row, key=key: row[key]) if known else None
-            for key in ("built_nrmse", "window_nrmse", "fitted_nrmse")
-        },
+        "worst": {key: worst(key) for key in ("built_nrmse", "window_nrmse", "fitted_nrmse")},
         "lost": sum(bool(row["lost"]) for row in rows),
         "left_out": _left_out(design),
         "warnings": [*order_warnings(design), *_remarks(bench)],
@@ -396,6 +401,7 @@ def _corner(row: ChipCorner) -> dict[str, Any]:
     return {
         "corner": where.corner,
         "mim": where.mim,
+        "resistor": where.resistor,
         "temperature_c": where.temperature,
         "supply": where.supply,
         "built_nrmse": row.built,
@@ -409,6 +415,7 @@ def _corner(row: ChipCorner) -> dict[str, Any]:
     }
 
 
+OTHERS = {"mim": "capacitors", "resistor": "resistors"}  # what has corners of its own
 _CORNER_COLUMNS = (
     "corner",
     "temperature",
@@ -423,7 +430,8 @@ _CORNER_COLUMNS = (
 
 
 def _named(row: dict[str, Any]) -> str:
-    return row["corner"] if row["mim"] == "typical" else f"{row['corner']}, {row['mim']} capacitors"
+    others = [f"{row[key]} {name}" for key, name in OTHERS.items() if row[key] != "typical"]
+    return ", ".join([row["corner"], *others])
 
 
 def corners_text(content: dict[str, Any]) -> str:

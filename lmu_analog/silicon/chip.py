@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from lmu_analog.circuits.components import GROUND
 from lmu_analog.circuits.devices.pdk import InstalledPdk, Pdk
+from lmu_analog.errors import CircuitError
 from lmu_analog.silicon.altering import (
     bias_commands,
     capacitance,
@@ -63,6 +64,11 @@ def chip(
     load : dict
         Of ``loads``.
     """
+    if memory.resistors:
+        raise CircuitError(
+            f"{memory.resistors[0].name}: a whole cell takes memories with an ideal reference current, "
+            "not with a generator on the chip"
+        )
     shared = {GROUND, "vdd", "vcm"}
     devices: list[Device] = []
     sources: list[Source] = [s for s in memory.sources if s.name in ("Vdd", "Vcm")]

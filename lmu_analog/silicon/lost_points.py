@@ -19,8 +19,13 @@ _NO_NUMBERS = ("nan", "-nan", "inf", "-inf")
 
 def at(conditions: Conditions) -> str:
     """Name conditions in a few words."""
-    mim = "" if conditions.mim == "typical" else f" with {conditions.mim} capacitors"
-    return f"{conditions.corner}{mim}, {conditions.temperature:g} C, {100.0 * conditions.supply:g} % of the supply"
+    others = [
+        f"{corner} {what}"
+        for corner, what in ((conditions.mim, "capacitors"), (conditions.resistor, "resistors"))
+        if corner != "typical"
+    ]
+    more = f" with {' and '.join(others)}" if others else ""
+    return f"{conditions.corner}{more}, {conditions.temperature:g} C, {100.0 * conditions.supply:g} % of the supply"
 
 
 def unsettled(error: SimulationError) -> list[str]:
@@ -54,7 +59,9 @@ def nearest(conditions: Conditions, others: Sequence[Conditions]) -> Conditions 
     """Find the conditions that differ least: in few things first, then in temperature and supply."""
 
     def apart(other: Conditions) -> tuple[float, ...]:
-        corners = (conditions.corner != other.corner) + (conditions.mim != other.mim)
+        corners = sum(
+            getattr(conditions, name) != getattr(other, name) for name in ("corner", "mim", "resistor")
+        )
         kelvin = abs(conditions.temperature - other.temperature)
         share = abs(conditions.supply - other.supply)
         return corners + (kelvin > 0.0) + (share > 0.0), corners, kelvin / 100.0 + share / 0.1

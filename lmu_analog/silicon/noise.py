@@ -34,8 +34,10 @@ KINDS = ("thermal", "1/f", "other")
 LEFT_OUT = (
     "noise of gates that channels induce (the kit's models have none)",
     "thermal noise is the kit's: in weak inversion 26 % above shot noise (tnoimod = 0)",
-    "the reference current, supply and common-mode voltage are noiseless",
+    "supply and common-mode voltage are noiseless",
 )
+IDEAL_BIAS = "the reference current is noiseless"
+STRIP = "1/f noise of the generator's resistor"
 
 
 @dataclass(frozen=True, eq=False)

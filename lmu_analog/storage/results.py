@@ -15,7 +15,7 @@ CHIP = {
     "fitted_nrmse": "1",  # as built, against the window whose length fits best
     "offset_nrmse": "1",  # after the trim, with the DC offsets of the states
     "theta_built": "s",  # window length that fits best, as built
-    "trim": "1",  # factor of the bias current
+    "trim": "1",  # factor of the reference current, or of the conductance of the generator's resistor
     "power": "W",  # after the trim
 }
 GOOD, UNSTABLE, FAILED = 0, 1, 2  # places in ``layout.STATUS``

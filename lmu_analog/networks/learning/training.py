@@ -12,8 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lmu_analog.errors import DesignError, SimulationError
-from lmu_analog.mismatch.law import check_seed
+from lmu_analog.errors import SimulationError
 from lmu_analog.networks.cell import cut
 from lmu_analog.networks.learning import checkpoint as files
 from lmu_analog.networks.learning.checkpoint import History, State
@@ -23,6 +22,7 @@ from lmu_analog.networks.learning.initial import initial
 from lmu_analog.networks.learning.mismatch import Deviations, Plan, deviated
 from lmu_analog.networks.learning.objective import evaluate, loss_of, loss_of_nothing
 from lmu_analog.networks.network import Arrays, LMULayer, Network
+from lmu_analog.networks.schedule import check_schedule
 
 Decay = Literal["constant", "cosine"]
 LIMIT = 1e3  # times the loss of an output of zeros: beyond it training has diverged
@@ -55,12 +55,7 @@ class Schedule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise DesignError(f"{name} = {getattr(self, name)}; a whole number from 1 up is wanted")
-        if not 0.0 < self.rate < float("inf"):
-            raise DesignError(f"learning rate {self.rate:g}; a finite number above 0 is wanted")
-        check_seed(self.seed)
+        check_schedule(epochs=self.epochs, batch=self.batch, rate=self.rate, seed=self.seed)
 
 
 @dataclass(frozen=True, eq=False)

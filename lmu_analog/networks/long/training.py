@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from lmu_analog.errors import DesignError, SimulationError, StoreError
-from lmu_analog.mismatch.law import check_seed
+from lmu_analog.networks.schedule import check_schedule
 from lmu_analog.networks.weights import read_archive, write_archive
 
 Weights = dict[str, np.ndarray]
@@ -51,12 +51,7 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise DesignError(f"{name} = {getattr(self, name)}; a whole number from 1 up is wanted")
-        if not 0.0 < self.rate < float("inf"):
-            raise DesignError(f"learning rate {self.rate:g}; a finite number above 0 is wanted")
-        check_seed(self.seed)
+        check_schedule(epochs=self.epochs, batch=self.batch, rate=self.rate, seed=self.seed)
 
 
 @dataclass(frozen=True, eq=False)
